@@ -1,0 +1,63 @@
+"""Everything that can go wrong, as one tree.
+
+StcaError
+├── DatasetError      a data set's root, layout, protocol file or tracklet is not what its loader expects
+├── FrameError        one image or video frame cannot be read
+├── CheckpointError   weights or a run that cannot be loaded into this model
+├── ConfigError       an option that does not exist, has the wrong type, or does not fit another option
+└── RankingError      features, ids and protocol that do not fit each other
+"""
+
+from __future__ import annotations
+
+
+class StcaError(Exception):
+    """A failure its user can act on.
+
+    The message reads: what happened, then what was expected, what was found, where, and what to do next.
+    Parts that are not given are left out.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        expected: object = None,
+        found: object = None,
+        where: object = None,
+        hint: str | None = None,
+    ) -> None:
+        self.what, self.expected, self.found, self.where, self.hint = what, expected, found, where, hint
+        parts = {"expected": expected, "found": found, "where": where, "try": hint}
+        lines = [what, *(f"  {name + ':':<10}{value}" for name, value in parts.items() if value is not None)]
+        super().__init__("\n".join(lines))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Loader workers send their errors to the main process by pickle, which would lose the keywords.
+        return _rebuild, (type(self), self.what, self.expected, self.found, self.where, self.hint)
+
+
+def _rebuild(
+    kind: type[StcaError], what: str, expected: object, found: object, where: object, hint: str | None
+) -> StcaError:
+    return kind(what, expected=expected, found=found, where=where, hint=hint)
+
+
+class DatasetError(StcaError):
+    """A data set's root, layout, protocol file or tracklet is not what its loader expects."""
+
+
+class FrameError(StcaError):
+    """One image or video frame cannot be read."""
+
+
+class CheckpointError(StcaError):
+    """Weights or a run that cannot be loaded into this model."""
+
+
+class ConfigError(StcaError):
+    """An option that does not exist, has the wrong type, or does not fit another option."""
+
+
+class RankingError(StcaError):
+    """Features, ids and protocol that do not fit each other."""

@@ -1,0 +1,51 @@
+"""Writing without ever leaving half a file behind."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+    """Open `path` for writing so that it appears whole or not at all.
+
+    What is written goes to a neighbour in the same folder and takes the name at the end; when
+    anything fails, the neighbour is removed and what was there before stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    neighbour = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        neighbour.chmod(0o666 & ~_umask())
+        neighbour.replace(path)
+    except BaseException:
+        neighbour.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """`Path.write_text`, atomically, in UTF-8."""
+    with atomic_write(path) as file:
+        file.write(text.encode())
+
+
+def cache_dir() -> Path:
+    """Where derived files may be kept: `STCA_CACHE`, or the user's cache folder."""
+    if folder := os.environ.get("STCA_CACHE"):
+        return Path(folder)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stca"
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

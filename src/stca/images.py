@@ -1,0 +1,60 @@
+"""Reading and writing single images. JPEG goes through libjpeg-turbo, the rest through Pillow."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import numpy as np
+import simplejpeg
+from jaxtyping import UInt8
+from PIL import Image, UnidentifiedImageError
+
+from stca.errors import FrameError
+from stca.files import atomic_write
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+
+RGB = UInt8[np.ndarray, "H W 3"]
+
+
+def read_image(path: Path, *, min_size: tuple[int, int] | None = None) -> RGB:
+    """Decode one image to (H, W, 3) uint8, RGB.
+
+    Args:
+        path: a JPEG, or anything Pillow reads.
+        min_size: (height, width) that is enough. A large JPEG is then decoded at a half, a quarter or an
+            eighth of its size, as far as both sides stay at least that large, which is much faster.
+
+    Raises:
+        FrameError: the file is missing, empty, truncated or no image.
+
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise FrameError("Cannot read a frame", found=error.strerror, where=path) from error
+    if not data:
+        raise FrameError("Cannot read a frame", expected="an image", found="an empty file", where=path)
+    if data[:2] == b"\xff\xd8":
+        height, width = min_size or (0, 0)
+        # CMYK, harmless stray bytes, real damage: whatever libjpeg-turbo is not happy with, Pillow decides.
+        with contextlib.suppress(ValueError):
+            image: RGB = simplejpeg.decode_jpeg(data, colorspace="RGB", min_height=height, min_width=width)
+            return image
+    return _read_by_pillow(path)
+
+
+def _read_by_pillow(path: Path) -> RGB:
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise FrameError("Cannot read a frame", expected="an image", found=error, where=path) from error
+
+
+def write_jpeg(path: Path, image: RGB, *, quality: int = 92) -> None:
+    """Write one (H, W, 3) uint8 RGB image as JPEG, atomically."""
+    data = simplejpeg.encode_jpeg(np.ascontiguousarray(image), quality=quality, colorspace="RGB")
+    with atomic_write(path) as file:
+        file.write(data)

@@ -1,0 +1,44 @@
+"""Progress with an estimate: a bar on a terminal, a line every few seconds in a log."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sized
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+Item = TypeVar("Item")
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+def progress(items: Iterable[Item], *, label: str, total: int | None = None) -> Iterator[Item]:
+    """Pass `items` through and show on stderr how far we are and how long it will still take."""
+    if total is None and isinstance(items, Sized):
+        total = len(items)
+    if sys.stderr.isatty():
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True)) as bar:
+            yield from bar.track(items, total=total, description=label)
+        return
+    start = last = time.monotonic()
+    for done, item in enumerate(items, start=1):
+        yield item
+        now = time.monotonic()
+        if now - last >= _SECONDS_BETWEEN_LINES:
+            last = now
+            left = f", {format_seconds((now - start) / done * (total - done))} left" if total else ""
+            print(f"{label}: {done}/{total or '?'}{left}", file=sys.stderr, flush=True)
+
+
+def format_seconds(seconds: float) -> str:
+    """Seconds for people: 42 s, 3 min 05 s, 2 h 10 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -1,0 +1,189 @@
+"""The words everybody uses: a tracklet, a data set's splits, a table of embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, Int64
+
+from stca.errors import DatasetError, RankingError
+from stca.files import atomic_write
+
+
+@dataclass(frozen=True, slots=True)
+class Tracklet:
+    """A short video of one person from one camera.
+
+    Args:
+        frames: the cropped images, in time order; at least one.
+        person_id: who it is. 0 is a distractor (somebody no query asks for), below 0 is junk.
+        camera_id: which camera saw it.
+        key: a name that is unique within its data set.
+
+    Raises:
+        DatasetError: no frames, or an empty key.
+
+    """
+
+    frames: tuple[Path, ...]
+    person_id: int
+    camera_id: int
+    key: str
+
+    def __post_init__(self) -> None:
+        if not self.frames:
+            raise DatasetError("A tracklet has no frames", expected="at least one image", where=self.key)
+        if not self.key:
+            raise DatasetError("A tracklet has an empty key", expected="a name unique in its data set")
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __repr__(self) -> str:
+        return f"Tracklet({self.key!r}, person {self.person_id}, camera {self.camera_id}, {len(self)} frames)"
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """A data set, divided as its protocol says.
+
+    Args:
+        name: the data set's name.
+        train: tracklets to learn from.
+        query: tracklets that ask.
+        gallery: tracklets that answer. Whether the queries are in the gallery too is the protocol's business.
+        protocols: names (keys of `stca.ranking.PROTOCOLS`) by which this data set is scored.
+        notes: counts worth knowing (junk left out, boxes dropped and why), printed with the data set.
+
+    Raises:
+        DatasetError: two different tracklets of one part share a key.
+
+    """
+
+    name: str
+    train: tuple[Tracklet, ...]
+    query: tuple[Tracklet, ...]
+    gallery: tuple[Tracklet, ...]
+    protocols: tuple[str, ...] = ("cross-camera",)
+    notes: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for part, tracklets in (("train", self.train), ("query", self.query), ("gallery", self.gallery)):
+            keys = {t.key for t in tracklets}
+            if len(keys) != len(tracklets):
+                raise DatasetError(
+                    f"{self.name}: tracklet keys of {part} are not unique",
+                    expected=f"{len(tracklets)} different keys",
+                    found=len(keys),
+                )
+
+    def __repr__(self) -> str:
+        rows = [f"{self.name:<12}{'persons':>9}{'tracklets':>11}{'frames':>10}{'cameras':>9}"]
+        for part, tracklets in (("train", self.train), ("query", self.query), ("gallery", self.gallery)):
+            persons = len({t.person_id for t in tracklets if t.person_id > 0})
+            cameras = len({t.camera_id for t in tracklets})
+            rows.append(
+                f"  {part:<10}{persons:>9}{len(tracklets):>11}{sum(map(len, tracklets)):>10}{cameras:>9}"
+            )
+        rows.extend(f"  {count} {what}" for what, count in self.notes.items())
+        return "\n".join(rows)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embeddings:
+    """One vector per tracklet, with what is needed to rank them.
+
+    Args:
+        vectors: (N, D) float32.
+        person_ids: (N,) int64.
+        camera_ids: (N,) int64, one per tracklet. (One per frame is the classic mistake: it silently
+            switches the same-camera rule off. Lengths are therefore checked.)
+        keys: N names.
+
+    Raises:
+        RankingError: lengths that differ, or vectors that are not finite.
+
+    """
+
+    vectors: Float32[np.ndarray, "N D"]
+    person_ids: Int64[np.ndarray, " N"]
+    camera_ids: Int64[np.ndarray, " N"]
+    keys: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.vectors.ndim != 2:
+            raise RankingError("Embeddings are a matrix", expected="(N, D)", found=self.vectors.shape)
+        lengths = {
+            "vectors": len(self.vectors),
+            "person_ids": len(self.person_ids),
+            "camera_ids": len(self.camera_ids),
+            "keys": len(self.keys),
+        }
+        if len(set(lengths.values())) != 1:
+            raise RankingError(
+                "Vectors, ids and keys belong together one to one",
+                expected="one person id, camera id and key per tracklet",
+                found=lengths,
+                hint="camera ids are per tracklet, not per frame",
+            )
+        if not np.isfinite(self.vectors).all():
+            bad = np.flatnonzero(~np.isfinite(self.vectors).all(axis=1))
+            raise RankingError(
+                "Vectors are not finite",
+                found=f"{len(bad)} of {len(self)} rows hold NaN or infinity, first {self.keys[bad[0]]!r}",
+                hint="did the training diverge? look at its loss curve",
+            )
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __repr__(self) -> str:
+        persons, cameras = len(np.unique(self.person_ids)), len(np.unique(self.camera_ids))
+        return f"Embeddings({len(self)} x {self.vectors.shape[1]}, {persons} persons, {cameras} cameras)"
+
+    def subset(self, rows: Sequence[int] | Int64[np.ndarray, " M"]) -> Embeddings:
+        """Those rows, in that order."""
+        index = np.asarray(rows, dtype=np.int64)
+        keys = tuple(self.keys[i] for i in index)
+        return Embeddings(self.vectors[index], self.person_ids[index], self.camera_ids[index], keys)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Embeddings]) -> Embeddings:
+        """All rows of all parts, in order."""
+        return cls(
+            np.concatenate([p.vectors for p in parts]),
+            np.concatenate([p.person_ids for p in parts]),
+            np.concatenate([p.camera_ids for p in parts]),
+            tuple(key for p in parts for key in p.keys),
+        )
+
+    def save(self, path: Path) -> None:
+        """Write them as one .npz file, atomically."""
+        with atomic_write(path) as file:
+            np.savez(
+                file,
+                vectors=self.vectors,
+                person_ids=self.person_ids,
+                camera_ids=self.camera_ids,
+                keys=np.array(self.keys, dtype=np.str_),
+            )
+
+    @classmethod
+    def load(cls, path: Path) -> Embeddings:
+        """Read what `save` wrote.
+
+        Raises:
+            RankingError: the file is missing or is not one that `save` wrote.
+
+        """
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                keys = tuple(str(k) for k in data["keys"])
+                return cls(data["vectors"], data["person_ids"], data["camera_ids"], keys)
+        except (OSError, KeyError, ValueError, EOFError) as error:
+            raise RankingError(
+                "Cannot read embeddings", expected="an .npz file by `stca embed`", found=error, where=path
+            ) from error
