@@ -15,6 +15,10 @@ from stca.files import atomic_write
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+"""Of RGB values between 0 and 1; clips are normalised by them."""
+
 RGB = UInt8[np.ndarray, "H W 3"]
 
 

@@ -1,0 +1,21 @@
+"""Networks from clips to `ReIDOutput`, by name, and their weights."""
+
+from stca.models.create import MODELS, create_model
+from stca.models.cross_attention import CrossAttention
+from stca.models.heads import ModelSpec, ReIDModel, ReIDOutput
+from stca.models.stca import STCA
+from stca.models.weights import WeightsReport, load_model, load_weights, save_model
+
+__all__ = [
+    "MODELS",
+    "STCA",
+    "CrossAttention",
+    "ModelSpec",
+    "ReIDModel",
+    "ReIDOutput",
+    "WeightsReport",
+    "create_model",
+    "load_model",
+    "load_weights",
+    "save_model",
+]

@@ -1,0 +1,91 @@
+"""What every model ends in, and what every model is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from stca.errors import ConfigError
+
+
+class ReIDOutput(NamedTuple):
+    """`pooled` feeds the triplet and centre losses, `logits` the ID loss, `embedding` the ranking."""
+
+    pooled: Float[Tensor, "B D"]
+    embedding: Float[Tensor, "B D"]
+    logits: Float[Tensor, "B num_ids"]
+
+
+class BNNeck(nn.Module):
+    """Batch norm without shift, then a classifier without bias (Luo et al., "Bag of tricks", 2019)."""
+
+    def __init__(self, dim: int, num_ids: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(dim)
+        self.norm.bias.requires_grad_(False)
+        self.classifier = nn.Linear(dim, num_ids, bias=False)
+        nn.init.normal_(self.classifier.weight, std=0.001)
+
+    def forward(self, pooled: Float[Tensor, "B D"]) -> ReIDOutput:
+        """Embedding after the norm, one logit per identity."""
+        embedding = self.norm(pooled)
+        return ReIDOutput(pooled, embedding, self.classifier(embedding))
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What it takes to build a model again; travels with its weights."""
+
+    name: str
+    num_ids: int
+    image_size: tuple[int, int]
+    options: dict[str, object] = field(default_factory=dict)
+
+
+class ReIDModel(nn.Module):
+    """From clips (B, T, 3, H, W) to a `ReIDOutput`; a subclass says how by `features`.
+
+    Forward is in two halves, `features` and `head`, so that training can compute the first in pieces and
+    the second, with the losses, over the whole batch.
+    """
+
+    head: nn.Module
+    spec: ModelSpec
+    embedding_dim: int
+    trainable: bool = True
+    """False for models that have nothing to learn."""
+
+    def __init__(self, *, image_size: tuple[int, int], clip_len: int = 8) -> None:
+        super().__init__()
+        self.image_size = image_size
+        self.clip_len = clip_len
+        """Frames per clip the model was made or trained for; any other works as well."""
+
+    def features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B D"]:
+        """Clips to one pooled vector each."""
+        raise NotImplementedError
+
+    def forward(self, clips: Float[Tensor, "B T 3 H W"]) -> ReIDOutput:
+        """Float32 clips, RGB, ImageNet-normalised, of the model's own image size.
+
+        Raises:
+            ConfigError: clips of another image size.
+
+        """
+        self.check_clips(clips)
+        output: ReIDOutput = self.head(self.features(clips))
+        return output
+
+    def check_clips(self, clips: Tensor) -> None:
+        """Raise ConfigError where `clips` is not (B, T, 3, *image_size)."""
+        height, width = self.image_size
+        if clips.ndim != 5 or tuple(clips.shape[2:]) != (3, height, width):
+            raise ConfigError(
+                "These clips do not fit this model",
+                expected=f"(B, T, 3, {height}, {width})",
+                found=tuple(clips.shape),
+                hint="resize the frames, or create the model with that image_size",
+            )

@@ -1,0 +1,115 @@
+"""The 2D stream: ResNet with bottlenecks, optionally with IBN-a, the last stage at stride 1.
+
+He et al., "Deep residual learning for image recognition", CVPR 2016; Pan et al., "Two at once", ECCV 2018
+(IBN-a: the first normalisation of every block in conv2_x to conv4_x is half instance, half batch norm).
+Parameter names follow the usual checkpoints: conv1, bn1, layer1 to layer4, bn1.IN, bn1.BN, downsample.0/1.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+Norm = Literal["bn", "ibn-a"]
+
+EXPANSION = 4
+
+
+class IBN(nn.Module):
+    """Instance norm on the first half of the channels, batch norm on the rest."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.split = channels // 2
+        self.IN = nn.InstanceNorm2d(self.split, affine=True)
+        self.BN = nn.BatchNorm2d(channels - self.split)
+
+    def forward(self, x: Float[Tensor, "B C h w"]) -> Float[Tensor, "B C h w"]:
+        """Normalise."""
+        first, second = x[:, : self.split].contiguous(), x[:, self.split :].contiguous()
+        return torch.cat((self.IN(first), self.BN(second)), dim=1)
+
+
+class Bottleneck2d(nn.Module):
+    """1x1, 3x3 (which carries the stride), 1x1, and a shortcut."""
+
+    def __init__(self, channels: int, width: int, *, stride: int = 1, ibn: bool = False) -> None:
+        super().__init__()
+        out = width * EXPANSION
+        self.conv1 = nn.Conv2d(channels, width, 1, bias=False)
+        self.bn1 = IBN(width) if ibn else nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride=stride, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, out, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(out)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample: nn.Module | None = None
+        if stride != 1 or channels != out:
+            conv = nn.Conv2d(channels, out, 1, stride=stride, bias=False)
+            self.downsample = nn.Sequential(conv, nn.BatchNorm2d(out))
+
+    def forward(self, x: Float[Tensor, "B C h w"]) -> Float[Tensor, "B D i j"]:
+        """Transform and add."""
+        shortcut = x if self.downsample is None else self.downsample(x)
+        x = self.relu(self.bn1(self.conv1(x)))
+        x = self.relu(self.bn2(self.conv2(x)))
+        out: Tensor = self.relu(self.bn3(self.conv3(x)) + shortcut)
+        return out
+
+
+class ResNet2d(nn.Module):
+    """Stem and four stages; conv2_x to conv5_x are stages 1 to 4.
+
+    Args:
+        layers: blocks per stage; (3, 4, 6, 3) is ResNet-50.
+        width: of the first stage's bottlenecks; 64 is ResNet-50.
+        norm: "bn", or "ibn-a" in stages 1 to 3.
+        last_stride: stride of stage 4; 1 keeps the resolution, as re-identification networks do.
+
+    """
+
+    def __init__(
+        self,
+        *,
+        layers: tuple[int, int, int, int] = (3, 4, 6, 3),
+        width: int = 64,
+        norm: Norm = "ibn-a",
+        last_stride: int = 1,
+    ) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        self.channels = tuple(width * EXPANSION * 2**stage for stage in range(4))
+        inputs = (width, *self.channels[:3])
+        for stage, stride in enumerate((1, 2, 2, last_stride)):
+            ibn = norm == "ibn-a" and stage < 3
+            blocks = [Bottleneck2d(inputs[stage], width * 2**stage, stride=stride, ibn=ibn)]
+            blocks += [
+                Bottleneck2d(self.channels[stage], width * 2**stage, ibn=ibn)
+                for _ in range(layers[stage] - 1)
+            ]
+            self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
+        initialise(self)
+
+    def stem(self, x: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C h w"]:
+        """Convolution and pooling: a quarter of the resolution."""
+        pooled: Tensor = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        return pooled
+
+    def stages(self, x: Float[Tensor, "B C h w"], first: int, last: int) -> Float[Tensor, "B D i j"]:
+        """Stages `first` to `last`, both included, counted from 1."""
+        for stage in range(first, last + 1):
+            x = self.get_submodule(f"layer{stage}")(x)
+        return x
+
+
+def initialise(module: nn.Module) -> None:
+    """He initialisation of every convolution; norms start as the identity."""
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d | nn.Conv3d):
+            nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")
