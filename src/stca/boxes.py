@@ -1,0 +1,123 @@
+"""Boxes around people, in pixels, and the MOTChallenge files they come in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from stca.errors import DatasetError
+from stca.files import write_text
+from stca.images import RGB
+
+PEDESTRIAN = 1
+
+
+@dataclass(frozen=True, slots=True)
+class MotRow:
+    """One box of one track in one frame.
+
+    Args:
+        frame: from 1.
+        track: who, within one sequence.
+        left, top, width, height: in pixels; may reach beyond the image.
+        confidence: the detector's, or the consider flag of a ground truth (0: do not use).
+        kind: the class of MOT16 and later, 1 is a pedestrian; 1 where the file does not say.
+        visibility: the visible part of the person, 0 to 1; 1 where the file does not say.
+
+    """
+
+    frame: int
+    track: int
+    left: float
+    top: float
+    width: float
+    height: float
+    confidence: float = 1.0
+    kind: int = PEDESTRIAN
+    visibility: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class MotFile:
+    """The rows of a file that could be read, in its order, and one `path:line: why` for every other."""
+
+    rows: tuple[MotRow, ...]
+    broken: tuple[str, ...]
+
+
+def read_mot(path: Path) -> MotFile:
+    """Read MOTChallenge rows: frame, track, left, top, width, height, confidence, ...
+
+    Nine columns are MOT16 and later (the last two are class and visibility); with seven, eight, ten or
+    more (MOT15 and trackers' results: world coordinates) only the first seven count. Empty lines are
+    nothing.
+
+    Raises:
+        DatasetError: the file cannot be read, or no row of it can.
+
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    except OSError as error:
+        raise DatasetError("Cannot read tracks", found=error.strerror, where=path) from error
+    rows, broken = [], []
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            try:
+                rows.append(_parse(line))
+            except ValueError as error:
+                broken.append(f"{path}:{number}: {error}")
+    if not rows:
+        raise DatasetError(
+            "No row of a tracks file can be read",
+            expected="frame,track,left,top,width,height,confidence,class,visibility",
+            found=broken[0] if broken else "an empty file",
+            where=path,
+        )
+    return MotFile(tuple(rows), tuple(broken))
+
+
+def _parse(line: str) -> MotRow:
+    columns = line.split(",")
+    if len(columns) < 7:
+        raise ValueError(f"{len(columns)} columns instead of at least 7")
+    count = 9 if len(columns) == 9 else 7
+    try:
+        values = [float(column) for column in columns[:count]]
+    except ValueError:
+        raise ValueError("a column that is no number") from None
+    if not all(map(math.isfinite, values)):
+        raise ValueError("a column that is not finite")
+    frame, track, left, top, width, height, confidence = values[:7]
+    if frame < 1 or frame % 1:
+        raise ValueError(f"frame {frame:g}, but frames are whole numbers from 1")
+    if track < 0 or track % 1:
+        raise ValueError(f"track {track:g}, but tracks are whole numbers from 0 (-1 marks detections)")
+    if width <= 0 or height <= 0:
+        raise ValueError(f"a box of {width:g} x {height:g} pixels")
+    kind, visibility = (int(values[7]), values[8]) if count == 9 else (PEDESTRIAN, 1.0)
+    return MotRow(int(frame), int(track), left, top, width, height, confidence, kind, visibility)
+
+
+def write_mot(path: Path, rows: Iterable[MotRow]) -> None:
+    """Write rows as MOT16 ground truth (nine columns, pixels to a hundredth), atomically."""
+    lines = (
+        f"{r.frame},{r.track},{r.left:.2f},{r.top:.2f},{r.width:.2f},{r.height:.2f}"
+        f",{r.confidence:g},{r.kind},{r.visibility:g}\n"
+        for r in rows
+    )
+    write_text(path, "".join(lines))
+
+
+def crop(image: RGB, row: MotRow) -> RGB:
+    """The part of the (H, W, 3) image inside the box, to whole pixels; empty where the box is outside."""
+    height, width = image.shape[:2]
+    left, right = _inside(row.left, row.width, width)
+    top, bottom = _inside(row.top, row.height, height)
+    return image[top:bottom, left:right]
+
+
+def _inside(start: float, length: float, limit: int) -> tuple[int, int]:
+    return min(max(round(start), 0), limit), min(max(round(start + length), 0), limit)

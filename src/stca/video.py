@@ -1,0 +1,94 @@
+"""Frames of a video file, by PyAV (FFmpeg)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from stca.errors import FrameError, StcaError
+from stca.images import RGB
+
+VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mkv", ".mov", ".264", ".m4v", ".webm"})
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What a video file says about itself.
+
+    Args:
+        width, height: in pixels.
+        frame_rate: frames a second; None where the file does not say.
+        num_frames: None where the file does not say (a bare .264 stream).
+
+    """
+
+    width: int
+    height: int
+    frame_rate: float | None
+    num_frames: int | None
+
+
+def probe_video(path: Path) -> VideoInfo:
+    """Read a video's header.
+
+    Raises:
+        StcaError: PyAV is not installed.
+        FrameError: no file, or none with a video in it.
+
+    """
+    with _open(path) as container:
+        stream = _video_stream(container, path)
+        rate = stream.average_rate
+        return VideoInfo(stream.width, stream.height, float(rate) if rate else None, stream.frames or None)
+
+
+def read_video(path: Path) -> Iterator[RGB]:
+    """Decode a video: every frame in the order of display, (H, W, 3) uint8, RGB; the first one is frame 1.
+
+    A rotation that the file asks for (phones do) is not applied, so that boxes made on the coded frames
+    fit.
+
+    Raises:
+        StcaError: PyAV is not installed.
+        FrameError: no file, none with a video in it, or a damaged place; all frames before it come first.
+
+    """
+    av = _import_av()
+    done = 0
+    with _open(path) as container:
+        stream = _video_stream(container, path)
+        stream.thread_type = "AUTO"
+        try:
+            for frame in container.decode(stream):
+                image: RGB = frame.to_ndarray(format="rgb24")
+                yield image
+                done += 1
+        except av.error.FFmpegError as error:
+            raise FrameError("A video is damaged", found=f"{error} after frame {done}", where=path) from error
+
+
+def _open(path: Path) -> Any:
+    av = _import_av()
+    try:
+        return av.open(str(path))
+    except av.error.FFmpegError as error:
+        raise FrameError("Cannot open a video", found=error.strerror or error, where=path) from error
+
+
+def _video_stream(container: Any, path: Path) -> Any:
+    if not container.streams.video:
+        found = ", ".join(stream.type for stream in container.streams) or "no stream"
+        raise FrameError("A file has no video in it", expected="a video stream", found=found, where=path)
+    return container.streams.video[0]
+
+
+def _import_av() -> ModuleType:
+    try:
+        import av
+    except ImportError as error:
+        raise StcaError("Reading videos needs PyAV", found=error, hint="pip install 'stca[video]'") from error
+    module: ModuleType = av
+    return module
