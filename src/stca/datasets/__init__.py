@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from stca.datasets import folder, mars
+from stca.datasets import folder, mars, mot
 from stca.errors import ConfigError
 from stca.lookup import check_options, find
 from stca.tracklets import Splits, Tracklet
@@ -24,6 +24,7 @@ def _load_walkers(root: Path, *, split: int = 0) -> Splits:
 DATASETS: Mapping[str, Loader] = {
     "folder": folder.load,
     "mars": mars.load,
+    "mot": mot.load,
     "walkers": _load_walkers,
 }
 

@@ -1,0 +1,251 @@
+"""One MOTChallenge sequence -> crops of its people, cut once and kept in the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import uuid
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import simplejpeg
+
+from stca.boxes import PEDESTRIAN, MotRow, crop, read_mot
+from stca.errors import ConfigError, DatasetError, FrameError
+from stca.files import cache_dir, write_text
+from stca.images import RGB, read_image
+from stca.progress import progress
+from stca.video import probe_video, read_video
+
+_FORMAT = 1  # raise it when the same options would give other crops
+_INDEX = "index.json"
+_QUALITY = 92
+
+
+@dataclass(frozen=True, slots=True)
+class CutOptions:
+    """How boxes become tracklets; see `stca.datasets.mot.load`.
+
+    Raises:
+        ConfigError: a value of the wrong type or out of its range.
+
+    """
+
+    tracklet_len: int
+    gap: int
+    min_height: int
+    min_width: int
+    min_visibility: float
+    min_frames: int
+
+    def __post_init__(self) -> None:
+        lowest = {"gap": 0, "min_visibility": 0}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            kinds = (int, float) if field.name == "min_visibility" else (int,)
+            low = lowest.get(field.name, 1)
+            if isinstance(value, bool) or not isinstance(value, kinds) or value < low:
+                kind = " or ".join(k.__name__ for k in kinds)
+                raise ConfigError(
+                    f"mot: {field.name} is not usable", expected=f"{kind}, at least {low}", found=repr(value)
+                )
+        if self.min_frames > self.tracklet_len:
+            found = f"min_frames {self.min_frames}, tracklet_len {self.tracklet_len}"
+            raise ConfigError("mot: no tracklet would be long enough", found=found)
+
+
+@dataclass(frozen=True, slots=True)
+class VideoSequence:
+    """Where one sequence lies: its tracks, and its frames as numbered images or as one video."""
+
+    name: str
+    tracks: Path
+    images: tuple[Path, ...]
+    video: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """The tracklets cut from one sequence: (track, its frames in order), and what was left out."""
+
+    tracklets: tuple[tuple[int, tuple[Path, ...]], ...]
+    notes: dict[str, int]
+
+
+def cut_sequence(sequence: VideoSequence, options: CutOptions) -> Pieces:
+    """Cut the crops of one sequence, or find them in the cache.
+
+    They lie in `cache_dir()/mot/<fingerprint>`, which changes with the place, size and time of the
+    sources and with the options. The folder gets its name only when it is whole, so neither a killed run
+    nor two at once do harm.
+
+    Raises:
+        DatasetError: the tracks cannot be read.
+        FrameError: the images or the video cannot.
+
+    """
+    home = cache_dir() / "mot" / _fingerprint(sequence, options)
+    if not (home / _INDEX).exists():
+        _build(sequence, options, home)
+    index = json.loads((home / _INDEX).read_text(encoding="utf-8"))
+    tracklets = tuple(
+        (track, tuple(home / _crop_name(track, frame) for frame in frames))
+        for track, frames in index["tracklets"]
+    )
+    return Pieces(tracklets, index["notes"])
+
+
+def plan_tracklets(frames: Sequence[int], options: CutOptions) -> tuple[list[list[int]], int]:
+    """Divide one track's frame numbers, ascending, into tracklets.
+
+    A tracklet is at most `tracklet_len` frames without a hole; between the last frame of one and the
+    first of the next, at least `gap` frames are left out. Pieces shorter than `min_frames` are dropped.
+
+    Returns:
+        the tracklets, and how many pieces were dropped.
+
+    """
+    kept: list[list[int]] = []
+    dropped, start = 0, 0
+    while start < len(frames):
+        if kept and frames[start] <= kept[-1][-1] + options.gap:
+            start += 1
+            continue
+        stop, end = start + 1, min(start + options.tracklet_len, len(frames))
+        while stop < end and frames[stop] == frames[stop - 1] + 1:
+            stop += 1
+        if stop - start >= options.min_frames:
+            kept.append(list(frames[start:stop]))
+        else:
+            dropped += 1
+        start = stop
+    return kept, dropped
+
+
+def _build(sequence: VideoSequence, options: CutOptions, home: Path) -> None:
+    workshop = home.with_name(f".{home.name}.{uuid.uuid4().hex}")
+    workshop.mkdir(parents=True)
+    try:
+        _cut_into(workshop, sequence, options)
+        try:
+            workshop.replace(home)
+        except OSError:
+            if not (home / _INDEX).exists():  # else somebody else was faster, and theirs is as good
+                raise
+    finally:
+        shutil.rmtree(workshop, ignore_errors=True)
+
+
+def _cut_into(workshop: Path, sequence: VideoSequence, options: CutOptions) -> None:
+    notes: Counter[str] = Counter()
+    rows = _usable_rows(sequence, options, notes)
+    cut = _write_crops(workshop, sequence, rows, options, notes)
+    tracklets = []
+    for track in sorted(cut):
+        pieces, dropped = plan_tracklets(sorted(cut[track]), options)
+        notes[f"pieces of tracks shorter than {options.min_frames} frames, dropped"] += dropped
+        tracklets += [(track, piece) for piece in pieces]
+        for frame in cut[track].difference(*pieces):
+            (workshop / _crop_name(track, frame)).unlink()
+    index = {"tracklets": tracklets, "notes": {what: count for what, count in notes.items() if count}}
+    write_text(workshop / _INDEX, json.dumps(index))
+
+
+def _usable_rows(
+    sequence: VideoSequence, options: CutOptions, notes: Counter[str]
+) -> dict[int, dict[int, MotRow]]:
+    """Rows worth cutting, by frame and track."""
+    file = read_mot(sequence.tracks)
+    if file.broken:
+        warnings.warn(
+            f"{len(file.broken)} broken rows are left out, the first: {file.broken[0]}", stacklevel=2
+        )
+    notes["broken rows, dropped"] += len(file.broken)
+    rows: dict[int, dict[int, MotRow]] = defaultdict(dict)
+    for row in file.rows:
+        if row.confidence == 0 or row.kind != PEDESTRIAN:
+            notes["boxes not of a pedestrian or not to be considered, dropped"] += 1
+        elif row.visibility < options.min_visibility:
+            notes[f"boxes less than {options.min_visibility:g} visible, dropped"] += 1
+        elif row.track in rows[row.frame]:
+            notes["second boxes of a track in one frame, dropped"] += 1
+        else:
+            rows[row.frame][row.track] = row
+    return rows
+
+
+def _write_crops(
+    workshop: Path,
+    sequence: VideoSequence,
+    rows: dict[int, dict[int, MotRow]],
+    options: CutOptions,
+    notes: Counter[str],
+) -> dict[int, set[int]]:
+    """Write the crop of every row that is large enough; returns the frames written, by track."""
+    written: dict[int, set[int]] = defaultdict(set)
+    seen = 0
+    for number, image in _frames(sequence, set(rows), notes):
+        for row in rows[number].values():
+            seen += 1
+            part = crop(image, row)
+            if part.shape[0] < options.min_height or part.shape[1] < options.min_width:
+                notes[f"boxes below {options.min_height} x {options.min_width} pixels, dropped"] += 1
+                continue
+            path = workshop / _crop_name(row.track, number)
+            path.parent.mkdir(exist_ok=True)
+            # Not write_jpeg: the folder as a whole is what must appear at once, and a sync per crop is slow.
+            path.write_bytes(simplejpeg.encode_jpeg(part.copy(), quality=_QUALITY, colorspace="RGB"))
+            written[row.track].add(number)
+    notes["boxes in frames that are not there, dropped"] += sum(map(len, rows.values())) - seen
+    return written
+
+
+def _frames(sequence: VideoSequence, wanted: set[int], notes: Counter[str]) -> Iterator[tuple[int, RGB]]:
+    label = f"cutting {sequence.name}"
+    if sequence.video is None:
+        numbered = {_frame_number(path): path for path in sequence.images}
+        for number in progress(sorted(wanted & numbered.keys()), label=label):
+            yield number, read_image(numbered[number])
+        return
+    last = max(wanted, default=0)
+    total = min(probe_video(sequence.video).num_frames or last, last)
+    frames = _until_damaged(sequence.video, notes)
+    for number, image in zip(progress(range(1, last + 1), label=label, total=total), frames, strict=False):
+        if number in wanted:
+            yield number, image
+
+
+def _until_damaged(video: Path, notes: Counter[str]) -> Iterator[RGB]:
+    try:
+        yield from read_video(video)
+    except FrameError as error:
+        notes["videos that break off"] += 1
+        warnings.warn(f"frames up to the damage are used: {error}", stacklevel=2)
+
+
+def _frame_number(path: Path) -> int:
+    try:
+        return int(path.stem)
+    except ValueError:
+        raise DatasetError(
+            "The name of a frame is no number", expected="000001.jpg for frame 1", found=path.name, where=path
+        ) from None
+
+
+def _crop_name(track: int, frame: int) -> str:
+    return f"{track:06d}/{frame:06d}.jpg"
+
+
+def _fingerprint(sequence: VideoSequence, options: CutOptions) -> str:
+    sources = [sequence.tracks, *([sequence.video] if sequence.video else sequence.images)]
+    told = [_FORMAT, asdict(options), [(str(path.absolute()), *_size_and_time(path)) for path in sources]]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
+
+
+def _size_and_time(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
