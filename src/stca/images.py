@@ -44,7 +44,9 @@ def read_image(path: Path, *, min_size: tuple[int, int] | None = None) -> RGB:
         height, width = min_size or (0, 0)
         # CMYK, harmless stray bytes, real damage: whatever libjpeg-turbo is not happy with, Pillow decides.
         with contextlib.suppress(ValueError):
-            image: RGB = simplejpeg.decode_jpeg(data, colorspace="RGB", min_height=height, min_width=width)
+            image: RGB = simplejpeg.decode_jpeg(
+                data, colorspace="RGB", min_height=height, min_width=width, min_factor=2 if min_size else 1
+            )
             return image
     return _read_by_pillow(path)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import TypeVar
 
 from rich.console import Console
@@ -15,14 +15,37 @@ Item = TypeVar("Item")
 _SECONDS_BETWEEN_LINES = 10.0
 
 
-def progress(items: Iterable[Item], *, label: str, total: int | None = None) -> Iterator[Item]:
-    """Pass `items` through and show on stderr how far we are and how long it will still take."""
+def progress(
+    items: Iterable[Item],
+    *,
+    label: str,
+    total: int | None = None,
+    status: Callable[[], str] = lambda: "",
+) -> Iterator[Item]:
+    """Pass `items` through and show on stderr how far we are and how long it will still take.
+
+    Args:
+        items: what is worked through.
+        label: what it is.
+        total: how many, where `len(items)` does not say.
+        status: asked for a few words to put beside the count.
+
+    """
     if total is None and isinstance(items, Sized):
         total = len(items)
     if sys.stderr.isatty():
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[status]}"),
+        )
         with Progress(*columns, console=Console(stderr=True)) as bar:
-            yield from bar.track(items, total=total, description=label)
+            task = bar.add_task(label, total=total, status="")
+            for item in items:
+                yield item
+                bar.update(task, advance=1, status=status())
         return
     start = last = time.monotonic()
     for done, item in enumerate(items, start=1):
@@ -30,8 +53,9 @@ def progress(items: Iterable[Item], *, label: str, total: int | None = None) -> 
         now = time.monotonic()
         if now - last >= _SECONDS_BETWEEN_LINES:
             last = now
-            left = f", {format_seconds((now - start) / done * (total - done))} left" if total else ""
-            print(f"{label}: {done}/{total or '?'}{left}", file=sys.stderr, flush=True)
+            left = f", {format_seconds((now - start) / done * max(0, total - done))} left" if total else ""
+            words = f", {status()}" if status() else ""
+            print(f"{label}: {done}/{total or '?'}{words}{left}", file=sys.stderr, flush=True)
 
 
 def format_seconds(seconds: float) -> str:

@@ -1,0 +1,19 @@
+"""From `Splits` to batches: which frames, decoded how, changed how, grouped how."""
+
+from stca.clips.decoding import decode_clip
+from stca.clips.loaders import ClipBatch, dense_batches, train_batches
+from stca.clips.pk_sampler import PKSampler
+from stca.clips.sampling import SamplingMode, sample_clips
+from stca.clips.transforms import Transform, normalise
+
+__all__ = [
+    "ClipBatch",
+    "PKSampler",
+    "SamplingMode",
+    "Transform",
+    "decode_clip",
+    "dense_batches",
+    "normalise",
+    "sample_clips",
+    "train_batches",
+]

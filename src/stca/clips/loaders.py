@@ -1,0 +1,139 @@
+"""Batches of clips, decoded by workers."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Int64, UInt8
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from stca.clips.decoding import decode_clip
+from stca.clips.pk_sampler import PKSampler
+from stca.clips.sampling import SamplingMode, sample_clips
+from stca.clips.transforms import Transform
+from stca.tracklets import Tracklet
+
+
+@dataclass(frozen=True)
+class ClipBatch:
+    """What workers deliver.
+
+    Args:
+        frames: (B, T, H, W, 3) uint8; `normalise` makes clips of them.
+        rows: (B,) which tracklet each clip is from.
+        bad_frames: files that could not be read and were replaced by a neighbour.
+
+    """
+
+    frames: UInt8[Tensor, "B T H W 3"]
+    rows: Int64[Tensor, " B"]
+    bad_frames: tuple[Path, ...]
+
+    def pin_memory(self) -> ClipBatch:
+        """Called by PyTorch's loader."""
+        return ClipBatch(self.frames.pin_memory(), self.rows, self.bad_frames)
+
+
+@dataclass(frozen=True)
+class _Request:
+    row: int
+    frames: tuple[int, ...] | None = None
+    seed: tuple[int, ...] | None = None
+
+
+class _Clips(Dataset[ClipBatch]):
+    def __init__(
+        self,
+        tracklets: Sequence[Tracklet],
+        transform: Transform,
+        *,
+        clip_len: int,
+        mode: SamplingMode = "consecutive",
+    ) -> None:
+        self.tracklets, self.transform, self.clip_len, self.mode = tracklets, transform, clip_len, mode
+
+    def __getitem__(self, request: _Request) -> ClipBatch:
+        tracklet = self.tracklets[request.row]
+        rng = np.random.default_rng(request.seed) if request.seed else None
+        if request.frames is None:
+            frames = sample_clips(len(tracklet), self.clip_len, mode=self.mode, rng=rng)[0]
+        else:
+            frames = np.array(request.frames)
+        clip = decode_clip(tracklet, frames, self.transform, rng=rng)
+        return ClipBatch(torch.from_numpy(clip.frames)[None], torch.tensor([request.row]), clip.bad)
+
+
+def _collate(samples: list[ClipBatch]) -> ClipBatch:
+    return ClipBatch(
+        torch.cat([s.frames for s in samples]),
+        torch.cat([s.rows for s in samples]),
+        tuple(itertools.chain.from_iterable(s.bad_frames for s in samples)),
+    )
+
+
+def train_batches(
+    tracklets: Sequence[Tracklet],
+    sampler: PKSampler,
+    transform: Transform,
+    *,
+    clip_len: int,
+    mode: SamplingMode = "consecutive",
+    epoch: int = 0,
+    first: int = 0,
+    workers: int = 0,
+) -> Iterator[ClipBatch]:
+    """One epoch of training batches, one random clip per drawn tracklet.
+
+    A clip's chance depends on seed, epoch, batch and place alone, so any number of workers, and a run
+    resumed at batch `first`, see the same clips.
+    """
+    sampler.set_epoch(epoch)
+    dataset = _Clips(tracklets, transform, clip_len=clip_len, mode=mode)
+    batches = [
+        [
+            _Request(row, seed=(sampler.seed, epoch, number, sampler.rank, place))
+            for place, row in enumerate(rows)
+        ]
+        for number, rows in enumerate(sampler)
+    ]
+    yield from _load(dataset, batches[first:], workers)
+
+
+def dense_batches(
+    tracklets: Sequence[Tracklet],
+    transform: Transform,
+    *,
+    clip_len: int,
+    batch_size: int,
+    workers: int = 0,
+) -> tuple[int, Iterator[ClipBatch]]:
+    """All dense clips of all tracklets in full batches; only the last one may be smaller.
+
+    Returns:
+        the number of batches, and the batches.
+
+    """
+    requests = [
+        _Request(row, frames=tuple(clip))
+        for row, tracklet in enumerate(tracklets)
+        for clip in sample_clips(len(tracklet), clip_len, mode="dense").tolist()
+    ]
+    batches = [requests[i : i + batch_size] for i in range(0, len(requests), batch_size)]
+    return len(batches), _load(_Clips(tracklets, transform, clip_len=clip_len), batches, workers)
+
+
+def _load(dataset: _Clips, batches: list[list[_Request]], workers: int) -> Iterator[ClipBatch]:
+    loader = DataLoader(
+        dataset,
+        batch_sampler=batches,
+        collate_fn=_collate,
+        num_workers=workers,
+        pin_memory=torch.cuda.is_available(),
+    )
+    return iter(loader)

@@ -1,0 +1,249 @@
+"""What a run is: frozen dataclasses, their YAML, and dotted overrides."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import yaml
+from jsonargparse import ArgumentError, ArgumentParser
+
+from stca.errors import ConfigError
+from stca.lookup import suggest
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where training data and, if elsewhere, test data lie."""
+
+    source: str = "mars"
+    roots: tuple[str, ...] = ()
+    split: int = 0
+    options: dict[str, Any] = field(default_factory=dict)
+    eval_source: str | None = None
+    """None: as `source`."""
+    eval_roots: tuple[str, ...] = ()
+    """Empty: as `roots`."""
+    eval_options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Which network, and what it starts from."""
+
+    name: str = "stca"
+    image_size: tuple[int, int] | None = None
+    """(H, W); None: the model's own."""
+    options: dict[str, Any] = field(default_factory=dict)
+    weights: tuple[str, ...] = ()
+    """Checkpoints to start from, loaded in this order (see `load_weights`)."""
+    inflate: bool = False
+    """Put ImageNet weights into the 3D stream too."""
+
+
+@dataclass(frozen=True)
+class ClipConfig:
+    """Frames of a training clip and what chance does to them."""
+
+    clip_len: int = 8
+    sampling: Literal["consecutive", "strided", "restricted"] = "consecutive"
+    flip: float = 0.5
+    crop: float = 0.5
+    per_frame: bool = False
+
+
+@dataclass(frozen=True)
+class BatchConfig:
+    """Persons and tracklets of a batch."""
+
+    identities: int = 8
+    instances: int = 4
+    micro_batch: int | None = None
+    """Clips that go through the network at once; None: the whole batch. Mining always sees the whole."""
+    epoch: Literal["all-groups", "one-group"] = "all-groups"
+    shuffle: bool = True
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Eq. 3 to 7."""
+
+    margin: float = 0.3
+    metric: Literal["cosine", "euclidean"] = "cosine"
+    label_smoothing: float = 0.1
+    center_weight: float = 0.0005
+    center_reduction: Literal["mean", "sum"] = "mean"
+
+
+@dataclass(frozen=True)
+class OptimConfig:
+    """Adam, and SGD for the centres."""
+
+    epochs: int = 450
+    lr: float = 3.5e-4
+    weight_decay: float = 5e-4
+    milestones: tuple[int, ...] = (200,)
+    """Epochs after which the learning rate is multiplied by `gamma`."""
+    gamma: float = 0.1
+    warmup_epochs: int = 0
+    """Epochs over which the learning rate rises linearly from a tenth."""
+    center_lr: float = 0.5
+
+
+@dataclass(frozen=True)
+class EvalConfig:
+    """Testing along the way and at the end."""
+
+    every: int = 20
+    """Epochs between two evaluations; 0: only at the end."""
+    batch_size: int = 16
+    """Clips."""
+    clip_len: int | None = None
+    """None: as in training."""
+    metric: Literal["cosine", "euclidean"] = "cosine"
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """A run."""
+
+    recipe: str = "custom"
+    data: DataConfig = field(default_factory=DataConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    clips: ClipConfig = field(default_factory=ClipConfig)
+    batch: BatchConfig = field(default_factory=BatchConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    eval: EvalConfig = field(default_factory=EvalConfig)
+    seed: int = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "float32", "bf16"] = "auto"
+    """auto: bf16 on a GPU that has it, float32 elsewhere."""
+    workers: int = 2
+    """Processes that decode."""
+    checkpoint_every: int = 1
+    """Epochs."""
+    log_every: int = 10
+    """Steps."""
+
+    def __post_init__(self) -> None:
+        positive = {
+            "batch.identities": self.batch.identities,
+            "batch.instances": self.batch.instances,
+            "clips.clip_len": self.clips.clip_len,
+            "optim.epochs": self.optim.epochs,
+            "eval.batch_size": self.eval.batch_size,
+            "checkpoint_every": self.checkpoint_every,
+            "log_every": self.log_every,
+            "batch.micro_batch": 1 if self.batch.micro_batch is None else self.batch.micro_batch,
+        }
+        for name, value in positive.items():
+            if value < 1:
+                raise ConfigError(f"{name} is too small", expected="at least 1", found=value)
+        if not self.optim.lr > 0:
+            raise ConfigError("optim.lr is too small", expected="above 0", found=self.optim.lr)
+
+
+def to_yaml(config: RunConfig) -> str:
+    """As text that `from_yaml` reads."""
+    return yaml.safe_dump(_plain(dataclasses.asdict(config)), sort_keys=False)
+
+
+def from_yaml(text: str) -> RunConfig:
+    """Read a config.
+
+    Raises:
+        ConfigError: no YAML, an unknown key, or a wrong type; names what is valid.
+
+    """
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError("This is no YAML", found=error) from error
+    if not isinstance(content, dict):
+        raise ConfigError("This is no config", expected="keys and values", found=type(content).__name__)
+    return _build(content)
+
+
+def override(config: RunConfig, assignments: Sequence[str]) -> RunConfig:
+    """Change single values: `["optim.lr=1e-4", "data.roots=[/data/mars]"]`.
+
+    Raises:
+        ConfigError: not of the form key=value, an unknown key, or a wrong type; names what is valid.
+
+    """
+    content = _plain(dataclasses.asdict(config))
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise ConfigError("An override is key=value", expected="optim.lr=1e-4", found=assignment)
+        _check_key(key)
+        *path, last = key.split(".")
+        place = content
+        for part in path:
+            place = place[part]
+        place[last] = _parse(text)
+    return _build(content)
+
+
+def _parse(text: str) -> object:
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+    if isinstance(value, str):  # YAML 1.1 takes 1e-4 for a string
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _check_key(key: str) -> None:
+    known = dict(_keys(RunConfig))
+    parent = key.rpartition(".")[0]
+    if key in known or known.get(parent) == "dict":
+        return
+    raise ConfigError(
+        f"There is no option {key!r}", expected=f"one of {', '.join(known)}", hint=suggest(key, known)
+    )
+
+
+def _keys(kind: type, prefix: str = "") -> Iterator[tuple[str, str]]:
+    for each in dataclasses.fields(kind):
+        default = each.default_factory() if callable(each.default_factory) else each.default
+        if dataclasses.is_dataclass(default):
+            yield from _keys(type(default), f"{prefix}{each.name}.")
+        else:
+            yield prefix + each.name, type(default).__name__
+
+
+def _build(content: Mapping[str, Any]) -> RunConfig:
+    for key in _leaves(content):
+        _check_key(key)
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(RunConfig)
+    try:
+        parsed = parser.parse_object(dict(content))
+        return RunConfig(**parser.instantiate_classes(parsed).as_dict())
+    except (ArgumentError, TypeError, ValueError) as error:
+        raise ConfigError("A value of the config has the wrong type", found=error) from error
+
+
+def _leaves(content: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    known = dict(_keys(RunConfig))
+    for name, value in content.items():
+        key = f"{prefix}{name}"
+        if isinstance(value, Mapping) and known.get(key) != "dict":
+            yield from _leaves(value, f"{key}.")
+        else:
+            yield key
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, for YAML."""
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, list | tuple) else value

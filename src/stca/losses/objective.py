@@ -1,0 +1,69 @@
+"""The training objective: triplet + ID + weighted centre loss (eq. 3)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch.nn.functional as F
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from stca.distance import Metric
+from stca.losses.center import CenterLoss, Reduction
+from stca.losses.triplet import BatchHardTriplet
+
+
+class LossParts(NamedTuple):
+    """The sum, and its terms before weighting."""
+
+    total: Float[Tensor, ""]
+    triplet: Float[Tensor, ""]
+    identity: Float[Tensor, ""]
+    center: Float[Tensor, ""]
+
+
+class ReIDObjective(nn.Module):
+    """Eq. 3: L = L_triplet + L_ID + beta L_center.
+
+    Triplet and centre loss see the pooled features, the ID loss the logits behind the BN neck, as the bag of
+    tricks that the paper follows has it. `cross_entropy(label_smoothing=e)` is eq. 6 with eq. 7.
+
+    Args:
+        num_ids: persons.
+        dim: D of the pooled features.
+        margin: of the triplet loss.
+        metric: of the triplet loss.
+        label_smoothing: epsilon of eq. 7.
+        center_weight: beta.
+        center_reduction: see `CenterLoss`.
+
+    """
+
+    def __init__(
+        self,
+        num_ids: int,
+        dim: int,
+        *,
+        margin: float = 0.3,
+        metric: Metric = "cosine",
+        label_smoothing: float = 0.1,
+        center_weight: float = 0.0005,
+        center_reduction: Reduction = "mean",
+    ) -> None:
+        super().__init__()
+        self.triplet = BatchHardTriplet(margin=margin, metric=metric)
+        self.center = CenterLoss(num_ids, dim, reduction=center_reduction)
+        self.label_smoothing = label_smoothing
+        self.center_weight = center_weight
+
+    def forward(
+        self,
+        pooled: Float[Tensor, "B D"],
+        logits: Float[Tensor, "B num_ids"],
+        person_ids: Int64[Tensor, " B"],
+    ) -> LossParts:
+        """Loss of one batch; `person_ids` are numbers from 0 to num_ids - 1. Computed in float32."""
+        triplet = self.triplet(pooled.float(), person_ids)
+        identity = F.cross_entropy(logits.float(), person_ids, label_smoothing=self.label_smoothing)
+        center = self.center(pooled.float(), person_ids)
+        return LossParts(triplet + identity + self.center_weight * center, triplet, identity, center)

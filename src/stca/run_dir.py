@@ -1,0 +1,153 @@
+"""A run's folder: config.yaml, metrics.jsonl, tensorboard/, checkpoints/step-*/, and what is made of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stca.config import RunConfig, from_yaml, to_yaml
+from stca.errors import CheckpointError, ConfigError
+from stca.files import atomic_write, write_text
+
+KEEP = 2
+
+
+@dataclass(frozen=True)
+class RunDir:
+    """Reads and writes the folder; every write is atomic, so that a killed run can go on."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: Path, config: RunConfig, *, resume: bool = False) -> RunDir:
+        """Start a run's folder, or go back to one.
+
+        Raises:
+            ConfigError: the folder holds something else, or a run of another config.
+
+        """
+        run = cls(Path(path))
+        if not run._has_config():
+            if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
+                raise ConfigError(
+                    "A run needs a folder of its own", expected="a new or empty folder", where=run.path
+                )
+            run.path.mkdir(parents=True, exist_ok=True)
+            write_text(run.path / "config.yaml", to_yaml(config))
+            return run
+        if not resume:
+            raise ConfigError(
+                "There is a run in this folder",
+                expected="a new or empty folder",
+                where=run.path,
+                hint="--resume to go on with it, or another --out",
+            )
+        if (old := run.config()) != config:
+            ours, theirs = to_yaml(config).splitlines(), to_yaml(old).splitlines()
+            changed = [line.strip() for line in ours if line not in theirs]
+            raise ConfigError(
+                "The run in this folder has another config",
+                expected="the same options as when it began",
+                found=f"changed: {', '.join(changed)}",
+                where=run.path,
+            )
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> RunDir:
+        """An existing run.
+
+        Raises:
+            CheckpointError: no run there.
+
+        """
+        run = cls(Path(path))
+        if not run._has_config():
+            raise CheckpointError(
+                "There is no run", expected="a folder with config.yaml, as `stca train` makes", where=path
+            )
+        return run
+
+    def _has_config(self) -> bool:
+        return (self.path / "config.yaml").is_file()
+
+    def config(self) -> RunConfig:
+        """What the run was started with."""
+        return from_yaml((self.path / "config.yaml").read_text())
+
+    def log(self, record: Mapping[str, object]) -> None:
+        """Append one line to metrics.jsonl."""
+        with (self.path / "metrics.jsonl").open("a") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """All lines of metrics.jsonl, in order of their steps; a line cut short by a crash is left out.
+
+        Steps that a resumed run did again count once, as they came out last.
+        """
+        path = self.path / "metrics.jsonl"
+        records: dict[tuple[str, int], dict[str, Any]] = {}
+        for line in path.read_text().splitlines() if path.is_file() else []:
+            try:
+                record = json.loads(line)
+                records[record["kind"], record["step"]] = record
+            except (ValueError, KeyError, TypeError):
+                continue
+        return sorted(records.values(), key=lambda record: int(record["step"]))
+
+    def save_checkpoint(self, step: int, model: bytes, state: Mapping[str, Any]) -> Path:
+        """Write model and training state together, whole or not at all; the last two are kept."""
+        folder = self.path / "checkpoints"
+        folder.mkdir(exist_ok=True)
+        target = folder / f"step-{step:07d}"
+        unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder))
+        try:
+            with atomic_write(unfinished / "model.safetensors") as file:
+                file.write(model)
+            with atomic_write(unfinished / "state.pt") as file:
+                torch.save(dict(state), file)
+            unfinished.chmod(0o755)
+            if target.exists():
+                shutil.rmtree(target)
+            os.rename(unfinished, target)  # noqa: PTH104  # Path.rename says the same; this one is the point
+        except BaseException:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
+        for old in self.checkpoints()[:-KEEP]:
+            shutil.rmtree(old)
+        return target
+
+    def checkpoints(self) -> list[Path]:
+        """Whole checkpoints, oldest first."""
+        return sorted((self.path / "checkpoints").glob("step-*"))
+
+    def model_path(self) -> Path:
+        """The newest checkpoint's model.
+
+        Raises:
+            CheckpointError: the run has not saved one yet.
+
+        """
+        if not (found := self.checkpoints()):
+            raise CheckpointError(
+                "This run has no checkpoint yet",
+                expected="checkpoints/step-*/model.safetensors",
+                where=self.path,
+                hint="let `stca train` reach the end of its first epoch",
+            )
+        return found[-1] / "model.safetensors"
+
+    def load_state(self) -> dict[str, Any] | None:
+        """The newest training state, or None where there is none."""
+        if not (found := self.checkpoints()):
+            return None
+        state: dict[str, Any] = torch.load(found[-1] / "state.pt", map_location="cpu", weights_only=True)
+        return state
