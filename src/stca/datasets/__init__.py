@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from stca.datasets import folder, mars, mot
+from stca.datasets import duke_video, folder, ilids_vid, mars, mot, prid2011
 from stca.errors import ConfigError
 from stca.lookup import check_options, find
 from stca.tracklets import Splits, Tracklet
@@ -16,16 +16,14 @@ __all__ = ["DATASETS", "load_dataset", "merge_splits"]
 Loader = Callable[..., Splits]
 
 
-def _load_walkers(root: Path, *, split: int = 0) -> Splits:
-    """What `stca data make-walkers` wrote, which has the layout and the protocols of MARS."""
-    return replace(mars.load(root, split=split), name="walkers")
-
-
 DATASETS: Mapping[str, Loader] = {
+    "duke_video": duke_video.load,
     "folder": folder.load,
+    "ilids_vid": ilids_vid.load,
     "mars": mars.load,
     "mot": mot.load,
-    "walkers": _load_walkers,
+    "prid2011": prid2011.load,
+    "walkers": mars.load_walkers,
 }
 
 

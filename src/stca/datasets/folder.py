@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from stca.datasets.layout import describe, list_folder, natural_key, only_split, require
+from stca.datasets.layout import block, describe, list_folder, natural_key, only_split, require
 from stca.errors import DatasetError
 from stca.tracklets import Splits, Tracklet
 
@@ -125,7 +125,7 @@ def _nothing(root: Path) -> DatasetError:
     elif depth:
         hint = f"images lie {depth} levels below this root, not {_DEPTH}: give a folder further down"
     return DatasetError(
-        "folder: no tracklet found", expected=LAYOUT, found=describe(root), where=root, hint=hint
+        "folder: no tracklet found", expected=block(LAYOUT), found=describe(root), where=root, hint=hint
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def require(root: Path, wanted: tuple[str, ...], *, name: str, layout: str) -> N
     right = next((place for place in near if all((place / path).exists() for path in wanted)), None)
     raise DatasetError(
         f"{name}: the root lacks {', '.join(missing)}",
-        expected=layout,
+        expected=block(layout),
         found=describe(root),
         where=root,
         hint=f"this folder has them: {right}" if right else "give the folder that holds all of them",
@@ -91,6 +92,11 @@ def describe(root: Path) -> str:
     shown = ", ".join(listing.folders[:5]) + (", ..." if len(listing.folders) > 5 else "")
     files = f"{len(listing.images)} images and {listing.strays} other files"
     return f"{len(listing.folders)} folders{f' ({shown})' if shown else ''}, {files}"
+
+
+def block(layout: str) -> str:
+    """A layout as a paragraph of an error message."""
+    return "\n" + textwrap.indent(layout, "    ")
 
 
 def only_split(name: str, split: int) -> None:

@@ -6,7 +6,7 @@ import configparser
 from collections import Counter
 from pathlib import Path
 
-from stca.datasets.layout import describe, list_folder, only_split, require
+from stca.datasets.layout import block, describe, list_folder, only_split, require
 from stca.datasets.mot_cutting import CutOptions, VideoSequence, cut_sequence
 from stca.errors import DatasetError
 from stca.tracklets import Splits, Tracklet
@@ -88,7 +88,7 @@ def find_sequences(root: Path) -> list[VideoSequence]:
         above = next((place for place in root.absolute().parents[:2] if _tracks(place)), None)
         raise DatasetError(
             "mot: no sequence found",
-            expected=LAYOUT,
+            expected=block(LAYOUT),
             found=describe(root),
             where=root,
             hint=f"this folder is a sequence: {above}" if above else "give the folder of the sequences",
