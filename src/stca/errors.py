@@ -5,7 +5,8 @@ StcaError
 ├── FrameError        one image or video frame cannot be read
 ├── CheckpointError   weights or a run that cannot be loaded into this model
 ├── ConfigError       an option that does not exist, has the wrong type, or does not fit another option
-└── RankingError      features, ids and protocol that do not fit each other
+├── RankingError      features, ids and protocol that do not fit each other
+└── TrainingError     a run that cannot go on
 """
 
 from __future__ import annotations
@@ -61,3 +62,7 @@ class ConfigError(StcaError):
 
 class RankingError(StcaError):
     """Features, ids and protocol that do not fit each other."""
+
+
+class TrainingError(StcaError):
+    """A run that cannot go on."""

@@ -4,7 +4,7 @@ from stca.models.create import MODELS, create_model
 from stca.models.cross_attention import CrossAttention
 from stca.models.heads import ModelSpec, ReIDModel, ReIDOutput
 from stca.models.stca import STCA
-from stca.models.weights import WeightsReport, load_model, load_weights, save_model
+from stca.models.weights import WeightsReport, load_model, load_weights, model_bytes, save_model
 
 __all__ = [
     "MODELS",
@@ -17,5 +17,6 @@ __all__ = [
     "create_model",
     "load_model",
     "load_weights",
+    "model_bytes",
     "save_model",
 ]

@@ -267,12 +267,18 @@ def _misfit(model: ReIDModel, name: str, tensor: Tensor, path: Path) -> Checkpoi
     )
 
 
-def save_model(model: ReIDModel, path: Path) -> None:
-    """Write weights and what it takes to build the model again, as one .safetensors file, atomically."""
+def model_bytes(model: ReIDModel) -> bytes:
+    """Weights, and what it takes to build the model again, as the content of a .safetensors file."""
     spec = {**dataclasses.asdict(model.spec), "clip_len": model.clip_len}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    with atomic_write(path) as file:
-        file.write(to_safetensors(tensors, metadata={"stca": json.dumps(spec)}))
+    content: bytes = to_safetensors(tensors, metadata={"stca": json.dumps(spec)})
+    return content
+
+
+def save_model(model: ReIDModel, path: Path) -> None:
+    """Write the model as one .safetensors file, atomically."""
+    with atomic_write(Path(path)) as file:
+        file.write(model_bytes(model))
 
 
 def load_model(path: Path) -> ReIDModel:

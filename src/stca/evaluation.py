@@ -1,0 +1,106 @@
+"""Embed a data set's test half and score it by the data set's own protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from stca.distance import Metric
+from stca.embedding import Neck, embed_tracklets
+from stca.errors import DatasetError
+from stca.models import ReIDModel
+from stca.ranking import RankMetrics, rank
+from stca.tracklets import Embeddings, Splits, Tracklet
+
+
+class TestSet(NamedTuple):
+    """Embedded queries and gallery."""
+
+    query: Embeddings
+    gallery: Embeddings
+
+
+def evaluate(
+    model: ReIDModel,
+    splits: Splits,
+    *,
+    metric: Metric = "cosine",
+    protocols: Sequence[str] | None = None,
+    clip_len: int | None = None,
+    batch_size: int = 16,
+    device: str = "auto",
+    precision: str = "auto",
+    workers: int = 2,
+    neck: Neck = "after",
+) -> list[RankMetrics]:
+    """One `RankMetrics` per protocol of the data set (MARS has two), each naming its protocol.
+
+    Args:
+        model: what embeds.
+        splits: whose query and gallery are embedded.
+        metric: of the ranking.
+        protocols: names to use instead of the data set's own.
+        clip_len: see `embed_tracklets`, also for what follows.
+        batch_size: clips per forward pass.
+        device: "auto", "cpu" or "cuda".
+        precision: "auto", "float32" or "bf16".
+        workers: processes that decode.
+        neck: which vectors to rank.
+
+    Raises:
+        DatasetError: no queries or no gallery.
+        RankingError: a protocol that does not exist or does not fit the data.
+
+    """
+    test = embed_test_set(
+        model,
+        splits,
+        clip_len=clip_len,
+        batch_size=batch_size,
+        device=device,
+        precision=precision,
+        workers=workers,
+        neck=neck,
+    )
+    return score(test, protocols or splits.protocols, metric=metric)
+
+
+def score(test: TestSet, protocols: Sequence[str], *, metric: Metric = "cosine") -> list[RankMetrics]:
+    """Rank the embedded test set by each of the protocols."""
+    return [rank(test.query, test.gallery, metric=metric, protocol=each) for each in protocols]
+
+
+def embed_test_set(
+    model: ReIDModel,
+    splits: Splits,
+    *,
+    clip_len: int | None = None,
+    batch_size: int = 16,
+    device: str = "auto",
+    precision: str = "auto",
+    workers: int = 2,
+    neck: Neck = "after",
+) -> TestSet:
+    """Embed queries and gallery; a tracklet that is in both is embedded once."""
+    if not splits.query or not splits.gallery:
+        raise DatasetError(
+            f"{splits.name} has no test half",
+            expected="queries and a gallery",
+            found=f"{len(splits.query)} queries, {len(splits.gallery)} gallery tracklets",
+        )
+    row: dict[Tracklet, int] = {}
+    for tracklet in (*splits.query, *splits.gallery):
+        row.setdefault(tracklet, len(row))
+    embedded = embed_tracklets(
+        model,
+        list(row),
+        clip_len=clip_len,
+        batch_size=batch_size,
+        device=device,
+        precision=precision,
+        workers=workers,
+        neck=neck,
+    )
+    return TestSet(
+        embedded.subset([row[t] for t in splits.query]), embedded.subset([row[t] for t in splits.gallery])
+    )

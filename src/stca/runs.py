@@ -1,0 +1,117 @@
+"""From a config to a run: load, train, test; and back from a run's folder to its model."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import torch
+
+from stca.config import EvalConfig, RunConfig
+from stca.datasets import load_dataset
+from stca.errors import ConfigError, DatasetError
+from stca.evaluation import evaluate
+from stca.models import ReIDModel, create_model, load_model, load_weights
+from stca.ranking import RankMetrics
+from stca.run_dir import RunDir
+from stca.tracklets import Splits
+from stca.training import fit
+
+
+def train(config: RunConfig, out: Path, *, resume: bool = False) -> RunDir:
+    """Train by `config` into the folder `out`.
+
+    Args:
+        config: what to do; see `stca.recipes`.
+        out: a new or empty folder.
+        resume: go on with the run that is in `out`, from its newest checkpoint, if there is one.
+
+    Raises:
+        ConfigError: options that do not fit each other or the data, or an `out` that is taken.
+        DatasetError: data that is not what the config says.
+        TrainingError: the loss is no longer finite.
+
+    """
+    splits = load_train(config)
+    torch.manual_seed(config.seed)
+    model = _new_model(config, num_ids=len({t.person_id for t in splits.train}))
+    config = dataclasses.replace(config, model=dataclasses.replace(config.model, image_size=model.image_size))
+    test = load_test(config, splits)
+    run = RunDir.create(out, config, resume=resume)
+    if run.load_state() is None:
+        for path in config.model.weights:
+            print(load_weights(model, Path(path), inflate=config.model.inflate))
+
+    def figures(trained: ReIDModel) -> dict[str, float]:
+        return headline(evaluate_model(trained, test, config.eval, workers=config.workers))
+
+    fit(model, splits.train, config, run, evaluate=figures if test.query else None)
+    return run
+
+
+def load_train(config: RunConfig) -> Splits:
+    """The data the run trains on."""
+    data = config.data
+    if not data.roots:
+        raise ConfigError(
+            "The run has no data", expected="a root folder", hint="--data ROOT, or data.roots=[ROOT]"
+        )
+    splits = load_dataset(data.source, data.roots, split=data.split, **data.options)
+    if not splits.train:
+        raise DatasetError(f"{splits.name} has no training half", where=", ".join(data.roots))
+    return splits
+
+
+def load_test(config: RunConfig, train: Splits | None = None) -> Splits:
+    """The data the run is tested on: the training data's own test half, unless it names another."""
+    data = config.data
+    if not data.eval_roots:
+        return load_train(config) if train is None else train
+    return load_dataset(
+        data.eval_source or data.source, data.eval_roots, split=data.split, **data.eval_options
+    )
+
+
+def load_run(path: Path) -> ReIDModel:
+    """The newest model of a run's folder, or of a .safetensors file, in evaluation mode.
+
+    Raises:
+        CheckpointError: neither of them.
+
+    """
+    return load_model(path if path.suffix == ".safetensors" else RunDir.open(path).model_path())
+
+
+def evaluate_model(
+    model: ReIDModel, splits: Splits, config: EvalConfig, *, workers: int = 2
+) -> list[RankMetrics]:
+    """`evaluate` with a run's settings."""
+    return evaluate(
+        model,
+        splits,
+        metric=config.metric,
+        clip_len=config.clip_len,
+        batch_size=config.batch_size,
+        workers=workers,
+    )
+
+
+def headline(results: list[RankMetrics]) -> dict[str, float]:
+    """Rank-1 and mAP by protocol, as fractions of 1."""
+    return {
+        f"{result.protocol}/{name}": value
+        for result in results
+        for name, value in (("rank-1", float(result.cmc[0])), ("mAP", result.mean_ap))
+    }
+
+
+def _new_model(config: RunConfig, *, num_ids: int) -> ReIDModel:
+    options = {name: _tuples(value) for name, value in config.model.options.items()}
+    size = config.model.image_size
+    return create_model(
+        config.model.name, num_ids=num_ids, image_size=size, **{"clip_len": config.clips.clip_len, **options}
+    )
+
+
+def _tuples(value: object) -> object:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
