@@ -1,0 +1,23 @@
+"""Ranking and its scores: CMC, mAP, mINP under named protocols, error bars, re-ranking."""
+
+from stca.ranking.answers import GalleryBlock, Labels
+from stca.ranking.bootstrap import Interval
+from stca.ranking.metrics import RankMetrics, SplitMetrics, compare_table, mean_over_splits
+from stca.ranking.protocols import PROTOCOLS, Protocol, find_protocol
+from stca.ranking.rank_gallery import rank, rank_blocks, rank_distances
+
+__all__ = [
+    "PROTOCOLS",
+    "GalleryBlock",
+    "Interval",
+    "Labels",
+    "Protocol",
+    "RankMetrics",
+    "SplitMetrics",
+    "compare_table",
+    "find_protocol",
+    "mean_over_splits",
+    "rank",
+    "rank_blocks",
+    "rank_distances",
+]

@@ -1,0 +1,229 @@
+"""Rank a gallery for every query and score it under a named protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import get_args
+
+import numpy as np
+from jaxtyping import Float, Int64
+
+from stca.distance import Metric
+from stca.errors import RankingError
+from stca.progress import progress
+from stca.ranking.answers import GalleryBlock, Labels, check_overlap, rows_that_count, same_person_pairs
+from stca.ranking.block_distances import BlockDistances
+from stca.ranking.counting import Answers, count_before, count_before_in_distances
+from stca.ranking.measures import average_precision, first_and_last_rank, ranks_of_answers
+from stca.ranking.metrics import RankMetrics
+from stca.ranking.protocols import Protocol, find_protocol
+from stca.tracklets import Embeddings
+
+_ROWS_AT_ONCE = 16384
+
+
+def rank(
+    query: Embeddings,
+    gallery: Embeddings,
+    *,
+    metric: Metric = "cosine",
+    protocol: str | Protocol = "cross-camera",
+    max_rank: int = 50,
+) -> RankMetrics:
+    """Score how well the queries find their person in the gallery.
+
+    Gallery rows of the query's person and camera are taken out of that query's list, and queries without an
+    answer are not scored, unless the protocol says otherwise (`stca.ranking.PROTOCOLS`). A wrong row at the
+    same distance as a right one counts as before it, so the gallery's order plays no part.
+
+    Args:
+        query: who asks.
+        gallery: who may answer. Where the protocol wants the queries in it, they are added here.
+        metric: "cosine" or "euclidean".
+        protocol: a name in `PROTOCOLS`, or a protocol of your own.
+        max_rank: length of the CMC curve; past the end of the gallery it goes on with its last value.
+
+    Raises:
+        RankingError: nothing to rank or nothing to score, vectors of different length, an unknown protocol,
+            or queries in the gallery where the protocol says there are none.
+
+    """
+    labels = Labels.of(gallery)
+    parts = [
+        np.arange(i, min(i + _ROWS_AT_ONCE, len(gallery))) for i in range(0, len(gallery), _ROWS_AT_ONCE)
+    ]
+    blocks = [GalleryBlock(gallery.vectors[p[0] : p[-1] + 1], labels.subset(p)) for p in parts]
+    return rank_blocks(query, blocks, metric=metric, protocol=protocol, max_rank=max_rank)
+
+
+def rank_blocks(
+    query: Embeddings,
+    blocks: Iterable[GalleryBlock],
+    *,
+    metric: Metric = "cosine",
+    protocol: str | Protocol = "cross-camera",
+    max_rank: int = 50,
+    label: str | None = None,
+) -> RankMetrics:
+    """`rank` for a gallery too large to hold: it is gone through twice, block by block.
+
+    Memory beyond the queries is a few times one block; half-precision vectors are compared as they are, with
+    float32 sums.
+
+    Args:
+        query: who asks.
+        blocks: the gallery; a list, or anything that can be gone through twice (not a generator).
+        metric: as in `rank`.
+        protocol: as in `rank`.
+        max_rank: as in `rank`.
+        label: show progress under this name.
+
+    Raises:
+        RankingError: as in `rank`, and for blocks that can be gone through only once.
+
+    """
+    protocol = find_protocol(protocol)
+    query = query.subset(np.flatnonzero(query.person_ids >= 0))
+    _check_options(query, metric, max_rank)
+    if iter(blocks) is blocks:
+        raise RankingError(
+            "The gallery's blocks are gone through twice",
+            expected="a list, or an object whose __iter__ starts anew",
+            found=type(blocks).__name__,
+        )
+    labels, distances = Labels.of(query), BlockDistances(query.vectors, metric)
+    pairs, near, size = [], [], 0
+    for block in _blocks(query, blocks, protocol, label=label and f"{label}: answers"):
+        found = same_person_pairs(labels, block.labels, protocol)
+        pairs.append(found)
+        near.append(distances.exact(found.query[found.is_answer], block.vectors, found.row[found.is_answer]))
+        size += len(block)
+    if size == 0:
+        raise RankingError("The gallery is empty", expected="at least one row that is not junk", found="none")
+    asks = np.concatenate([p.query[p.is_answer] for p in pairs])
+    order = np.argsort(asks, kind="stable")
+    answers = Answers(asks[order], np.concatenate(near)[order])
+    again = (b.vectors for b in _blocks(query, blocks, protocol, label=label and f"{label}: impostors"))
+    before = count_before(distances, answers, zip(again, pairs, strict=True))
+    return _score(labels, answers.query, before, protocol, (metric, None, size, max_rank))
+
+
+def rank_distances(
+    distances: Float[np.ndarray, "Q G"],
+    query: Labels,
+    gallery: Labels,
+    *,
+    protocol: str | Protocol = "cross-camera",
+    max_rank: int = 50,
+) -> RankMetrics:
+    """`rank` for distances you already have.
+
+    Args:
+        distances: (Q, G), smaller is nearer; equal is equal, nothing is rounded.
+        query: who asks.
+        gallery: the matrix's columns. Where the protocol wants the queries in the gallery, they must be
+            among the columns: nothing can be added here.
+        protocol: as in `rank`.
+        max_rank: as in `rank`.
+
+    Raises:
+        RankingError: as in `rank`; labels that do not fit the matrix, or a distance that is NaN.
+
+    """
+    protocol = find_protocol(protocol)
+    distances = np.asarray(distances)
+    if distances.shape != (len(query), len(gallery)):
+        raise RankingError(
+            "Distances and labels do not fit",
+            expected=f"({len(query)}, {len(gallery)})",
+            found=distances.shape,
+        )
+    _check_max_rank(max_rank)
+    if protocol.queries_in_gallery is not None:
+        check_overlap(query, gallery, protocol, wanted=protocol.queries_in_gallery)
+    columns = rows_that_count(gallery, protocol)
+    pairs = same_person_pairs(query, gallery.subset(columns), protocol)
+    everything = len(columns) == len(gallery)
+    before = count_before_in_distances(distances, pairs, None if everything else columns)
+    real = np.flatnonzero(query.person_ids >= 0)
+    asks = np.searchsorted(real, pairs.query[pairs.is_answer])
+    return _score(
+        query.subset(real), asks, before, protocol, ("given distances", None, len(columns), max_rank)
+    )
+
+
+def _blocks(
+    query: Embeddings, blocks: Iterable[GalleryBlock], protocol: Protocol, *, label: str | None
+) -> Iterator[GalleryBlock]:
+    """The gallery as the protocol wants it: no junk, perhaps no distractors, perhaps the queries."""
+    if label is not None:
+        blocks = progress(blocks, label=label)
+    for block in blocks:
+        if block.vectors.shape[1] != query.vectors.shape[1]:
+            raise RankingError(
+                "Queries and gallery have vectors of different length",
+                expected=f"D = {query.vectors.shape[1]}, as the queries",
+                found=f"D = {block.vectors.shape[1]} in the gallery",
+                hint="embed both with the same model",
+            )
+        if protocol.queries_in_gallery is not None:
+            check_overlap(Labels.of(query), block.labels, protocol, wanted=False)
+        yield _that_count(block, protocol)
+    if protocol.queries_in_gallery:
+        yield _that_count(GalleryBlock(query.vectors, Labels.of(query)), protocol)
+
+
+def _that_count(block: GalleryBlock, protocol: Protocol) -> GalleryBlock:
+    rows = rows_that_count(block.labels, protocol)
+    if len(rows) == len(block):
+        return block
+    return GalleryBlock(block.vectors[rows], block.labels.subset(rows))
+
+
+def _check_options(query: Embeddings, metric: str, max_rank: int) -> None:
+    if len(query) == 0:
+        raise RankingError("Nobody asks", expected="at least one query that is not junk", found="none")
+    if metric not in get_args(Metric):
+        raise RankingError(f"There is no metric {metric!r}", expected=" or ".join(get_args(Metric)))
+    _check_max_rank(max_rank)
+
+
+def _check_max_rank(max_rank: int) -> None:
+    if max_rank < 1:
+        raise RankingError("A CMC curve needs a length", expected="max_rank of at least 1", found=max_rank)
+
+
+def _score(
+    query: Labels,
+    asks: Int64[np.ndarray, " A"],
+    before: Int64[np.ndarray, " A"],
+    protocol: Protocol,
+    settings: tuple[str, str | None, int, int],
+) -> RankMetrics:
+    metric, reranking, size, max_rank = settings
+    asks, position, ranks = ranks_of_answers(asks, before)
+    answered = np.bincount(asks, minlength=len(query))
+    scored = np.flatnonzero(answered) if protocol.unanswerable == "drop" else np.arange(len(query))
+    if len(asks) == 0:
+        raise RankingError(
+            "No query has an answer in the gallery",
+            expected=f"somebody to find under protocol {protocol.name!r} ({protocol.description})",
+            found=f"{len(query)} queries, gallery of {size}",
+            hint="are the camera ids set? with a single camera, take the protocol 'same-track'",
+        )
+    ap = average_precision(asks, position, ranks, num_queries=len(query), rule=protocol.average_precision)
+    first, last = first_and_last_rank(asks, ranks, num_queries=len(query))
+    kept = query.subset(scored)
+    return RankMetrics(
+        protocol=protocol.name,
+        metric=metric,
+        reranking=reranking,
+        gallery_size=size,
+        num_unanswerable=int((answered == 0).sum()),
+        max_rank=max_rank,
+        average_precision=ap[scored],
+        first_match=first[scored],
+        inp=(answered / np.maximum(last, 1))[scored],
+        person_ids=kept.person_ids,
+        keys=kept.keys,
+    )
