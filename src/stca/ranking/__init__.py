@@ -5,15 +5,18 @@ from stca.ranking.bootstrap import Interval
 from stca.ranking.metrics import RankMetrics, SplitMetrics, compare_table, mean_over_splits
 from stca.ranking.protocols import PROTOCOLS, Protocol, find_protocol
 from stca.ranking.rank_gallery import rank, rank_blocks, rank_distances
+from stca.ranking.significance import Comparison, compare_runs
 
 __all__ = [
     "PROTOCOLS",
+    "Comparison",
     "GalleryBlock",
     "Interval",
     "Labels",
     "Protocol",
     "RankMetrics",
     "SplitMetrics",
+    "compare_runs",
     "compare_table",
     "find_protocol",
     "mean_over_splits",
