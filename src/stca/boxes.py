@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import UInt8
+
 from stca.errors import DatasetError
 from stca.files import write_text
 from stca.images import RGB
@@ -111,7 +114,7 @@ def write_mot(path: Path, rows: Iterable[MotRow]) -> None:
     write_text(path, "".join(lines))
 
 
-def crop(image: RGB, row: MotRow) -> RGB:
+def crop(image: RGB, row: MotRow) -> UInt8[np.ndarray, "h w 3"]:
     """The part of the (H, W, 3) image inside the box, to whole pixels; empty where the box is outside."""
     height, width = image.shape[:2]
     left, right = _inside(row.left, row.width, width)

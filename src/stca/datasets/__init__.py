@@ -72,8 +72,8 @@ def merge_splits(parts: Sequence[Splits]) -> Splits:
         for what, count in part.notes.items():
             notes[what] = notes.get(what, 0) + count
         everyone = part.train + part.query + part.gallery
-        persons += max((t.person_id for t in everyone), default=0)
-        cameras += max((t.camera_id for t in everyone), default=0) + 1
+        persons += max([0, *(t.person_id for t in everyone)])
+        cameras += max([0, *(t.camera_id for t in everyone)]) + 1
     names = "+".join(dict.fromkeys(part.name for part in parts))
     protocols = tuple(dict.fromkeys(protocol for part in parts for protocol in part.protocols))
     return Splits(names, tuple(train), tuple(query), tuple(gallery), protocols, notes)

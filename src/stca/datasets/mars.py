@@ -6,7 +6,6 @@ Tracklets come from the protocol's own tables; no image folder is listed and no 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -121,9 +120,7 @@ def _read_names(path: Path, table: np.ndarray) -> list[str]:
     return names
 
 
-def _tracklets(
-    table: np.ndarray, rows: Iterable[int], names: list[str], folder: Path
-) -> tuple[Tracklet, ...]:
+def _tracklets(table: np.ndarray, rows: np.ndarray, names: list[str], folder: Path) -> tuple[Tracklet, ...]:
     tracklets = []
     for row in rows:
         first, last, person, camera = (int(value) for value in table[row])
