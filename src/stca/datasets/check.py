@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from stca import __version__
 from stca.datasets import DATASETS, load_dataset
@@ -192,17 +193,22 @@ def _remember(memory: Path, report: CheckReport, watched: dict[str, tuple[int, i
 def _recall(memory: Path) -> CheckReport | None:
     try:
         known = json.loads(memory.read_text(encoding="utf-8"))
-        if any(_size_and_time(path) != tuple(then) for path, then in known["watched"].items()):
-            return None
-    except (OSError, ValueError):
-        return None
-    report = known["report"]
-    for counts in (report["found"], report["published"]):
-        for part, numbers in counts["parts"].items():
-            lengths = numbers.pop("lengths")
-            counts["parts"][part] = PartCounts(**numbers, lengths=tuple(lengths) if lengths else None)
-    report.update(found=Counts(**report["found"]), published=Counts(**report["published"]))
-    return CheckReport(**report | {"problems": tuple(report["problems"])})
+        changed = any(_size_and_time(path) != tuple(then) for path, then in known["watched"].items())
+        return None if changed else _report(known["report"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # never checked, gone, or not what this version writes
+
+
+def _report(told: dict[str, Any]) -> CheckReport:
+    """Undo `asdict` and the JSON that knows no tuples."""
+    counts = {}
+    for name in ("found", "published"):
+        parts = {
+            part: PartCounts(**numbers | {"lengths": numbers["lengths"] and tuple(numbers["lengths"])})
+            for part, numbers in told[name]["parts"].items()
+        }
+        counts[name] = Counts(**told[name] | {"parts": parts})
+    return CheckReport(**told | counts | {"problems": tuple(told["problems"])})
 
 
 def _part_lines(found: Counts, published: Counts) -> Iterator[str]:

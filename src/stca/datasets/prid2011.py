@@ -85,6 +85,8 @@ def _from_file(path: Path, split: int) -> PeopleSplit:
     try:
         splits = json.loads(path.read_text(encoding="utf-8"))
         people = [PeopleSplit(tuple(one["train"]), tuple(one["test"])) for one in splits]
+        if not people:
+            raise ValueError("no split in it")
     except (OSError, ValueError, KeyError, TypeError) as error:
         found = f"{type(error).__name__}: {error}"
         raise DatasetError(
