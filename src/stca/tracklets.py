@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Float32, Int64
@@ -183,7 +184,7 @@ class Embeddings:
             with np.load(path, allow_pickle=False) as data:
                 keys = tuple(str(k) for k in data["keys"])
                 return cls(data["vectors"], data["person_ids"], data["camera_ids"], keys)
-        except (OSError, KeyError, ValueError, EOFError) as error:
+        except (OSError, KeyError, ValueError, TypeError, EOFError, BadZipFile) as error:
             raise RankingError(
                 "Cannot read embeddings", expected="an .npz file by `stca embed`", found=error, where=path
             ) from error
