@@ -16,16 +16,18 @@ Paint = Callable[[Points], Points]
 Profile = list[tuple[float, float, float, float, float]]
 
 
-def skeleton(build: Build) -> Float32[np.ndarray, "13 3"]:
+def skeleton(build: Build) -> Float32[np.ndarray, "bones 3"]:
     """Joints of the standing body in metres, one row per bone."""
     h = build.height
     hip, knee, ankle = 0.52 * build.legs * h, 0.285 * build.legs * h, 0.042 * h
     shoulder, elbow = 0.815 * h, 0.645 * h
-    wide, leg = 0.108 * build.shoulders * h, 0.051 * build.hips * h
+    wide, leg = 0.101 * build.shoulders * h, 0.051 * build.hips * h
     places: dict[str, tuple[float, float, float]] = {
         "pelvis": (0, hip + 0.02 * h, 0),
         "spine": (0, 0.60 * h, 0),
         "head": (0, 0.865 * h, 0.0),
+        "drape_front": (0, hip, 0),
+        "drape_back": (0, hip, 0),
     }
     for side, sign in (("l", 1), ("r", -1)):
         places[f"arm_{side}"] = (sign * wide, shoulder, -0.005 * h)
@@ -50,7 +52,7 @@ def dress(build: Build, outfit: Outfit, *, spacing: float) -> Surface:
     for side in ("l", "r"):
         patches += [tailor.leg(side), tailor.shoe(side), tailor.arm(side), tailor.hand(side)]
     patches += tailor.extras()
-    return sew(patches, spacing)
+    return sew(patches)
 
 
 class _Tailor:
@@ -65,24 +67,27 @@ class _Tailor:
         self.cloth = (
             0.004 + 0.008 * outfit.loose + (0.006 if outfit.coat or outfit.pattern == "open" else 0)
         ) * self.h
-        self.wrinkles = waves(self.rng, length=0.16, stretch=(1, 1.6, 1))
+        self.wrinkles = waves(self.rng, length=0.16, stretch=(1.2, 0.75, 1.2))
 
     def patch(
         self,
         profile: Profile,
         paint: Paint,
-        bones: tuple[str, str],
+        bones: tuple[str, ...],
         share: Callable[[Points], np.ndarray] | None = None,
         *,
         power: float = 2.0,
         folds: float = 0.0,
+        density: float = 1.0,
     ) -> Patch:
         """Loft a profile given in shares of the height, paint it and hang it on its bones."""
         rings = [tuple(self.h * value for value in ring) for ring in profile]
         push = (lambda p: np.float32(folds * self.h) * self.wrinkles(p)) if folds else None
-        points, normals = loft(rings, self.spacing, power=power, folds=push)  # type: ignore[arg-type]
-        second = np.zeros(len(points), np.float32) if share is None else share(points).astype(np.float32)
-        return Patch(points, normals, paint(points), bones, second)
+        points, normals = loft(rings, self.spacing * density, power=power, folds=push)  # type: ignore[arg-type]
+        if share is None:
+            return Patch(points, normals, paint(points), bones, np.ones((len(points), 1), np.float32))
+        second = share(points).astype(np.float32)
+        return Patch(points, normals, paint(points), bones, np.stack([1 - second, second], axis=1))
 
     def torso(self) -> Patch:
         b, g = self.build, self.girth
@@ -99,10 +104,11 @@ class _Tailor:
             (0.63, 0.081 * g + c, 0.056 * g + c + belly / 2, 0, belly / 2),
             (0.69, 0.089 * s + c, 0.063 * g + c, 0, 0.003),
             (0.75, 0.100 * s + c, 0.066 * g + c, 0, 0.003),
-            (0.79, 0.106 * s + c, 0.061 * g + c, 0, -0.002),
-            (0.82, 0.094 * s + c, 0.05 * g + c, 0, -0.006),
-            (0.838, 0.06 * s, 0.04 * g, 0, -0.006),
-            (0.852, 0.034, 0.034, 0, -0.002),
+            (0.785, 0.103 * s + c, 0.062 * g + c, 0, -0.002),
+            (0.81, 0.094 * s + c, 0.052 * g + c, 0, -0.005),
+            (0.828, 0.076 * s + c / 2, 0.043 * g + c / 2, 0, -0.007),
+            (0.845, 0.052 * s, 0.037 * g, 0, -0.007),
+            (0.857, 0.036, 0.034, 0, -0.003),
             (0.885, 0.031, 0.033, 0, 0.006),
         ]
         waist = self.joints["spine"][1]
@@ -112,7 +118,7 @@ class _Tailor:
             ("pelvis", "spine"),
             lambda q: smoothstep(waist - 0.05 * self.h, waist + 0.05 * self.h, q[:, 1]),
             power=2.35,
-            folds=0.0022 + 0.0022 * self.outfit.loose,
+            folds=0.0014 + 0.0018 * self.outfit.loose,
         )
 
     def leg(self, side: str) -> Patch:
@@ -139,7 +145,7 @@ class _Tailor:
             lambda q: fabric.leg(o, self.h, q, x * self.h),
             (f"thigh_{side}", f"shin_{side}"),
             lambda q: smoothstep((knee + 0.035) * self.h, (knee - 0.035) * self.h, q[:, 1]),
-            folds=0.0 if bare else 0.0015 + 0.003 * o.loose,
+            folds=0.0 if bare else 0.001 + 0.0022 * o.loose,
         )
 
     def shoe(self, side: str) -> Patch:
@@ -157,7 +163,7 @@ class _Tailor:
             (0.109, 0.0, 0.0, x, 0.01),
         ]
         upright = self.patch(
-            profile, lambda q: fabric.shoe(self.outfit, self.h, q[:, 2]), (f"foot_{side}", f"foot_{side}")
+            profile, lambda q: fabric.shoe(self.outfit, self.h, q[:, 2]), (f"foot_{side}",)
         )
         shift = np.array([0, 0, float(ankle[2]) * self.h + 0.012 * self.h], np.float32)
         return Patch(
@@ -165,7 +171,7 @@ class _Tailor:
             normals=upright.normals[:, [0, 2, 1]],
             albedo=upright.albedo,
             bones=upright.bones,
-            second=upright.second,
+            shares=upright.shares,
         )
 
     def arm(self, side: str) -> Patch:
@@ -175,10 +181,11 @@ class _Tailor:
         wide = 0.003 + 0.008 * o.loose + (0.006 if o.coat or o.pattern == "open" else 0.0)
         lower = wide if o.sleeve == "long" else 0.0
         profile: Profile = [
-            (top + 0.03, 0.0, 0.0, x - np.sign(x) * 0.006, z),
-            (top + 0.024, 0.018 * g, 0.02 * g, x - np.sign(x) * 0.006, z),
-            (top, 0.031 * g + wide / 2, 0.034 * g + wide / 2, x, z),
-            (top - 0.05, 0.028 * g + wide, 0.031 * g + wide, x, z),
+            (top + 0.02, 0.0, 0.0, x - np.sign(x) * 0.014, z),
+            (top + 0.016, 0.014 * g, 0.018 * g, x - np.sign(x) * 0.012, z),
+            (top + 0.002, 0.025 * g + wide / 3, 0.03 * g + wide / 3, x - np.sign(x) * 0.003, z),
+            (top - 0.03, 0.0275 * g + wide / 2, 0.032 * g + wide / 2, x, z),
+            (top - 0.08, 0.0265 * g + wide, 0.029 * g + wide, x, z),
             (mid + 0.02, 0.024 * g + wide, 0.026 * g + wide, x, z),
             (mid - 0.03, 0.021 * g + lower, 0.023 * g + lower, x, z),
             (mid - 0.12, 0.0155 * g + lower, 0.017 * g + lower, x, z),
@@ -202,7 +209,7 @@ class _Tailor:
             (mid - 0.21, 0.008, 0.012, x, z + 0.008),
             (mid - 0.214, 0.0, 0.0, x, z + 0.008),
         ]
-        return self.patch(profile, fabric.plain(self.outfit.skin), (f"forearm_{side}", f"forearm_{side}"))
+        return self.patch(profile, fabric.plain(self.outfit.skin), (f"forearm_{side}",))
 
     def head(self) -> list[Patch]:
         k = self.build.head
@@ -217,7 +224,7 @@ class _Tailor:
             (0.9965, 0.009 * k, 0.011 * k, 0, 0.0),
             (0.998, 0.0, 0.0, 0, 0.0),
         ]
-        both = ("head", "head")
+        both = ("head",)
         patches = [self.patch(skull, lambda q: fabric.head(self.outfit, self.h, q), both)]
         kind = self.outfit.hair_kind
         hair = fabric.mottled(self.outfit.hair, self.rng, 0.16)
@@ -228,13 +235,13 @@ class _Tailor:
         if kind in ("cap", "hat"):
             patches += self.headgear()
         if kind == "hood":
-            patches.append(self.cap_of_hair(fabric.mottled(self.outfit.upper, self.rng, 0.08), 0.014))
+            patches.append(self.cap_of_hair(fabric.mottled(self.outfit.upper, self.rng, 0.08), 0.014, low=0.862))
         return patches
 
-    def cap_of_hair(self, paint: Paint, thick: float) -> Patch:
+    def cap_of_hair(self, paint: Paint, thick: float, low: float = 0.90) -> Patch:
         k = self.build.head
         shell: Profile = [
-            (0.90, 0.040 * k + thick * 0.6, 0.036 * k + thick, 0, -0.018),
+            (low, 0.040 * k + thick * 0.6, 0.036 * k + thick, 0, -0.018),
             (0.925, 0.0435 * k + thick, 0.044 * k + thick, 0, -0.012),
             (0.95, 0.0435 * k + thick, 0.051 * k + thick, 0, -0.006),
             (0.975, 0.037 * k + thick, 0.045 * k + thick, 0, -0.002),
@@ -242,7 +249,7 @@ class _Tailor:
             (1.0 + thick * 0.6, 0.008 * k + thick, 0.01 * k + thick, 0, 0.0),
             (1.001 + thick * 0.6, 0.0, 0.0, 0, 0.0),
         ]
-        return self.patch(shell, paint, ("head", "head"), folds=0.0012)
+        return self.patch(shell, paint, ("head",), folds=0.0012)
 
     def falling_hair(self, paint: Paint, *, long: bool) -> Patch:
         end = float(self.rng.uniform(0.76, 0.84))
@@ -286,7 +293,7 @@ class _Tailor:
                 (0.960, 0.075 * k, 0.083 * k, 0, 0),
                 (0.962, 0.045, 0.05, 0, 0),
             ]
-        both = ("head", "head")
+        both = ("head",)
         under = self.cap_of_hair(fabric.mottled(o.hair, self.rng, 0.16), 0.002)
         return [under, self.patch(crown, paint, both), self.patch(brim, paint, both)]
 
@@ -310,7 +317,7 @@ class _Tailor:
         return self.drape(0.585, self.outfit.hem, flare, lambda q: fabric.skirt(self.outfit, self.h, q))
 
     def drape(self, top: float, hem: float, flare: float, paint: Paint) -> list[Patch]:
-        """A skirt or the skirts of a coat: both halves follow the thigh of their side."""
+        """A skirt or the skirts of a coat: the legs push its front and its back."""
         p = self.build.hips * self.girth
         mid = 0.5 * (min(0.5, top - 0.05) + hem)
         profile: Profile = [
@@ -319,23 +326,12 @@ class _Tailor:
             (mid, 0.102 * p + flare, 0.078 * p + flare, 0, 0),
             (hem, 0.104 * p + flare * 1.4, 0.082 * p + flare * 1.6, 0, 0),
         ]
-        whole = self.patch(profile, paint, ("pelvis", "pelvis"), power=2.2, folds=0.003)
-        # Half of a thigh's swing at the hem, growing from the hip down and fading to the middle seam.
-        down = smoothstep(0.54 * self.h, hem * self.h, whole.points[:, 1])
-        halves = []
-        for side, sign in (("l", 1.0), ("r", -1.0)):
-            mine = whole.points[:, 0] * sign >= 0
-            aside = 0.35 + 0.65 * np.clip(whole.points[mine, 0] * sign / (0.05 * self.h), 0, 1)
-            halves.append(
-                Patch(
-                    whole.points[mine],
-                    whole.normals[mine],
-                    whole.albedo[mine],
-                    ("pelvis", f"thigh_{side}"),
-                    (0.75 * down[mine] * aside).astype(np.float32),
-                )
-            )
-        return halves
+        whole = self.patch(profile, paint, ("pelvis",), power=2.2, folds=0.003, density=0.6)
+        down = smoothstep(0.55 * self.h, max(hem, 0.36) * self.h, whole.points[:, 1])
+        front = smoothstep(-0.09 * self.h, 0.09 * self.h, whole.points[:, 2])
+        shares = np.stack([1 - down, down * front, down * (1 - front)], axis=1).astype(np.float32)
+        bones = ("pelvis", "drape_front", "drape_back")
+        return [Patch(whole.points, whole.normals, whole.albedo, bones, shares)]
 
     def short(self, side: str) -> Patch:
         o, g = self.outfit, self.girth
@@ -358,6 +354,7 @@ class _Tailor:
             (f"thigh_{side}", f"shin_{side}"),
             lambda q: smoothstep(knee + 0.035 * self.h, knee - 0.035 * self.h, q[:, 1]),
             folds=0.003,
+            density=0.75,
         )
 
     def backpack(self, colour: tuple[float, float, float]) -> Patch:
@@ -373,7 +370,7 @@ class _Tailor:
             (0.812, 0.0, 0.0, 0, z + 0.012),
         ]
         return self.patch(
-            profile, fabric.sack(colour, self.h, self.rng), ("spine", "spine"), power=3.5, folds=0.002
+            profile, fabric.sack(colour, self.h, self.rng), ("spine",), power=3.5, folds=0.002
         )
 
     def bag(self, colour: tuple[float, float, float]) -> Patch:
@@ -392,4 +389,4 @@ class _Tailor:
             (top - 0.12 * size, thin * size, long * size, place, z),
             (top - 0.13 * size, 0.0, 0.0, place, z),
         ]
-        return self.patch(profile, fabric.sack(colour, self.h, self.rng), (bone, bone), power=3.5)
+        return self.patch(profile, fabric.sack(colour, self.h, self.rng), (bone,), power=3.5, density=0.8)

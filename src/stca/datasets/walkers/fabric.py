@@ -50,8 +50,9 @@ def torso(outfit: Outfit, height: float, points: Points) -> Points:
         lower = y < outfit.tucked
         albedo[lower] = _lower(outfit, height, points[lower], 0.0)
         albedo[np.abs(y - outfit.tucked) < 0.004] *= 0.55
-    collar = 0.848 if outfit.sleeve == "long" else 0.838
-    neck = y > collar - 0.02 * (points[:, 2] > 0.0)
+    x = np.abs(points[:, 0]) / height
+    collar = 0.862 if outfit.sleeve == "long" else 0.853
+    neck = (y > collar) | ((points[:, 2] > 0) & (x < 0.03) & (y > collar - 0.03 + 0.7 * x))
     albedo[neck] = linear(outfit.skin) * 0.8
     if outfit.backpack:
         straps = (np.abs(np.abs(points[:, 0]) / height - 0.06) < 0.011) & (y > 0.68) & (points[:, 2] > -0.02)

@@ -22,7 +22,7 @@ from stca.datasets.walkers.scenes import cut, scene
 from stca.datasets.walkers.surfaces import Surface
 
 FRAMES_PER_SECOND = 12.5
-_OCCLUDERS = ("pole", "pole", "sign", "bench", "bench", "wall", "car", "van", "bush", "bicycle", "bin")
+_OCCLUDERS = ("pole", "pole", "pole", "bench", "bench", "wall", "car", "bush", "bicycle", "bin")
 
 Crop = UInt8[np.ndarray, "H W 3"]
 
@@ -122,16 +122,42 @@ def _company(
         # On the line from the camera to the person, a little aside.
         x = at.x * (at.z - closer) / at.z + float(own.normal(0, 0.28))
         props.append((draw_prop(own, str(own.choice(_OCCLUDERS))), (x, at.z - closer)))
-    for wanted, closer in ((happens[1], own.uniform(0.4, 1.4)), (happens[2], -own.uniform(0.5, 3.0))):
-        if wanted:
-            middle = int(own.integers(frames))
-            at = walk.path[middle]
-            other = passers_by(int(own.integers(8)))
-            aside = float(own.normal(0, 0.3))
-            heading = float(at.heading + np.pi * own.integers(2) + own.normal(0, 0.3))
-            start = (at.x * (at.z - closer) / at.z + aside, float(at.z - closer))
-            people.append(draw_walk(own, other, start=start, heading=heading, frames=frames, middle=middle))
+    if happens[1]:
+        people.append(_crosser(own, walk, passers_by))
+    if happens[2]:
+        people.append(_companion(own, walk, passers_by))
     return people, props
+
+
+def _crosser(rng: np.random.Generator, walk: Walk, passers_by: Callable[[int], Walker]) -> Walk:
+    """Somebody who passes between camera and person, quickly: against them, or across."""
+    frames = len(walk.path)
+    middle = int(rng.integers(frames))
+    at, closer = walk.path[middle], float(rng.uniform(0.5, 1.5))
+    sideways = abs(np.sin(at.heading)) > 0.6
+    heading = at.heading + np.pi if sideways else np.pi / 2 + np.pi * int(rng.integers(2))
+    start = (at.x * (at.z - closer) / at.z + float(rng.normal(0, 0.2)), at.z - closer)
+    other = passers_by(int(rng.integers(8)))
+    heading = float(heading + rng.normal(0, 0.2))
+    return draw_walk(rng, other, start=start, heading=heading, frames=frames, middle=middle)
+
+
+def _companion(rng: np.random.Generator, walk: Walk, passers_by: Callable[[int], Walker]) -> Walk:
+    """Somebody farther from the camera: at the person's side, or on their own way."""
+    frames = len(walk.path)
+    middle = int(rng.integers(frames))
+    at = walk.path[middle]
+    if rng.random() < 0.5:
+        aside = float(rng.uniform(0.55, 0.9)) * (1 if np.sin(at.heading) < 0 else -1)
+        # To the right of the heading is (cos, -sin): take the side that is farther away.
+        start = (at.x + aside * float(np.cos(at.heading)), at.z - aside * float(np.sin(at.heading)))
+        heading = at.heading
+    else:
+        farther = float(rng.uniform(0.5, 3.0))
+        start = (at.x * (at.z + farther) / at.z + float(rng.normal(0, 0.5)), at.z + farther)
+        heading = float(rng.uniform(0, 2 * np.pi))
+    other = passers_by(int(rng.integers(8)))
+    return draw_walk(rng, other, start=start, heading=heading, frames=frames, middle=middle)
 
 
 def _light_of_the_day(rng: np.random.Generator, light: Light, strength: float) -> tuple[Light, float]:
@@ -190,15 +216,15 @@ def _compose(
     shown = [w for w in people if _touches(w.path[t], camera, window)]
     posed = [place_bones(pose(w.walker.gait, _joints(w.walker), w.phases[t]), w.path[t]) for w in shown]
     surfaces = [_surface(w.walker, spacing) for w in shown]
-    for surface, bones in zip(surfaces, posed, strict=True):
-        paint_shadow(canvas, surface, bones, camera=camera, window=window, light=light)
+    for (_, thin), bones in zip(surfaces, posed, strict=True):
+        paint_shadow(canvas, thin, bones, camera=camera, window=window, light=light)
     things: list[tuple[float, int]] = [(w.path[t].z, i) for i, w in enumerate(shown)]
     things += [(place[1], len(shown) + i) for i, (_, place) in enumerate(props)]
     for _, index in sorted(things, reverse=True):
         if index < len(shown):
             paint_person(
                 canvas,
-                surfaces[index],
+                surfaces[index][0],
                 posed[index],
                 camera=camera,
                 window=window,
@@ -246,12 +272,14 @@ def _touches(at: Standing, camera: Camera, window: Window) -> bool:
 
 
 @lru_cache(maxsize=24)
-def _surface(walker: Walker, spacing: float) -> Surface:
-    return dress(walker.build, walker.outfit, spacing=spacing)
+def _surface(walker: Walker, spacing: float) -> tuple[Surface, Surface]:
+    """The dressed person, and a thinned copy for the shadow."""
+    surface = dress(walker.build, walker.outfit, spacing=spacing)
+    return surface, surface.thinned(17)
 
 
 @lru_cache(maxsize=64)
-def _joints(walker: Walker) -> Float32[np.ndarray, "13 3"]:
+def _joints(walker: Walker) -> Float32[np.ndarray, "bones 3"]:
     return skeleton(walker.build)
 
 

@@ -26,6 +26,8 @@ PARENTS = {
     "thigh_r": "pelvis",
     "shin_r": "thigh_r",
     "foot_r": "shin_r",
+    "drape_front": "pelvis",  # no bones: the front and back of skirts and coats
+    "drape_back": "pelvis",
 }
 BONES = tuple(PARENTS)
 BONE_INDEX = {name: index for index, name in enumerate(BONES)}
@@ -81,7 +83,7 @@ class Gait:
         return float(2 * 2 * leg * np.sin(np.radians(21) * self.stride) * self.frequency)
 
 
-def pose(gait: Gait, joints: Float32[np.ndarray, "13 3"], phase: float) -> Float32[np.ndarray, "13 3 4"]:
+def pose(gait: Gait, joints: Float32[np.ndarray, "bones 3"], phase: float) -> Float32[np.ndarray, "bones 3 4"]:
     """Where every bone is at a phase of the stride (radians; at 0 the left heel strikes).
 
     Args:
@@ -113,7 +115,7 @@ def pose(gait: Gait, joints: Float32[np.ndarray, "13 3"], phase: float) -> Float
     return bones.astype(np.float32)
 
 
-def _lowest_sole(bones: Float64[np.ndarray, "13 3 4"], joints: Float32[np.ndarray, "13 3"]) -> float:
+def _lowest_sole(bones: Float64[np.ndarray, "bones 3 4"], joints: Float32[np.ndarray, "bones 3"]) -> float:
     """Height of the lowest of both heels and both balls of the feet."""
     lowest = np.inf
     for name in ("foot_l", "foot_r"):
@@ -134,6 +136,7 @@ def _turns(gait: Gait, phase: float) -> dict[str, Float64[np.ndarray, "3 3"]]:
         @ _about_z(-0.04 * np.sin(phase)),
         "head": _about_y(-gait.twist * swing) @ _about_x(-0.6 * gait.lean),
     }
+    flexion = []
     for index, (side, sign, offset) in enumerate((("l", 1.0, 0.0), ("r", -1.0, 0.5))):
         cycle = (phase / (2 * np.pi) + offset) % 1
         hip, knee, ankle = (
@@ -141,12 +144,16 @@ def _turns(gait: Gait, phase: float) -> dict[str, Float64[np.ndarray, "3 3"]]:
         )
         mean = float(_CURVES["hip"].mean())
         hip = mean + gait.stride * (hip - mean)
+        flexion.append(hip)
         turns[f"thigh_{side}"] = _about_z(sign * gait.stance) @ _about_x(-hip)
         turns[f"shin_{side}"] = _about_x(max(0.0, gait.knee * gait.stride**0.5 * knee))
         turns[f"foot_{side}"] = _about_y(sign * 0.12) @ _about_x(-ankle - 0.05)
         forward = -np.cos(2 * np.pi * cycle - 0.15)
         turns[f"arm_{side}"] = _about_z(sign * 0.1) @ _about_x(0.05 - gait.arm_swing[index] * forward)
         turns[f"forearm_{side}"] = _about_x(-gait.elbow[index] - 0.5 * gait.arm_swing[index] * (1 + forward))
+    # The forward thigh pushes the front of a skirt, the backward leg its back.
+    turns["drape_front"] = _about_x(-0.8 * max(flexion) - 0.02)
+    turns["drape_back"] = _about_x(-0.8 * min(flexion) + 0.10)
     return turns
 
 

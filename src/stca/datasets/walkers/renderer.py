@@ -92,11 +92,8 @@ def paint_shadow(
     window: Window,
     light: Light,
 ) -> None:
-    """Darken the ground where the person stands between it and the sun, and below the feet."""
-    some = slice(None, None, 17)
-    blend = np.repeat(np.arange(len(surface.blends)), np.diff(surface.starts))[some]
-    mixed = np.tensordot(surface.blends, bones, axes=1)[blend]
-    world = np.einsum("pij,pj->pi", mixed, surface.points[some])
+    """Darken the ground where a (thinned) person stands between it and the sun, and below the feet."""
+    world = surface.posed(bones)[0]
     height = np.maximum(world[:, 1:2], 0)
     sun = np.array(light.direction, np.float32)
     fallen = world - height * sun / max(float(sun[1]), 0.2)
@@ -147,14 +144,7 @@ def _front(
     rotation = camera.rotation()
     seen = rotation @ bones
     seen[:, :, 3] -= rotation @ np.array([0, camera.height, 0], np.float32)
-    mixed = np.tensordot(surface.blends, seen, axes=1).astype(np.float32)
-    points = np.empty((len(surface.points), 3), np.float32)
-    normals = np.empty_like(points)
-    starts = surface.starts
-    for index, matrix in enumerate(mixed):
-        slice_ = slice(starts[index], starts[index + 1])
-        np.matmul(surface.points[slice_], matrix.T, out=points[slice_])
-        np.matmul(surface.normals[slice_], matrix[:, :3].T, out=normals[slice_])
+    points, normals = surface.posed(seen.astype(np.float32))
     facing = np.flatnonzero(np.einsum("pi,pi->p", points, normals) < 0)
     points = points[facing]
     scale = FOCAL_LENGTH / np.maximum(points[:, 2], 0.1)

@@ -13,7 +13,7 @@ from stca.datasets.walkers.fabric import linear
 from stca.datasets.walkers.props import Prop, draw_prop
 from stca.datasets.walkers.surfaces import smoothstep
 
-MARGIN = 240  # pixels painted beyond the picture, for boxes that reach out of it
+MARGIN = 120  # pixels painted beyond the picture, for boxes that reach out of it
 _GROUNDS = ("paving", "bricks", "asphalt", "floor", "grass")
 _WALLS = ("concrete", "bricks", "windows", "hedge", "shutters")
 
@@ -80,20 +80,19 @@ def paste_prop(
 
 
 def noise(rng: np.random.Generator, u: np.ndarray, v: np.ndarray, octaves: int = 3) -> np.ndarray:
-    """Smooth noise over a plane, about -1 to 1, with bumps of size 1 and finer ones."""
-    total = np.zeros(np.broadcast(u, v).shape, np.float32)
-    lattice = rng.uniform(-1, 1, (64, 64)).astype(np.float32)
+    """Smooth noise over a plane, about -1 to 1, with bumps of size 1 and finer ones; repeats after 16."""
+    side = 512
+    tile = np.zeros((side, side), np.float32)
     for octave in range(octaves):
-        a, b = u * 2**octave + 17 * octave, v * 2**octave + 31 * octave
-        i, j = np.floor(a).astype(np.int64), np.floor(b).astype(np.int64)
-        s, t = (a - i).astype(np.float32), (b - j).astype(np.float32)
-        s, t = s * s * (3 - 2 * s), t * t * (3 - 2 * t)
-        i, j = i & 63, j & 63
-        i1, j1 = (i + 1) & 63, (j + 1) & 63
-        upper = lattice[i, j] * (1 - s) + lattice[i1, j] * s
-        lower = lattice[i, j1] * (1 - s) + lattice[i1, j1] * s
-        total += (upper * (1 - t) + lower * t) / 2**octave
-    return total
+        cells = 16 * 2**octave
+        lattice = np.pad(rng.uniform(-1, 1, (cells, cells)).astype(np.float32), 2, mode="wrap")
+        box = (1.5, 1.5, cells + 1.5, cells + 1.5)
+        fine = Image.fromarray(lattice).resize((side, side), Image.Resampling.BICUBIC, box=box)
+        tile += np.asarray(fine) / 2**octave
+    # One look-up per pixel; finer would not show.
+    i = (u * np.float32(side / 16)).astype(np.int32) & (side - 1)
+    j = (v * np.float32(side / 16)).astype(np.int32) & (side - 1)
+    return np.asarray(tile[i, j])
 
 
 def _ground(rng: np.random.Generator, x: np.ndarray, z: np.ndarray) -> np.ndarray:

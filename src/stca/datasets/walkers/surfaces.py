@@ -6,12 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32
 from scipy.interpolate import PchipInterpolator
 
-from stca.datasets.walkers.gait import BONE_INDEX, BONES
-
-_LEVELS = 8  # a point between two bones follows them in eighths
+from stca.datasets.walkers.gait import BONE_INDEX
 
 Points = Float32[np.ndarray, "P 3"]
 
@@ -24,64 +22,92 @@ class Patch:
         points: (P, 3) metres.
         normals: (P, 3), of length 1, outward.
         albedo: (P, 3) share of red, green and blue light thrown back, linear.
-        bones: the two bones it hangs on.
-        second: (P,) share of the second bone, 0 to 1.
+        bones: the bones it hangs on, at most three.
+        shares: (P, number of bones) share of each, 0 to 1, together 1.
 
     """
 
     points: Points
     normals: Points
     albedo: Points
-    bones: tuple[str, str]
-    second: Float32[np.ndarray, " P"]
+    bones: tuple[str, ...]
+    shares: Float32[np.ndarray, "P hung"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """Rows of a surface that hang on the same bones; `shares` is None where there is only one."""
+
+    rows: slice
+    bones: tuple[int, ...]
+    shares: Float32[np.ndarray, "P hung"] | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Surface:
-    """A whole person: points sorted so that each slice follows the bones by one fixed blend.
+    """A whole person.
 
     Args:
-        points: (P, 4), homogeneous.
+        points: (P, 4), metres, homogeneous.
         normals: (P, 3).
         albedo: (P, 3), linear.
-        starts: (M + 1,) where the slices start; the last one is P.
-        blends: (M, number of bones) share of each bone in each slice.
-        spacing: metres between neighbouring points; a picture whose pixels are smaller shows holes.
+        pieces: which rows follow which bones.
 
     """
 
     points: Float32[np.ndarray, "P 4"]
     normals: Points
     albedo: Points
-    starts: Int64[np.ndarray, " M1"]
-    blends: Float32[np.ndarray, "M bones"]
-    spacing: float
+    pieces: tuple[Piece, ...]
+
+    def posed(self, bones: Float32[np.ndarray, "bones 3 4"]) -> tuple[Points, Points]:
+        """Points and normals after the bones have moved, in the coordinates the bones lead to."""
+        points, normals = np.empty_like(self.normals), np.empty_like(self.normals)
+        for piece in self.pieces:
+            rest, facing = self.points[piece.rows], self.normals[piece.rows]
+            moved, turned = points[piece.rows], normals[piece.rows]
+            first = bones[piece.bones[0]]
+            np.matmul(rest, first.T, out=moved)
+            np.matmul(facing, first[:, :3].T, out=turned)
+            if piece.shares is None:
+                continue
+            moved *= piece.shares[:, :1]
+            turned *= piece.shares[:, :1]
+            for column, bone in enumerate(piece.bones[1:], start=1):
+                share = piece.shares[:, column : column + 1]
+                moved += share * (rest @ bones[bone].T)
+                turned += share * (facing @ bones[bone][:, :3].T)
+        return points, normals
+
+    def thinned(self, step: int) -> Surface:
+        """Every `step`-th point only: enough for a shadow."""
+        kept = [np.arange(p.rows.start, p.rows.stop, step) for p in self.pieces]
+        ends = np.cumsum([0, *map(len, kept)])
+        pieces = tuple(
+            Piece(slice(int(a), int(b)), p.bones, None if p.shares is None else p.shares[::step])
+            for p, a, b in zip(self.pieces, ends[:-1], ends[1:], strict=True)
+        )
+        rows = np.concatenate(kept)
+        return Surface(self.points[rows], self.normals[rows], self.albedo[rows], pieces)
 
 
-def sew(patches: Sequence[Patch], spacing: float) -> Surface:
+def sew(patches: Sequence[Patch]) -> Surface:
     """Put patches together into one surface."""
-    codes = []
-    for patch in patches:
-        level = np.rint(patch.second * _LEVELS).astype(np.int64)
-        first, second = (BONE_INDEX[name] for name in patch.bones)
-        codes.append((first * len(BONES) + second) * (_LEVELS + 1) + level)
-    code = np.concatenate(codes)
-    order = np.argsort(code, kind="stable")
-    kinds, starts = np.unique(code[order], return_index=True)
-    blends = np.zeros((len(kinds), len(BONES)), dtype=np.float32)
-    for row, kind in enumerate(kinds):
-        pair, level = divmod(int(kind), _LEVELS + 1)
-        first, second = divmod(pair, len(BONES))
-        blends[row, first] += 1 - level / _LEVELS
-        blends[row, second] += level / _LEVELS
-    points = np.concatenate([p.points for p in patches])[order]
+    ends = np.cumsum([0, *(len(p.points) for p in patches)])
+    pieces = tuple(
+        Piece(
+            slice(int(a), int(b)),
+            tuple(BONE_INDEX[name] for name in p.bones),
+            p.shares if len(p.bones) > 1 else None,
+        )
+        for p, a, b in zip(patches, ends[:-1], ends[1:], strict=True)
+    )
+    points = np.concatenate([p.points for p in patches])
     return Surface(
         points=np.concatenate([points, np.ones((len(points), 1), np.float32)], axis=1),
-        normals=np.concatenate([p.normals for p in patches])[order],
-        albedo=np.concatenate([p.albedo for p in patches])[order],
-        starts=np.append(starts, len(points)).astype(np.int64),
-        blends=blends,
-        spacing=spacing,
+        normals=np.concatenate([p.normals for p in patches]),
+        albedo=np.concatenate([p.albedo for p in patches]),
+        pieces=pieces,
     )
 
 
@@ -110,11 +136,11 @@ def loft(
     along = np.concatenate([[0.0], np.cumsum(np.maximum(steps, 1e-4))])
     count = max(3, int(np.ceil(along[-1] / spacing)) + 1)
     y, rx, rz, cx, cz = PchipInterpolator(along, rings, axis=0)(np.linspace(0, along[-1], count)).T
-    around = max(6, int(np.ceil(2 * np.pi * np.sqrt((rx**2 + rz**2) / 2).max() / spacing)))
-    theta = 2 * np.pi * (np.arange(around)[None, :] + 0.5 * (np.arange(count)[:, None] % 2)) / around
-    c, s = np.cos(theta), np.sin(theta)
-    if power != 2.0:
-        c, s = np.sign(c) * np.abs(c) ** (2 / power), np.sign(s) * np.abs(s) ** (2 / power)
+    widest = int(np.argmax(rx + rz))
+    theta, perimeter = _even_angles(power, float(rx[widest]), float(rz[widest]))
+    around = max(6, int(np.ceil(perimeter / spacing)))
+    turn = (np.arange(around)[None, :] + 0.5 * (np.arange(count)[:, None] % 2)) / around
+    c, s = _superellipse(power, np.interp(turn % 1, np.linspace(0, 1, len(theta)), theta))
     grid = np.stack(
         [cx[:, None] + rx[:, None] * c, np.broadcast_to(y[:, None], c.shape), cz[:, None] + rz[:, None] * s],
         axis=2,
@@ -125,6 +151,21 @@ def loft(
         normals = _grid_normals(grid + normals * push)
         grid = grid + normals * push
     return grid.reshape(-1, 3).astype(np.float32), normals.reshape(-1, 3).astype(np.float32)
+
+
+def _superellipse(power: float, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    c, s = np.cos(theta), np.sin(theta)
+    if power == 2.0:
+        return c, s
+    return np.sign(c) * np.abs(c) ** (2 / power), np.sign(s) * np.abs(s) ** (2 / power)
+
+
+def _even_angles(power: float, rx: float, rz: float) -> tuple[np.ndarray, float]:
+    """Angles that lie evenly along a ring's circumference, and the circumference."""
+    theta = np.linspace(0, 2 * np.pi, 721)
+    c, s = _superellipse(power, theta)
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(rx * np.diff(c), rz * np.diff(s)))])
+    return np.interp(np.linspace(0, along[-1], 721), along, theta), float(along[-1])
 
 
 def _grid_normals(grid: np.ndarray) -> np.ndarray:
