@@ -1,3 +1,78 @@
 """Video person re-identification: STCA, its training, its benchmarks and their protocols."""
 
-__version__ = "0.1.0"
+from importlib.metadata import version as _version
+
+from stca.analysis import Complexity, measure_complexity
+from stca.clips import PKSampler, sample_clips
+from stca.config import RunConfig
+from stca.datasets import DATASETS, load_dataset
+from stca.embedding import embed_tracklets
+from stca.errors import (
+    CheckpointError,
+    ConfigError,
+    DatasetError,
+    FrameError,
+    RankingError,
+    StcaError,
+    TrainingError,
+)
+from stca.evaluation import evaluate
+from stca.losses import BatchHardTriplet, CenterLoss, ReIDObjective
+from stca.models import (
+    MODELS,
+    STCA,
+    CrossAttention,
+    ReIDOutput,
+    create_model,
+    load_model,
+    load_weights,
+    save_model,
+)
+from stca.ranking import PROTOCOLS, Protocol, RankMetrics, rank
+from stca.recipes import RECIPES, recipe
+from stca.run_dir import RunDir
+from stca.runs import train
+from stca.tracklets import Embeddings, Splits, Tracklet
+
+__version__ = _version("stca")
+
+__all__ = [
+    "DATASETS",
+    "MODELS",
+    "PROTOCOLS",
+    "RECIPES",
+    "STCA",
+    "BatchHardTriplet",
+    "CenterLoss",
+    "CheckpointError",
+    "Complexity",
+    "ConfigError",
+    "CrossAttention",
+    "DatasetError",
+    "Embeddings",
+    "FrameError",
+    "PKSampler",
+    "Protocol",
+    "RankMetrics",
+    "RankingError",
+    "ReIDObjective",
+    "ReIDOutput",
+    "RunConfig",
+    "RunDir",
+    "Splits",
+    "StcaError",
+    "Tracklet",
+    "TrainingError",
+    "create_model",
+    "embed_tracklets",
+    "evaluate",
+    "load_dataset",
+    "load_model",
+    "load_weights",
+    "measure_complexity",
+    "rank",
+    "recipe",
+    "sample_clips",
+    "save_model",
+    "train",
+]

@@ -175,17 +175,35 @@ def override(config: RunConfig, assignments: Sequence[str]) -> RunConfig:
 
     """
     content = _plain(dataclasses.asdict(config))
-    for assignment in assignments:
-        key, equals, text = assignment.partition("=")
-        if not equals:
-            raise ConfigError("An override is key=value", expected="optim.lr=1e-4", found=assignment)
+    for key, value in parse_assignments(assignments).items():
         _check_key(key)
         *path, last = key.split(".")
         place = content
         for part in path:
             place = place[part]
-        place[last] = _parse(text)
+        place[last] = _plain(value)
     return _build(content)
+
+
+def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
+    """`["a=1", "b=[2, 3]"]` as {"a": 1, "b": (2, 3)}; values are YAML.
+
+    Raises:
+        ConfigError: not of the form key=value.
+
+    """
+    values: dict[str, Any] = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise ConfigError("A setting is key=value", expected="optim.lr=1e-4", found=assignment)
+        values[key] = as_tuples(_parse(text))
+    return values
+
+
+def as_tuples(value: Any) -> Any:
+    """Lists, which is all that YAML and JSON know, as tuples."""
+    return tuple(map(as_tuples, value)) if isinstance(value, list) else value
 
 
 def _parse(text: str) -> object:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from stca.config import EvalConfig, RunConfig
+from stca.config import EvalConfig, RunConfig, as_tuples
 from stca.datasets import load_dataset
 from stca.errors import ConfigError, DatasetError
 from stca.evaluation import evaluate
@@ -82,6 +82,30 @@ def load_run(path: Path) -> ReIDModel:
     return load_model(path if path.suffix == ".safetensors" else RunDir.open(path).model_path())
 
 
+def open_model(name: str, *, like: ReIDModel | None = None) -> ReIDModel:
+    """A run's folder, a .safetensors file, or the name of a model, which is then untrained (seed 0).
+
+    Args:
+        name: what to open.
+        like: an untrained model takes its image size, clip length and, where it is the same kind, its
+            options from this one, so that the two compare.
+
+    Raises:
+        CheckpointError: a path without a model.
+        ConfigError: neither a path nor a model.
+
+    """
+    if Path(name).exists() or name.endswith(".safetensors") or "/" in name:
+        return load_run(Path(name))
+    torch.manual_seed(0)
+    if like is None:
+        return create_model(name, num_ids=1).eval()
+    options = like.spec.options if like.spec.name == name else {}
+    model = create_model(name, num_ids=like.spec.num_ids, image_size=like.image_size, **options)
+    model.clip_len = like.clip_len
+    return model.eval()
+
+
 def evaluate_model(
     model: ReIDModel, splits: Splits, config: EvalConfig, *, workers: int = 2
 ) -> list[RankMetrics]:
@@ -106,12 +130,8 @@ def headline(results: list[RankMetrics]) -> dict[str, float]:
 
 
 def _new_model(config: RunConfig, *, num_ids: int) -> ReIDModel:
-    options = {name: _tuples(value) for name, value in config.model.options.items()}
+    options = {name: as_tuples(value) for name, value in config.model.options.items()}
     size = config.model.image_size
     return create_model(
         config.model.name, num_ids=num_ids, image_size=size, **{"clip_len": config.clips.clip_len, **options}
     )
-
-
-def _tuples(value: object) -> object:
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value

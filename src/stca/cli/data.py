@@ -1,0 +1,75 @@
+"""`stca data list | check | make-walkers`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from stca.cli.parsing import Verbs, add_verb, pair, size
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Add `data` and what is below it."""
+    from stca.datasets.walkers import Nuisances
+
+    parent = verbs.add_parser("data", help="look at data sets, make synthetic ones")
+    below = parent.add_subparsers(title="verbs", metavar="VERB", required=True)
+    add_verb(below, "list", _list, help="the kinds of data set that can be loaded")
+
+    check = add_verb(below, "check", _check, help="compare a data set on disk with what was published")
+    check.add_argument("dataset", help="its kind (see `stca data list`)")
+    check.add_argument("root", type=Path, help="where it lies")
+    check.add_argument("--decode", action="store_true", help="decode every frame, to find damaged ones")
+
+    make = add_verb(
+        below, "make-walkers", _make_walkers, help="render synthetic pedestrians in MARS's layout"
+    )
+    make.add_argument("root", type=Path, help="a new folder")
+    make.add_argument("--train-persons", type=int, default=40, help="persons to learn from")
+    make.add_argument("--test-persons", type=int, default=40, help="persons to test on")
+    make.add_argument("--cameras", type=int, default=6, help="2 to 6")
+    make.add_argument("--tracklets", type=pair, default=(1, 2), metavar="A-B", help="per person and camera")
+    make.add_argument("--frames", type=pair, default=(8, 24), metavar="A-B", help="per tracklet")
+    make.add_argument("--size", type=size, default=(128, 64), metavar="HxW", help="of the crops")
+    make.add_argument("--seed", type=int, default=0, help="another seed makes other people")
+    make.add_argument("--twins", action="store_true", help="pairs that wear the same and differ in gait only")
+    make.add_argument("--workers", type=int, help="processes; default: one per core")
+    dials = make.add_argument_group("nuisances", "0 is off, 1 the default, more is harder")
+    for dial in dataclasses.fields(Nuisances):
+        dials.add_argument(f"--{dial.name}", type=float, default=1.0, metavar="X")
+
+
+def _list(given: argparse.Namespace) -> None:
+    from stca.datasets import DATASETS
+
+    for name, load in sorted(DATASETS.items()):
+        print(f"{name:<12} {(load.__doc__ or '').strip().splitlines()[0]}")
+
+
+def _check(given: argparse.Namespace) -> None:
+    from stca.datasets.check import check_dataset
+
+    print(check_dataset(given.dataset, given.root, decode=given.decode).table())
+
+
+def _make_walkers(given: argparse.Namespace) -> None:
+    from stca.datasets import load_dataset
+    from stca.datasets.walkers import Nuisances, make_walkers
+
+    dials = {dial.name: getattr(given, dial.name) for dial in dataclasses.fields(Nuisances)}
+    root = make_walkers(
+        given.root,
+        train_persons=given.train_persons,
+        test_persons=given.test_persons,
+        cameras=given.cameras,
+        tracklets_per_camera=given.tracklets,
+        frames=given.frames,
+        size=given.size,
+        seed=given.seed,
+        twins=given.twins,
+        nuisances=Nuisances(**dials),
+        workers=given.workers,
+    )
+    print(load_dataset("walkers", root))
+    print(f"in {root}")

@@ -1,0 +1,133 @@
+"""`stca evaluate | embed | complexity`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stca.cli.parsing import Verbs, add_test_data, add_verb, size
+
+if TYPE_CHECKING:
+    from stca.tracklets import Splits
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Add the verbs."""
+    evaluate = add_verb(verbs, "evaluate", _evaluate, help="score models by the data set's protocols")
+    evaluate.add_argument(
+        "model", nargs="+", help="a run's folder, a .safetensors file, or a model's name (untrained)"
+    )
+    add_test_data(evaluate)
+    evaluate.add_argument("--protocol", action="append", help="instead of the data set's own")
+    evaluate.add_argument(
+        "--metric", choices=("cosine", "euclidean"), default="cosine", help="of the ranking"
+    )
+    evaluate.add_argument("--neck", choices=("after", "before"), default="after", help="which vectors")
+    evaluate.add_argument("--json", type=Path, metavar="FILE", help="write everything there too")
+
+    embed = add_verb(verbs, "embed", _embed, help="write one vector per tracklet")
+    embed.add_argument("model", help="a run's folder, a .safetensors file, or a model's name (untrained)")
+    add_test_data(embed)
+    embed.add_argument(
+        "--part", choices=("train", "query", "gallery"), default="gallery", help="which tracklets"
+    )
+    embed.add_argument("--out", type=Path, required=True, metavar="FILE.npz", help="where to")
+
+    cost = add_verb(
+        verbs, "complexity", _complexity, help="parameters and multiply-adds of a model, per part"
+    )
+    cost.add_argument("model", help="its name")
+    cost.add_argument(
+        "settings", nargs="*", metavar="key=value", help="options of the model, e.g. gate=conv3_x"
+    )
+    cost.add_argument("--size", type=size, metavar="HxW", help="of the frames; default: the model's")
+    cost.add_argument("--frames", type=int, default=8, metavar="T", help="per clip")
+    cost.add_argument("--num-ids", type=int, default=625, help="identities of the classifier")
+    cost.add_argument("--json", type=Path, metavar="FILE", help="write it there too")
+
+
+def test_data(given: argparse.Namespace, model: str) -> Splits:
+    """The data named by --data and --dataset, or else the run's own."""
+    from stca.datasets import load_dataset
+    from stca.errors import ConfigError
+    from stca.run_dir import RunDir
+    from stca.runs import load_test
+
+    run = RunDir.open(Path(model)) if Path(model).is_dir() else None
+    if given.data is None:
+        if run is None:
+            raise ConfigError("There is nothing to test on", hint="--dataset NAME --data ROOT")
+        return load_test(run.config())
+    source = given.dataset
+    if source is None and run is not None:
+        source = run.config().data.eval_source or run.config().data.source
+    if source is None:
+        raise ConfigError("Of what kind is this data?", hint="--dataset NAME; see `stca data list`")
+    return load_dataset(source, given.data, split=given.split)
+
+
+def _evaluate(given: argparse.Namespace) -> None:
+    from stca.evaluation import evaluate
+    from stca.files import write_text
+    from stca.provenance import provenance
+    from stca.ranking import compare_table
+    from stca.runs import open_model
+
+    splits = test_data(given, given.model[0])
+    print(splits)
+    results = []
+    reference = None
+    for name in given.model:
+        model = open_model(name, like=reference)
+        reference = reference or model
+        scored = evaluate(
+            model,
+            splits,
+            metric=given.metric,
+            protocols=given.protocol,
+            clip_len=given.clip_len,
+            batch_size=given.batch_size,
+            device=given.device,
+            precision=given.precision,
+            workers=given.workers,
+            neck=given.neck,
+        )
+        results += [(name, metrics) for metrics in scored]
+    print(results[0][1].table() if len(results) == 1 else compare_table(results))
+    if given.json:
+        content = {"provenance": provenance(), "results": [{"system": s, **m.json()} for s, m in results]}
+        write_text(given.json, json.dumps(content, indent=1) + "\n")
+
+
+def _embed(given: argparse.Namespace) -> None:
+    from stca.embedding import embed_tracklets
+    from stca.runs import open_model
+
+    splits = test_data(given, given.model)
+    embeddings = embed_tracklets(
+        open_model(given.model),
+        getattr(splits, given.part),
+        clip_len=given.clip_len,
+        batch_size=given.batch_size,
+        device=given.device,
+        precision=given.precision,
+        workers=given.workers,
+    )
+    embeddings.save(given.out)
+    print(f"{embeddings}\nin {given.out}")
+
+
+def _complexity(given: argparse.Namespace) -> None:
+    from stca.analysis import measure_complexity
+    from stca.config import parse_assignments
+    from stca.files import write_text
+    from stca.models import create_model
+
+    options = parse_assignments(given.settings)
+    model = create_model(given.model, num_ids=given.num_ids, image_size=given.size, **options)
+    complexity = measure_complexity(model, (1, given.frames, 3, *model.image_size))
+    print(complexity.table())
+    if given.json:
+        write_text(given.json, json.dumps(complexity.json(), indent=1) + "\n")

@@ -1,0 +1,46 @@
+"""`stca VERB ...`: one file per group of verbs; every verb is a parser and a function of what it parsed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from stca import __version__
+from stca.cli import data, evaluating, pictures, training
+from stca.errors import StcaError
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="stca",
+        description="Video person re-identification: train, evaluate and look at STCA.",
+        epilog="start with: stca demo",
+    )
+    parser.add_argument("--version", action="version", version=f"stca {__version__}")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    for group in (data, training, evaluating, pictures):
+        group.add_verbs(verbs)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; exit status 0 done, 1 an explained error, 2 a wrong call, 130 interrupted."""
+    given = build_parser().parse_args(arguments)
+    try:
+        given.run(given)
+    except StcaError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):  # `stca ... | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        print(f"error: {error.strerror or error}\n  where:    {error.filename or 'no file'}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; what was finished is kept", file=sys.stderr)
+        return 130
+    return 0

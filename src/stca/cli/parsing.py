@@ -1,0 +1,54 @@
+"""Words that several verbs share."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import Any
+
+Verbs = Any
+"""What `add_subparsers` returns; argparse has no public name for it."""
+
+
+def size(text: str) -> tuple[int, int]:
+    """`384x128` (or one number for a square) as (height, width)."""
+    match = re.fullmatch(r"(\d+)(?:[xX](\d+))?", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"a size is HEIGHTxWIDTH, for example 384x128, not {text!r}")
+    return int(match[1]), int(match[2] or match[1])
+
+
+def pair(text: str) -> tuple[int, int]:
+    """`8-24` (or one number for both) as (least, most)."""
+    match = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"a range is LEAST-MOST, for example 8-24, not {text!r}")
+    return int(match[1]), int(match[2] or match[1])
+
+
+def add_verb(verbs: Verbs, name: str, run: Any, *, help: str) -> argparse.ArgumentParser:
+    """A verb whose function `run` gets the parsed arguments."""
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        name, help=help, description=help, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_test_data(parser: argparse.ArgumentParser) -> None:
+    """Which data to test on; by default a run's own."""
+    parser.add_argument(
+        "--data", type=Path, action="append", metavar="ROOT", help="test data; default: the run's"
+    )
+    parser.add_argument(
+        "--dataset", metavar="NAME", help="its kind (see `stca data list`); default: the run's"
+    )
+    parser.add_argument("--split", type=int, default=0, help="which split of the data set")
+    parser.add_argument("--clip-len", type=int, metavar="T", help="frames per clip; default: the model's")
+    parser.add_argument("--batch-size", type=int, default=16, help="clips per forward pass")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
+    parser.add_argument(
+        "--precision", choices=("auto", "float32", "bf16"), default="auto", help="of the network"
+    )
+    parser.add_argument("--workers", type=int, default=2, help="processes that decode images")

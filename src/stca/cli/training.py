@@ -1,0 +1,72 @@
+"""`stca recipes | train | demo`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import time
+from pathlib import Path
+
+from stca.cli.parsing import Verbs, add_verb
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Add the verbs."""
+    recipes = add_verb(verbs, "recipes", _recipes, help="list the recipes, or show all settings of one")
+    recipes.add_argument("recipe", nargs="?", help="show this one as YAML")
+
+    train = add_verb(verbs, "train", _train, help="train by a recipe")
+    train.add_argument("recipe", help="a name from `stca recipes`, or package.module:function")
+    train.add_argument("settings", nargs="*", metavar="key=value", help="change settings, e.g. optim.lr=1e-4")
+    train.add_argument("--data", action="append", metavar="ROOT", help="training data; may be repeated")
+    train.add_argument("--test", action="append", metavar="ROOT", help="test data, if not in --data")
+    train.add_argument("--out", type=Path, help="the run's folder; default: runs/RECIPE")
+    train.add_argument("--resume", action="store_true", help="go on with the run in --out")
+
+    demo = add_verb(
+        verbs, "demo", _demo, help="make synthetic data, train a small STCA, write a page about it"
+    )
+    demo.add_argument("--out", type=Path, default=Path("runs/demo"), help="a folder for everything")
+    demo.add_argument("--seed", type=int, default=0, help="of data and training")
+
+
+def _recipes(given: argparse.Namespace) -> None:
+    from stca.config import to_yaml
+    from stca.recipes import RECIPES, recipe
+
+    if given.recipe:
+        print(to_yaml(recipe(given.recipe)), end="")
+        return
+    for name, make in sorted(RECIPES.items()):
+        print(f"{name:<16} {(make.__doc__ or '').strip().splitlines()[0]}")
+
+
+def _train(given: argparse.Namespace) -> None:
+    from stca.config import override
+    from stca.progress import format_seconds
+    from stca.recipes import recipe
+    from stca.runs import train
+
+    config = recipe(given.recipe)
+    data = config.data
+    if given.data:
+        data = dataclasses.replace(data, roots=tuple(given.data))
+    if given.test:
+        data = dataclasses.replace(data, eval_roots=tuple(given.test))
+    config = override(dataclasses.replace(config, data=data), given.settings)
+    start = time.monotonic()
+    run = train(config, given.out or Path("runs") / given.recipe.replace(":", "."), resume=given.resume)
+    print(f"trained in {format_seconds(time.monotonic() - start)}: {run.path}")
+    for record in run.metrics()[-1:]:
+        for name, value in record.items():
+            if record["kind"] == "eval" and "/" in name:
+                print(f"  {name:<24}{100 * value:6.2f} %")
+
+
+def _demo(given: argparse.Namespace) -> None:
+    from stca.demo import run_demo
+    from stca.ranking import compare_table
+
+    result = run_demo(given.out, seed=given.seed)
+    print(compare_table(result.results))
+    print(f"\nopen {result.report.absolute()}")

@@ -1,0 +1,70 @@
+"""The demo: walkers, a small STCA trained on them, and a page that shows what it learnt."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from stca.config import RunConfig
+from stca.datasets.walkers import make_walkers
+from stca.evaluation import TestSet, embed_test_set, score
+from stca.files import write_text
+from stca.models import ReIDModel
+from stca.provenance import provenance
+from stca.ranking import RankMetrics
+from stca.recipes import small_walkers
+from stca.report import write_report
+from stca.run_dir import RunDir
+from stca.runs import load_run, load_test, open_model, train
+from stca.tracklets import Splits
+
+
+@dataclasses.dataclass(frozen=True)
+class DemoResult:
+    """Where the page is, and its table."""
+
+    report: Path
+    results: list[tuple[str, RankMetrics]]
+
+
+def run_demo(out: Path, *, seed: int = 0, config: RunConfig | None = None) -> DemoResult:
+    """Make walkers in `out`/walkers, train in `out`/run, compare and write the report.
+
+    What is done stays done: a demo that was interrupted goes on.
+
+    Args:
+        out: a folder.
+        seed: of data and training.
+        config: instead of the recipe `small_walkers`.
+
+    """
+    walkers = make_walkers(out / "walkers", seed=seed)
+    config = config or small_walkers()
+    config = dataclasses.replace(
+        config, seed=seed, data=dataclasses.replace(config.data, roots=(str(walkers),))
+    )
+    run = train(config, out / "run", resume=True)
+    splits = load_test(config)
+    model = load_run(run.path)
+    test = embed_test_set(model, splits)
+    results = compare(model, splits, test)
+    write_results(run, results)
+    report = write_report(run, model, splits, test, results, title="STCA on synthetic walkers")
+    return DemoResult(report, results)
+
+
+def compare(model: ReIDModel, splits: Splits, test: TestSet) -> list[tuple[str, RankMetrics]]:
+    """The trained model beside the same network untrained and a colour histogram, per protocol."""
+    tests = {f"{model.spec.name}, trained": test}
+    beside = {f"{model.spec.name}, untrained": model.spec.name, "colour histogram": "colour_histogram"}
+    for label, name in beside.items():
+        tests[label] = embed_test_set(open_model(name, like=model), splits)
+    return [(label, result) for label, each in tests.items() for result in score(each, splits.protocols)]
+
+
+def write_results(run: RunDir, results: Sequence[tuple[str, RankMetrics]]) -> None:
+    """results.json in the run's folder: every figure with its protocol, and how it came about."""
+    content = {"provenance": provenance(), "results": [{"system": s, **m.json()} for s, m in results]}
+    write_text(run.path / "results.json", json.dumps(content, indent=1) + "\n")

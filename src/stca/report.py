@@ -1,0 +1,161 @@
+"""A run as one self-contained page: table, ranked lists, attention, loss curve, settings."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.figure import Figure
+
+from stca.analysis import (
+    attention_figure,
+    clip_attention,
+    curves_figure,
+    pick,
+    ranked_lists,
+    ranked_lists_figure,
+)
+from stca.evaluation import TestSet
+from stca.files import write_text
+from stca.models import STCA, ReIDModel
+from stca.provenance import provenance
+from stca.ranking import RankMetrics
+from stca.ranking.metrics import FIGURES
+from stca.ranking.metrics import Figure as FigureName
+from stca.run_dir import RunDir
+from stca.tracklets import Splits
+
+_WITH_INTERVAL: tuple[FigureName, ...] = ("rank-1", "mAP", "mINP")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure, and what a reader needs to know to read it."""
+
+    title: str
+    words: str
+    figure: Figure
+
+    @property
+    def data(self) -> str:
+        """PNG in base64."""
+        buffer = io.BytesIO()
+        self.figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight", facecolor="white")
+        return base64.b64encode(buffer.getvalue()).decode()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    label: str
+    protocol: str
+    queries: int
+    gallery: int
+    cells: tuple[str, ...]
+    best: bool
+
+
+def write_report(
+    run: RunDir,
+    model: ReIDModel,
+    splits: Splits,
+    test: TestSet,
+    results: Sequence[tuple[str, RankMetrics]],
+    *,
+    title: str,
+) -> Path:
+    """Write `report.html` into the run's folder.
+
+    Args:
+        run: whose metrics and settings are shown.
+        model: the trained one.
+        splits: the test data.
+        test: `splits` as embedded by `model`.
+        results: labelled, the trained model's among them.
+        title: of the page.
+
+    Returns:
+        where it is.
+
+    """
+    environment = Environment(
+        loader=PackageLoader("stca"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    page = environment.get_template("report.html").render(
+        title=title,
+        subtitle=f"{splits.name}: {len(splits.query)} queries, {len(splits.gallery)} gallery tracklets",
+        figures=FIGURES,
+        rows=_rows(results),
+        pictures=_pictures(run, model, splits, test),
+        provenance=provenance(),
+        settings=(run.path / "config.yaml").read_text(),
+    )
+    path = run.path / "report.html"
+    write_text(path, page)
+    return path
+
+
+def _rows(results: Sequence[tuple[str, RankMetrics]]) -> list[Row]:
+    best: Mapping[str, float] = {}
+    for _, metrics in results:
+        best = {**best, metrics.protocol: max(best.get(metrics.protocol, 0.0), metrics.mean_ap)}
+    return [
+        Row(
+            label,
+            metrics.protocol,
+            metrics.num_queries,
+            metrics.gallery_size,
+            tuple(_cell(metrics, name) for name in FIGURES),
+            metrics.mean_ap == best[metrics.protocol],
+        )
+        for label, metrics in results
+    ]
+
+
+def _cell(metrics: RankMetrics, name: FigureName) -> str:
+    text = f"{100 * metrics.value(name):.1f}"
+    if name not in _WITH_INTERVAL:
+        return text
+    interval = metrics.interval(name)
+    half = 50 * (interval.high - interval.low)
+    return f"{text} ± {half:.1f}" if half == half else text
+
+
+def _pictures(run: RunDir, model: ReIDModel, splits: Splits, test: TestSet) -> list[Picture]:
+    by_key = {t.key: t for t in (*splits.query, *splits.gallery)}
+    protocol = splits.protocols[0]
+    lists = pick(ranked_lists(*test, protocol=protocol), 6)
+    pictures = [
+        Picture(
+            "What it finds",
+            f"Left in blue the query, then the closest gallery tracklets with their cosine distance: green "
+            f"shows the same person, red somebody else. Protocol {protocol}; queries drawn at random, up to "
+            "half of them with a wrong first answer.",
+            ranked_lists_figure(lists, by_key),
+        )
+    ]
+    if isinstance(model, STCA):
+        chosen = [clip_attention(model, by_key[each.query], clip_len=8) for each in lists[:2]]
+        pictures.append(
+            Picture(
+                "Where it looks",
+                "The gates of the 2D stream over a clip's frames: 1 + A_S, where the frame agrees with the "
+                "clip, and 1 + A_T, where the clip agrees with the frame. Red is the most, blue the least "
+                "attended place; at the left the range of the gate's values.",
+                attention_figure(chosen),
+            )
+        )
+    pictures.append(
+        Picture(
+            "How it learnt",
+            "The terms of the objective over training steps. The centre loss enters the sum with a weight of "
+            f"{run.config().loss.center_weight:g}.",
+            curves_figure({"this run": run.metrics()}),
+        )
+    )
+    return pictures
