@@ -105,7 +105,7 @@ def count(splits: Splits) -> Counts:
 
 def count_unanswered(splits: Splits, protocol: str) -> int:
     """Queries whose person no camera but their own shows (`same-track`: no tracklet but the query itself)."""
-    gallery = splits.gallery + splits.query if protocol == "mars-B" else splits.gallery
+    gallery = splits.gallery + splits.query if protocol.startswith("mars-B") else splits.gallery
     if protocol == "same-track":
         shown = Counter(t.person_id for t in gallery)
         keys = {t.key for t in gallery}
