@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 
 from stca.analysis.figures import INK
 from stca.errors import ConfigError
@@ -34,14 +34,16 @@ def curves_figure(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
             raise ConfigError("This run has logged no training step yet", where=label)
     tested = any(sum(record["kind"] == "eval" for record in records) > 1 for records in runs.values())
     figure = Figure(figsize=(13, 6 if tested else 3.2), layout="constrained")
-    upper, lower = figure.subfigures(2, 1) if tested else (figure, None)
+    upper: FigureBase = figure
+    if tested:
+        upper, lower = figure.subfigures(2, 1)  # type: ignore[misc]  # the stubs know one subfigure only
     for axes, (name, title) in zip(upper.subplots(1, len(LOSSES)), LOSSES.items(), strict=True):
         for label, records in runs.items():
             chosen = [record for record in records if record["kind"] == "train"]
             axes.plot([r["step"] for r in chosen], [r[name] for r in chosen], label=label, linewidth=1.3)
         _dress(axes, f"{title} loss", "step")
-    if lower:
-        axes = lower[0].subplots()
+    if tested:
+        axes = lower.subplots()
         for label, records in runs.items():
             _plot_figures(axes, label, [record for record in records if record["kind"] == "eval"])
         _dress(axes, "on the test set, percent", "step")
