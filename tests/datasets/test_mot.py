@@ -16,7 +16,7 @@ from stca.files import cache_dir
 from stca.images import read_image, write_jpeg
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def _empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STCA_CACHE", str(tmp_path / "cache"))
 
@@ -40,6 +40,7 @@ def frame_numbers(tracklet) -> list[int]:
     return [round(float(read_image(frame).mean())) for frame in tracklet.frames]
 
 
+@pytest.mark.usefixtures("_empty_cache")
 def test_crops_show_the_frames_of_their_boxes(tmp_path: Path) -> None:
     root = make_sequence(tmp_path / "seq", boxes(3, range(1, 41)) + boxes(5, range(20, 28)), frames=40)
     splits = mot.load(root)
@@ -154,6 +155,7 @@ def test_wrong_options(tmp_path: Path, wrong: dict[str, object]) -> None:
         load_dataset("mot", make_sequence(tmp_path / "seq", boxes(1, range(1, 6)), frames=5), **wrong)
 
 
+@pytest.mark.usefixtures("_empty_cache")
 def test_cached_until_something_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = make_sequence(tmp_path / "seq", boxes(1, range(1, 9)), frames=8)
     reads = []
@@ -169,6 +171,7 @@ def test_cached_until_something_changes(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(reads) == 24
 
 
+@pytest.mark.usefixtures("_empty_cache")
 def test_a_killed_run_leaves_nothing_that_looks_finished(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,6 +192,7 @@ def _load_in_a_process(root: Path) -> list[str]:
     return [t.key for t in mot.load(root).train]
 
 
+@pytest.mark.usefixtures("_empty_cache")
 def test_two_processes_at_once(tmp_path: Path) -> None:
     root = make_sequence(tmp_path / "seq", boxes(1, range(1, 41)), frames=40)
     with multiprocessing.get_context("fork").Pool(2) as pool:
@@ -197,6 +201,7 @@ def test_two_processes_at_once(tmp_path: Path) -> None:
     assert len(list((cache_dir() / "mot").iterdir())) == 1
 
 
+@pytest.mark.usefixtures("_empty_cache")
 def test_somebody_else_was_faster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = make_sequence(tmp_path / "seq", boxes(1, range(1, 9)), frames=8)
     cut = mot_cutting._cut_into
