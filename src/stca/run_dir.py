@@ -85,8 +85,12 @@ class RunDir:
 
     def log(self, record: Mapping[str, object]) -> None:
         """Append one line to metrics.jsonl."""
-        with (self.path / "metrics.jsonl").open("a") as file:
-            file.write(json.dumps(record) + "\n")
+        with (self.path / "metrics.jsonl").open("ab+") as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":  # a crash cut the last line short; do not lose this one with it
+                    file.write(b"\n")
+            file.write(json.dumps(record).encode() + b"\n")
 
     def metrics(self) -> list[dict[str, Any]]:
         """All lines of metrics.jsonl, in order of their steps; a line cut short by a crash is left out.
@@ -95,10 +99,10 @@ class RunDir:
         """
         path = self.path / "metrics.jsonl"
         records: dict[tuple[str, int], dict[str, Any]] = {}
-        for line in path.read_text().splitlines() if path.is_file() else []:
+        for line in path.read_bytes().splitlines() if path.is_file() else []:
             try:
                 record = json.loads(line)
-                records[record["kind"], record["step"]] = record
+                records[record["kind"], int(record["step"])] = record
             except (ValueError, KeyError, TypeError):
                 continue
         return sorted(records.values(), key=lambda record: int(record["step"]))
@@ -146,8 +150,22 @@ class RunDir:
         return found[-1] / "model.safetensors"
 
     def load_state(self) -> dict[str, Any] | None:
-        """The newest training state, or None where there is none."""
+        """The newest training state, or None where there is none.
+
+        Raises:
+            CheckpointError: it is damaged.
+
+        """
         if not (found := self.checkpoints()):
             return None
-        state: dict[str, Any] = torch.load(found[-1] / "state.pt", map_location="cpu", weights_only=True)
+        path = found[-1] / "state.pt"
+        try:
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # a damaged file fails in any of a dozen ways
+            raise CheckpointError(
+                "Cannot read the run's training state",
+                found=f"{type(error).__name__}: {str(error).partition(chr(10))[0]}",
+                where=path,
+                hint="remove this checkpoint's folder to go on from the one before",
+            ) from error
         return state
