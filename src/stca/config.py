@@ -238,7 +238,7 @@ def _keys(kind: type, prefix: str = "") -> Iterator[tuple[str, str]]:
             yield prefix + each.name, type(default).__name__
 
 
-def _build(content: Mapping[str, Any]) -> RunConfig:
+def _build(content: Mapping[Any, Any]) -> RunConfig:
     for key in _leaves(content):
         _check_key(key)
     parser = ArgumentParser(exit_on_error=False)
@@ -250,7 +250,7 @@ def _build(content: Mapping[str, Any]) -> RunConfig:
         raise ConfigError("A value of the config has the wrong type", found=error) from error
 
 
-def _leaves(content: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+def _leaves(content: Mapping[Any, Any], prefix: str = "") -> Iterator[str]:
     known = dict(_keys(RunConfig))
     for name, value in content.items():
         key = f"{prefix}{name}"
