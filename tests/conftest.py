@@ -5,11 +5,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 # Must run before stca is imported anywhere: it wraps annotated functions in beartype's checks.
 if "stca" not in sys.modules:
     install_import_hook("stca", "beartype.beartype")
+
+# How long an example takes depends on who else uses the machine.
+settings.register_profile("stca", deadline=None)
+settings.load_profile("stca")
 
 ROOT = Path(__file__).parent.parent
 

@@ -1,0 +1,210 @@
+"""Imports point down. The floors are the table below; a module that is not in it fails the test."""
+
+import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parent.parent / "src" / "stca"
+
+FLOORS = (
+    "errors files lookup devices images progress provenance tracklets distance boxes video",
+    "datasets clips models losses ranking config run_dir tracking",
+    "training embedding analysis export",
+    "evaluation gallery",
+    "recipes runs report demo web",
+    "cli",
+    "__init__ __main__",
+)
+FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}
+ROOMS = {"run_dir": "config"}
+"""Modules that share a room; a package is one room by itself, and so is the ground floor."""
+
+
+def room(module: str) -> str:
+    """`models.stca` -> models."""
+    top = module.split(".")[0]
+    return "ground floor" if FLOOR.get(top) == 0 else ROOMS.get(top, top)
+
+
+def modules(source: Path) -> dict[str, Path]:
+    """Every module below `source` by its dotted name without `stca.`; a package by the package's name."""
+    found = {}
+    for path in sorted(source.rglob("*.py")):
+        parts = path.relative_to(source).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)] = path
+    return found
+
+
+def imported(path: Path, name: str, known: set[str]) -> Iterator[tuple[int, str]]:
+    """Line and module of every import of ours in a file, also inside functions and TYPE_CHECKING blocks."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            targets = [(alias.name, None) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                package = ["stca", *name.split(".")][: None if path.name == "__init__.py" else -1]
+                base = ".".join([*package[: len(package) - node.level + 1], *filter(None, [node.module])])
+            targets = [(base, alias.name) for alias in node.names]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            first = node.args[0] if node.args else None
+            targets = [(first.value, None)] if isinstance(first, ast.Constant) else []
+        else:
+            continue
+        for module, attribute in targets:
+            if module.split(".")[0] != "stca":
+                continue
+            inner = module.removeprefix("stca").removeprefix(".")
+            longer = ".".join(filter(None, [inner, attribute]))
+            yield node.lineno, longer if longer in known else inner or "__init__"
+
+
+def violations(source: Path) -> list[str]:
+    """What is wrong with the imports of a source tree, one line each."""
+    known = modules(source)
+    wrong = []
+    graph: dict[str, set[str]] = {}
+    for name, path in known.items():
+        mine = name.split(".")[0]
+        if mine not in FLOOR:
+            wrong.append(f"{name}: is on no floor; give it one in FLOORS")
+            continue
+        graph[name] = set()
+        for line, target in sorted(set(imported(path, name, set(known)))):
+            theirs = target.split(".")[0]
+            graph[name].add(target)
+            where = f"{name}:{line} imports {target}"
+            if theirs not in FLOOR:
+                wrong.append(f"{where}, which is on no floor")
+            elif FLOOR[theirs] > FLOOR[mine]:
+                wrong.append(f"{where}, upward from floor {FLOOR[mine]} to {FLOOR[theirs]}")
+            elif FLOOR[theirs] == FLOOR[mine] and room(target) != room(name):
+                wrong.append(f"{where}, sideways on floor {FLOOR[mine]}")
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        wrong.append(f"a circle: {' -> '.join(error.args[1])}")
+    return wrong
+
+
+def outside_imports(path: Path, *, everywhere: bool) -> set[str]:
+    """Top-level packages that a file imports; those inside functions only if `everywhere`."""
+
+    def walk(node: ast.AST) -> Iterator[ast.AST]:
+        for child in ast.iter_child_nodes(node):
+            if everywhere or not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                yield child
+                yield from walk(child)
+
+    found = set()
+    for node in walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add((node.module or "").split(".")[0])
+    return found
+
+
+def test_imports_point_down() -> None:
+    assert not (wrong := violations(SOURCE)), "\n" + "\n".join(wrong)
+
+
+def test_no_module_needs_torchvision() -> None:
+    guilty = [
+        str(path) for path in SOURCE.rglob("*.py") if "torchvision" in outside_imports(path, everywhere=True)
+    ]
+    assert not guilty
+
+
+def test_pyav_is_imported_only_where_a_video_is_opened() -> None:
+    guilty = [str(path) for path in SOURCE.rglob("*.py") if "av" in outside_imports(path, everywhere=False)]
+    assert not guilty, "av belongs to the extra 'video'"
+    assert "av" in outside_imports(SOURCE / "video.py", everywhere=True)
+
+
+CLEAN = {
+    "errors.py": "",
+    "files.py": "from stca.errors import StcaError",
+    "models/__init__.py": "from stca.models.net import Net",
+    "models/net.py": "from stca.files import write_text\nfrom .heads import Head",
+    "models/heads.py": "import stca.errors",
+    "config.py": "",
+    "run_dir.py": "from stca.config import RunConfig",
+    "training.py": "from stca import models\nfrom stca.run_dir import RunDir",
+    "cli.py": "def main():\n    from stca.training import fit",
+    "__init__.py": "from stca.models import Net",
+}
+
+
+def plant(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+def test_the_checker_lets_a_clean_tree_pass(tmp_path: Path) -> None:
+    assert violations(plant(tmp_path, CLEAN)) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "complaint"),
+    [
+        (
+            "models/net.py",
+            "from stca.training import fit",
+            "models.net:1 imports training, upward from floor 1 to 2",
+        ),
+        ("models/net.py", "from ..training import fit", "models.net:1 imports training, upward"),
+        ("models/net.py", "import stca.cli", "models.net:1 imports cli, upward"),
+        ("models/net.py", "from stca import cli", "models.net:1 imports cli, upward"),
+        (
+            "models/net.py",
+            "import numpy\nfrom stca import __version__",
+            "models.net:2 imports __init__, upward",
+        ),
+        ("models/net.py", "def f():\n    from stca.cli import main", "models.net:2 imports cli, upward"),
+        (
+            "models/net.py",
+            "import importlib\nimportlib.import_module('stca.cli')",
+            "models.net:2 imports cli, upward",
+        ),
+        (
+            "models/net.py",
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from stca.cli import main",
+            "models.net:3 imports cli, upward",
+        ),
+        (
+            "models/net.py",
+            "from stca.config import RunConfig",
+            "models.net:1 imports config, sideways on floor 1",
+        ),
+        (
+            "embedding.py",
+            "from stca.training import fit",
+            "embedding:1 imports training, sideways on floor 2",
+        ),
+        ("errors.py", "from stca.files import write_text", "a circle: "),
+        ("models/heads.py", "from stca.models.net import Net", "a circle: "),
+        ("helpers.py", "", "helpers: is on no floor"),
+        ("cli.py", "from stca.helpers import help", "cli:1 imports helpers, which is on no floor"),
+    ],
+)
+def test_the_checker_catches_a_planted_violation(
+    tmp_path: Path, file: str, text: str, complaint: str
+) -> None:
+    found = violations(plant(tmp_path, {**CLEAN, file: text}))
+    assert found
+    assert found[0].startswith(complaint)
+
+
+def test_the_checker_tells_imports_inside_functions_from_those_at_the_top(tmp_path: Path) -> None:
+    path = tmp_path / "video.py"
+    path.write_text(
+        "if True:\n    import numpy\ndef read():\n    import av\nclass C:\n    import torchvision.io"
+    )
+    assert outside_imports(path, everywhere=False) == {"numpy", "torchvision"}
+    assert outside_imports(path, everywhere=True) == {"numpy", "av", "torchvision"}

@@ -1,0 +1,183 @@
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from stca.config import OptimConfig, RunConfig
+from stca.errors import CheckpointError, ConfigError
+from stca.run_dir import RunDir
+
+CONFIG = RunConfig(optim=OptimConfig(epochs=3))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDir:
+    return RunDir.create(tmp_path / "runs" / "one", CONFIG)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_new_run_keeps_its_config(run: RunDir) -> None:
+    assert names(run.path) == ["config.yaml"]
+    assert run.config() == CONFIG
+    assert RunDir.open(run.path) == run
+    assert run.metrics() == []
+    assert run.checkpoints() == []
+    assert run.load_state() is None
+    with pytest.raises(CheckpointError, match="no checkpoint yet"):
+        run.model_path()
+
+
+def test_a_run_may_use_an_empty_folder_but_no_other(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    RunDir.create(tmp_path / "empty", CONFIG)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.tex").touch()
+    (tmp_path / "file").touch()
+    for taken in ("full", "file"):
+        with pytest.raises(ConfigError, match="folder of its own"):
+            RunDir.create(tmp_path / taken, CONFIG, resume=True)
+    assert names(tmp_path / "full") == ["thesis.tex"]
+
+
+def test_a_run_is_not_overwritten_unless_resumed_with_the_same_config(run: RunDir) -> None:
+    with pytest.raises(ConfigError, match="--resume"):
+        RunDir.create(run.path, CONFIG)
+    assert RunDir.create(run.path, CONFIG, resume=True) == run
+    other = replace(CONFIG, seed=4, optim=OptimConfig(epochs=3, lr=0.1))
+    with pytest.raises(ConfigError, match=r"another config[\s\S]*changed: lr: 0\.1, seed: 4"):
+        RunDir.create(run.path, other, resume=True)
+    assert run.config() == CONFIG
+
+
+def test_there_must_be_a_run_to_open(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"There is no run[\s\S]*config\.yaml"):
+        RunDir.open(tmp_path)
+
+
+def test_metrics_come_back_in_order_of_their_steps(run: RunDir) -> None:
+    for step in (1, 10, 20):
+        run.log({"kind": "train", "step": step, "total": step / 10})
+    run.log({"kind": "eval", "step": 10, "mars-A/mAP": 0.5})
+    assert [(r["kind"], r["step"]) for r in run.metrics()] == [
+        ("train", 1),
+        ("train", 10),
+        ("eval", 10),
+        ("train", 20),
+    ]
+
+
+def test_a_step_done_again_counts_once_as_it_came_out_last(run: RunDir) -> None:
+    for step, total in ((1, 3.0), (2, 2.5), (3, 2.4), (2, 9.0), (3, 8.0)):
+        run.log({"kind": "train", "step": step, "total": total})
+    assert [(r["step"], r["total"]) for r in run.metrics()] == [(1, 3.0), (2, 9.0), (3, 8.0)]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b'{"kind": "train", "st',
+        b"[1, 2]\n",
+        b"17\n",
+        b'{"step": 3}\n',
+        b'{"kind": "train", "step": null}\n',
+        b'{"kind": ["train"], "step": 3}\n',
+        b"\0\0\0\0\n",
+        b"\xff\xfe\xfa\n",
+        b"\n",
+    ],
+)
+def test_a_damaged_line_is_left_out_and_costs_no_other(run: RunDir, damage: bytes) -> None:
+    run.log({"kind": "train", "step": 1})
+    with (run.path / "metrics.jsonl").open("ab") as file:
+        file.write(damage)
+    run.log({"kind": "train", "step": 2})  # a resumed run writes on behind what the crash left
+    run.log({"kind": "train", "step": 3})
+    assert [r["step"] for r in run.metrics()] == [1, 2, 3]
+
+
+def test_metrics_are_plain_lines_of_json(run: RunDir) -> None:
+    run.log({"kind": "train", "step": 1, "total": 1.25})
+    run.log({"kind": "train", "step": 2, "total": 1.0})
+    lines = (run.path / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2]
+
+
+def test_a_checkpoint_is_model_and_state_together(run: RunDir) -> None:
+    state = {"epoch": 2, "step": 17, "optimizer": {"momentum": torch.arange(3.0)}}
+    folder = run.save_checkpoint(17, b"model", state)
+    assert folder == run.path / "checkpoints" / "step-0000017"
+    assert names(folder) == ["model.safetensors", "state.pt"]
+    assert folder.stat().st_mode & 0o777 == 0o755
+    assert run.model_path().read_bytes() == b"model"
+    loaded = run.load_state()
+    assert loaded is not None
+    assert (loaded["epoch"], loaded["step"]) == (2, 17)
+    assert torch.equal(loaded["optimizer"]["momentum"], torch.arange(3.0))
+
+
+def test_the_last_two_checkpoints_are_kept(run: RunDir) -> None:
+    for step in (5, 9, 10, 100):
+        run.save_checkpoint(step, b"%d" % step, {"step": step})
+    assert [path.name for path in run.checkpoints()] == ["step-0000010", "step-0000100"]
+    assert run.model_path().read_bytes() == b"100"
+
+
+def test_a_checkpoint_may_be_written_again(run: RunDir) -> None:
+    run.save_checkpoint(5, b"old", {"step": 5})
+    run.save_checkpoint(5, b"new", {"step": 5})
+    assert [path.name for path in run.checkpoints()] == ["step-0000005"]
+    assert run.model_path().read_bytes() == b"new"
+
+
+def full_disk(*_: object, **__: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def killed(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("failure", [full_disk, killed])
+@pytest.mark.parametrize("target", ["torch.save", "os.rename", "os.fsync"])
+def test_a_checkpoint_that_cannot_be_written_leaves_the_old_ones_whole(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch, target: str, failure: Callable[..., None]
+) -> None:
+    run.save_checkpoint(1, b"one", {"step": 1})
+    run.save_checkpoint(2, b"two", {"step": 2})
+    with monkeypatch.context() as patch:
+        patch.setattr(target, failure)
+        with pytest.raises((OSError, KeyboardInterrupt)):
+            run.save_checkpoint(3, b"three", {"step": 3})
+    assert names(run.path / "checkpoints") == ["step-0000001", "step-0000002"]
+    assert run.model_path().read_bytes() == b"two"
+    assert run.load_state() == {"step": 2}
+
+
+def test_what_a_killed_process_left_is_no_checkpoint(run: RunDir) -> None:
+    run.save_checkpoint(1, b"one", {"step": 1})
+    (run.path / "checkpoints" / ".unfinished-x1y2").mkdir()
+    (run.path / "checkpoints" / ".unfinished-x1y2" / "model.safetensors").write_bytes(b"half")
+    assert [path.name for path in run.checkpoints()] == ["step-0000001"]
+
+
+def test_a_state_that_is_damaged_or_holds_code_is_not_loaded(run: RunDir, tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return Path.touch, (tmp_path / "ran",)
+
+    folder = run.save_checkpoint(1, b"one", {"step": 1})
+    whole = (folder / "state.pt").read_bytes()
+    torch.save({"step": 1, "evil": Evil()}, folder / "state.pt")
+    evil = (folder / "state.pt").read_bytes()
+    for content in (whole[:-100], b"", b"text", evil):
+        (folder / "state.pt").write_bytes(content)
+        with pytest.raises(CheckpointError, match=r"state\.pt"):
+            run.load_state()
+    assert not (tmp_path / "ran").exists()
