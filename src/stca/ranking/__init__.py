@@ -5,6 +5,7 @@ from stca.ranking.bootstrap import Interval
 from stca.ranking.metrics import RankMetrics, SplitMetrics, compare_table, mean_over_splits
 from stca.ranking.protocols import PROTOCOLS, Protocol, find_protocol
 from stca.ranking.rank_gallery import rank, rank_blocks, rank_distances
+from stca.ranking.reranking import KReciprocal, k_reciprocal, k_reciprocal_from_distances
 from stca.ranking.significance import Comparison, compare_runs
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Comparison",
     "GalleryBlock",
     "Interval",
+    "KReciprocal",
     "Labels",
     "Protocol",
     "RankMetrics",
@@ -19,6 +21,8 @@ __all__ = [
     "compare_runs",
     "compare_table",
     "find_protocol",
+    "k_reciprocal",
+    "k_reciprocal_from_distances",
     "mean_over_splits",
     "rank",
     "rank_blocks",

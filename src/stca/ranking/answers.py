@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,6 +55,16 @@ class Labels:
         """Those rows, in that order."""
         keys = None if self.keys is None else tuple(self.keys[i] for i in rows)
         return Labels(self.person_ids[rows], self.camera_ids[rows], keys)
+
+
+def concatenate(parts: Sequence[Labels]) -> Labels:
+    """All rows of all parts, in order; without keys where a part has none."""
+    keys = [part.keys for part in parts if part.keys is not None]
+    return Labels(
+        np.concatenate([np.empty(0, dtype=np.int64), *(part.person_ids for part in parts)]),
+        np.concatenate([np.empty(0, dtype=np.int64), *(part.camera_ids for part in parts)]),
+        tuple(key for some in keys for key in some) if len(keys) == len(parts) else None,
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

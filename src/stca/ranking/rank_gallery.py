@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 
 from stca.distance import Metric
 from stca.errors import RankingError
 from stca.progress import progress
-from stca.ranking.answers import GalleryBlock, Labels, check_overlap, rows_that_count, same_person_pairs
+from stca.ranking.answers import (
+    GalleryBlock,
+    Labels,
+    check_overlap,
+    concatenate,
+    rows_that_count,
+    same_person_pairs,
+)
 from stca.ranking.block_distances import BlockDistances
 from stca.ranking.counting import Answers, count_before, count_before_in_distances
-from stca.ranking.measures import average_precision, first_and_last_rank, ranks_of_answers
 from stca.ranking.metrics import RankMetrics
+from stca.ranking.neighbours import VectorDistances
 from stca.ranking.protocols import Protocol, find_protocol
+from stca.ranking.reranking import KReciprocal, find_reranking, k_reciprocal_rows
+from stca.ranking.scoring import Setting, score_counts
 from stca.tracklets import Embeddings
 
 _ROWS_AT_ONCE = 16384
@@ -28,6 +37,7 @@ def rank(
     *,
     metric: Metric = "cosine",
     protocol: str | Protocol = "cross-camera",
+    reranking: Literal["k-reciprocal"] | KReciprocal | None = None,
     max_rank: int = 50,
 ) -> RankMetrics:
     """Score how well the queries find their person in the gallery.
@@ -41,6 +51,8 @@ def rank(
         gallery: who may answer. Where the protocol wants the queries in it, they are added here.
         metric: "cosine" or "euclidean".
         protocol: a name in `PROTOCOLS`, or a protocol of your own.
+        reranking: "k-reciprocal", or `KReciprocal` with settings other than the paper's. Queries help each
+            other then, which a single search cannot have: report such a figure as re-ranked.
         max_rank: length of the CMC curve; past the end of the gallery it goes on with its last value.
 
     Raises:
@@ -53,6 +65,9 @@ def rank(
         np.arange(i, min(i + _ROWS_AT_ONCE, len(gallery))) for i in range(0, len(gallery), _ROWS_AT_ONCE)
     ]
     blocks = [GalleryBlock(gallery.vectors[p[0] : p[-1] + 1], labels.subset(p)) for p in parts]
+    settings = find_reranking(reranking)
+    if settings is not None:
+        return _rank_again(query, blocks, find_protocol(protocol), settings, (metric, max_rank))
     return rank_blocks(query, blocks, metric=metric, protocol=protocol, max_rank=max_rank)
 
 
@@ -98,14 +113,14 @@ def rank_blocks(
         pairs.append(found)
         near.append(distances.exact(found.query[found.is_answer], block.vectors, found.row[found.is_answer]))
         size += len(block)
-    if size == 0:
-        raise RankingError("The gallery is empty", expected="at least one row that is not junk", found="none")
+    _check_gallery(size)
     asks = np.concatenate([p.query[p.is_answer] for p in pairs])
     order = np.argsort(asks, kind="stable")
     answers = Answers(asks[order], np.concatenate(near)[order])
     again = (b.vectors for b in _blocks(query, blocks, protocol, label=label and f"{label}: impostors"))
     before = count_before(distances, answers, zip(again, pairs, strict=True))
-    return _score(labels, answers.query, before, protocol, (metric, None, size, max_rank))
+    setting = Setting(metric=metric, gallery_size=size, max_rank=max_rank)
+    return score_counts(labels, answers.query, before, protocol, setting)
 
 
 def rank_distances(
@@ -147,9 +162,31 @@ def rank_distances(
     before = count_before_in_distances(distances, pairs, None if everything else columns)
     real = np.flatnonzero(query.person_ids >= 0)
     asks = np.searchsorted(real, pairs.query[pairs.is_answer])
-    return _score(
-        query.subset(real), asks, before, protocol, ("given distances", None, len(columns), max_rank)
-    )
+    setting = Setting(metric="given distances", gallery_size=len(columns), max_rank=max_rank)
+    return score_counts(query.subset(real), asks, before, protocol, setting)
+
+
+def _rank_again(
+    query: Embeddings,
+    blocks: list[GalleryBlock],
+    protocol: Protocol,
+    settings: KReciprocal,
+    options: tuple[Metric, int],
+) -> RankMetrics:
+    metric, max_rank = options
+    query = query.subset(np.flatnonzero(query.person_ids >= 0))
+    _check_options(query, metric, max_rank)
+    parts = list(_blocks(query, blocks, protocol, label=None))
+    gallery = concatenate([part.labels for part in parts])
+    _check_gallery(len(gallery))
+    distances = VectorDistances(np.concatenate([query.vectors, *(part.vectors for part in parts)]), metric)
+    labels, asks, before = Labels.of(query), [], []
+    for rows, block in k_reciprocal_rows(distances, len(query), settings):
+        pairs = same_person_pairs(labels.subset(np.arange(len(query))[rows]), gallery, protocol)
+        asks.append(pairs.query[pairs.is_answer] + rows.start)
+        before.append(count_before_in_distances(block, pairs, None))
+    setting = Setting(metric=metric, gallery_size=len(gallery), max_rank=max_rank, reranking=str(settings))
+    return score_counts(labels, np.concatenate(asks), np.concatenate(before), protocol, setting)
 
 
 def _blocks(
@@ -188,42 +225,11 @@ def _check_options(query: Embeddings, metric: str, max_rank: int) -> None:
     _check_max_rank(max_rank)
 
 
+def _check_gallery(size: int) -> None:
+    if size == 0:
+        raise RankingError("The gallery is empty", expected="at least one row that is not junk", found="none")
+
+
 def _check_max_rank(max_rank: int) -> None:
     if max_rank < 1:
         raise RankingError("A CMC curve needs a length", expected="max_rank of at least 1", found=max_rank)
-
-
-def _score(
-    query: Labels,
-    asks: Int64[np.ndarray, " A"],
-    before: Int64[np.ndarray, " A"],
-    protocol: Protocol,
-    settings: tuple[str, str | None, int, int],
-) -> RankMetrics:
-    metric, reranking, size, max_rank = settings
-    asks, position, ranks = ranks_of_answers(asks, before)
-    answered = np.bincount(asks, minlength=len(query))
-    scored = np.flatnonzero(answered) if protocol.unanswerable == "drop" else np.arange(len(query))
-    if len(asks) == 0:
-        raise RankingError(
-            "No query has an answer in the gallery",
-            expected=f"somebody to find under protocol {protocol.name!r} ({protocol.description})",
-            found=f"{len(query)} queries, gallery of {size}",
-            hint="are the camera ids set? with a single camera, take the protocol 'same-track'",
-        )
-    ap = average_precision(asks, position, ranks, num_queries=len(query), rule=protocol.average_precision)
-    first, last = first_and_last_rank(asks, ranks, num_queries=len(query))
-    kept = query.subset(scored)
-    return RankMetrics(
-        protocol=protocol.name,
-        metric=metric,
-        reranking=reranking,
-        gallery_size=size,
-        num_unanswerable=int((answered == 0).sum()),
-        max_rank=max_rank,
-        average_precision=ap[scored],
-        first_match=first[scored],
-        inp=(answered / np.maximum(last, 1))[scored],
-        person_ids=kept.person_ids,
-        keys=kept.keys,
-    )
