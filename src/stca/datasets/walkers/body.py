@@ -162,9 +162,7 @@ class _Tailor:
             (0.106, 0.015, 0.009, x, 0.01),
             (0.109, 0.0, 0.0, x, 0.01),
         ]
-        upright = self.patch(
-            profile, lambda q: fabric.shoe(self.outfit, self.h, q[:, 2]), (f"foot_{side}",)
-        )
+        upright = self.patch(profile, lambda q: fabric.shoe(self.outfit, self.h, q[:, 2]), (f"foot_{side}",))
         shift = np.array([0, 0, float(ankle[2]) * self.h + 0.012 * self.h], np.float32)
         return Patch(
             points=upright.points[:, [0, 2, 1]] + shift,
@@ -235,7 +233,9 @@ class _Tailor:
         if kind in ("cap", "hat"):
             patches += self.headgear()
         if kind == "hood":
-            patches.append(self.cap_of_hair(fabric.mottled(self.outfit.upper, self.rng, 0.08), 0.014, low=0.862))
+            patches.append(
+                self.cap_of_hair(fabric.mottled(self.outfit.upper, self.rng, 0.08), 0.014, low=0.862)
+            )
         return patches
 
     def cap_of_hair(self, paint: Paint, thick: float, low: float = 0.90) -> Patch:
@@ -369,9 +369,7 @@ class _Tailor:
             (0.80, wide * 0.8, deep * 0.6, 0, z + 0.01),
             (0.812, 0.0, 0.0, 0, z + 0.012),
         ]
-        return self.patch(
-            profile, fabric.sack(colour, self.h, self.rng), ("spine",), power=3.5, folds=0.002
-        )
+        return self.patch(profile, fabric.sack(colour, self.h, self.rng), ("spine",), power=3.5, folds=0.002)
 
     def bag(self, colour: tuple[float, float, float]) -> Patch:
         sign = 1 if self.outfit.bag_side == "l" else -1

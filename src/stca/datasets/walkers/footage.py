@@ -290,7 +290,7 @@ def develop(
     exposed = canvas * (np.array(sensor.cast, np.float32) * np.float32(sensor.exposure))
     image = Image.fromarray((np.sqrt(np.clip(exposed, 0, 1)) * 255 + 0.5).astype(np.uint8))
     if sensor.blur > 0:
-        image = image.filter(ImageFilter.GaussianBlur(sensor.blur * window.size[0] / 256))
+        image = image.filter(ImageFilter.BoxBlur(1.6 * sensor.blur * window.size[0] / 256))
     # The box as the camera had it, in its own pixels; never finer than what was painted.
     native = min(window.height * sensor.resolution, float(window.size[0]))
     small = (max(8, round(native * window.width / window.height)), max(16, round(native)))

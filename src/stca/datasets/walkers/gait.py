@@ -83,7 +83,9 @@ class Gait:
         return float(2 * 2 * leg * np.sin(np.radians(21) * self.stride) * self.frequency)
 
 
-def pose(gait: Gait, joints: Float32[np.ndarray, "bones 3"], phase: float) -> Float32[np.ndarray, "bones 3 4"]:
+def pose(
+    gait: Gait, joints: Float32[np.ndarray, "bones 3"], phase: float
+) -> Float32[np.ndarray, "bones 3 4"]:
     """Where every bone is at a phase of the stride (radians; at 0 the left heel strikes).
 
     Args:

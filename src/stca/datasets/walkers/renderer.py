@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float32, Int64
+from PIL import Image
 from scipy.ndimage import convolve1d, gaussian_filter
 
 from stca.datasets.walkers.cameras import FOCAL_LENGTH, FRAME, Camera, Light, Window
@@ -17,7 +18,7 @@ Bones = Float32[np.ndarray, "bones 3 4"]
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a person is: X and Z on the ground, metres, and heading (0 away from the camera, pi / 2 right)."""
+    """Where a person is: X and Z on the ground, metres, and heading (0 is away, pi / 2 right)."""
 
     x: float
     z: float
@@ -64,20 +65,17 @@ def paint_person(
 
     """
     coverage = np.zeros(canvas.shape[:2], np.float32)
-    visible, pixel, normals, depth = _front(surface, bones, camera, window)
-    if len(visible) == 0:
+    seen = _front(surface, bones, camera, window)
+    if len(seen.rows) == 0:
         return coverage
-    winner = _nearest(pixel, depth, canvas.shape[0] * canvas.shape[1])
-    filled = _close_holes(winner.reshape(canvas.shape[:2]))
-    rows = np.flatnonzero((filled >= 0).any(axis=1))
-    columns = np.flatnonzero((filled >= 0).any(axis=0))
+    winner = _close_holes(_nearest(seen, canvas.shape[0] * canvas.shape[1]).reshape(canvas.shape[:2]))
+    rows, columns = (np.flatnonzero((winner >= 0).any(axis=axis)) for axis in (1, 0))
     pad = 3 + int(np.ceil(motion))
     box = (
         slice(max(0, rows[0] - pad), rows[-1] + pad + 1),
         slice(max(0, columns[0] - pad), columns[-1] + pad + 1),
     )
-    layer = _shade(filled[box], surface.albedo[visible], normals, camera, light)
-    layer = _soften(layer, motion)
+    layer = _soften(_shade(winner[box], surface.albedo, seen.normals, camera, light), motion)
     canvas[box] = canvas[box] * (1 - layer[:, :, 3:]) + layer[:, :, :3]
     coverage[box] = layer[:, :, 3]
     return coverage
@@ -94,88 +92,73 @@ def paint_shadow(
 ) -> None:
     """Darken the ground where a (thinned) person stands between it and the sun, and below the feet."""
     world = surface.posed(bones)[0]
-    height = np.maximum(world[:, 1:2], 0)
     sun = np.array(light.direction, np.float32)
-    fallen = world - height * sun / max(float(sun[1]), 0.2)
-    fallen[:, 1] = 0
+    fallen = world - np.maximum(world[1], 0) * (sun / max(float(sun[1]), 0.2))[:, None]
+    below = world[:, world[1] < 0.14]
     strength = 0.75 * light.sun / (light.sun + light.sky)
-    _darken(canvas, fallen, strength, camera, window, spread=0.012)
-    below = world[world[:, 1] < 0.14].copy()
-    below[:, 1] = 0
-    _darken(canvas, below, 0.5, camera, window, spread=0.02)
+    bright = 1 - strength * _shadow(fallen, canvas.shape, camera, window, spread=0.012)
+    bright *= 1 - 0.5 * _shadow(below, canvas.shape, camera, window, spread=0.02)
+    smooth = Image.fromarray(bright).resize((canvas.shape[1], canvas.shape[0]), Image.Resampling.BILINEAR)
+    canvas *= np.asarray(smooth)[:, :, None]
 
 
-def _darken(
-    canvas: Canvas,
-    places: Float32[np.ndarray, "P 3"],
-    strength: float,
+def _shadow(
+    places: Float32[np.ndarray, "3 P"],
+    shape: tuple[int, ...],
     camera: Camera,
     window: Window,
+    *,
     spread: float,
-) -> None:
-    if strength <= 0.02 or len(places) == 0:
-        return
-    small = (canvas.shape[0] // 4, canvas.shape[1] // 4)
-    seen = _to_window(camera.project(places), window)
-    columns, rows = (seen[:, 0] / 4).astype(np.int64), (seen[:, 1] / 4).astype(np.int64)
-    inside = (columns >= 0) & (columns < small[1]) & (rows >= 0) & (rows < small[0])
-    if not inside.any():
-        return
-    hits = np.bincount(rows[inside] * small[1] + columns[inside], minlength=small[0] * small[1]).reshape(
-        small
-    )
-    mask = gaussian_filter((hits > 0).astype(np.float32), max(0.6, spread * small[0]))
-    full = np.repeat(np.repeat(mask, 4, axis=0), 4, axis=1)
-    full = np.pad(
-        full, ((0, canvas.shape[0] - full.shape[0]), (0, canvas.shape[1] - full.shape[1])), mode="edge"
-    )
-    full = convolve1d(
-        convolve1d(full, np.full(5, 0.2, np.float32), axis=0), np.full(5, 0.2, np.float32), axis=1
-    )
-    canvas *= 1 - strength * np.minimum(full * 1.3, 1)[:, :, None]
+) -> Float32[np.ndarray, "small_h small_w"]:
+    """How deep the shadow of points on the ground is, 0 to 1, at a quarter of the canvas's size."""
+    height, width = shape[0] // 4, shape[1] // 4
+    ground = np.stack([places[0], np.zeros_like(places[0]), places[2]], axis=1)
+    seen = camera.project(ground)
+    columns = np.floor((seen[:, 0] - window.left) * (width / window.width)).astype(np.int64)
+    rows = np.floor((seen[:, 1] - window.top) * (height / window.height)).astype(np.int64)
+    inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+    mask = np.zeros((height, width), np.float32)
+    mask[rows[inside], columns[inside]] = 1
+    return np.asarray(np.minimum(1, 1.3 * gaussian_filter(mask, max(0.6, spread * height))))
 
 
-def _front(
-    surface: Surface, bones: Bones, camera: Camera, window: Window
-) -> tuple[
-    Int64[np.ndarray, " V"], Int64[np.ndarray, " V"], Float32[np.ndarray, "V 3"], Float32[np.ndarray, " V"]
-]:
-    """Points that face the camera inside the window: their rows, pixels, normals and depths."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """What faces the camera inside the window: rows of the surface, their pixels and depths.
+
+    `normals` (3, P) are those of the whole surface, in the camera's coordinates.
+    """
+
+    rows: Int64[np.ndarray, " V"]
+    pixels: Int64[np.ndarray, " V"]
+    depth: Float32[np.ndarray, " V"]
+    normals: Float32[np.ndarray, "3 P"]
+
+
+def _front(surface: Surface, bones: Bones, camera: Camera, window: Window) -> _Seen:
     rotation = camera.rotation()
-    seen = rotation @ bones
-    seen[:, :, 3] -= rotation @ np.array([0, camera.height, 0], np.float32)
-    points, normals = surface.posed(seen.astype(np.float32))
-    facing = np.flatnonzero(np.einsum("pi,pi->p", points, normals) < 0)
-    points = points[facing]
-    scale = FOCAL_LENGTH / np.maximum(points[:, 2], 0.1)
-    sx, sy = window.scale
-    columns = (points[:, 0] * scale + np.float32(FRAME[1] / 2 - window.left)) * np.float32(sx)
-    rows = (points[:, 1] * scale + np.float32(FRAME[0] / 2 - window.top)) * np.float32(sy)
-    height, width = window.size
+    moved = rotation @ bones
+    moved[:, :, 3] -= rotation @ np.array([0, camera.height, 0], np.float32)
+    points, normals = surface.posed(moved.astype(np.float32))
+    facing = np.flatnonzero(np.einsum("ip,ip->p", points, normals) < 0)
+    x, y, depth = (row[facing] for row in points)
+    (sx, sy), (height, width) = window.scale, window.size
+    nearness = np.float32(FOCAL_LENGTH) / np.maximum(depth, np.float32(0.1))
+    columns = (x * nearness + np.float32(FRAME[1] / 2 - window.left)) * np.float32(sx)
+    rows = (y * nearness + np.float32(FRAME[0] / 2 - window.top)) * np.float32(sy)
     inside = np.flatnonzero((columns >= 0) & (columns < width) & (rows >= 0) & (rows < height))
-    pixel = rows[inside].astype(np.int64) * width + columns[inside].astype(np.int64)
-    visible = facing[inside]
-    return visible, pixel, normals[visible], points[inside, 2]
+    pixels = rows[inside].astype(np.int64) * width + columns[inside].astype(np.int64)
+    return _Seen(facing[inside], pixels, depth[inside], normals)
 
 
-def _to_window(seen: Float32[np.ndarray, "P 3"], window: Window) -> Float32[np.ndarray, "P 3"]:
-    sx, sy = window.scale
-    moved = seen.copy()
-    moved[:, 0] = (seen[:, 0] - window.left) * sx
-    moved[:, 1] = (seen[:, 1] - window.top) * sy
-    return moved
-
-
-def _nearest(
-    pixel: Int64[np.ndarray, " V"], depth: Float32[np.ndarray, " V"], pixels: int
-) -> Int64[np.ndarray, " pixels"]:
-    """For every pixel the row of its nearest point, or -1."""
-    near, far = float(depth.min()), float(depth.max())
+def _nearest(seen: _Seen, pixels: int) -> Int64[np.ndarray, " pixels"]:
+    """For every pixel the surface's row of its nearest point, or -1."""
+    near, far = float(seen.depth.min()), float(seen.depth.max())
     # 16-bit keys make the stable sort a radix sort: several times faster than sorting floats.
-    key = ((far - depth) * np.float32(65535 / max(far - near, 1e-6))).astype(np.uint16)
+    key = ((far - seen.depth) * np.float32(65535 / max(far - near, 1e-6))).astype(np.uint16)
     order = np.argsort(key, kind="stable")
     winner = np.full(pixels, -1, np.int64)
-    winner[pixel[order]] = order  # the last assignment wins, and the nearest point comes last
+    winner[seen.pixels[order]] = seen.rows[order]  # the last assignment wins: the nearest point
     return winner
 
 
@@ -191,26 +174,25 @@ def _close_holes(winner: Int64[np.ndarray, "H W"]) -> Int64[np.ndarray, "H W"]:
 
 def _shade(
     winner: Int64[np.ndarray, "h w"],
-    albedo: Float32[np.ndarray, "V 3"],
-    normals: Float32[np.ndarray, "V 3"],
+    albedo: Float32[np.ndarray, "P 3"],
+    normals: Float32[np.ndarray, "3 P"],
     camera: Camera,
     light: Light,
 ) -> Float32[np.ndarray, "h w 4"]:
     """Light on every covered pixel, multiplied by its coverage (0 or 1), which is the fourth channel."""
     layer = np.zeros((*winner.shape, 4), np.float32)
-    covered = winner >= 0
-    chosen = winner[covered]
-    normal = normals[chosen]
+    covered = np.flatnonzero(winner >= 0)
+    chosen = winner.reshape(-1)[covered]
+    normal = normals[:, chosen]
     rotation = camera.rotation()
-    sun = rotation @ np.array(light.direction, np.float32)
-    up = rotation @ np.array([0, 1, 0], np.float32)
-    direct = np.maximum(normal @ sun, 0)
-    around = 0.62 + 0.38 * (normal @ up)
+    direct = np.maximum((rotation @ np.array(light.direction, np.float32)) @ normal, 0)
+    around = 0.62 + 0.38 * ((rotation @ np.array([0, 1, 0], np.float32)) @ normal)
     # Grazing surfaces look a little darker: a cheap stand-in for the folds' own shadows.
-    edge = 0.72 + 0.28 * np.minimum(1, -1.6 * normal[:, 2])
-    amount = (light.sun * direct + light.sky * around) * edge
-    layer[covered, :3] = albedo[chosen] * amount[:, None] * np.array(light.tint, np.float32)
-    layer[covered, 3] = 1
+    edge = 0.72 + 0.28 * np.minimum(1, -1.6 * normal[2])
+    amount = (np.float32(light.sun) * direct + np.float32(light.sky) * around) * edge
+    lit = np.ones((len(chosen), 4), np.float32)
+    lit[:, :3] = albedo[chosen] * amount[:, None] * np.array(light.tint, np.float32)
+    layer.reshape(-1, 4)[covered] = lit
     return layer
 
 
