@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 import torch.nn.functional as F
@@ -42,7 +42,7 @@ class STCA(ReIDModel):
         clip_len: frames per clip it is meant for; any number works.
 
     Raises:
-        ConfigError: a size or a gate that does not fit.
+        ConfigError: a size that does not fit, or a gate, fusion or norm there is not.
 
     """
 
@@ -60,11 +60,11 @@ class STCA(ReIDModel):
         clip_len: int = 8,
     ) -> None:
         super().__init__(image_size=image_size, clip_len=clip_len)
-        if gate not in GATES or fusion not in ("official", "sum"):
+        if gate not in GATES or fusion not in get_args(Fusion) or norm not in get_args(Norm):
             raise ConfigError(
-                "STCA has no such gate or fusion",
-                expected=f"gate in {sorted(GATES)}, fusion 'official' or 'sum'",
-                found=f"gate={gate!r}, fusion={fusion!r}",
+                "STCA has no such gate, fusion or norm",
+                expected=f"gate in {sorted(GATES)}, fusion in {get_args(Fusion)}, norm in {get_args(Norm)}",
+                found=f"gate={gate!r}, fusion={fusion!r}, norm={norm!r}",
             )
         self.stage = GATES[gate]
         self.fusion = fusion
