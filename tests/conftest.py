@@ -2,15 +2,17 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from jaxtyping import config as jaxtyping_config
 from jaxtyping import install_import_hook
 
 # Must run before stca is imported anywhere: it wraps annotated functions in beartype's checks.
 if "stca" not in sys.modules:
-    install_import_hook("stca", "beartype.beartype")
+    install_import_hook("stca", "typecheck.check")
 
 # How long an example takes depends on who else uses the machine.
 settings.register_profile("stca", deadline=None)
@@ -33,3 +35,11 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     """Keep tests out of the user's cache."""
     base = tmp_path_factory.getbasetemp() / "cache"
     monkeypatch.setenv("STCA_CACHE", str(base))
+
+
+@pytest.fixture
+def as_users_run_it() -> Iterator[None]:
+    """Without the checks of annotations, which would come before the checks users meet."""
+    jaxtyping_config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping_config.update("jaxtyping_disable", False)

@@ -1,0 +1,48 @@
+import pytest
+import torch
+
+from stca.errors import ConfigError
+from stca.models import MODELS, STCA, ModelSpec, create_model
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_every_model_maps_clips_to_vectors(name: str) -> None:
+    options = {"width": 4, "layers": (1, 1, 1, 1)} if "stca" in name else {}
+    model = create_model(name, num_ids=3, image_size=(32, 16), **options).eval()
+    with torch.inference_mode():
+        output = model(torch.randn(2, 3, 3, 32, 16))
+    assert output.embedding.shape == output.pooled.shape == (2, model.embedding_dim)
+    assert output.logits.shape == (2, 3 if model.trainable else 0)
+    assert model.image_size == (32, 16)
+    assert model.spec == ModelSpec(name, 3, (32, 16), options)
+
+
+def test_models_have_the_sizes_they_are_meant_for() -> None:
+    with torch.device("meta"):
+        full, small = create_model("stca", num_ids=2), create_model("stca_small", num_ids=2)
+    assert (full.image_size, full.clip_len) == ((384, 128), 8)
+    assert (small.image_size, small.clip_len) == ((128, 64), 4)
+    assert isinstance(full, STCA)
+    assert isinstance(small, STCA)
+    assert create_model("stca_small", num_ids=2, clip_len=6).clip_len == 6
+
+
+def build(*, num_ids: int, image_size: tuple[int, int] = (16, 16)) -> STCA:
+    return STCA(num_ids=num_ids, image_size=image_size, layers=(1, 1, 1, 1), width=4)
+
+
+def test_a_model_may_come_from_anywhere() -> None:
+    model = create_model("stca.models.create:stca_small", num_ids=2, width=4, image_size=(32, 16))
+    assert isinstance(model, STCA)
+    assert model.spec.name == "stca.models.create:stca_small"
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_an_unknown_option_lists_those_the_model_has(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"has no option 'clip_length'[\s\S]*num_ids[\s\S]*try: +clip_len$"):
+        create_model(name, num_ids=2, clip_length=4)
+
+
+def test_an_unknown_model_lists_those_there_are() -> None:
+    with pytest.raises(ConfigError, match="colour_histogram, stca, stca_small"):
+        create_model("resnet", num_ids=2)
