@@ -61,7 +61,11 @@ class _Tailor:
     def __init__(self, build: Build, outfit: Outfit, spacing: float) -> None:
         self.build, self.outfit, self.spacing = build, outfit, spacing
         self.h = build.height
-        self.joints = dict(zip(BONES, skeleton(build), strict=True))
+        # In shares of the height, like the profiles.
+        self.joints = {
+            name: (float(x) / self.h, float(y) / self.h, float(z) / self.h)
+            for name, (x, y, z) in zip(BONES, skeleton(build), strict=True)
+        }
         self.rng = np.random.default_rng(outfit.texture)
         self.girth = build.girth
         self.cloth = (
@@ -111,7 +115,7 @@ class _Tailor:
             (0.857, 0.036, 0.034, 0, -0.003),
             (0.885, 0.031, 0.033, 0, 0.006),
         ]
-        waist = self.joints["spine"][1]
+        waist = self.joints["spine"][1] * self.h
         return self.patch(
             profile,
             lambda q: fabric.torso(self.outfit, self.h, q),
@@ -123,8 +127,8 @@ class _Tailor:
 
     def leg(self, side: str) -> Patch:
         o, g = self.outfit, self.girth
-        x, knee = self.joints[f"shin_{side}"][0] / self.h, self.joints[f"shin_{side}"][1] / self.h
-        hip = self.joints[f"thigh_{side}"][1] / self.h
+        x, knee, _ = self.joints[f"shin_{side}"]
+        hip = self.joints[f"thigh_{side}"][1]
         bare = o.lower_kind != "trousers"
         wide = 0.0 if bare else 0.002 + 0.012 * o.loose
         end = 0.05 if bare else 0.022
@@ -149,8 +153,7 @@ class _Tailor:
         )
 
     def shoe(self, side: str) -> Patch:
-        ankle = self.joints[f"foot_{side}"] / self.h
-        x = float(ankle[0])
+        x, _, behind = self.joints[f"foot_{side}"]
         # Lofted upright along the foot, then laid down: y runs from heel to toe.
         profile: Profile = [
             (-0.036, 0.0, 0.0, x, 0.02),
@@ -163,7 +166,7 @@ class _Tailor:
             (0.109, 0.0, 0.0, x, 0.01),
         ]
         upright = self.patch(profile, lambda q: fabric.shoe(self.outfit, self.h, q[:, 2]), (f"foot_{side}",))
-        shift = np.array([0, 0, float(ankle[2]) * self.h + 0.012 * self.h], np.float32)
+        shift = np.array([0, 0, (behind + 0.012) * self.h], np.float32)
         return Patch(
             points=upright.points[:, [0, 2, 1]] + shift,
             normals=upright.normals[:, [0, 2, 1]],
@@ -174,14 +177,14 @@ class _Tailor:
 
     def arm(self, side: str) -> Patch:
         o, g = self.outfit, self.girth
-        shoulder, elbow = self.joints[f"arm_{side}"] / self.h, self.joints[f"forearm_{side}"] / self.h
-        x, z, top, mid = float(shoulder[0]), float(shoulder[2]), float(shoulder[1]), float(elbow[1])
+        (x, top, z), mid = self.joints[f"arm_{side}"], self.joints[f"forearm_{side}"][1]
+        inward = -0.014 if x > 0 else 0.014
         wide = 0.003 + 0.008 * o.loose + (0.006 if o.coat or o.pattern == "open" else 0.0)
         lower = wide if o.sleeve == "long" else 0.0
         profile: Profile = [
-            (top + 0.02, 0.0, 0.0, x - np.sign(x) * 0.014, z),
-            (top + 0.016, 0.014 * g, 0.018 * g, x - np.sign(x) * 0.012, z),
-            (top + 0.002, 0.025 * g + wide / 3, 0.03 * g + wide / 3, x - np.sign(x) * 0.003, z),
+            (top + 0.02, 0.0, 0.0, x + inward, z),
+            (top + 0.016, 0.014 * g, 0.018 * g, x + 0.9 * inward, z),
+            (top + 0.002, 0.025 * g + wide / 3, 0.03 * g + wide / 3, x + 0.2 * inward, z),
             (top - 0.03, 0.0275 * g + wide / 2, 0.032 * g + wide / 2, x, z),
             (top - 0.08, 0.0265 * g + wide, 0.029 * g + wide, x, z),
             (mid + 0.02, 0.024 * g + wide, 0.026 * g + wide, x, z),
@@ -199,7 +202,7 @@ class _Tailor:
         )
 
     def hand(self, side: str) -> Patch:
-        x, mid, z = (float(v) / self.h for v in self.joints[f"forearm_{side}"])
+        x, mid, z = self.joints[f"forearm_{side}"]
         profile: Profile = [
             (mid - 0.135, 0.012, 0.015, x, z),
             (mid - 0.16, 0.012, 0.022, x, z + 0.003),
@@ -335,11 +338,7 @@ class _Tailor:
 
     def short(self, side: str) -> Patch:
         o, g = self.outfit, self.girth
-        x, knee, hip = (
-            float(self.joints[f"shin_{side}"][0]) / self.h,
-            float(self.joints[f"shin_{side}"][1]),
-            0.52,
-        )
+        (x, knee, _), hip = self.joints[f"shin_{side}"], 0.52
         wide = 0.006 + 0.008 * o.loose
         profile: Profile = [
             (hip + 0.03, 0.04 * g, 0.05 * g, x, 0),
@@ -352,7 +351,7 @@ class _Tailor:
             profile,
             lambda q: fabric.leg(o, self.h, q, x * self.h, cloth=True),
             (f"thigh_{side}", f"shin_{side}"),
-            lambda q: smoothstep(knee + 0.035 * self.h, knee - 0.035 * self.h, q[:, 1]),
+            lambda q: smoothstep((knee + 0.035) * self.h, (knee - 0.035) * self.h, q[:, 1]),
             folds=0.003,
             density=0.75,
         )
@@ -375,7 +374,7 @@ class _Tailor:
         sign = 1 if self.outfit.bag_side == "l" else -1
         size = float(self.rng.uniform(0.7, 1.2))
         if self.outfit.bag_kind == "hand":
-            x, mid, z = (float(v) / self.h for v in self.joints[f"forearm_{self.outfit.bag_side}"])
+            x, mid, z = self.joints[f"forearm_{self.outfit.bag_side}"]
             top, bone, place, thin, long = mid - 0.2, f"forearm_{self.outfit.bag_side}", x, 0.022, 0.065
         else:
             top, bone, z, thin, long = 0.6, "pelvis", -0.01, 0.03, 0.075

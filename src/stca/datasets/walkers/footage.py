@@ -24,7 +24,7 @@ from stca.datasets.walkers.surfaces import Surface
 FRAMES_PER_SECOND = 12.5
 _OCCLUDERS = ("pole", "pole", "pole", "bench", "bench", "wall", "car", "bush", "bicycle", "bin")
 
-Crop = UInt8[np.ndarray, "H W 3"]
+Crop = UInt8[np.ndarray, "out_h out_w 3"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ class Settings:
         _check_pair("tracklets_per_camera", self.tracklets_per_camera, 1, 99)
         _check_pair("frames", self.frames, 1, 999)
         for name, value in zip(("height", "width"), self.size, strict=True):
-            _check_range(f"size's {name}", value, 32, 1024)
+            _check_range(f"size's {name}", value, 16, 1024)
         if self.twins and (self.train_persons % 2 or self.test_persons % 2):
             raise ConfigError(
                 "Twins come in pairs",

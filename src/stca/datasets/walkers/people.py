@@ -11,7 +11,7 @@ from stca.datasets.walkers.looks import Build, Outfit, draw_build, draw_outfit
 
 # Strides a second of the slow and of the fast twin. By FRAMES_PER_SECOND in footage.py eight frames
 # then show 0.61 and 1.15 strides: more than one step of either, so both show the whole set of poses.
-TWIN_FREQUENCIES = (0.95, 1.8)
+TWIN_FREQUENCIES = (0.85, 1.95)
 
 
 @dataclass(frozen=True, slots=True)
