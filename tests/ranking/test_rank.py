@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from stca.errors import RankingError
 from stca.ranking import PROTOCOLS, GalleryBlock, Labels, Protocol, rank, rank_blocks, rank_distances
+from stca.ranking.block_distances import BlockDistances
 from stca.tracklets import Embeddings
 
 from .slow import slow_distances, slow_rank
@@ -148,6 +149,25 @@ def test_a_collapsed_model_is_ranked_exactly_too(metric, many, monkeypatch):
     assert_same(
         rank_distances(distances, Labels.of(query), Labels.of(gallery)), rank(query, gallery, metric=metric)
     )
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("kind", ["both signs", "never negative", "nearly the same", "far from the origin"])
+def test_float32_is_never_off_by_more_than_is_allowed_for(kind, metric):
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(150, 2048))
+    vectors = {
+        "both signs": vectors,
+        "never negative": np.maximum(vectors, 0),
+        "nearly the same": 1 + 0.01 * vectors,
+        "far from the origin": 100 + vectors,
+    }[kind].astype(np.float32)
+    distances = BlockDistances(vectors, metric)
+    rows = distances.prepare(vectors)
+    block, rounding = distances.block(rows, rows)
+    i, j = np.divmod(np.arange(150 * 150), 150)
+    off = np.abs(block - distances.exact(i, vectors, j).reshape(150, 150)) / rounding[:, None]
+    assert off.max() < 0.5
 
 
 def test_many_answers_take_the_sorting_way():

@@ -1,0 +1,319 @@
+"""Ranking and re-ranking beside what else there is: torchreid's compiled ranking, torchmetrics.
+
+    pip install --no-deps --target /tmp/torchreid -r benchmarks/requirements-ranking.txt
+    python benchmarks/ranking.py --torchreid /tmp/torchreid > benchmarks/results/ranking.md
+    python benchmarks/ranking.py --parts large          # 10,000 x 1,000,000 x 2,048, some minutes
+
+All contenders take turns, round after round, so that a busy moment of the machine hits all of them; a ratio
+is taken within a round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import scipy
+from scipy.io import loadmat
+
+from stca.distance import Metric
+from stca.provenance import provenance
+from stca.ranking import (
+    GalleryBlock,
+    Labels,
+    k_reciprocal,
+    k_reciprocal_from_distances,
+    rank,
+    rank_blocks,
+    rank_distances,
+)
+from stca.tracklets import Embeddings
+
+SHARED = Path(os.environ.get("STCA_SHARED") or Path(__file__).parents[2] / "shared")
+Contenders = dict[str, Callable[[], object]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parts = ("matrix", "features", "reranking", "reranking-mars", "growth", "large")
+    parser.add_argument("--parts", nargs="+", choices=parts, default=parts[:-1])
+    parser.add_argument("--torchreid", type=Path, help="where pip put pyppbox-torchreid (--target)")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--blocks", nargs=3, type=int, metavar=("Q", "G", "D"), help="one run of part 'growth'"
+    )
+    options = parser.parse_args()
+    if options.blocks:
+        print(*one_from_blocks(*options.blocks))
+        return
+    head()
+    run = {
+        "matrix": matrix,
+        "features": features,
+        "reranking": reranking,
+        "reranking-mars": reranking_mars,
+        "growth": growth,
+        "large": large,
+    }
+    for part in options.parts:
+        run[part](options)
+
+
+def head() -> None:
+    facts = provenance() | {"numpy": np.__version__, "scipy": scipy.__version__}
+    facts["load"] = f"{os.getloadavg()[0]:.1f} running processes when it began (others shared the machine)"
+    print("\n".join(f"- {name}: {value}" for name, value in facts.items()), flush=True)
+
+
+# ---- MARS's size ----
+
+
+def mars_sized(dim: int) -> tuple[Embeddings, Embeddings]:
+    """MARS's own persons and cameras where its tables are at hand, else drawn like them; made-up features."""
+    rng = np.random.default_rng(0)
+    tables = SHARED / "protocols/mars"
+    if tables.is_dir():
+        table = loadmat(tables / "tracks_test_info.mat")["track_test_info"].astype(np.int64)
+        asks = loadmat(tables / "query_IDX.mat")["query_IDX"].ravel().astype(np.int64) - 1
+        persons, cameras = table[:, 2], table[:, 3]
+    else:
+        persons, cameras = rng.integers(0, 627, 12180), rng.integers(1, 7, 12180)
+        asks = rng.choice(np.flatnonzero(persons > 0), 1980, replace=False)
+    vectors = rng.normal(size=(len(persons), dim))
+    vectors += (
+        rng.normal(size=(persons.max() + 1, dim))[persons]
+        * (0.75 * (96 / dim) ** 0.25)
+        * (persons > 0)[:, None]
+    )
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    everybody = Embeddings(vectors, persons, cameras, tuple(map(str, range(len(persons)))))
+    rest = np.setdiff1d(np.flatnonzero(persons >= 0), asks)
+    return everybody.subset(asks), everybody.subset(np.concatenate([rest, asks]))
+
+
+def matrix(options: argparse.Namespace) -> None:
+    query, gallery = mars_sized(96)
+    distances = 1 - query.vectors @ gallery.vectors.T
+    labels = Labels.of(query), Labels.of(gallery)
+    ids = (query.person_ids, gallery.person_ids, query.camera_ids, gallery.camera_ids)
+    contenders: Contenders = {"stca": lambda: rank_distances(distances, *labels)}
+    if options.torchreid:
+        compiled = load(options.torchreid, "metrics/rank_cylib/rank_cy*.so", "rank_cy")
+        contenders["torchreid, compiled"] = lambda: compiled.evaluate_cy(distances, *ids, 50)
+    contenders["torchmetrics (mAP only)"] = lambda: torchmetrics_map(distances, *ids)
+    print(f"\n## CMC, mAP, mINP from one distance matrix, {len(query)} x {len(gallery)} (MARS, protocol B)\n")
+    results = race(contenders, options.rounds)
+    scores = {"stca": results["stca"].mean_ap, "torchmetrics (mAP only)": results["torchmetrics (mAP only)"]}
+    if options.torchreid:
+        scores["torchreid, compiled"] = results["torchreid, compiled"][1]
+    print(
+        "\nmAP: " + "; ".join(f"{name} {100 * float(score):.4f}" for name, score in scores.items()),
+        flush=True,
+    )
+
+
+def features(options: argparse.Namespace) -> None:
+    query, gallery = mars_sized(2048)
+    ids = (query.person_ids, gallery.person_ids, query.camera_ids, gallery.camera_ids)
+    contenders: Contenders = {"stca, cosine": lambda: rank(query, gallery)}
+    metric: Metric = "euclidean"
+    contenders["stca, euclidean"] = lambda: rank(query, gallery, metric=metric)
+    if options.torchreid:
+        compiled = load(options.torchreid, "metrics/rank_cylib/rank_cy*.so", "rank_cy")
+
+        def plain() -> object:
+            return compiled.evaluate_cy(1 - query.vectors @ gallery.vectors.T, *ids, 50)
+
+        contenders["numpy product + torchreid, compiled"] = plain
+    print(f"\n## From features, {len(query)} x {len(gallery)} x 2048\n")
+    race(contenders, options.rounds)
+
+
+def torchmetrics_map(
+    distances: np.ndarray, q_ids: np.ndarray, g_ids: np.ndarray, q_cams: np.ndarray, g_cams: np.ndarray
+) -> float:
+    import torch
+    from torchmetrics.functional.retrieval import retrieval_average_precision
+
+    scores = []
+    for line, person, camera in zip(2 - distances, q_ids, q_cams, strict=True):
+        kept = (g_ids != person) | (g_cams != camera)
+        right = torch.from_numpy(g_ids[kept] == person)
+        if right.any():
+            scores.append(float(retrieval_average_precision(torch.from_numpy(line[kept]), right)))
+    return float(np.mean(scores))
+
+
+# ---- re-ranking ----
+
+
+def reranking(options: argparse.Namespace) -> None:
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(400, 128))
+
+    def some(n: int) -> np.ndarray:
+        vectors = centres[rng.integers(0, 400, n)] + 1.2 * rng.normal(size=(n, 128))
+        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+    query, gallery = some(1000), some(5000)
+    three = [distance_matrix(a, b) for a, b in ((query, gallery), (query, query), (gallery, gallery))]
+    contenders: Contenders = {"stca, from distances": lambda: k_reciprocal_from_distances(*three)}
+    contenders["stca, from features"] = lambda: k_reciprocal(query, gallery)
+    if options.torchreid:
+        theirs = load(options.torchreid, "utils/rerank.py", "rerank")
+        contenders["torchreid, from distances"] = lambda: theirs.re_ranking(*three)
+    print("\n## k-reciprocal re-ranking, 1000 x 5000 (128 dimensions)\n")
+    results = race(contenders, max(3, options.rounds // 2))
+    if options.torchreid:
+        gap = np.abs(results["torchreid, from distances"] - results["stca, from distances"]).max()
+        print(f"\nlargest difference of a distance between the two: {gap:.1e}", flush=True)
+
+
+def reranking_mars(options: argparse.Namespace) -> None:
+    query, gallery = mars_sized(2048)
+    print(
+        f"\n## k-reciprocal re-ranking, {len(query)} x {len(gallery)} x 2048 (MARS, protocol B), once each\n"
+    )
+    start = time.perf_counter()
+    metrics = rank(query, gallery, reranking="k-reciprocal")
+    ours = time.perf_counter() - start
+    print(f"- stca, from features to scores: {ours:.1f} s, mAP {100 * metrics.mean_ap:.4f}", flush=True)
+    if not options.torchreid:
+        return
+    theirs = load(options.torchreid, "utils/rerank.py", "rerank")
+    q, g = query.vectors, gallery.vectors
+    three = [distance_matrix(a, b) for a, b in ((q, g), (q, q), (g, g))]
+    start = time.perf_counter()
+    again = theirs.re_ranking(*three)
+    seconds = time.perf_counter() - start
+    score = rank_distances(again, Labels.of(query), Labels.of(gallery)).mean_ap
+    print(f"- torchreid, from given distances to distances: {seconds:.1f} s, mAP {100 * score:.4f}")
+    print(f"- ratio {seconds / ours:.1f}", flush=True)
+
+
+def distance_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    distances = np.sqrt(np.maximum(2 - 2 * (a @ b.T), 0))
+    if a is b:
+        np.fill_diagonal(distances, 0)
+    return distances
+
+
+# ---- galleries too large to hold ----
+
+
+@dataclass(frozen=True)
+class MadeUpGallery:
+    """Half-precision rows made block by block from a seed: ten answers for every query, else strangers."""
+
+    centres: np.ndarray
+    rows: int
+    rows_at_once: int = 16384
+
+    def __len__(self) -> int:
+        return -(-self.rows // self.rows_at_once)
+
+    def __iter__(self) -> Iterator[GalleryBlock]:
+        people = len(self.centres)
+        persons = np.concatenate(
+            [np.tile(np.arange(1, people + 1), 10), np.arange(people + 1, self.rows - 9 * people + 1)]
+        )
+        persons = np.random.default_rng(0).permutation(persons[: self.rows])
+        for start in range(0, self.rows, self.rows_at_once):
+            ids = persons[start : start + self.rows_at_once]
+            rng = np.random.default_rng((1, start))
+            vectors = rng.standard_normal((len(ids), self.centres.shape[1]), dtype=np.float32)
+            known = np.flatnonzero(ids <= people)
+            vectors[known] += self.centres[ids[known] - 1]
+            yield GalleryBlock(vectors.astype(np.float16), Labels(ids, rng.integers(2, 9, len(ids))))
+
+
+def one_from_blocks(queries: int, rows: int, dim: int) -> tuple[float, float, float]:
+    """Seconds, megabytes above what was in use before ranking, and mAP."""
+    rng = np.random.default_rng(2)
+    centres = 0.35 * rng.standard_normal((queries, dim), dtype=np.float32)
+    vectors = centres + rng.standard_normal((queries, dim), dtype=np.float32)
+    ids = np.arange(1, queries + 1)
+    query = Embeddings(vectors, ids, np.ones(queries, dtype=np.int64), tuple(map(str, ids)))
+    gallery = MadeUpGallery(centres, rows)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.perf_counter()
+    metrics = rank_blocks(query, gallery, label=f"{queries} x {rows}")
+    seconds = time.perf_counter() - start
+    return seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024, metrics.mean_ap
+
+
+def growth(options: argparse.Namespace) -> None:
+    print("\n## How time and memory grow with the gallery: 1,000 queries, 2,048 dimensions, half precision\n")
+    table_of_blocks([(1000, rows, 2048) for rows in (20_000, 40_000, 80_000, 160_000)])
+
+
+def large(options: argparse.Namespace) -> None:
+    print("\n## 10,000 queries, 1,000,000 rows, 2,048 dimensions, half precision\n")
+    table_of_blocks([(10_000, 1_000_000, 2048)])
+
+
+def table_of_blocks(sizes: list[tuple[int, int, int]]) -> None:
+    print("| queries | gallery | dimensions | seconds | GFLOP/s overall | extra memory | mAP |")
+    print("|---|---|---|---|---|---|---|")
+    for size in sizes:
+        # Each in a process of its own: the peak of memory is one per process.
+        command = [sys.executable, __file__, "--blocks", *map(str, size)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        seconds, extra, ap = map(float, done.stdout.split())
+        speed = 2 * size[0] * size[1] * size[2] / seconds / 1e9
+        print(
+            f"| {size[0]:,} | {size[1]:,} | {size[2]:,} | {seconds:.1f} | {speed:.0f} | {extra:.0f} MB "
+            f"| {100 * ap:.2f} |",
+            flush=True,
+        )
+
+
+# ---- racing ----
+
+
+def race(contenders: Contenders, rounds: int) -> dict[str, object]:
+    """Everybody once to warm up, then in turns; print medians, spread, and ratios within rounds."""
+    results = {name: run() for name, run in contenders.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, run in contenders.items():
+            start = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - start)
+    ours = next(iter(contenders))
+    print(f"| | median | fastest to slowest of {rounds} | times {ours} (smallest to largest in a round) |")
+    print("|---|---|---|---|")
+    for name, taken in seconds.items():
+        ratios = sorted(t / o for t, o in zip(taken, seconds[ours], strict=True))
+        print(
+            f"| {name} | {statistics.median(taken):.3f} s | {min(taken):.3f} to {max(taken):.3f} s "
+            f"| {statistics.median(ratios):.1f} ({ratios[0]:.1f} to {ratios[-1]:.1f}) |",
+            flush=True,
+        )
+    return results
+
+
+def load(folder: Path, pattern: str, name: str) -> ModuleType:
+    """One module of torchreid by itself: the package's own __init__ wants torchvision and more."""
+    path = next((folder / "pyppbox_torchreid").glob(pattern))
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+if __name__ == "__main__":
+    main()
