@@ -59,9 +59,10 @@ def create_model(
 
     """
     build = find(MODELS, name, kind="model")
-    check_options(build, options, kind=f"model {name!r}")
     if image_size is not None:
         options = {**options, "image_size": tuple(image_size)}
+    # A name may come from a file: nothing is called that does not take `num_ids`, as every model does.
+    check_options(build, {"num_ids": num_ids, **options}, kind=f"model {name!r}")
     model: ReIDModel = build(num_ids=num_ids, **options)
     options.pop("image_size", None)
     model.spec = ModelSpec(name, num_ids, model.image_size, options)
