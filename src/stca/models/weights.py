@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
-from stca.errors import CheckpointError
+from stca.errors import CheckpointError, ConfigError
 from stca.files import atomic_write
 from stca.models.create import create_model
 from stca.models.heads import ReIDModel
@@ -144,8 +144,6 @@ def _read_torch(path: Path) -> Mapping[str, Any]:
     try:
         with torch.serialization.safe_globals(_safe_numpy()):
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except CheckpointError:
-        raise
     except Exception as error:  # a damaged file fails in any of a dozen ways
         raise CheckpointError(
             "Cannot read this checkpoint",
@@ -294,20 +292,28 @@ def load_model(path: Path) -> ReIDModel:
     try:
         with safe_open(path, framework="pt") as file:
             spec = json.loads((file.metadata() or {})["stca"])
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        options = {name: _tuples(value) for name, value in spec["options"].items()}
+        size = tuple(spec["image_size"])
+        model = create_model(spec["name"], num_ids=spec["num_ids"], image_size=size, **options)
+        model.clip_len = int(spec["clip_len"])
+    except (
+        SafetensorError,
+        OSError,
+        LookupError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        ConfigError,
+    ) as error:
         raise CheckpointError(
             "This is no model of ours",
             expected="a .safetensors file written by `stca train` or `save_model`",
-            found=error,
+            found=error if isinstance(error, ConfigError) else repr(error),
             where=path,
             hint="weights alone go into a model by load_weights(create_model(...), path)",
         ) from error
-    clip_len = spec.pop("clip_len")
-    size = tuple(spec["image_size"])
-    options = {name: _tuples(value) for name, value in spec["options"].items()}
-    model = create_model(spec["name"], num_ids=spec["num_ids"], image_size=size, **options)
-    load_weights(model, path)
-    model.clip_len = clip_len
+    if model.state_dict():
+        load_weights(model, path)
     return model.eval()
 
 
