@@ -13,7 +13,7 @@ import pytest
 from scipy.io import loadmat, whosmat
 
 from stca.datasets import load_dataset
-from stca.datasets.walkers import Nuisances, make_walkers, making
+from stca.datasets.walkers import Nuisances, make_walkers, making, plan
 from stca.errors import ConfigError, DatasetError
 from stca.images import read_image
 
@@ -209,8 +209,8 @@ def test_dials_are_zero_or_more(value: float) -> None:
 
 
 def test_the_plan_fills_whole_mars_names() -> None:
-    settings = making.Settings(300, 300, 6, (1, 2), (8, 24), (128, 64), 0, False, 50, 20, Nuisances())
-    shots = making.plan(settings)
+    settings = plan.Settings(300, 300, 6, (1, 2), (8, 24), (128, 64), 0, False, 50, 20, Nuisances())
+    shots = plan.plan(settings)
     assert len({(s.label, s.camera, s.number) for s in shots}) == len(shots)
     frames = [s.frames for s in shots]
     assert (min(frames), max(frames)) == (8, 24)

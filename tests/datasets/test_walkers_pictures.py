@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from scipy.stats import ttest_ind
 
-from stca.datasets.walkers import Nuisances, body, cameras, footage, people, renderer
+from stca.datasets.walkers import Nuisances, body, cameras, footage, people, renderer, scenes, walks
 from stca.datasets.walkers.gait import BONE_INDEX, BONES, Gait, pose
 from stca.datasets.walkers.looks import Build
 from stca.datasets.walkers.surfaces import Patch, loft, sew
@@ -165,6 +166,17 @@ def test_a_person_covers_a_plausible_part_of_a_whole_picture() -> None:
     assert (canvas[coverage == 0] == 0.25).all()
 
 
+def test_a_window_beyond_the_scene_shows_its_edge_going_on() -> None:
+    rng = np.random.default_rng(0)
+    whole = Image.fromarray(rng.integers(0, 256, (80, 120, 3), dtype=np.uint8))
+    margin = scenes.MARGIN
+    padded = np.pad(np.asarray(whole), ((50, 50), (50, 50), (0, 0)), mode="edge").astype(np.float32) / 255
+    for left, top in ((-40, -30), (60, 20), (100, 70), (10, 10)):
+        window = cameras.Window(left - margin, top - margin, 40, 30, (30, 40))
+        expected = padded[top + 50 : top + 80, left + 50 : left + 90] ** 2
+        np.testing.assert_allclose(scenes.cut(whole, window), expected, atol=0.01)
+
+
 @pytest.mark.parametrize("dial", [f.name for f in dataclasses.fields(Nuisances)])
 def test_every_dial_changes_the_pictures(dial: str) -> None:
     walker = people.draw_walker(np.random.default_rng(1))
@@ -223,8 +235,7 @@ def test_any_frame_of_a_twin_has_a_uniformly_random_phase() -> None:
     walker = people.draw_twins(np.random.default_rng(0))[0]
     rng = np.random.default_rng(1)
     walks = [
-        footage.draw_walk(rng, walker, start=(0.0, 8.0), heading=0.0, frames=8, middle=3.5)
-        for _ in range(400)
+        walks.draw_walk(rng, walker, start=(0.0, 8.0), heading=0.0, frames=8, middle=3.5) for _ in range(400)
     ]
     for t in (0, 3, 7):
         phases = np.array([walk.phases[t] for walk in walks])

@@ -139,12 +139,16 @@ def draw_outfit(rng: np.random.Generator) -> Outfit:
         [0.58 * rest, 0.6 * long_hair, 0.4 * long_hair, 0.05 * rest, 0.19 * rest, 0.08 * rest, 0.1 * rest]
     )
     upper = _pick(rng, _CLOTHES)
+    sleeve = "long" if coat or rng.random() < 0.58 else "short"
+    hair_kind = str(rng.choice(kinds, p=shares / shares.sum()))
+    if hair_kind == "hood" and sleeve == "short":
+        hair_kind = "cap"
     return Outfit(
         upper=upper,
         upper_second=_contrasting(rng, upper),
         pattern=pattern,
         period=float(rng.uniform(0.05, 0.13)),
-        sleeve="long" if coat or rng.random() < 0.58 else "short",
+        sleeve=sleeve,
         loose=float(rng.uniform(0.0, 1.0)),
         lower=_pick(rng, _TROUSERS if lower_kind != "skirt" else _CLOTHES),
         lower_second=_contrasting(rng, (60.0, 60.0, 60.0)),
@@ -156,7 +160,7 @@ def draw_outfit(rng: np.random.Generator) -> Outfit:
         shoes=_vary(rng, _SHOES[rng.integers(len(_SHOES))], 8),
         skin=_vary(rng, _SKINS[rng.choice(len(_SKINS), p=[0.28, 0.3, 0.2, 0.12, 0.1])], 6),
         hair=_vary(rng, _HAIRS[rng.integers(len(_HAIRS))], 6),
-        hair_kind=str(rng.choice(kinds, p=shares / shares.sum())),
+        hair_kind=hair_kind,
         hat=_pick(rng, _CLOTHES),
         backpack=_pick(rng, _CLOTHES) if rng.random() < 0.25 else None,
         bag=_pick(rng, _CLOTHES) if rng.random() < 0.25 else None,

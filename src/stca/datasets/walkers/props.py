@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
+from stca.datasets.walkers.cameras import FOCAL_LENGTH, Camera, Light, Window
 from stca.datasets.walkers.looks import Colour
+from stca.datasets.walkers.renderer import Canvas
 
 _PER_METRE = 90  # pixels of a prop's picture; drawn at twice that and halved
 
@@ -24,6 +26,31 @@ class Prop:
 def draw_prop(rng: np.random.Generator, kind: str) -> Prop:
     """A random pole, sign, bench, car, bicycle, bin, bush, tree, wall or van."""
     return _DRAWERS[kind](rng)
+
+
+def paint_prop(
+    canvas: Canvas, prop: Prop, *, camera: Camera, window: Window, place: tuple[float, float], light: Light
+) -> None:
+    """Stand a prop at (X, Z) on the ground of a canvas, in place."""
+    foot = camera.project(np.array([[place[0], 0, place[1]], [place[0], prop.height, place[1]]], np.float32))
+    tall, wide = float(foot[0, 1] - foot[1, 1]), FOCAL_LENGTH / float(foot[0, 2]) * prop.width
+    left, top = float(foot[0, 0]) - wide / 2, float(foot[1, 1])
+    # The part of the prop that the window shows, in shares of the prop.
+    u0, u1 = ((window.left - left) / wide, (window.left + window.width - left) / wide)
+    v0, v1 = ((window.top - top) / tall, (window.top + window.height - top) / tall)
+    if u1 <= 0 or u0 >= 1 or v1 <= 0 or v0 >= 1:
+        return
+    height, width = canvas.shape[:2]
+    matrix = ((u1 - u0) * prop.image.width / width, 0, u0 * prop.image.width)
+    matrix_y = (0, (v1 - v0) * prop.image.height / height, v0 * prop.image.height)
+    seen = prop.image.transform(
+        (width, height), Image.Transform.AFFINE, (*matrix, *matrix_y), Image.Resampling.BILINEAR
+    )
+    pixels = np.asarray(seen, dtype=np.float32) * np.float32(1 / 255)
+    alpha = pixels[:, :, 3:]
+    lit = pixels[:, :, :3] ** 2 * np.float32(light.sun * 0.6 + light.sky) * np.array(light.tint, np.float32)
+    canvas *= 1 - alpha
+    canvas += lit * alpha
 
 
 class _Pad:

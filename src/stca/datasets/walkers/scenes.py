@@ -41,25 +41,18 @@ def scene(camera: Camera) -> Image.Image:
 
 
 def cut(image: Image.Image, window: Window) -> Float32[np.ndarray, "H W 3"]:
-    """What a window shows of a scene, linear light."""
+    """What a window shows of a scene, linear light. Beyond the scene its edge goes on."""
     left, top = window.left + MARGIN, window.top + MARGIN
-    box = (left, top, left + window.width, top + window.height)
-    inside = (max(0.0, box[0]), max(0.0, box[1]), min(image.width, box[2]), min(image.height, box[3]))
-    if inside != box:
-        grown = Image.fromarray(
-            np.pad(np.asarray(image), ((image.height,) * 2, (image.width,) * 2, (0, 0)), mode="edge")
-        )
-        return cut_box(
-            grown, tuple(v + (image.width, image.height)[i % 2] for i, v in enumerate(box)), window.size
-        )
-    return cut_box(image, box, window.size)
-
-
-def cut_box(
-    image: Image.Image, box: tuple[float, ...], size: tuple[int, int]
-) -> Float32[np.ndarray, "H W 3"]:
-    """A box (left, top, right, bottom) of an sRGB image, resized to (height, width), linear light."""
-    part = image.resize((size[1], size[0]), Image.Resampling.BILINEAR, box=box)  # type: ignore[arg-type]
+    right, bottom = left + window.width, top + window.height
+    if left < 0 or top < 0 or right > image.width or bottom > image.height:
+        columns, rows = np.arange(int(left) - 2, int(right) + 3), np.arange(int(top) - 2, int(bottom) + 3)
+        pixels = np.asarray(image)
+        near = pixels[rows.clip(0, image.height - 1)][:, columns.clip(0, image.width - 1)]
+        image = Image.fromarray(near)
+        left, right = left - columns[0], right - columns[0]
+        top, bottom = top - rows[0], bottom - rows[0]
+    box = (left, top, right, bottom)
+    part = image.resize((window.size[1], window.size[0]), Image.Resampling.BILINEAR, box=box)
     values = np.asarray(part, dtype=np.float32) * np.float32(1 / 255)
     return np.asarray(values * values)
 
