@@ -234,11 +234,11 @@ def test_no_single_frame_tells_twins_apart(twins: list[tuple[people.Walker, peop
 def test_any_frame_of_a_twin_has_a_uniformly_random_phase() -> None:
     walker = people.draw_twins(np.random.default_rng(0))[0]
     rng = np.random.default_rng(1)
-    walks = [
+    many = [
         walks.draw_walk(rng, walker, start=(0.0, 8.0), heading=0.0, frames=8, middle=3.5) for _ in range(400)
     ]
     for t in (0, 3, 7):
-        phases = np.array([walk.phases[t] for walk in walks])
+        phases = np.array([walk.phases[t] for walk in many])
         assert abs(np.exp(1j * phases).mean()) < 0.12
         assert abs(np.exp(2j * phases).mean()) < 0.12
 
