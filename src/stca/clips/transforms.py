@@ -57,8 +57,8 @@ class Transform:
         left, top = x * (1 - side), y * (1 - side)
         return Draw(bool(flip < self.flip), (left, top, left + side, top + side))
 
-    def __call__(self, image: RGB, draw: Draw) -> RGB:
-        """One frame."""
+    def __call__(self, image: RGB, draw: Draw) -> UInt8[np.ndarray, "h w 3"]:
+        """One frame, of any size, in this transform's size."""
         height, width = image.shape[:2]
         left, top, right, bottom = draw.window
         box = (left * width, top * height, right * width, bottom * height)
