@@ -43,5 +43,6 @@ def sample_clips(
         return ((start + stride * steps) % num_frames)[None]
     if mode == "restricted":
         place = np.full(clip_len, 0.5) if rng is None else rng.random(clip_len)
-        return np.floor((steps + place) * num_frames / clip_len).astype(np.int64)[None]
+        frames = np.floor((steps + place) * num_frames / clip_len).astype(np.int64)
+        return np.minimum(frames, num_frames - 1)[None]  # steps + place may round up to clip_len
     raise ValueError(f"mode is dense, consecutive, strided or restricted, not {mode!r}")
