@@ -43,7 +43,15 @@ def train(config: RunConfig, out: Path, *, resume: bool = False) -> RunDir:
             print(load_weights(model, Path(path), inflate=config.model.inflate))
 
     def figures(trained: ReIDModel) -> dict[str, float]:
-        return headline(evaluate_model(trained, test, config.eval, workers=config.workers))
+        results = evaluate_model(
+            trained,
+            test,
+            config.eval,
+            workers=config.workers,
+            device=config.device,
+            precision=config.precision,
+        )
+        return headline(results)
 
     fit(model, splits.train, config, run, evaluate=figures if test.query else None)
     return run
@@ -107,7 +115,13 @@ def open_model(name: str, *, like: ReIDModel | None = None) -> ReIDModel:
 
 
 def evaluate_model(
-    model: ReIDModel, splits: Splits, config: EvalConfig, *, workers: int = 2
+    model: ReIDModel,
+    splits: Splits,
+    config: EvalConfig,
+    *,
+    workers: int = 2,
+    device: str = "auto",
+    precision: str = "auto",
 ) -> list[RankMetrics]:
     """`evaluate` with a run's settings."""
     return evaluate(
@@ -117,6 +131,8 @@ def evaluate_model(
         clip_len=config.clip_len,
         batch_size=config.batch_size,
         workers=workers,
+        device=device,
+        precision=precision,
     )
 
 
