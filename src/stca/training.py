@@ -64,7 +64,7 @@ def fit(
 
     log = _Log(run, config)
     total = len(sampler) * (config.optim.epochs - start)
-    batches = _batches(tracklets, sampler, config, start)
+    batches = _batches(tracklets, sampler, config, start, image_size=model.image_size)
     model.train()
     for epoch, last, batch in progress(batches, label="train", total=total, status=log.status):
         step += 1
@@ -233,13 +233,16 @@ def _restore(run: RunDir, parts: Mapping[str, torch.optim.Optimizer | nn.Module]
 
 
 def _batches(
-    tracklets: Sequence[Tracklet], sampler: PKSampler, config: RunConfig, start: int
+    tracklets: Sequence[Tracklet],
+    sampler: PKSampler,
+    config: RunConfig,
+    start: int,
+    *,
+    image_size: tuple[int, int],
 ) -> Iterator[tuple[int, bool, ClipBatch]]:
     """(epoch, whether it is the epoch's last, batch) from epoch `start` to the end."""
     clips = config.clips
-    size = config.model.image_size
-    assert size is not None, "filled in before training"
-    transform = Transform(size, flip=clips.flip, crop=clips.crop, per_frame=clips.per_frame)
+    transform = Transform(image_size, flip=clips.flip, crop=clips.crop, per_frame=clips.per_frame)
     for epoch in range(start, config.optim.epochs):
         batches = train_batches(
             tracklets,
