@@ -2,13 +2,15 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import settings
 from jaxtyping import config as jaxtyping_config
 from jaxtyping import install_import_hook
+from PIL import Image
 
 # Must run before stca is imported anywhere: it wraps annotated functions in beartype's checks.
 if "stca" not in sys.modules:
@@ -43,3 +45,32 @@ def as_users_run_it() -> Iterator[None]:
     jaxtyping_config.update("jaxtyping_disable", True)
     yield
     jaxtyping_config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture(scope="session")
+def make_people() -> Callable[..., Path]:
+    def make(
+        root: Path, *, persons: int = 4, cameras: int = 2, tracklets: int = 2, frames: int = 5, seed: int = 0
+    ) -> Path:
+        """A `folder` data set of 48x24 JPEGs: every person has a colour above and one below, and some noise."""
+        rng = np.random.default_rng(seed)
+        for person in range(persons):
+            colours = rng.integers(0, 256, (2, 3))
+            for camera in range(cameras):
+                for tracklet in range(tracklets):
+                    place = root / f"person {person}" / f"camera {camera}" / f"walk {tracklet}"
+                    place.mkdir(parents=True)
+                    for frame in range(frames):
+                        picture = np.repeat(colours, 24, axis=0)[:, None] + rng.normal(0, 20, (48, 24, 3))
+                        Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(
+                            place / f"{frame:04d}.jpg"
+                        )
+        return root
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def people(make_people: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four persons in two cameras, two tracklets of five frames each. To be read only."""
+    return make_people(tmp_path_factory.mktemp("people") / "root")

@@ -120,7 +120,7 @@ class RunConfig:
     seed: int = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "float32", "bf16"] = "auto"
-    """auto: bf16 on a GPU that has it, float32 elsewhere."""
+    """Of training; auto: bf16 where the hardware has it. Tests during training are in float32."""
     workers: int = 2
     """Processes that decode."""
     checkpoint_every: int = 1

@@ -29,7 +29,7 @@ class DemoResult:
     results: list[tuple[str, RankMetrics]]
 
 
-def run_demo(out: Path, *, seed: int = 0, config: RunConfig | None = None) -> DemoResult:
+def run_demo(out: Path, *, seed: int = 0, persons: int = 40, config: RunConfig | None = None) -> DemoResult:
     """Make walkers in `out`/walkers, train in `out`/run, compare and write the report.
 
     What is done stays done: a demo that was interrupted goes on.
@@ -37,10 +37,11 @@ def run_demo(out: Path, *, seed: int = 0, config: RunConfig | None = None) -> De
     Args:
         out: a folder.
         seed: of data and training.
+        persons: to train on, and as many others to test on.
         config: instead of the recipe `small_walkers`.
 
     """
-    walkers = make_walkers(out / "walkers", seed=seed)
+    walkers = make_walkers(out / "walkers", seed=seed, train_persons=persons, test_persons=persons)
     config = config or small_walkers()
     config = dataclasses.replace(
         config, seed=seed, data=dataclasses.replace(config.data, roots=(str(walkers),))

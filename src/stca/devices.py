@@ -27,10 +27,18 @@ def resolve_device(device: str) -> torch.device:
 
 
 def resolve_precision(precision: str, device: torch.device) -> Literal["float32", "bf16"]:
-    """`auto` is bf16 on a GPU that computes in it, float32 elsewhere."""
+    """`auto` is bf16 where the hardware computes in it, float32 elsewhere."""
     if precision == "auto":
-        fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
-        return "bf16" if fast else "float32"
+        return "bf16" if _computes_in_bf16(device) else "float32"
     if precision not in ("float32", "bf16"):
         raise ConfigError("There is no such precision", expected="auto, float32 or bf16", found=precision)
     return "bf16" if precision == "bf16" else "float32"
+
+
+def _computes_in_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if not hasattr(torch.cpu, "get_capabilities"):  # PyTorch before 2.11
+        return False
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

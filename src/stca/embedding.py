@@ -27,7 +27,7 @@ def embed_tracklets(
     clip_len: int | None = None,
     batch_size: int = 16,
     device: str = "auto",
-    precision: str = "auto",
+    precision: str = "float32",
     workers: int = 2,
     neck: Neck = "after",
     label: str = "embed",
@@ -43,7 +43,7 @@ def embed_tracklets(
         clip_len: T; default the model's own.
         batch_size: clips per forward pass; does not change the result.
         device: "auto", "cpu" or "cuda".
-        precision: "auto", "float32" or "bf16".
+        precision: "float32", "bf16", or "auto" for bf16 where the hardware has it.
         workers: processes that decode.
         neck: "after" the BN neck, as the official code scores, or "before" it.
         label: for the progress bar.

@@ -29,7 +29,7 @@ def evaluate(
     clip_len: int | None = None,
     batch_size: int = 16,
     device: str = "auto",
-    precision: str = "auto",
+    precision: str = "float32",
     workers: int = 2,
     neck: Neck = "after",
 ) -> list[RankMetrics]:
@@ -43,7 +43,7 @@ def evaluate(
         clip_len: see `embed_tracklets`, also for what follows.
         batch_size: clips per forward pass.
         device: "auto", "cpu" or "cuda".
-        precision: "auto", "float32" or "bf16".
+        precision: "float32", "bf16", or "auto".
         workers: processes that decode.
         neck: which vectors to rank.
 
@@ -77,7 +77,7 @@ def embed_test_set(
     clip_len: int | None = None,
     batch_size: int = 16,
     device: str = "auto",
-    precision: str = "auto",
+    precision: str = "float32",
     workers: int = 2,
     neck: Neck = "after",
 ) -> TestSet:

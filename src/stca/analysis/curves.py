@@ -37,7 +37,8 @@ def curves_figure(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
     upper: FigureBase = figure
     if tested:
         upper, lower = figure.subfigures(2, 1)  # type: ignore[misc]  # the stubs know one subfigure only
-    for axes, (name, title) in zip(upper.subplots(1, len(LOSSES)), LOSSES.items(), strict=True):
+    terms = upper.subplots(1, len(LOSSES))
+    for axes, (name, title) in zip(terms, LOSSES.items(), strict=True):
         for label, records in runs.items():
             chosen = [record for record in records if record["kind"] == "train"]
             axes.plot([r["step"] for r in chosen], [r[name] for r in chosen], label=label, linewidth=1.3)
@@ -49,7 +50,7 @@ def curves_figure(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
         _dress(axes, "on the test set, percent", "step")
         axes.legend(fontsize=8)
     elif len(runs) > 1:
-        upper.axes[0].legend(fontsize=8)
+        terms[0].legend(fontsize=8)
     return figure
 
 

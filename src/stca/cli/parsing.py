@@ -49,6 +49,6 @@ def add_test_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", type=int, default=16, help="clips per forward pass")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
     parser.add_argument(
-        "--precision", choices=("auto", "float32", "bf16"), default="auto", help="of the network"
+        "--precision", choices=("float32", "bf16", "auto"), default="float32", help="of the network"
     )
     parser.add_argument("--workers", type=int, default=2, help="processes that decode images")

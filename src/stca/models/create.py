@@ -21,6 +21,7 @@ def stca_small(
     gate: str = "conv4_x",
     fusion: str = "official",
     temperature: float = 0.025,
+    stem_frames: int = 3,
 ) -> STCA:
     """STCA's wiring with few parameters: trains in minutes on two CPU cores."""
     return STCA(
@@ -32,6 +33,7 @@ def stca_small(
         gate=gate,
         fusion=fusion,  # type: ignore[arg-type]
         temperature=temperature,
+        stem_frames=stem_frames,
         clip_len=clip_len,
     )
 

@@ -39,6 +39,7 @@ class STCA(ReIDModel):
         fusion: "official" is F_S(1+A_S) + F_T(1+A_T) + F_S, L2-normalised over channels, as the official
             code does; "sum" leaves the last F_S and the norm out. (The paper does not say.)
         temperature: of the attention's softmax.
+        stem_frames: frames under the 3D stream's first kernel.
         clip_len: frames per clip it is meant for; any number works.
 
     Raises:
@@ -57,6 +58,7 @@ class STCA(ReIDModel):
         gate: str = "conv4_x",
         fusion: Fusion = "official",
         temperature: float = 0.025,
+        stem_frames: int = 7,
         clip_len: int = 8,
     ) -> None:
         super().__init__(image_size=image_size, clip_len=clip_len)
@@ -70,7 +72,7 @@ class STCA(ReIDModel):
         self.fusion = fusion
         self.grid = grid_size(image_size, self.stage)
         self.stream2d = ResNet2d(layers=layers, width=width, norm=norm)
-        self.stream3d = ResNet3d(layers=layers[: self.stage], width=width)
+        self.stream3d = ResNet3d(layers=layers[: self.stage], width=width, stem_frames=stem_frames)
         self.attention = CrossAttention(self.grid[0] * self.grid[1], temperature=temperature)
         self.embedding_dim = self.stream2d.channels[-1]
         self.head = BNNeck(self.embedding_dim, num_ids)

@@ -1,0 +1,136 @@
+"""The command line: every verb by its own main(), on data made on the spot."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sequences import TINY_MODEL, tiny_walkers
+from stca import Embeddings
+from stca.cli import main
+
+
+@pytest.fixture(scope="module")
+def walkers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_walkers(tmp_path_factory.mktemp("data") / "walkers")
+
+
+@pytest.fixture(scope="module")
+def run(walkers: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "run"
+    assert main(["train", "small_walkers", "--data", str(walkers), "--out", str(out), *TINY_MODEL]) == 0
+    return out
+
+
+def test_complexity_prints_the_papers_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    call = ["complexity", "stca", "--size", "384x128", "--frames", "1", "--num-ids", "625"]
+    assert main(call) == 0
+    out = capsys.readouterr().out
+    for figure in ("41,873,106", "2,514", "12,967,975,424", "(1, 1, 3, 384, 128)", "17,078,464"):
+        assert figure in out
+
+
+def test_every_verb_has_help() -> None:
+    verbs = ["data list", "data check", "data make-walkers", "recipes", "train", "evaluate", "embed"]
+    verbs += ["show attention", "show ranks", "show curves", "complexity", "demo"]
+    for verb in verbs:
+        with pytest.raises(SystemExit) as stop:
+            main([*verb.split(), "--help"])
+        assert stop.value.code == 0
+
+
+def test_recipes_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["recipes"]) == 0
+    assert "stca_mars" in capsys.readouterr().out
+    assert main(["recipes", "stca_mars"]) == 0
+    assert "lr: 0.00035" in capsys.readouterr().out
+
+
+def test_training_leaves_a_run(run: Path) -> None:
+    assert (run / "config.yaml").is_file()
+    kinds = [json.loads(line)["kind"] for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert kinds == ["train", "eval"]
+    assert len(list(run.glob("checkpoints/step-*/model.safetensors"))) == 1
+    assert list(run.glob("tensorboard/events*"))
+
+
+def test_evaluate_names_both_protocols_of_mars(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = run / "scores.json"
+    call = ["evaluate", str(run), "stca_small", "colour_histogram", "--workers", "0", "--json", str(table)]
+    assert main(call) == 0
+    out = capsys.readouterr().out
+    assert out.count("mars-A") == out.count("mars-B") == 3
+    content = json.loads(table.read_text())
+    assert [r["system"] for r in content["results"]][::2] == [str(run), "stca_small", "colour_histogram"]
+    assert {"command", "commit", "machine"} <= set(content["provenance"])
+
+
+def test_embed_writes_vectors(run: Path, walkers: Path, tmp_path: Path) -> None:
+    out = tmp_path / "vectors.npz"
+    call = ["embed", str(run), "--data", str(walkers), "--part", "query", "--out", str(out), "--workers", "0"]
+    assert main(call) == 0
+    vectors = Embeddings.load(out)
+    assert vectors.vectors.shape == (12, 128)
+
+
+@pytest.mark.parametrize("verb", ["attention", "ranks", "curves"])
+def test_pictures(run: Path, tmp_path: Path, verb: str) -> None:
+    out = tmp_path / f"{verb}.png"
+    assert main(["show", verb, str(run), "--out", str(out)]) == 0
+    assert out.read_bytes()[:4] == b"\x89PNG"
+    assert out.stat().st_size > 5000
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        ("train small_walkers --data nowhere --out {tmp}/x", ["nowhere"]),
+        ("train small_wlakers --data nowhere", ["small_walkers"]),
+        ("train small_walkers --data {data} --out {tmp}/x optim.lrr=1", ["optim.lr"]),
+        ("train small_walkers --data {data} --out {tmp}/x optim.lr=fast", ["optim.lr", "float"]),
+        ("train small_walkers --data {data} --out {tmp}/x batch.identities=99", ["99", "6"]),
+        ("train small_walkers --data {data} --out {tmp}/x model.image_size=[100,50]", ["16", "100x50"]),
+        ("train small_walkers --out {tmp}/x", ["--data"]),
+        ("train small_walkers --data {data} --out {run}", ["--resume"]),
+        ("evaluate {tmp}/nothing", ["config.yaml"]),
+        ("evaluate no_such_model --dataset walkers --data {data}", ["no_such_model", "stca_small"]),
+        ("evaluate colour_histogram", ["--data"]),
+        ("evaluate colour_histogram --data {data}", ["--dataset"]),
+        ("evaluate {run} --protocol mars-C", ["mars-C", "mars-A"]),
+        ("complexity stca --size 100x100", ["multiple", "96x96"]),
+        ("complexity stca gat=conv4_x", ["gate"]),
+        ("show ranks {run} --out {tmp}/x.txt", [".png"]),
+        ("show ranks {run} --key nobody --out {tmp}/x.png", ["nobody"]),
+        ("show attention colour_histogram --dataset walkers --data {data} --out {tmp}/x.png", ["stca"]),
+        ("embed {run} --out /proc/no/where.npz", ["/proc"]),
+    ],
+)
+def test_a_wrong_call_is_one_clear_error(
+    call: str, words: list[str], run: Path, walkers: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = call.format(tmp=tmp_path, data=walkers, run=run).split()
+    before = sorted(p for p in run.rglob("*"))
+    assert main(arguments) == 1
+    err = capsys.readouterr().err
+    assert err.count("error:") == 1
+    assert "Traceback" not in err
+    for word in words:
+        assert word in err, err
+    assert sorted(p for p in run.rglob("*")) == before
+
+
+def test_argparse_errors_exit_with_2() -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["complexity", "stca", "--size", "big"])
+    assert stop.value.code == 2
+
+
+def test_the_installed_command_survives_a_closed_pipe() -> None:
+    stca = Path(sys.executable).with_name("stca")
+    piped = subprocess.run(
+        f"{stca} recipes stca_mars | head -1", shell=True, capture_output=True, text=True, check=True
+    )
+    assert piped.stdout == "recipe: stca_mars\n"
+    assert piped.stderr == ""

@@ -1,0 +1,30 @@
+"""The demo, whole and small: data, training, comparison, page; and again from where it stopped."""
+
+import json
+import re
+from pathlib import Path
+
+from sequences import TINY_MODEL
+from stca.config import override
+from stca.demo import run_demo
+from stca.recipes import small_walkers
+
+
+def test_the_demo_leaves_a_page_that_needs_nothing_else(tmp_path: Path) -> None:
+    config = override(small_walkers(), TINY_MODEL)
+    result = run_demo(tmp_path / "demo", persons=4, config=config)
+    page = result.report.read_text()
+    assert not re.search(r"(src|href)=\"(?!data:)", page)
+    assert page.count("data:image/png;base64,") == 3
+    for words in ("stca_small, trained", "stca_small, untrained", "colour histogram", "mars-A", "mars-B"):
+        assert words in page
+    assert len(result.results) == 6
+    written = json.loads((tmp_path / "demo" / "run" / "results.json").read_text())
+    assert [r["system"] for r in written["results"]] == [label for label, _ in result.results]
+
+    steps = (tmp_path / "demo" / "run" / "metrics.jsonl").read_text()
+    again = run_demo(tmp_path / "demo", persons=4, config=config)
+    assert (tmp_path / "demo" / "run" / "metrics.jsonl").read_text() == steps, (
+        "a finished run is not trained again"
+    )
+    assert [m.mean_ap for _, m in again.results] == [m.mean_ap for _, m in result.results]

@@ -1,0 +1,103 @@
+"""The README's commands and programs run: on small data under the paths it names, at a small size."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from sequences import tiny_sequence, tiny_walkers
+from stca import create_model, save_model
+from stca.models.resnet2d import ResNet2d
+from stca.models.resnet3d import ResNet3d
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "README.md").read_text()
+SMALL = {
+    "stca_mars": "model.options.width=8 model.options.layers=[1,1,1,1]",
+    "small_mot": "model.options.width=4",
+}
+TINY = (
+    "model.image_size=[64,32] clips.clip_len=2 batch.identities=2 batch.instances=2 optim.epochs=1 workers=0"
+)
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder in which everything lies that the README speaks of."""
+    folder = tmp_path_factory.mktemp("readme")
+    tiny_walkers(folder / "data" / "mars")
+    os.symlink(folder / "data" / "mars", _made(folder / "runs" / "demo") / "walkers")
+    for number in (1, 2, 3):
+        tiny_sequence(folder / "footage" / f"cam{number}", seed=number)
+    torch.save(ResNet2d(width=8, layers=(1, 1, 1, 1)).state_dict(), folder / "data" / "resnet50_ibn_a.pth")
+    torch.save(ResNet3d(width=8, layers=(1, 1, 1)).state_dict(), folder / "data" / "r3d50_K_200ep.pth")
+    save_model(
+        create_model("stca_small", num_ids=3, image_size=(64, 32), width=4), folder / "model.safetensors"
+    )
+    sys.path.insert(0, str(ROOT / "tests" / "data" / "parity"))
+    from make_inputs import official_state_dict
+
+    torch.save({"state_dict": official_state_dict()}, folder / "official_stca.pth")
+    yield folder
+    (folder / "official_stca.pth").unlink()
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _small(command: str, home: Path) -> str:
+    """The same command, with `/data` in the test's folder and training made tiny."""
+    command = command.replace("/data/", f"{home}/data/")
+    return re.sub(r"stca train (\w+)", lambda m: f"stca train {m[1]} {SMALL[m[1]]} {TINY}", command)
+
+
+def test_the_commands_run(home: Path) -> None:
+    own = [block for block in blocks("sh") if not re.match(r"(make|pip) ", block)]
+    assert len(own) >= 3
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    for block in own:
+        script = "set -e\n" + _small(block, home)
+        done = subprocess.run(
+            ["bash", "-c", script], cwd=home, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
+    for picture in ("ranks.png", "attention.png", "curves.png", "cam3.npz"):
+        assert (home / picture).stat().st_size > 1000
+
+
+def test_the_programs_run(home: Path) -> None:
+    programs = blocks("python")
+    assert len(programs) == 2
+    for program in programs:
+        done = subprocess.run(
+            [sys.executable, "-c", program], cwd=home, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{program}\n{done.stdout}\n{done.stderr}"
+
+
+def test_make_targets_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"^make (\S+)", "\n".join(blocks("sh")), re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_links_lead_somewhere() -> None:
+    for document in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")):
+        for link in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text()):
+            if "://" not in link:
+                assert (document.parent / link).exists(), f"{document.name}: {link}"
+
+
+def test_nothing_is_left_to_fill_in() -> None:
+    assert not re.findall(r"\b[A-Z]+_(?:TABLE|MINUTES)\b", TEXT)
