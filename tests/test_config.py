@@ -14,6 +14,7 @@ from stca.config import (
     ModelConfig,
     OptimConfig,
     RunConfig,
+    differences,
     from_yaml,
     override,
     to_yaml,
@@ -216,3 +217,18 @@ def test_numbers_that_cannot_be_are_named(assignment: str) -> None:
 def test_text_that_is_no_config_is_a_config_error(text: str, complaint: str) -> None:
     with pytest.raises(ConfigError, match=complaint):
         from_yaml(text)
+
+
+def test_differences_name_every_option_that_is_not_the_same() -> None:
+    assert differences(UNUSUAL, UNUSUAL) == []
+    swapped = dataclasses.replace(UNUSUAL, clips=ClipConfig(6), eval=EvalConfig(0, 3, 4, "euclidean"))
+    assert differences(UNUSUAL, swapped) == [
+        "clips.clip_len=6 (was 4)",
+        "clips.sampling=consecutive (was restricted)",
+        "clips.flip=0.5 (was 0.0)",
+        "clips.crop=0.5 (was 1.0)",
+        "clips.per_frame=False (was True)",
+        "eval.clip_len=4 (was 6)",
+    ]
+    more = override(UNUSUAL, ["model.options.width=8", "model.weights=[a.pth]"])
+    assert [each.split("=")[0] for each in differences(UNUSUAL, more)] == ["model.options", "model.weights"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from stca.config import OptimConfig, RunConfig
+from stca.config import ModelConfig, OptimConfig, RunConfig
 from stca.errors import CheckpointError, ConfigError
 from stca.run_dir import RunDir
 
@@ -47,13 +47,28 @@ def test_a_run_may_use_an_empty_folder_but_no_other(tmp_path: Path) -> None:
 
 
 def test_a_run_is_not_overwritten_unless_resumed_with_the_same_config(run: RunDir) -> None:
+    run.log({"kind": "train", "step": 1})
     with pytest.raises(ConfigError, match="--resume"):
         RunDir.create(run.path, CONFIG)
     assert RunDir.create(run.path, CONFIG, resume=True) == run
     other = replace(CONFIG, seed=4, optim=OptimConfig(epochs=3, lr=0.1))
-    with pytest.raises(ConfigError, match=r"another config[\s\S]*changed: lr: 0\.1, seed: 4"):
+    with pytest.raises(ConfigError, match="another config") as caught:
         RunDir.create(run.path, other, resume=True)
+    assert caught.value.found == "optim.lr=0.1 (was 0.00035), seed=4 (was 0)"
     assert run.config() == CONFIG
+
+
+def test_options_given_as_tuples_are_no_other_config(tmp_path: Path) -> None:
+    config = replace(CONFIG, model=ModelConfig("stca_small", (32, 16), {"layers": (1, 1, 1, 1)}))
+    run = RunDir.create(tmp_path / "run", config)
+    run.log({"kind": "train", "step": 1})
+    assert RunDir.create(run.path, config, resume=True) == run
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_run_that_failed_before_its_first_step_is_begun_anew(run: RunDir, resume: bool) -> None:
+    other = replace(CONFIG, seed=4)
+    assert RunDir.create(run.path, other, resume=resume).config() == other
 
 
 def test_there_must_be_a_run_to_open(tmp_path: Path) -> None:

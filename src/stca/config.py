@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -206,6 +208,17 @@ def as_tuples(value: Any) -> Any:
     return tuple(map(as_tuples, value)) if isinstance(value, list) else value
 
 
+def differences(old: RunConfig, new: RunConfig) -> list[str]:
+    """What is not the same, as `optim.lr=0.1 (was 0.2)`; whether values stand in a list or a tuple is all one."""
+    before, after = _values(old), _values(new)
+    return [f"{key}={value} (was {before[key]})" for key, value in after.items() if value != before[key]]
+
+
+def _values(config: RunConfig) -> dict[str, Any]:
+    content = _plain(dataclasses.asdict(config))
+    return {key: functools.reduce(operator.getitem, key.split("."), content) for key, _ in _keys(RunConfig)}
+
+
 def _parse(text: str) -> object:
     try:
         value = yaml.safe_load(text)
@@ -245,7 +258,7 @@ def _build(content: Mapping[Any, Any]) -> RunConfig:
     parser.add_class_arguments(RunConfig)
     try:
         parsed = parser.parse_object(dict(content))
-        return RunConfig(**parser.instantiate_classes(parsed).as_dict())
+        return RunConfig(**parser.instantiate(parsed).as_dict())
     except (ArgumentError, TypeError, ValueError) as error:
         raise ConfigError("A value of the config has the wrong type", found=error) from error
 

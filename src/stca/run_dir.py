@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from stca.config import RunConfig, from_yaml, to_yaml
+from stca.config import RunConfig, differences, from_yaml, to_yaml
 from stca.errors import CheckpointError, ConfigError
 from stca.files import atomic_write, write_text
 
@@ -28,15 +28,16 @@ class RunDir:
 
     @classmethod
     def create(cls, path: Path, config: RunConfig, *, resume: bool = False) -> RunDir:
-        """Start a run's folder, or go back to one.
+        """Start a run's folder, or go back to one. A run that failed before its first step is begun anew.
 
         Raises:
             ConfigError: the folder holds something else, or a run of another config.
 
         """
         run = cls(Path(path))
-        if not run._has_config():
-            if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
+        content = {entry.name for entry in run.path.iterdir()} if run.path.is_dir() else set()
+        if not run._has_config() or content == {"config.yaml"}:
+            if run.path.exists() and (not run.path.is_dir() or content - {"config.yaml"}):
                 raise ConfigError(
                     "A run needs a folder of its own", expected="a new or empty folder", where=run.path
                 )
@@ -50,13 +51,11 @@ class RunDir:
                 where=run.path,
                 hint="--resume to go on with it, or another --out",
             )
-        if (old := run.config()) != config:
-            ours, theirs = to_yaml(config).splitlines(), to_yaml(old).splitlines()
-            changed = [line.strip() for line in ours if line not in theirs]
+        if changed := differences(run.config(), config):
             raise ConfigError(
                 "The run in this folder has another config",
                 expected="the same options as when it began",
-                found=f"changed: {', '.join(changed)}",
+                found=", ".join(changed),
                 where=run.path,
             )
         return run
