@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 import simplejpeg
-from jaxtyping import UInt8
+from jaxtyping import Float32, UInt8
 from PIL import Image, ImageFilter
 
 from stca.datasets.walkers.cameras import Sensor, Window
@@ -29,13 +29,11 @@ def develop(
     image = image.resize(
         small, Image.Resampling.BOX if small[1] < window.size[0] else Image.Resampling.BILINEAR
     )
-    image = image.point(_tones(sensor) * 3)
-    if sensor.saturation != 1:
-        image = Image.blend(image.convert("L").convert("RGB"), image, sensor.saturation)
-    pixels = np.asarray(image)
-    if sensor.noise > 0:
-        grain = rng.standard_normal(pixels.shape, dtype=np.float32) * np.float32(sensor.noise)
-        pixels = np.clip(pixels + grain, 0, 255).astype(np.uint8)
+    toned = _tones(sensor)[np.asarray(image)]
+    grey = toned.mean(axis=2, keepdims=True)
+    values = grey + np.float32(sensor.saturation) * (toned - grey)
+    values += rng.standard_normal(values.shape, dtype=np.float32) * np.float32(sensor.noise)
+    pixels = np.clip(values + np.float32(0.5), 0, 255).astype(np.uint8)
     if sensor.quality < 95:
         data = simplejpeg.encode_jpeg(
             np.ascontiguousarray(pixels), quality=sensor.quality, colorsubsampling="420"
@@ -46,9 +44,9 @@ def develop(
 
 
 @lru_cache(maxsize=64)
-def _tones(sensor: Sensor) -> list[int]:
+def _tones(sensor: Sensor) -> Float32[np.ndarray, " 256"]:
     """Gamma, contrast and black level as a table of 256."""
     values = np.linspace(0, 1, 256) ** sensor.gamma
     values = (values - 0.42) * sensor.contrast + 0.42
     values = sensor.black + (1 - sensor.black) * values
-    return [int(v) for v in np.clip(values * 255 + 0.5, 0, 255)]
+    return np.asarray(np.clip(values * 255, 0, 255).astype(np.float32))
