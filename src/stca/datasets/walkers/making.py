@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import numpy as np
@@ -131,13 +132,19 @@ def _make(work: Path, settings: Settings, workers: int | None) -> None:
         (work / part).mkdir(exist_ok=True)
     write_tables(work / "info", settings, shots)
     jobs = sorted(by_person.values(), key=lambda job: -sum(s.frames for s in job))
-    count = min(len(jobs), workers or len(os.sched_getaffinity(0)))
+    count = min(len(jobs), workers or _cores())
     for _ in progress(
         _run(partial(film_shots, work, settings), jobs, count), label="walkers", total=len(jobs)
     ):
         pass
     # Last: a folder without it does not count as made.
     (work / RECIPE).write_text(json.dumps(settings.recipe(), indent=2) + "\n")
+
+
+def _cores() -> int:
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _run(work: partial[None], jobs: list[list[Shot]], workers: int) -> Iterator[None]:
@@ -148,7 +155,8 @@ def _run(work: partial[None], jobs: list[list[Shot]], workers: int) -> Iterator[
         return
     # A fork needs no guard around the caller's main module; macOS and Windows cannot fork safely.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupts) as pool:
+    stop = context.Event()
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(stop,)) as pool:
         futures = [pool.submit(work, job) for job in jobs]
         try:
             for future in as_completed(futures):
@@ -160,16 +168,24 @@ def _run(work: partial[None], jobs: list[list[Shot]], workers: int) -> Iterator[
                 hint="fewer workers need less memory",
             ) from error
         finally:
+            stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _ignore_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears them and ends its workers
+_stops: list[Event] = []  # in a worker: how its parent says that the rest is not wanted
+
+
+def _begin(stop: Event) -> None:
+    """Make a process a worker."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears interrupts and stops its workers
+    _stops.append(stop)
 
 
 def film_shots(work: Path, settings: Settings, shots: list[Shot]) -> None:
     """Film and write some tracklets, each from its own seed."""
     for shot in shots:
+        if any(stop.is_set() for stop in _stops):
+            return
         rng = np.random.default_rng((settings.seed, Seed.TRACKLET, shot.person, shot.camera, shot.number))
         crops = film(
             rng,

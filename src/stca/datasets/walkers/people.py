@@ -10,7 +10,7 @@ from stca.datasets.walkers.gait import Gait
 from stca.datasets.walkers.looks import Build, Outfit, draw_build, draw_outfit
 
 # Strides a second of the slow and of the fast twin. By FRAMES_PER_SECOND in footage.py eight frames
-# then show 0.61 and 1.15 strides: more than one step of either, so both show the whole set of poses.
+# then show 0.54 and 1.25 strides: more than one step of either, so both show the whole set of poses.
 TWIN_FREQUENCIES = (0.85, 1.95)
 
 
