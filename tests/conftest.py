@@ -12,6 +12,9 @@ from jaxtyping import config as jaxtyping_config
 from jaxtyping import install_import_hook
 from PIL import Image
 
+# Small networks on many threads, in many test processes, mostly wait for each other. Set before torch comes.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # Must run before stca is imported anywhere: it wraps annotated functions in beartype's checks.
 if "stca" not in sys.modules:
     install_import_hook("stca", "typecheck.check")

@@ -209,7 +209,7 @@ def as_tuples(value: Any) -> Any:
 
 
 def differences(old: RunConfig, new: RunConfig) -> list[str]:
-    """What is not the same, as `optim.lr=0.1 (was 0.2)`; whether values stand in a list or a tuple is all one."""
+    """What is not the same, as `optim.lr=0.1 (was 0.2)`; a list and a tuple are all one."""
     before, after = _values(old), _values(new)
     return [f"{key}={value} (was {before[key]})" for key, value in after.items() if value != before[key]]
 
