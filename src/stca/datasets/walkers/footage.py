@@ -58,7 +58,9 @@ def film(
     crops = []
     for t in range(frames):
         window = replace(boxes[t], size=canvas_size)
-        canvas = _compose(people, props, t, camera, window, light, float(motion[t]))
+        canvas = _compose(
+            people, props, t, camera=camera, window=window, light=light, motion=float(motion[t])
+        )
         crops.append(develop(rng, canvas * np.float32(exposure), camera.sensor, window, size))
     return crops
 
@@ -74,6 +76,7 @@ def _compose(
     people: list[Walk],
     props: Things,
     t: int,
+    *,
     camera: Camera,
     window: Window,
     light: Light,

@@ -199,7 +199,7 @@ def _bin(rng: np.random.Generator) -> Prop:
 def _bush(rng: np.random.Generator) -> Prop:
     wide, tall = float(rng.uniform(1.0, 2.4)), float(rng.uniform(0.7, 1.2))
     pad = _Pad(wide, tall)
-    _leaves(rng, pad, 0.0, tall * 0.42, wide * 0.42, tall * 0.46, 240)
+    _leaves(rng, pad, y=tall * 0.42, wide=wide * 0.42, tall=tall * 0.46, count=240)
     return pad.done(rng, rough=0.2)
 
 
@@ -207,20 +207,18 @@ def _tree(rng: np.random.Generator) -> Prop:
     pad = _Pad(2.8, 5.0)
     pad.polygon([(-0.17, 0), (0.17, 0), (0.11, 3.4), (-0.11, 3.4)], (78, 62, 48))
     pad.polygon([(0.04, 0), (0.17, 0), (0.11, 3.4), (0.04, 3.4)], (52, 42, 34))
-    _leaves(rng, pad, 0.0, 4.0, 1.2, 0.9, 420)
+    _leaves(rng, pad, y=4.0, wide=1.2, tall=0.9, count=420)
     return pad.done(rng, rough=0.2, shade=0.2)
 
 
-def _leaves(
-    rng: np.random.Generator, pad: _Pad, x: float, y: float, wide: float, tall: float, count: int
-) -> None:
+def _leaves(rng: np.random.Generator, pad: _Pad, *, y: float, wide: float, tall: float, count: int) -> None:
     for index in range(count):
         angle, radius = rng.uniform(0, 2 * np.pi), np.sqrt(rng.uniform(0, 1))
         # Painted from the outside and the bottom to the lit top.
         tone = 0.45 + 0.75 * index / count + rng.normal(0, 0.12)
         size = float(rng.uniform(0.04, 0.11))
         place = (
-            x + wide * radius * float(np.cos(angle)),
+            wide * radius * float(np.cos(angle)),
             y + tall * radius * float(np.sin(angle)) + 0.04 * index / count,
         )
         pad.disc(

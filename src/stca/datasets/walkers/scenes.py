@@ -30,7 +30,7 @@ def scene(camera: Camera) -> Image.Image:
     x, z = camera.ground(rows, columns)
     wall = camera.distance + float(rng.uniform(4.0, 14.0))
     picture = _ground(rng, x, np.minimum(z, wall))
-    picture = _backdrop(rng, picture, camera, rows, columns, z, wall)
+    picture = _backdrop(rng, picture, camera, rows=rows, columns=columns, z=z, wall=wall)
     picture *= (camera.light.sun * max(camera.light.direction[1], 0.2) + camera.light.sky) * np.array(
         camera.light.tint, np.float32
     )
@@ -137,6 +137,7 @@ def _backdrop(
     rng: np.random.Generator,
     picture: np.ndarray,
     camera: Camera,
+    *,
     rows: np.ndarray,
     columns: np.ndarray,
     z: np.ndarray,
