@@ -1,0 +1,101 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import stca.evaluation
+from stca.datasets import load_dataset
+from stca.errors import DatasetError, RankingError
+from stca.evaluation import embed_test_set, evaluate, score
+from stca.models import ReIDModel, create_model
+from stca.tracklets import Splits, Tracklet
+
+
+@pytest.fixture(scope="module")
+def colours() -> ReIDModel:
+    return create_model("colour_histogram", num_ids=0, image_size=(32, 16), stripes=2, bins=4)
+
+
+@pytest.fixture(scope="module")
+def splits(people: Path) -> Splits:
+    return load_dataset("folder", people)
+
+
+OPTIONS = {"device": "cpu", "workers": 0}
+
+
+def test_people_in_their_own_colours_are_all_found(colours: ReIDModel, splits: Splits) -> None:
+    (metrics,) = evaluate(colours, splits, **OPTIONS)
+    assert metrics.protocol == "cross-camera"
+    assert metrics.metric == "cosine"
+    assert metrics.num_queries == 16
+    assert metrics.cmc[0] == metrics.mean_ap == 1
+
+
+def test_every_protocol_is_scored_and_names_itself(colours: ReIDModel, splits: Splits) -> None:
+    names = ("same-track", "cross-camera")
+    results = evaluate(colours, replace(splits, protocols=names), metric="euclidean", **OPTIONS)
+    assert [(r.protocol, r.metric) for r in results] == [(name, "euclidean") for name in names]
+    results = evaluate(colours, splits, protocols=names[:1], **OPTIONS)
+    assert [r.protocol for r in results] == ["same-track"]
+
+
+def test_a_tracklet_that_asks_and_answers_is_embedded_once(
+    colours: ReIDModel, splits: Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Tracklet] = []
+    real = stca.evaluation.embed_tracklets
+    monkeypatch.setattr(
+        stca.evaluation,
+        "embed_tracklets",
+        lambda model, rows, **o: asked.extend(rows) or real(model, rows, **o),
+    )
+    part = replace(splits, query=splits.query[5:8], gallery=splits.gallery[::-1][:12])
+    test = embed_test_set(colours, part, **OPTIONS)
+    assert len(asked) == len(set(asked)) == len({*part.query, *part.gallery})
+    assert test.query.keys == tuple(t.key for t in part.query)
+    assert test.gallery.keys == tuple(t.key for t in part.gallery)
+    row = dict(zip(test.gallery.keys, test.gallery.vectors, strict=True))
+    for key, vector in zip(test.query.keys, test.query.vectors, strict=True):
+        np.testing.assert_array_equal(vector, row[key])
+
+
+def test_tracklets_of_one_name_in_two_parts_are_two(
+    colours: ReIDModel, splits: Splits, make_people: Callable[..., Path]
+) -> None:
+    other = replace(splits.gallery[-1], key=splits.query[0].key)
+    test = embed_test_set(colours, replace(splits, query=splits.query[:1], gallery=(other,)), **OPTIONS)
+    assert test.query.keys == test.gallery.keys
+    assert not np.allclose(test.query.vectors, test.gallery.vectors)
+
+
+def test_options_reach_the_embedding(
+    colours: ReIDModel, splits: Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, object] = {}
+
+    def stop(model: ReIDModel, rows: object, **options: object) -> None:
+        seen.update(options)
+        raise InterruptedError
+
+    monkeypatch.setattr(stca.evaluation, "embed_tracklets", stop)
+    options = {"clip_len": 5, "batch_size": 7, "precision": "bf16", "neck": "before", **OPTIONS}
+    with pytest.raises(InterruptedError):
+        evaluate(colours, splits, **options)
+    assert seen == options
+
+
+@pytest.mark.parametrize("part", ["query", "gallery"])
+def test_a_data_set_without_a_test_half_says_so(colours: ReIDModel, splits: Splits, part: str) -> None:
+    with pytest.raises(DatasetError, match=r"no test half[\s\S]*found: .*\b0 "):
+        evaluate(colours, replace(splits, **{part: ()}), **OPTIONS)
+
+
+def test_a_protocol_that_does_not_exist_or_fit_is_a_ranking_error(colours: ReIDModel, splits: Splits) -> None:
+    test = embed_test_set(colours, splits, **OPTIONS)
+    with pytest.raises(RankingError, match="no protocol 'mars'"):
+        score(test, ["mars"])
+    with pytest.raises(RankingError):
+        score(test, ["mars-A"])  # the queries are in the gallery
