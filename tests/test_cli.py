@@ -101,7 +101,6 @@ def test_pictures(run: Path, tmp_path: Path, verb: str) -> None:
         ("evaluate {run} --protocol mars-C", ["mars-C", "mars-A"]),
         ("complexity stca --size 100x100", ["multiple", "96x96"]),
         ("complexity stca gat=conv4_x", ["gate"]),
-        ("show ranks {run} --out {tmp}/x.txt", [".png"]),
         ("show ranks {run} --key nobody --out {tmp}/x.png", ["nobody"]),
         ("show attention colour_histogram --dataset walkers --data {data} --out {tmp}/x.png", ["stca"]),
         ("embed {run} --out /proc/no/where.npz", ["/proc"]),
@@ -121,9 +120,19 @@ def test_a_wrong_call_is_one_clear_error(
     assert sorted(p for p in run.rglob("*")) == before
 
 
-def test_argparse_errors_exit_with_2() -> None:
+@pytest.mark.parametrize(
+    "call",
+    [
+        "complexity stca --size big",
+        "show ranks run --out x.txt",
+        "train small_walkers --dat x",
+        "recipes a b=1",
+        "",
+    ],
+)
+def test_what_cannot_be_parsed_exits_with_2(call: str) -> None:
     with pytest.raises(SystemExit) as stop:
-        main(["complexity", "stca", "--size", "big"])
+        main(call.split())
     assert stop.value.code == 2
 
 

@@ -62,9 +62,9 @@ def attention_figure(clips: Sequence[ClipAttention]) -> Figure:
         axes.set_axis_off()
     for number, clip in enumerate(clips):
         rows = grid[3 * number : 3 * number + 3]
-        _row(rows[0], clip.frames, None, f"{clip.key}\nframes")
+        _row(list(rows[0]), clip.frames, None, f"{clip.key}\nframes")
         for axes, name, gate in ((rows[1], "1 + A_S", clip.spatial), (rows[2], "1 + A_T", clip.temporal)):
-            _row(axes, clip.frames, gate, f"{name}\n{gate.min():.3f} to\n{gate.max():.3f}")
+            _row(list(axes), clip.frames, gate, f"{name}\n{gate.min():.3f} to\n{gate.max():.3f}")
     return figure
 
 

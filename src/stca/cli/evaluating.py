@@ -55,7 +55,9 @@ def test_data(given: argparse.Namespace, model: str) -> Splits:
     from stca.run_dir import RunDir
     from stca.runs import load_test
 
-    run = RunDir.open(Path(model)) if Path(model).is_dir() else None
+    path = Path(model)
+    is_run = path.suffix != ".safetensors" and (path.exists() or len(path.parts) > 1)
+    run = RunDir.open(path) if is_run else None
     if given.data is None:
         if run is None:
             raise ConfigError("There is nothing to test on", hint="--dataset NAME --data ROOT")

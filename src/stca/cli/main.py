@@ -28,7 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; exit status 0 done, 1 an explained error, 2 a wrong call, 130 interrupted."""
-    given = build_parser().parse_args(arguments)
+    given = _parse(arguments)
     try:
         given.run(given)
     except StcaError as error:
@@ -44,3 +44,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted; what was finished is kept", file=sys.stderr)
         return 130
     return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """As argparse does, but key=value may also stand behind options."""
+    parser = build_parser()
+    given, rest = parser.parse_known_args(arguments)
+    if strange := [
+        word for word in rest if word.startswith("-") or "=" not in word or "settings" not in given
+    ]:
+        parser.error(f"unrecognized arguments: {' '.join(strange)}")
+    if rest:
+        given.settings = [*given.settings, *rest]
+    return given

@@ -27,6 +27,13 @@ def pair(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2] or match[1])
 
 
+def picture(text: str) -> Path:
+    """A file name that ends as a picture's does."""
+    if Path(text).suffix.lower() not in (".png", ".pdf", ".svg"):
+        raise argparse.ArgumentTypeError(f"a picture's name ends in .png, .pdf or .svg, not {text!r}")
+    return Path(text)
+
+
 def add_verb(verbs: Verbs, name: str, run: Any, *, help: str) -> argparse.ArgumentParser:
     """A verb whose function `run` gets the parsed arguments."""
     parser: argparse.ArgumentParser = verbs.add_parser(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from stca.cli.evaluating import test_data
-from stca.cli.parsing import Verbs, add_test_data, add_verb
+from stca.cli.parsing import Verbs, add_test_data, add_verb, picture
 
 Item = TypeVar("Item")
 
@@ -35,7 +35,7 @@ def add_verbs(verbs: Verbs) -> None:
     curves.add_argument("run_dir", nargs="+", type=Path, metavar="run", help="folders of runs")
     for parser in (attention, ranks, curves):
         parser.add_argument(
-            "--out", type=Path, required=True, metavar="FILE.png", help="where to (.png .pdf .svg)"
+            "--out", type=picture, required=True, metavar="FILE.png", help="where to (.png .pdf .svg)"
         )
 
 

@@ -1,0 +1,136 @@
+"""A trained stca_small beside the same network untrained and a colour histogram, over several seeds.
+
+    python experiments/compare.py walkers
+    python experiments/compare.py footage --train footage/cam1 footage/cam2 --test footage/cam3
+
+`walkers` makes new data for every seed; `footage` trains on the same data with every seed. Results go into
+experiments/results/, runs into runs/compare/, where a second call finds them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from stca.config import RunConfig, override
+from stca.demo import compare, run_demo, write_results
+from stca.evaluation import embed_test_set
+from stca.files import write_text
+from stca.progress import format_seconds
+from stca.provenance import provenance
+from stca.ranking import RankMetrics
+from stca.ranking.metrics import FIGURES
+from stca.recipes import small_mot, small_walkers
+from stca.runs import load_run, load_test, train
+
+Results = list[tuple[str, RankMetrics]]
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", choices=("walkers", "footage"))
+    parser.add_argument("--train", nargs="+", default=[], metavar="ROOT", help="MOTChallenge sequences")
+    parser.add_argument("--test", nargs="+", default=[], metavar="ROOT", help="other MOTChallenge sequences")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--set", nargs="*", default=[], metavar="key=value", help="settings of the run")
+    parser.add_argument("--runs", type=Path, default=Path("runs/compare"))
+    parser.add_argument("--out", type=Path, help="default: experiments/results/<data>.md")
+    given = parser.parse_args()
+    start = time.monotonic()
+    results = [one_seed(given, seed) for seed in given.seeds]
+    took = format_seconds(time.monotonic() - start)
+    out = given.out or HERE / "results" / {"walkers": "walkers.md", "footage": "real_footage.md"}[given.data]
+    write_text(out, page(given, results, took))
+    print(out.read_text())
+
+
+def one_seed(given: argparse.Namespace, seed: int) -> Results:
+    """Train and compare with one seed."""
+    out = given.runs / given.data / f"seed{seed}"
+    if given.data == "walkers":
+        return run_demo(out, seed=seed, config=override(small_walkers(), given.set)).results
+    config = footage_config(given, seed)
+    run = train(config, out, resume=True)
+    model, splits = load_run(run.path), load_test(config)
+    results = compare(model, splits, embed_test_set(model, splits))
+    write_results(run, results)
+    return results
+
+
+def footage_config(given: argparse.Namespace, seed: int) -> RunConfig:
+    recipe = small_mot()
+    data = dataclasses.replace(recipe.data, roots=tuple(given.train), eval_roots=tuple(given.test))
+    return override(dataclasses.replace(recipe, data=data, seed=seed), given.set)
+
+
+def page(given: argparse.Namespace, results: Sequence[Results], took: str) -> str:
+    """The table over seeds, each seed's own, and how they came about."""
+    source = " ".join(f"{name}: {value}." for name, value in provenance().items() if name != "command")
+    title = {"walkers": "Synthetic walkers", "footage": "Real footage"}[given.data]
+    lines = [f"# {title}: trained, untrained, colour histogram", ""]
+    lines += [f"Percent, mean ± standard deviation over seeds {', '.join(map(str, given.seeds))}.", ""]
+    lines += [*over_seeds(results), "", "Each seed:", "", *each_seed(given.seeds, results), ""]
+    lines += [
+        f"`{command(given)}`",
+        "",
+        f"{source} Took {took} (what was already there was not made again).",
+        "",
+    ]
+    lines += ["```json", json.dumps(first_json(results[0]), indent=1), "```", ""]
+    return "\n".join(lines)
+
+
+def over_seeds(results: Sequence[Results]) -> list[str]:
+    """Markdown rows: one per system and protocol."""
+    lines = ["| system | protocol | queries | gallery | " + " | ".join(FIGURES) + " |"]
+    lines += ["|---|---|" + "---:|" * (2 + len(FIGURES))]
+    for row in range(len(results[0])):
+        label, first = results[0][row]
+        same = [seed[row][1] for seed in results]
+        cells = []
+        for figure in FIGURES:
+            values = 100 * np.array([m.value(figure) for m in same])
+            cells.append(f"{values.mean():.1f} ± {values.std(ddof=1) if len(values) > 1 else 0:.1f}")
+        queries = "/".join(dict.fromkeys(str(m.num_queries) for m in same))
+        gallery = "/".join(dict.fromkeys(str(m.gallery_size) for m in same))
+        lines.append(f"| {label} | {first.protocol} | {queries} | {gallery} | {' | '.join(cells)} |")
+    return lines
+
+
+def each_seed(seeds: Sequence[int], results: Sequence[Results]) -> list[str]:
+    """Markdown rows: rank-1 and mAP of every seed."""
+    lines = ["| seed | system | protocol | rank-1 | mAP |", "|---:|---|---|---:|---:|"]
+    for seed, each in zip(seeds, results, strict=True):
+        for label, m in each:
+            lines.append(
+                f"| {seed} | {label} | {m.protocol} | {100 * m.cmc[0]:.1f} | {100 * m.mean_ap:.1f} |"
+            )
+    return lines
+
+
+def first_json(results: Results) -> list[dict[str, object]]:
+    """The first seed's results with intervals, without the long curves."""
+    short = ("protocol", "num_queries", "gallery_size", "mean_ap", "mean_inp", "intervals")
+    return [{"system": label} | {k: v for k, v in m.json().items() if k in short} for label, m in results]
+
+
+def command(given: argparse.Namespace) -> str:
+    words = ["python experiments/compare.py", given.data]
+    for name in ("train", "test"):
+        if roots := getattr(given, name):
+            words += [f"--{name}", *roots]
+    words += ["--seeds", *map(str, given.seeds)]
+    return " ".join([*words, "--set", *given.set] if given.set else words)
+
+
+if __name__ == "__main__":
+    main()
