@@ -67,6 +67,17 @@ def test_evaluate_names_both_protocols_of_mars(run: Path, capsys: pytest.Capture
     assert {"command", "commit", "machine"} <= set(content["provenance"])
 
 
+def test_evaluate_against_says_whether_the_difference_is_noise(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", str(run), "--against", "colour_histogram", "--workers", "0", "--rerank"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("p = ") == 6
+    assert any(verdict in out for verdict in ("within noise", "better", "worse"))
+    assert main(["evaluate", str(run), "--against", str(run), "--workers", "0"]) == 0
+    assert capsys.readouterr().out.count("within noise") == 6
+
+
 def test_embed_writes_vectors(run: Path, walkers: Path, tmp_path: Path) -> None:
     out = tmp_path / "vectors.npz"
     call = ["embed", str(run), "--data", str(walkers), "--part", "query", "--out", str(out), "--workers", "0"]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from stca.distance import Metric
 from stca.embedding import Neck, embed_tracklets
 from stca.errors import DatasetError
 from stca.models import ReIDModel
-from stca.ranking import RankMetrics, rank
+from stca.ranking import KReciprocal, RankMetrics, rank
 from stca.tracklets import Embeddings, Splits, Tracklet
+
+Reranking = Literal["k-reciprocal"] | KReciprocal | None
 
 
 class TestSet(NamedTuple):
@@ -26,6 +28,7 @@ def evaluate(
     *,
     metric: Metric = "cosine",
     protocols: Sequence[str] | None = None,
+    reranking: Reranking = None,
     clip_len: int | None = None,
     batch_size: int = 16,
     device: str = "auto",
@@ -40,6 +43,7 @@ def evaluate(
         splits: whose query and gallery are embedded.
         metric: of the ranking.
         protocols: names to use instead of the data set's own.
+        reranking: None, "k-reciprocal" or a `KReciprocal`.
         clip_len: see `embed_tracklets`, also for what follows.
         batch_size: clips per forward pass.
         device: "auto", "cpu" or "cuda".
@@ -62,12 +66,17 @@ def evaluate(
         workers=workers,
         neck=neck,
     )
-    return score(test, protocols or splits.protocols, metric=metric)
+    return score(test, protocols or splits.protocols, metric=metric, reranking=reranking)
 
 
-def score(test: TestSet, protocols: Sequence[str], *, metric: Metric = "cosine") -> list[RankMetrics]:
+def score(
+    test: TestSet, protocols: Sequence[str], *, metric: Metric = "cosine", reranking: Reranking = None
+) -> list[RankMetrics]:
     """Rank the embedded test set by each of the protocols."""
-    return [rank(test.query, test.gallery, metric=metric, protocol=each) for each in protocols]
+    return [
+        rank(test.query, test.gallery, metric=metric, protocol=each, reranking=reranking)
+        for each in protocols
+    ]
 
 
 def embed_test_set(

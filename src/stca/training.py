@@ -7,25 +7,44 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int64
-from lightning_fabric import Fabric
-from lightning_fabric.wrappers import _FabricModule
 from torch import Tensor, nn
-from torch.utils.tensorboard import SummaryWriter
 
 from stca.clips import ClipBatch, PKSampler, Transform, normalise, train_batches
 from stca.config import OptimConfig, RunConfig
 from stca.devices import resolve_device, resolve_precision
 from stca.errors import CheckpointError, ConfigError, TrainingError
 from stca.losses import LossParts, ReIDObjective
-from stca.models import ReIDModel, load_weights, model_bytes
+from stca.models import ReIDModel, ReIDOutput, load_weights, model_bytes
 from stca.progress import progress
 from stca.run_dir import RunDir
 from stca.tracklets import Tracklet
 
 Evaluate = Callable[[ReIDModel], Mapping[str, float]]
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """The part of `lightning_fabric.Fabric` that `backward` needs."""
+
+    def backward(self, tensor: Tensor, *args: Any) -> None:
+        """`tensor.backward(*args)`, in the engine's precision."""
+
+
+@runtime_checkable
+class Network(Protocol):
+    """A `ReIDModel`, bare or as Fabric wraps it."""
+
+    head: Callable[[Tensor], ReIDOutput]
+
+    def features(self, clips: Tensor) -> Tensor:
+        """Clips to pooled vectors."""
+
+    def modules(self) -> Iterator[nn.Module]:
+        """All parts."""
 
 
 def fit(
@@ -93,8 +112,8 @@ def fit(
 
 
 def backward(
-    fabric: Fabric,
-    network: _FabricModule | ReIDModel,
+    fabric: Engine,
+    network: Network,
     objective: ReIDObjective,
     clips: Float[Tensor, "B T 3 H W"],
     person_ids: Int64[Tensor, " B"],
@@ -130,7 +149,7 @@ def learning_rate(optim: OptimConfig, epoch: int) -> float:
 
 
 def _losses(
-    network: _FabricModule | ReIDModel,
+    network: Network,
     objective: ReIDObjective,
     pooled: Float[Tensor, "B D"],
     person_ids: Int64[Tensor, " B"],
@@ -141,7 +160,7 @@ def _losses(
 
 
 @contextmanager
-def _frozen_statistics(network: nn.Module) -> Iterator[None]:
+def _frozen_statistics(network: Network) -> Iterator[None]:
     """Batch norms normalise by their batch but do not add it to their running statistics."""
     norms = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     momenta = [norm.momentum for norm in norms]
@@ -164,7 +183,9 @@ def _step_centers(centers: torch.optim.SGD, weight: float) -> None:
         centers.step()
 
 
-def _fabric(config: RunConfig) -> Fabric:
+def _fabric(config: RunConfig) -> Any:
+    from lightning_fabric import Fabric  # takes seconds to import, which only training should wait for
+
     device = resolve_device(config.device)
     precision = resolve_precision(config.precision, device)
     return Fabric(
@@ -262,6 +283,8 @@ class _Log:
 
     def __init__(self, run: RunDir, config: RunConfig) -> None:
         self.run, self.every, self.epochs = run, config.log_every, config.optim.epochs
+        from torch.utils.tensorboard import SummaryWriter  # likewise
+
         self.board = SummaryWriter(str(run.path / "tensorboard"))
         self.bad: set[Path] = set()
         self.words = ""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from stca.cli.parsing import Verbs, add_test_data, add_verb, size
 
 if TYPE_CHECKING:
+    from stca.ranking import Figure, RankMetrics
     from stca.tracklets import Splits
 
 
@@ -23,6 +24,12 @@ def add_verbs(verbs: Verbs) -> None:
     evaluate.add_argument("--protocol", action="append", help="instead of the data set's own")
     evaluate.add_argument(
         "--metric", choices=("cosine", "euclidean"), default="cosine", help="of the ranking"
+    )
+    evaluate.add_argument("--rerank", action="store_true", help="k-reciprocal re-ranking (20, 6, 0.3)")
+    evaluate.add_argument(
+        "--against",
+        metavar="MODEL",
+        help="test whether the (first) model differs from this one beyond chance",
     )
     evaluate.add_argument("--neck", choices=("after", "before"), default="after", help="which vectors")
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write everything there too")
@@ -74,21 +81,21 @@ def _evaluate(given: argparse.Namespace) -> None:
     from stca.evaluation import evaluate
     from stca.files import write_text
     from stca.provenance import provenance
-    from stca.ranking import compare_table
     from stca.runs import open_model
 
     splits = test_data(given, given.model[0])
     print(splits)
-    results = []
+    scored: dict[str, list[RankMetrics]] = {}
     reference = None
-    for name in given.model:
+    for name in dict.fromkeys([*given.model, *filter(None, [given.against])]):
         model = open_model(name, like=reference)
         reference = reference or model
-        scored = evaluate(
+        scored[name] = evaluate(
             model,
             splits,
             metric=given.metric,
             protocols=given.protocol,
+            reranking="k-reciprocal" if given.rerank else None,
             clip_len=given.clip_len,
             batch_size=given.batch_size,
             device=given.device,
@@ -96,11 +103,32 @@ def _evaluate(given: argparse.Namespace) -> None:
             workers=given.workers,
             neck=given.neck,
         )
-        results += [(name, metrics) for metrics in scored]
-    print(results[0][1].table() if len(results) == 1 else compare_table(results))
+    print(_tables(scored))
+    if given.against:
+        print(_paired(scored[given.against], scored[given.model[0]], given.against))
     if given.json:
-        content = {"provenance": provenance(), "results": [{"system": s, **m.json()} for s, m in results]}
-        write_text(given.json, json.dumps(content, indent=1) + "\n")
+        rows = [{"system": name, **m.json()} for name, each in scored.items() for m in each]
+        write_text(given.json, json.dumps({"provenance": provenance(), "results": rows}, indent=1) + "\n")
+
+
+def _tables(scored: dict[str, list[RankMetrics]]) -> str:
+    """One model with error bars, or several side by side."""
+    from stca.ranking import compare_table
+
+    if len(scored) == 1:
+        return "\n".join(metrics.table() for each in scored.values() for metrics in each)
+    return compare_table([(name, metrics) for name, each in scored.items() for metrics in each])
+
+
+def _paired(baseline: list[RankMetrics], other: list[RankMetrics], name: str) -> str:
+    """Whether the difference on the same queries is more than chance."""
+    from stca.ranking import compare_runs
+
+    figures: tuple[Figure, ...] = ("rank-1", "mAP", "mINP")
+    lines = [f"against {name}, paired over the persons asked for:"]
+    for before, after in zip(baseline, other, strict=True):
+        lines += [f"  {before.protocol}: {compare_runs(before, after, figure=figure)}" for figure in figures]
+    return "\n".join(lines)
 
 
 def _embed(given: argparse.Namespace) -> None:
