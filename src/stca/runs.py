@@ -43,15 +43,9 @@ def train(config: RunConfig, out: Path, *, resume: bool = False) -> RunDir:
             print(load_weights(model, Path(path), inflate=config.model.inflate))
 
     def figures(trained: ReIDModel) -> dict[str, float]:
-        results = evaluate_model(
-            trained,
-            test,
-            config.eval,
-            workers=config.workers,
-            device=config.device,
-            precision=config.precision,
+        return headline(
+            evaluate_model(trained, test, config.eval, workers=config.workers, device=config.device)
         )
-        return headline(results)
 
     fit(model, splits.train, config, run, evaluate=figures if test.query else None)
     return run
@@ -121,7 +115,6 @@ def evaluate_model(
     *,
     workers: int = 2,
     device: str = "auto",
-    precision: str = "auto",
 ) -> list[RankMetrics]:
     """`evaluate` with a run's settings."""
     return evaluate(
@@ -132,7 +125,6 @@ def evaluate_model(
         batch_size=config.batch_size,
         workers=workers,
         device=device,
-        precision=precision,
     )
 
 
