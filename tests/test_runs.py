@@ -102,7 +102,6 @@ def test_evaluations_along_the_way_use_the_runs_device(
             "batch_size": 3,
             "workers": 0,
             "device": "cpu",
-            "precision": "bf16",
         }
     ]
 

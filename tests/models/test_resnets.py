@@ -65,8 +65,9 @@ def test_ibn_stands_in_the_first_three_stages_only(norm: str, count: int) -> Non
 
 @pytest.mark.parametrize(("frames", "left"), [(1, 1), (2, 1), (4, 1), (8, 1), (9, 2), (16, 2), (17, 3)])
 def test_the_3d_stream_halves_time_at_the_pool_and_twice_more(frames: int, left: int) -> None:
-    net = ResNet3d(layers=(1, 1, 1), width=4).eval()
-    assert net(torch.randn(1, 3, frames, 64, 32)).shape == (1, 64, left, 4, 2)
+    for stem_frames in (1, 3, 7):
+        net = ResNet3d(layers=(1, 1, 1), width=4, stem_frames=stem_frames).eval()
+        assert net(torch.randn(1, 3, frames, 64, 32)).shape == (1, 64, left, 4, 2)
 
 
 def test_convolutions_start_by_he_and_norms_as_the_identity() -> None:

@@ -141,7 +141,7 @@ def test_a_plain_backbone_fills_a_plain_stream(tiny: Callable[..., STCA], tmp_pa
 
 
 def test_a_kinetics_backbone_fills_the_3d_stream(tiny: Callable[..., STCA], tmp_path: Path) -> None:
-    model, state = tiny(), filled(resnet_shapes(dims=3, classes=400, **SMALL))
+    model, state = tiny(stem_frames=7), filled(resnet_shapes(dims=3, classes=400, **SMALL))
     before = snapshot(model)
     content = {"arch": "resnet-50", "epoch": 200, "state_dict": {f"module.{k}": v for k, v in state.items()}}
     torch.save(content, tmp_path / "r3d50_K_200ep.pth")
@@ -154,15 +154,19 @@ def test_a_kinetics_backbone_fills_the_3d_stream(tiny: Callable[..., STCA], tmp_
     assert torch.equal(own["stream3d.layer3.0.conv2.weight"], state["layer3.0.conv2.weight"])
 
 
-@pytest.mark.parametrize("ibn", [True, False])
-def test_inflation_fills_both_streams(tiny: Callable[..., STCA], tmp_path: Path, ibn: bool) -> None:
-    model, state = tiny(), filled(resnet_shapes(ibn=ibn, **SMALL))
+@pytest.mark.parametrize(("ibn", "stem_frames"), [(True, 7), (False, 7), (False, 3)])
+def test_inflation_fills_both_streams(
+    tiny: Callable[..., STCA], tmp_path: Path, ibn: bool, stem_frames: int
+) -> None:
+    model, state = tiny(stem_frames=stem_frames), filled(resnet_shapes(ibn=ibn, **SMALL))
     torch.save(state, tmp_path / "imagenet.pth")
     report = load_weights(model, tmp_path / "imagenet.pth", inflate=True)
     assert any(name.startswith("stream3d.layer3.") for name in report.used)
     flat, deep = state["layer2.0.conv2.weight"], model.state_dict()["stream3d.layer2.0.conv2.weight"]
     torch.testing.assert_close(deep.sum(dim=2), flat)
     assert all(torch.equal(deep[:, :, t], deep[:, :, 0]) for t in range(3))
+    stem = model.state_dict()["stream3d.conv1.weight"]
+    torch.testing.assert_close(stem, state["conv1.weight"][:, :, None].expand_as(stem) / stem_frames)
     missing_in_3d = {n for n in report.missing if n.startswith("stream3d.")}
     assert all(".bn1." in name for name in missing_in_3d)
     assert bool(missing_in_3d) == ibn  # an instance norm has no place in the 3D stream
@@ -171,7 +175,7 @@ def test_inflation_fills_both_streams(tiny: Callable[..., STCA], tmp_path: Path,
 def test_a_still_clip_through_inflated_convolutions_gives_what_the_image_gave(
     tiny: Callable[..., STCA], tmp_path: Path
 ) -> None:
-    model, state = tiny(norm="bn"), filled(resnet_shapes(**SMALL))
+    model, state = tiny(norm="bn", stem_frames=7), filled(resnet_shapes(**SMALL))
     torch.save(state, tmp_path / "imagenet.pth")
     load_weights(model, tmp_path / "imagenet.pth", inflate=True)
     image = torch.randn(1, 3, 32, 16)
@@ -358,6 +362,12 @@ def test_a_backbone_of_another_width_is_refused(tiny: Callable[..., STCA], tmp_p
     refuse(tiny(), tmp_path / "wide.pth", inflate=True)
 
 
+def test_a_kinetics_backbone_does_not_fit_a_shorter_stem(tiny: Callable[..., STCA], tmp_path: Path) -> None:
+    torch.save(filled(resnet_shapes(dims=3, **SMALL)), tmp_path / "kinetics.pth")
+    error = refuse(tiny(stem_frames=3), tmp_path / "kinetics.pth")
+    assert "stream3d.conv1.weight of shape (4, 3, 3, 7, 7)" in str(error.expected)
+
+
 def test_a_backbone_is_nothing_to_a_model_without_streams(tmp_path: Path) -> None:
     torch.save(filled(resnet_shapes(**SMALL)), tmp_path / "resnet.pth")
     refuse(create_model("colour_histogram", num_ids=0), tmp_path / "resnet.pth")
@@ -476,6 +486,10 @@ def test_other_numpy_scalars_are_refused(tiny: Callable[..., STCA], tmp_path: Pa
     refuse(tiny(), tmp_path / "w.pth")
 
 
+def contiguous(model: nn.Module) -> State:
+    return {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+
+
 # --- load_model ----------------------------------------------------------------------------------------------------
 
 
@@ -504,7 +518,7 @@ def test_a_file_that_does_not_say_how_to_build_the_model_is_a_clear_error(
     tiny: Callable[..., STCA], tmp_path: Path, metadata: dict[str, str] | None
 ) -> None:
     path = tmp_path / "m.safetensors"
-    save_file(tiny(clip_len=2).state_dict(), path, metadata=metadata)
+    save_file(contiguous(tiny()), path, metadata=metadata)
     with pytest.raises(CheckpointError, match=r"m\.safetensors"):
         load_model(path)
 
@@ -512,7 +526,7 @@ def test_a_file_that_does_not_say_how_to_build_the_model_is_a_clear_error(
 def test_the_metadata_above_is_right_but_for_what_is_broken(
     tiny: Callable[..., STCA], tmp_path: Path
 ) -> None:
-    save_file(tiny().state_dict(), tmp_path / "m.safetensors", metadata={"stca": json.dumps(SPEC)})
+    save_file(contiguous(tiny()), tmp_path / "m.safetensors", metadata={"stca": json.dumps(SPEC)})
     assert dataclasses.asdict(load_model(tmp_path / "m.safetensors").spec) == {
         **{k: v for k, v in SPEC.items() if k != "clip_len"},
         "image_size": (32, 16),
@@ -537,6 +551,6 @@ def test_a_model_file_cannot_have_any_function_called(
     tiny: Callable[..., STCA], tmp_path: Path, name: str, options: dict[str, str]
 ) -> None:
     spec = {**SPEC, "name": name, "options": options}
-    save_file(tiny().state_dict(), tmp_path / "m.safetensors", metadata={"stca": json.dumps(spec)})
+    save_file(contiguous(tiny()), tmp_path / "m.safetensors", metadata={"stca": json.dumps(spec)})
     with pytest.raises(CheckpointError, match=r"no option|no signature"):
         load_model(tmp_path / "m.safetensors")
