@@ -35,7 +35,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder in which everything lies that the README speaks of."""
     folder = tmp_path_factory.mktemp("readme")
     tiny_walkers(folder / "data" / "mars")
-    os.symlink(folder / "data" / "mars", _made(folder / "runs" / "demo") / "walkers")
+    (_made(folder / "runs" / "demo") / "walkers").symlink_to(folder / "data" / "mars")
     for number in (1, 2, 3):
         tiny_sequence(folder / "footage" / f"cam{number}", seed=number)
     torch.save(ResNet2d(width=8, layers=(1, 1, 1, 1)).state_dict(), folder / "data" / "resnet50_ibn_a.pth")

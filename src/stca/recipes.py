@@ -47,7 +47,7 @@ def small_walkers() -> RunConfig:
         data=DataConfig(source="walkers"),
         model=ModelConfig(name="stca_small"),
         clips=ClipConfig(clip_len=4),
-        optim=OptimConfig(epochs=20, lr=1e-3, milestones=(14,), warmup_epochs=1),
+        optim=OptimConfig(epochs=40, lr=1e-3, milestones=(28,), warmup_epochs=1),
         eval=EvalConfig(every=0),
     )
 
@@ -62,7 +62,7 @@ def small_mot() -> RunConfig:
         data=DataConfig(source="mot"),
         model=ModelConfig(name="stca_small"),
         clips=ClipConfig(clip_len=4),
-        optim=OptimConfig(epochs=60, lr=1e-3, milestones=(40,), warmup_epochs=1),
+        optim=OptimConfig(epochs=40, lr=1e-3, milestones=(28,), warmup_epochs=1),
         eval=EvalConfig(every=0),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -186,6 +187,7 @@ def _step_centers(centers: torch.optim.SGD, weight: float) -> None:
 def _fabric(config: RunConfig) -> Any:
     from lightning_fabric import Fabric  # takes seconds to import, which only training should wait for
 
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     device = resolve_device(config.device)
     precision = resolve_precision(config.precision, device)
     return Fabric(

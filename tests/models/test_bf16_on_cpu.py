@@ -8,8 +8,14 @@ from stca.models.resnet3d import Conv3d
 
 @pytest.mark.parametrize(
     ("channels", "kernel", "stride", "frames"),
-    [(3, (7, 7, 7), (1, 2, 2), 4), (3, (7, 7, 7), (1, 2, 2), 8), (16, (3, 3, 3), (1, 1, 1), 2)]
-    + [(16, (3, 3, 3), (2, 2, 2), 4), (16, (3, 3, 3), (1, 1, 1), 1), (16, (1, 1, 1), (1, 1, 1), 2)],
+    [
+        (3, (7, 7, 7), (1, 2, 2), 4),
+        (3, (7, 7, 7), (1, 2, 2), 8),
+        (16, (3, 3, 3), (1, 1, 1), 1),
+        (16, (3, 3, 3), (1, 1, 1), 2),
+        (16, (3, 3, 3), (2, 2, 2), 4),
+        (16, (1, 1, 1), (1, 1, 1), 2),
+    ],
 )
 def test_kernel_gradients_agree_with_float32(
     channels: int, kernel: tuple[int, int, int], stride: tuple[int, int, int], frames: int
