@@ -1,7 +1,5 @@
 """Video person re-identification: STCA, its training, its benchmarks and their protocols."""
 
-from importlib.metadata import version as _version
-
 from stca.analysis import Complexity, measure_complexity
 from stca.clips import PKSampler, sample_clips
 from stca.config import RunConfig
@@ -33,8 +31,7 @@ from stca.recipes import RECIPES, recipe
 from stca.run_dir import RunDir
 from stca.runs import train
 from stca.tracklets import Embeddings, Splits, Tracklet
-
-__version__ = _version("stca")
+from stca.version import __version__ as __version__
 
 __all__ = [
     "DATASETS",

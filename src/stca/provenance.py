@@ -8,10 +8,11 @@ import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
+
+from stca.version import __version__
 
 
 def provenance() -> dict[str, str]:
@@ -19,7 +20,7 @@ def provenance() -> dict[str, str]:
     return {
         "command": " ".join([Path(sys.argv[0]).name, *map(shlex.quote, sys.argv[1:])]),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "stca": version("stca"),
+        "stca": __version__,
         "commit": _commit(),
         "torch": torch.__version__,
         "python": platform.python_version(),

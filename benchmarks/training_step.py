@@ -1,0 +1,108 @@
+"""Seconds and peak memory of full training steps: forward, losses, backward, Adam, on clips made of noise.
+
+python benchmarks/training_step.py --micro-batch 4                       # 32 clips through a CPU or small GPU
+python benchmarks/training_step.py --precision bf16 float32 --steps 10   # a large GPU
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import resource
+import time
+
+import torch
+from lightning_fabric import Fabric
+
+from stca.devices import resolve_device, resolve_precision
+from stca.losses import ReIDObjective
+from stca.models import create_model
+from stca.provenance import provenance
+from stca.training import backward
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """One row: medians over steps after the first."""
+
+    model: str
+    clips: str
+    micro_batch: int | None
+    precision: str
+    seconds_per_step: float
+    clips_per_second: float
+    peak_memory_gb: float
+    loss: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", default="stca")
+    parser.add_argument("--size", type=int, nargs=2, default=(384, 128), metavar=("H", "W"))
+    parser.add_argument("--identities", type=int, default=8)
+    parser.add_argument("--instances", type=int, default=4)
+    parser.add_argument("--frames", type=int, default=8)
+    parser.add_argument("--num-ids", type=int, default=625)
+    parser.add_argument("--micro-batch", type=int, nargs="*", default=[], help="clips at once; none: all")
+    parser.add_argument("--precision", nargs="+", default=["auto"], choices=("auto", "float32", "bf16"))
+    parser.add_argument("--steps", type=int, default=3)
+    given = parser.parse_args()
+    rows = [
+        dataclasses.asdict(measure(given, precision, micro))
+        for precision in given.precision
+        for micro in (given.micro_batch or [None])
+    ]
+    print(json.dumps({"provenance": provenance(), "rows": rows}, indent=1))
+
+
+def measure(given: argparse.Namespace, precision: str, micro_batch: int | None) -> Measured:
+    device = resolve_device("auto")
+    precision = resolve_precision(precision, device)
+    fabric = Fabric(
+        accelerator=device.type, devices=1, precision="bf16-mixed" if precision == "bf16" else "32-true"
+    )
+    torch.manual_seed(0)
+    model = create_model(given.model, num_ids=given.num_ids, image_size=tuple(given.size)).train()
+    objective = ReIDObjective(given.num_ids, model.embedding_dim).to(fabric.device)
+    network, optimizer = fabric.setup(
+        model, torch.optim.Adam(model.parameters(), lr=3.5e-4, weight_decay=5e-4)
+    )
+    network.mark_forward_method("features")
+    batch = given.identities * given.instances
+    clips = torch.randn(batch, given.frames, 3, *given.size, device=fabric.device)
+    ids = torch.arange(given.identities, device=fabric.device).repeat_interleave(given.instances)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    seconds = []
+    for _ in range(given.steps + 1):
+        start = time.perf_counter()
+        optimizer.zero_grad()
+        losses = backward(fabric, network, objective, clips, ids, micro_batch=micro_batch)
+        optimizer.step()
+        loss = float(losses.total.detach())  # waits for the device
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - start)
+        print(
+            f"{precision}, {micro_batch or batch} clips at once: {seconds[-1]:.3f} s, loss {loss:.3f}",
+            flush=True,
+        )
+    median = sorted(seconds[1:])[len(seconds[1:]) // 2]
+    shape = f"{batch} x {given.frames} x {given.size[0]}x{given.size[1]}"
+    return Measured(
+        given.model, shape, micro_batch, precision, median, batch / median, peak_memory(device), loss
+    )
+
+
+def peak_memory(device: torch.device) -> float:
+    """Of the GPU since the last reset, or of this process since it began; in GB."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated() / 1e9
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+
+
+if __name__ == "__main__":
+    main()
