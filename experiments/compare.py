@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 
 from stca.config import RunConfig, override
-from stca.demo import compare, run_demo, write_results
 from stca.evaluation import embed_test_set
 from stca.files import write_text
 from stca.progress import format_seconds
@@ -27,7 +26,7 @@ from stca.provenance import provenance
 from stca.ranking import RankMetrics
 from stca.ranking.metrics import FIGURES
 from stca.recipes import small_mot, small_walkers
-from stca.runs import load_run, load_test, train
+from stca.runs import compare, load_run, load_test, run_demo, train, write_results
 
 Results = list[tuple[str, RankMetrics]]
 HERE = Path(__file__).parent
@@ -57,7 +56,7 @@ def one_seed(given: argparse.Namespace, seed: int) -> Results:
     """Train and compare with one seed."""
     out = given.runs / given.data / f"seed{seed}"
     if given.data == "walkers":
-        return run_demo(out, seed=seed, config=override(small_walkers(), given.set)).results
+        return run_demo(override(dataclasses.replace(small_walkers(), seed=seed), given.set), out).results
     config = footage_config(given, seed)
     run = train(config, out, resume=True)
     model, splits = load_run(run.path), load_test(config)

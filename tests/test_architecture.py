@@ -14,7 +14,7 @@ FLOORS = (
     "datasets clips models losses ranking config run_dir tracking",
     "training embedding analysis export",
     "evaluation gallery",
-    "recipes runs report demo web",
+    "recipes runs web",
     "cli",
     "__init__ __main__",
 )

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from sequences import TINY_MODEL
 from stca.config import override
-from stca.demo import run_demo
 from stca.recipes import small_walkers
+from stca.runs import run_demo
 
 
 def test_the_demo_leaves_a_page_that_needs_nothing_else(tmp_path: Path) -> None:
     config = override(small_walkers(), TINY_MODEL)
-    result = run_demo(tmp_path / "demo", persons=4, config=config)
+    result = run_demo(config, tmp_path / "demo", persons=4)
     page = result.report.read_text()
     assert not re.search(r"(src|href)=\"(?!data:)", page)
     assert page.count("data:image/png;base64,") == 3
@@ -23,7 +23,7 @@ def test_the_demo_leaves_a_page_that_needs_nothing_else(tmp_path: Path) -> None:
     assert [r["system"] for r in written["results"]] == [label for label, _ in result.results]
 
     steps = (tmp_path / "demo" / "run" / "metrics.jsonl").read_text()
-    again = run_demo(tmp_path / "demo", persons=4, config=config)
+    again = run_demo(config, tmp_path / "demo", persons=4)
     assert (tmp_path / "demo" / "run" / "metrics.jsonl").read_text() == steps, (
         "a finished run is not trained again"
     )

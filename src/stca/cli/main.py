@@ -7,9 +7,9 @@ import os
 import sys
 from collections.abc import Sequence
 
-from stca import __version__
 from stca.cli import data, evaluating, pictures, training
 from stca.errors import StcaError
+from stca.version import __version__
 
 
 def build_parser() -> argparse.ArgumentParser:

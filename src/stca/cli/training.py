@@ -64,9 +64,10 @@ def _train(given: argparse.Namespace) -> None:
 
 
 def _demo(given: argparse.Namespace) -> None:
-    from stca.demo import run_demo
     from stca.ranking import compare_table
+    from stca.recipes import small_walkers
+    from stca.runs import run_demo
 
-    result = run_demo(given.out, seed=given.seed)
+    result = run_demo(dataclasses.replace(small_walkers(), seed=given.seed), given.out)
     print(compare_table(result.results))
     print(f"\nopen {result.report.absolute()}")

@@ -14,10 +14,9 @@ from stca.files import write_text
 from stca.models import ReIDModel
 from stca.provenance import provenance
 from stca.ranking import RankMetrics
-from stca.recipes import small_walkers
-from stca.report import write_report
 from stca.run_dir import RunDir
-from stca.runs import load_run, load_test, open_model, train
+from stca.runs.report import write_report
+from stca.runs.running import load_run, load_test, open_model, train
 from stca.tracklets import Splits
 
 
@@ -29,23 +28,19 @@ class DemoResult:
     results: list[tuple[str, RankMetrics]]
 
 
-def run_demo(out: Path, *, seed: int = 0, persons: int = 40, config: RunConfig | None = None) -> DemoResult:
+def run_demo(config: RunConfig, out: Path, *, persons: int = 40) -> DemoResult:
     """Make walkers in `out`/walkers, train in `out`/run, compare and write the report.
 
     What is done stays done: a demo that was interrupted goes on.
 
     Args:
+        config: what to train, for example the recipe `small_walkers`; its seed is the data's too.
         out: a folder.
-        seed: of data and training.
         persons: to train on, and as many others to test on.
-        config: instead of the recipe `small_walkers`.
 
     """
-    walkers = make_walkers(out / "walkers", seed=seed, train_persons=persons, test_persons=persons)
-    config = config or small_walkers()
-    config = dataclasses.replace(
-        config, seed=seed, data=dataclasses.replace(config.data, roots=(str(walkers),))
-    )
+    walkers = make_walkers(out / "walkers", seed=config.seed, train_persons=persons, test_persons=persons)
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, roots=(str(walkers),)))
     run = train(config, out / "run", resume=True)
     splits = load_test(config)
     model = load_run(run.path)

@@ -1,0 +1,20 @@
+"""From a config to a run, its tables and its page."""
+
+from stca.runs.demo import DemoResult, compare, run_demo, write_results
+from stca.runs.report import write_report
+from stca.runs.running import evaluate_model, headline, load_run, load_test, load_train, open_model, train
+
+__all__ = [
+    "DemoResult",
+    "compare",
+    "evaluate_model",
+    "headline",
+    "load_run",
+    "load_test",
+    "load_train",
+    "open_model",
+    "run_demo",
+    "train",
+    "write_report",
+    "write_results",
+]
