@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-import stca.runs
+import stca.runs.running
 from stca.config import BatchConfig, ClipConfig, DataConfig, EvalConfig, ModelConfig, OptimConfig, RunConfig
 from stca.datasets import load_dataset
 from stca.embedding import embed_tracklets
@@ -92,7 +92,9 @@ def test_evaluations_along_the_way_use_the_runs_device(
     config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[dict[str, object]] = []
-    monkeypatch.setattr(stca.runs, "evaluate", lambda model, splits, **options: seen.append(options) or [])
+    monkeypatch.setattr(
+        stca.runs.running, "evaluate", lambda model, splits, **options: seen.append(options) or []
+    )
     settings = EvalConfig(every=0, batch_size=3, clip_len=4, metric="euclidean")
     train(replace(config, eval=settings, optim=OptimConfig(epochs=1), precision="bf16"), tmp_path / "run")
     assert seen == [
@@ -155,7 +157,7 @@ def test_data_without_a_test_half_is_trained_on_without_tests(
 ) -> None:
     real = load_dataset
     monkeypatch.setattr(
-        stca.runs, "load_dataset", lambda *a, **o: replace(real(*a, **o), query=(), gallery=())
+        stca.runs.running, "load_dataset", lambda *a, **o: replace(real(*a, **o), query=(), gallery=())
     )
     run = train(replace(config, optim=OptimConfig(epochs=1)), tmp_path / "run")
     assert {r["kind"] for r in run.metrics()} == {"train"}
@@ -173,7 +175,7 @@ def test_data_that_is_not_there_or_has_nobody_to_train_on_is_a_clear_error(
     with pytest.raises(ConfigError, match="colour_histogram, stca"):
         train(replace(config, model=ModelConfig("resnet")), tmp_path / "run")
     real = load_dataset
-    monkeypatch.setattr(stca.runs, "load_dataset", lambda *a, **o: replace(real(*a, **o), train=()))
+    monkeypatch.setattr(stca.runs.running, "load_dataset", lambda *a, **o: replace(real(*a, **o), train=()))
     with pytest.raises(DatasetError, match="no training half"):
         train(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -142,7 +142,7 @@ def test_running_statistics_see_every_piece_once() -> None:
     model, objective = model_of().train(), ReIDObjective(4, 128)
     reference = copy.deepcopy(model)
     momenta = [m.momentum for m in model.modules() if hasattr(m, "momentum")]
-    clips, ids = batch_of()
+    clips, _ = batch_of()
     gradients(model, objective, 4)
     with torch.no_grad():
         reference.head(torch.cat([reference.features(piece) for piece in clips.split(4)]))
@@ -150,7 +150,6 @@ def test_running_statistics_see_every_piece_once() -> None:
         if "num_batches" not in name:
             torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6, msg=name)
     assert [m.momentum for m in model.modules() if hasattr(m, "momentum")] == momenta
-    assert len(ids) == 8
 
 
 def test_momenta_come_back_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,7 +242,6 @@ def test_evaluation_comes_every_so_often_and_at_the_end(
         return {"toy/mAP": len(modes) / 10}
 
     trained = []
-    model.register_forward_hook(lambda *_: None)
     model.head.register_forward_hook(lambda module, *_: trained.append(module.training))
     fit(model, tracklets, config, run, evaluate=evaluate)
     evaluations = [r for r in run.metrics() if r["kind"] == "eval"]
