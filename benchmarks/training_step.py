@@ -80,7 +80,7 @@ def measure(given: argparse.Namespace, precision: str, micro_batch: int | None) 
     for _ in range(given.steps + 1):
         start = time.perf_counter()
         optimizer.zero_grad()
-        losses = backward(fabric, network, objective, clips, ids, micro_batch=micro_batch)
+        losses = backward(fabric, model, objective, clips, ids, micro_batch=micro_batch)
         optimizer.step()
         loss = float(losses.total.detach())  # waits for the device
         if device.type == "cuda":

@@ -60,7 +60,7 @@ def one_seed(given: argparse.Namespace, seed: int) -> Results:
     config = footage_config(given, seed)
     run = train(config, out, resume=True)
     model, splits = load_run(run.path), load_test(config)
-    results = compare(model, splits, embed_test_set(model, splits))
+    results = compare(model, splits, embed_test_set(model, splits), seed=seed)
     write_results(run, results)
     return results
 

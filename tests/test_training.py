@@ -17,7 +17,6 @@ from lightning_fabric import Fabric
 from safetensors.torch import load_file
 from torch import Tensor
 
-import stca.training
 from stca.clips import normalise
 from stca.config import BatchConfig, ClipConfig, EvalConfig, LossConfig, ModelConfig, OptimConfig, RunConfig
 from stca.datasets import load_dataset
@@ -26,7 +25,7 @@ from stca.losses import ReIDObjective
 from stca.models import ReIDModel, create_model, load_model
 from stca.run_dir import RunDir
 from stca.tracklets import Tracklet
-from stca.training import backward, fit, learning_rate
+from stca.training import backward, fit, learning_rate, loop
 
 CONFIG = RunConfig(
     model=ModelConfig("stca_small", (32, 16), {"width": 4}),
@@ -275,7 +274,7 @@ class StoppedError(Exception):
 
 def stop_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the next training fail in that step."""
-    real, done = stca.training.backward, []
+    real, done = loop.backward, []
 
     def counting(*args: object, **kwargs: object) -> object:
         done.append(1)
@@ -283,7 +282,7 @@ def stop_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
             raise StoppedError
         return real(*args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(stca.training, "backward", counting)
+    monkeypatch.setattr(loop, "backward", counting)
 
 
 def assert_equal_runs(one: RunDir, two: RunDir) -> None:

@@ -121,6 +121,8 @@ class RunConfig:
     eval: EvalConfig = field(default_factory=EvalConfig)
     seed: int = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    devices: int = 1
+    """Processes, each with its share of a batch's persons; under torchrun its number counts instead."""
     precision: Literal["auto", "float32", "bf16"] = "auto"
     """Of training; auto: bf16 where the hardware has it. Tests during training are in float32."""
     workers: int = 2
@@ -139,6 +141,7 @@ class RunConfig:
             "eval.batch_size": self.eval.batch_size,
             "checkpoint_every": self.checkpoint_every,
             "log_every": self.log_every,
+            "devices": self.devices,
             "batch.micro_batch": 1 if self.batch.micro_batch is None else self.batch.micro_batch,
         }
         for name, value in positive.items():

@@ -55,14 +55,14 @@ def small_walkers() -> RunConfig:
 def small_mot() -> RunConfig:
     """stca_small on people tracked in your own videos (MOTChallenge sequences).
 
-    stca train small_mot --data /data/cam1 /data/cam2 --test /data/cam3 --out runs/mine
+    stca train small_mot --data cam1 --data cam2 --test cam3 --out runs/mine
     """
     return RunConfig(
         recipe="small_mot",
         data=DataConfig(source="mot"),
         model=ModelConfig(name="stca_small"),
         clips=ClipConfig(clip_len=4),
-        optim=OptimConfig(epochs=40, lr=1e-3, milestones=(28,), warmup_epochs=1),
+        optim=OptimConfig(epochs=30, lr=1e-3, milestones=(20,), warmup_epochs=1),
         eval=EvalConfig(every=0),
     )
 

@@ -45,18 +45,20 @@ def run_demo(config: RunConfig, out: Path, *, persons: int = 40) -> DemoResult:
     splits = load_test(config)
     model = load_run(run.path)
     test = embed_test_set(model, splits)
-    results = compare(model, splits, test)
+    results = compare(model, splits, test, seed=config.seed)
     write_results(run, results)
     report = write_report(run, model, splits, test, results, title="STCA on synthetic walkers")
     return DemoResult(report, results)
 
 
-def compare(model: ReIDModel, splits: Splits, test: TestSet) -> list[tuple[str, RankMetrics]]:
-    """The trained model beside the same network untrained and a colour histogram, per protocol."""
+def compare(
+    model: ReIDModel, splits: Splits, test: TestSet, *, seed: int = 0
+) -> list[tuple[str, RankMetrics]]:
+    """The trained model beside the same network untrained (by `seed`) and a colour histogram, per protocol."""
     tests = {f"{model.spec.name}, trained": test}
     beside = {f"{model.spec.name}, untrained": model.spec.name, "colour histogram": "colour_histogram"}
     for label, name in beside.items():
-        tests[label] = embed_test_set(open_model(name, like=model), splits)
+        tests[label] = embed_test_set(open_model(name, like=model, seed=seed), splits)
     return [(label, result) for label, each in tests.items() for result in score(each, splits.protocols)]
 
 

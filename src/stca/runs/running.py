@@ -15,7 +15,7 @@ from stca.models import ReIDModel, create_model, load_model, load_weights
 from stca.ranking import RankMetrics
 from stca.run_dir import RunDir
 from stca.tracklets import Splits
-from stca.training import fit
+from stca.training import fit, launch
 
 
 def train(config: RunConfig, out: Path, *, resume: bool = False) -> RunDir:
@@ -32,22 +32,28 @@ def train(config: RunConfig, out: Path, *, resume: bool = False) -> RunDir:
         TrainingError: the loss is no longer finite.
 
     """
+    fabric = launch(config)
     splits = load_train(config)
     torch.manual_seed(config.seed)
     model = _new_model(config, num_ids=len({t.person_id for t in splits.train}))
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, image_size=model.image_size))
     test = load_test(config, splits)
-    run = RunDir.create(out, config, resume=resume)
+    if fabric.is_global_zero:
+        RunDir.create(out, config, resume=resume)
+    fabric.barrier()
+    run = RunDir.open(out)
     if run.load_state() is None:
         for path in config.model.weights:
-            print(load_weights(model, Path(path), inflate=config.model.inflate))
+            report = load_weights(model, Path(path), inflate=config.model.inflate)
+            if fabric.is_global_zero:
+                print(report)
 
     def figures(trained: ReIDModel) -> dict[str, float]:
         return headline(
             evaluate_model(trained, test, config.eval, workers=config.workers, device=config.device)
         )
 
-    fit(model, splits.train, config, run, evaluate=figures if test.query else None)
+    fit(model, splits.train, config, run, evaluate=figures if test.query else None, fabric=fabric)
     return run
 
 
@@ -84,28 +90,35 @@ def load_run(path: Path) -> ReIDModel:
     return load_model(path if path.suffix == ".safetensors" else RunDir.open(path).model_path())
 
 
-def open_model(name: str, *, like: ReIDModel | None = None) -> ReIDModel:
-    """A run's folder, a .safetensors file, or the name of a model, which is then untrained (seed 0).
+def open_model(name: str, *, like: ReIDModel | None = None, seed: int = 0) -> ReIDModel:
+    """A run's folder, a .safetensors file, or the name of a model, which is then untrained.
 
     Args:
         name: what to open.
         like: an untrained model takes its image size, clip length and, where it is the same kind, its
             options from this one, so that the two compare.
+        seed: of an untrained model's weights.
 
     Raises:
         CheckpointError: a path without a model.
         ConfigError: neither a path nor a model.
 
     """
-    if Path(name).exists() or name.endswith(".safetensors") or "/" in name:
+    if is_path(name):
         return load_run(Path(name))
-    torch.manual_seed(0)
-    if like is None:
-        return create_model(name, num_ids=1).eval()
-    options = like.spec.options if like.spec.name == name else {}
-    model = create_model(name, num_ids=like.spec.num_ids, image_size=like.image_size, **options)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if like is None:
+            return create_model(name, num_ids=1).eval()
+        options = like.spec.options if like.spec.name == name else {}
+        model = create_model(name, num_ids=like.spec.num_ids, image_size=like.image_size, **options)
     model.clip_len = like.clip_len
     return model.eval()
+
+
+def is_path(name: str) -> bool:
+    """Whether `name` means a run's folder or a file, and not a model's name."""
+    return Path(name).exists() or len(Path(name).parts) > 1 or name.endswith(".safetensors")
 
 
 def evaluate_model(

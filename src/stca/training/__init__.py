@@ -1,0 +1,7 @@
+"""Training: the loop, one batch's gradients, devices, and what is written on the way."""
+
+from stca.training.backward import backward
+from stca.training.engine import launch
+from stca.training.loop import fit, learning_rate
+
+__all__ = ["backward", "fit", "launch", "learning_rate"]

@@ -1,0 +1,81 @@
+"""Loss and gradients of one batch, in pieces and over processes, always with the whole batch's mining."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from stca.losses import LossParts, ReIDObjective
+from stca.models import ReIDModel
+from stca.training.engine import Fabric, gather, sum_gradients
+
+
+def backward(
+    fabric: Fabric,
+    model: ReIDModel,
+    objective: ReIDObjective,
+    clips: Float[Tensor, "B T 3 H W"],
+    person_ids: Int64[Tensor, " B"],
+    *,
+    micro_batch: int | None = None,
+) -> LossParts:
+    """Loss of one batch, and gradients of it in all parameters.
+
+    First the pooled vectors; then, over those of all ranks, head and losses and their gradient in the pooled
+    vectors; then that gradient back through the trunk. Mining, BN neck and centres so see the whole batch on
+    every rank. The batch norms inside the trunk see a rank's share of it only, or a piece.
+
+    Args:
+        fabric: where to compute; its world size times B clips are the batch.
+        model: the network.
+        objective: the losses.
+        clips: this rank's share.
+        person_ids: whose they are, numbered from 0.
+        micro_batch: clips that go through the trunk at once. The trunk is then gone through twice, first
+            without keeping anything for the gradient.
+
+    """
+    whole = micro_batch is None or micro_batch >= len(clips)
+    pieces = [clips] if micro_batch is None or whole else list(torch.split(clips, micro_batch))
+    if whole:
+        local = _features(fabric, model, clips)
+    else:
+        with torch.no_grad(), _frozen_statistics(model):
+            local = torch.cat([_features(fabric, model, piece) for piece in pieces])
+    pooled = gather(fabric, local).requires_grad_()
+    output = model.head(pooled)
+    losses: LossParts = objective(output.pooled, output.logits, gather(fabric, person_ids))
+    torch.autograd.backward(losses.total)
+    assert pooled.grad is not None
+    mine = pooled.grad[fabric.global_rank * len(clips) :][: len(clips)]
+    if whole:
+        torch.autograd.backward(local, mine)
+    else:
+        for piece, gradient in zip(pieces, torch.split(mine, len(pieces[0])), strict=True):
+            torch.autograd.backward(_features(fabric, model, piece), gradient)
+    head = {id(parameter) for parameter in model.head.parameters()}
+    sum_gradients(fabric, [p for p in model.parameters() if id(p) not in head])
+    return losses
+
+
+def _features(fabric: Fabric, model: ReIDModel, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B D"]:
+    with fabric.autocast():
+        return model.features(clips).float()
+
+
+@contextmanager
+def _frozen_statistics(model: nn.Module) -> Iterator[None]:
+    """Batch norms normalise by their batch but do not add it to their running statistics."""
+    norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum

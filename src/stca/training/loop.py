@@ -1,0 +1,195 @@
+"""The training loop: forward, loss, backward, step, log, save."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor, nn
+
+from stca.clips import ClipBatch, PKSampler, Transform, normalise, train_batches
+from stca.config import OptimConfig, RunConfig
+from stca.errors import CheckpointError, ConfigError
+from stca.losses import ReIDObjective
+from stca.models import ReIDModel, load_weights, model_bytes
+from stca.progress import progress
+from stca.run_dir import RunDir
+from stca.tracklets import Tracklet
+from stca.training.backward import backward
+from stca.training.engine import Fabric, launch
+from stca.training.log import Log
+
+Evaluate = Callable[[ReIDModel], Mapping[str, float]]
+Stateful = torch.optim.Optimizer | nn.Module
+
+
+def fit(
+    model: ReIDModel,
+    tracklets: Sequence[Tracklet],
+    config: RunConfig,
+    run: RunDir,
+    *,
+    evaluate: Evaluate | None = None,
+    fabric: Fabric = None,
+) -> None:
+    """Train `model` in place, from the run's newest checkpoint if it has one.
+
+    Args:
+        model: on the CPU; its classifier counts the persons of `tracklets`.
+        tracklets: training data.
+        config: losses, optimiser, batches, schedule.
+        run: where metrics and checkpoints go.
+        evaluate: called every `config.eval.every` epochs, and at the end, on rank 0; its figures are logged.
+        fabric: what `launch(config)` gave; every rank calls `fit`, rank 0 writes.
+
+    Raises:
+        ConfigError: a model that cannot learn, or too few persons.
+        TrainingError: the loss is no longer finite.
+
+    """
+    fabric = launch(config) if fabric is None else fabric
+    labels = _labels(model, tracklets).to(fabric.device)
+    sampler = _sampler(tracklets, config, fabric)
+    objective = _objective(model, config).to(fabric.device)
+    start = _load(run, model)
+    model.to(fabric.device).train()
+    adam = torch.optim.Adam(model.parameters(), lr=config.optim.lr, weight_decay=config.optim.weight_decay)
+    centers = torch.optim.SGD(objective.center.parameters(), lr=config.optim.center_lr)
+    parts_of_state: dict[str, Stateful] = {"optimizer": adam, "centers": centers, "objective": objective}
+    step = _restore(run, parts_of_state)
+
+    log = Log(run, config, writes=fabric.is_global_zero)
+    total = len(sampler) * (config.optim.epochs - start)
+    batches = _batches(tracklets, sampler, config, start, image_size=model.image_size)
+    if fabric.is_global_zero:
+        batches = progress(batches, label="train", total=total, status=log.status)
+    for epoch, last, batch in batches:
+        step += 1
+        lr = learning_rate(config.optim, epoch)
+        for group in adam.param_groups:
+            group["lr"] = lr
+        adam.zero_grad()
+        centers.zero_grad()
+        clips = normalise(batch.frames.to(fabric.device, non_blocking=True))
+        ids = labels[batch.rows.to(fabric.device)]
+        losses = backward(fabric, model, objective, clips, ids, micro_batch=config.batch.micro_batch)
+        log.step(step, epoch, lr, losses, batch)
+        adam.step()
+        _step_centers(centers, config.loss.center_weight)
+        if not last:
+            continue
+        finished = epoch + 1 == config.optim.epochs
+        if fabric.is_global_zero and (finished or (epoch + 1) % config.checkpoint_every == 0):
+            state = {name: part.state_dict() for name, part in parts_of_state.items()}
+            run.save_checkpoint(step, model_bytes(model), {"epoch": epoch + 1, "step": step, **state})
+        if evaluate and (finished or (config.eval.every and (epoch + 1) % config.eval.every == 0)):
+            if fabric.is_global_zero:
+                log.evaluation(step, epoch, evaluate(model.eval()))
+            fabric.barrier()
+            model.train()
+    log.close()
+    model.eval()
+
+
+def learning_rate(optim: OptimConfig, epoch: int) -> float:
+    """Of an epoch, counted from 0: warm-up, then a factor `gamma` at each milestone passed."""
+    warmup = min(1.0, (epoch + 1) / (optim.warmup_epochs + 1)) if optim.warmup_epochs else 1.0
+    return float(optim.lr * warmup * optim.gamma ** sum(epoch >= each for each in optim.milestones))
+
+
+def _step_centers(centers: torch.optim.SGD, weight: float) -> None:
+    """Step the centres by the gradient of the centre loss itself, whatever its weight in the sum."""
+    if weight:
+        for group in centers.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    parameter.grad /= weight
+        centers.step()
+
+
+def _labels(model: ReIDModel, tracklets: Sequence[Tracklet]) -> Int64[Tensor, " N"]:
+    """Persons as numbers from 0, in the order of their ids."""
+    if not model.trainable:
+        raise ConfigError(
+            "This model has nothing to learn", found=model.spec.name, hint="evaluate it as it is"
+        )
+    number = {person: i for i, person in enumerate(sorted({t.person_id for t in tracklets}))}
+    if len(number) != model.spec.num_ids:
+        raise ConfigError(
+            "Model and data do not fit", expected=f"num_ids={len(number)}", found=model.spec.num_ids
+        )
+    return torch.tensor([number[t.person_id] for t in tracklets])
+
+
+def _sampler(tracklets: Sequence[Tracklet], config: RunConfig, fabric: Fabric) -> PKSampler:
+    return PKSampler(
+        [t.person_id for t in tracklets],
+        identities=config.batch.identities,
+        instances=config.batch.instances,
+        seed=config.seed,
+        rank=fabric.global_rank,
+        world_size=fabric.world_size,
+        epoch=config.batch.epoch,
+        shuffle=config.batch.shuffle,
+    )
+
+
+def _objective(model: ReIDModel, config: RunConfig) -> ReIDObjective:
+    loss = config.loss
+    return ReIDObjective(
+        model.spec.num_ids,
+        model.embedding_dim,
+        margin=loss.margin,
+        metric=loss.metric,
+        label_smoothing=loss.label_smoothing,
+        center_weight=loss.center_weight,
+        center_reduction=loss.center_reduction,
+    )
+
+
+def _load(run: RunDir, model: ReIDModel) -> int:
+    """Fill the model from the newest checkpoint; the epoch to go on with."""
+    state = run.load_state()
+    if state is None:
+        return 0
+    load_weights(model, run.model_path())
+    return int(state["epoch"])
+
+
+def _restore(run: RunDir, parts: Mapping[str, Stateful]) -> int:
+    """Fill optimisers and objective; the steps done so far."""
+    state = run.load_state()
+    if state is None:
+        return 0
+    try:
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise CheckpointError("The run's training state does not fit", found=error, where=run.path) from error
+    return int(state["step"])
+
+
+def _batches(
+    tracklets: Sequence[Tracklet],
+    sampler: PKSampler,
+    config: RunConfig,
+    start: int,
+    *,
+    image_size: tuple[int, int],
+) -> Iterator[tuple[int, bool, ClipBatch]]:
+    """(epoch, whether it is the epoch's last, batch) from epoch `start` to the end."""
+    clips = config.clips
+    transform = Transform(image_size, flip=clips.flip, crop=clips.crop, per_frame=clips.per_frame)
+    for epoch in range(start, config.optim.epochs):
+        batches = train_batches(
+            tracklets,
+            sampler,
+            transform,
+            clip_len=clips.clip_len,
+            mode=clips.sampling,
+            epoch=epoch,
+            workers=config.workers,
+        )
+        for number, batch in enumerate(batches, start=1):
+            yield epoch, number == len(sampler), batch
