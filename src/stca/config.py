@@ -90,7 +90,7 @@ class OptimConfig:
     """Epochs after which the learning rate is multiplied by `gamma`."""
     gamma: float = 0.1
     warmup_epochs: int = 0
-    """Epochs over which the learning rate rises linearly from a tenth."""
+    """Epochs over which the learning rate rises linearly, from lr / (warmup_epochs + 1)."""
     center_lr: float = 0.5
 
 
@@ -147,6 +147,8 @@ class RunConfig:
         for name, value in positive.items():
             if value < 1:
                 raise ConfigError(f"{name} is too small", expected="at least 1", found=value)
+        if not 0 <= self.seed < 2**63:
+            raise ConfigError("seed is out of range", expected="0 to 2^63 - 1", found=self.seed)
         if not self.optim.lr > 0:
             raise ConfigError("optim.lr is too small", expected="above 0", found=self.optim.lr)
 

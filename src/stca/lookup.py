@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -34,6 +35,11 @@ def find(table: Mapping[str, Callable[..., Any]], name: str, *, kind: str) -> Ca
         expected=f"one of {', '.join(sorted(table))}, or package.module:function",
         hint=suggest(name, table),
     )
+
+
+def is_safe(table: Mapping[str, object], name: str) -> bool:
+    """Whether a name that was read from a file may be looked up: nothing new is imported for it."""
+    return name in table or name.partition(":")[0] in sys.modules
 
 
 def check_options(function: Callable[..., Any], options: Mapping[str, object], *, kind: str) -> None:

@@ -16,8 +16,11 @@ import torch
 from stca.config import RunConfig, differences, from_yaml, to_yaml
 from stca.errors import CheckpointError, ConfigError
 from stca.files import atomic_write, write_text
+from stca.provenance import provenance
 
 KEEP = 2
+_BEFORE_THE_FIRST_STEP = {"config.yaml", "provenance.json"}
+_MAY_CHANGE = ("workers", "device", "log_every", "checkpoint_every", "eval.")
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,14 @@ class RunDir:
         """
         run = cls(Path(path))
         content = {entry.name for entry in run.path.iterdir()} if run.path.is_dir() else set()
-        if not run._has_config() or content == {"config.yaml"}:
-            if run.path.exists() and (not run.path.is_dir() or content - {"config.yaml"}):
+        if not run._has_config() or not content - _BEFORE_THE_FIRST_STEP:
+            if run.path.exists() and (not run.path.is_dir() or content - _BEFORE_THE_FIRST_STEP):
                 raise ConfigError(
                     "A run needs a folder of its own", expected="a new or empty folder", where=run.path
                 )
             run.path.mkdir(parents=True, exist_ok=True)
             write_text(run.path / "config.yaml", to_yaml(config))
+            write_text(run.path / "provenance.json", json.dumps(provenance(), indent=1) + "\n")
             return run
         if not resume:
             raise ConfigError(
@@ -51,7 +55,8 @@ class RunDir:
                 where=run.path,
                 hint="--resume to go on with it, or another --out",
             )
-        if changed := differences(run.config(), config):
+        changed = [d for d in differences(run.config(), config) if not d.startswith(_MAY_CHANGE)]
+        if changed:
             raise ConfigError(
                 "The run in this folder has another config",
                 expected="the same options as when it began",
@@ -77,6 +82,12 @@ class RunDir:
 
     def _has_config(self) -> bool:
         return (self.path / "config.yaml").is_file()
+
+    def provenance(self) -> dict[str, str]:
+        """Command, commit, machine and versions with which the run was started."""
+        path = self.path / "provenance.json"
+        content: dict[str, str] = json.loads(path.read_text()) if path.is_file() else provenance()
+        return content
 
     def config(self) -> RunConfig:
         """What the run was started with."""

@@ -12,10 +12,13 @@ from matplotlib.figure import Figure
 
 from stca.analysis.figures import INK, QUERY, RIGHT, WRONG
 from stca.distance import Metric, pairwise_distance
+from stca.errors import RankingError
 from stca.images import read_image
 from stca.ranking import Labels, Protocol, find_protocol
 from stca.ranking.answers import rows_that_count, same_person_pairs
 from stca.tracklets import Embeddings, Tracklet
+
+_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -48,23 +51,29 @@ def ranked_lists(
     metric: Metric = "cosine",
     protocol: str | Protocol = "cross-camera",
 ) -> list[RankedList]:
-    """The k closest gallery rows of every query that has an answer, by the protocol's rules."""
+    """The k closest gallery rows of every query that has an answer, by the protocol's rules.
+
+    Raises:
+        RankingError: no query has an answer.
+
+    """
     rule = find_protocol(protocol)
     if rule.queries_in_gallery:
         gallery = Embeddings.concatenate([gallery, query])
     gallery = gallery.subset(rows_that_count(Labels.of(gallery), rule))
     pairs = same_person_pairs(Labels.of(query), Labels.of(gallery), rule)
-    vectors = torch.from_numpy(gallery.vectors)
+    rows = np.unique(pairs.query[pairs.is_answer])
+    if not len(rows):
+        raise RankingError(f"No query has an answer under protocol {rule.name!r}", expected=rule.description)
+    vectors, asked = torch.from_numpy(gallery.vectors), torch.from_numpy(query.vectors)
     lists = []
-    for row in np.unique(pairs.query[pairs.is_answer]):
+    for place, row in enumerate(rows):
+        if place % _AT_ONCE == 0:
+            block = pairwise_distance(asked[rows[place : place + _AT_ONCE]], vectors, metric=metric)
+        distance = block[place % _AT_ONCE]
         mine = pairs.query == row
-        left_out, answers = (
-            pairs.row[mine & ~pairs.is_answer],
-            set(pairs.row[mine & pairs.is_answer].tolist()),
-        )
-        distance = pairwise_distance(torch.from_numpy(query.vectors[row : row + 1]), vectors, metric=metric)[
-            0
-        ]
+        left_out = pairs.row[mine & ~pairs.is_answer]
+        answers = set(pairs.row[mine & pairs.is_answer].tolist())
         distance[torch.from_numpy(left_out)] = torch.inf
         values, order = distance.topk(min(k, len(gallery) - len(left_out)), largest=False)
         found = zip(order.tolist(), values.tolist(), strict=True)

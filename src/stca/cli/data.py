@@ -20,6 +20,8 @@ def add_verbs(verbs: Verbs) -> None:
     check = add_verb(below, "check", _check, help="compare a data set on disk with what was published")
     check.add_argument("dataset", help="its kind (see `stca data list`)")
     check.add_argument("root", type=Path, help="where it lies")
+    check.add_argument("settings", nargs="*", metavar="key=value", help="options of the loader, e.g. seed=0")
+    check.add_argument("--split", type=int, default=0, help="which split of the data set")
     check.add_argument("--decode", action="store_true", help="decode every frame, to find damaged ones")
 
     make = add_verb(
@@ -47,10 +49,14 @@ def _list(given: argparse.Namespace) -> None:
         print(f"{name:<12} {(load.__doc__ or '').strip().splitlines()[0]}")
 
 
-def _check(given: argparse.Namespace) -> None:
+def _check(given: argparse.Namespace) -> int:
+    from stca.config import parse_assignments
     from stca.datasets.check import check_dataset
 
-    print(check_dataset(given.dataset, given.root, decode=given.decode).table())
+    options = parse_assignments(given.settings)
+    report = check_dataset(given.dataset, given.root, split=given.split, decode=given.decode, **options)
+    print(report.table())
+    return 0 if report.complete else 1
 
 
 def _make_walkers(given: argparse.Namespace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,11 @@ def add_verbs(verbs: Verbs) -> None:
         metavar="MODEL",
         help="test whether the (first) model differs from this one beyond chance",
     )
+    evaluate.add_argument(
+        "--mean-over-splits",
+        action="store_true",
+        help="each run on its own split, then mean and deviation (iLIDS-VID, PRID2011)",
+    )
     evaluate.add_argument("--neck", choices=("after", "before"), default="after", help="which vectors")
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write everything there too")
 
@@ -56,31 +62,40 @@ def add_verbs(verbs: Verbs) -> None:
 
 
 def test_data(given: argparse.Namespace, model: str) -> Splits:
-    """The data named by --data and --dataset, or else the run's own."""
-    from stca.datasets import load_dataset
+    """The run's own test data, with what --data, --dataset and --split say instead."""
+    from stca.datasets import DATASETS, load_dataset
     from stca.errors import ConfigError
+    from stca.lookup import is_safe
     from stca.run_dir import RunDir
-    from stca.runs import load_test
+    from stca.runs import is_path, load_test
 
-    path = Path(model)
-    is_run = path.suffix != ".safetensors" and (path.exists() or len(path.parts) > 1)
-    run = RunDir.open(path) if is_run else None
-    if given.data is None:
-        if run is None:
-            raise ConfigError("There is nothing to test on", hint="--dataset NAME --data ROOT")
-        return load_test(run.config())
-    source = given.dataset
-    if source is None and run is not None:
-        source = run.config().data.eval_source or run.config().data.source
-    if source is None:
-        raise ConfigError("Of what kind is this data?", hint="--dataset NAME; see `stca data list`")
-    return load_dataset(source, given.data, split=given.split)
+    if not is_path(model) or model.endswith(".safetensors"):
+        if given.data is None or given.dataset is None:
+            raise ConfigError("Which data, and of what kind?", expected="--dataset NAME --data ROOT")
+        return load_dataset(given.dataset, given.data, split=given.split or 0)
+    config = RunDir.open(Path(model)).config()
+    data = config.data
+    source = given.dataset or data.eval_source or data.source
+    if given.dataset is None and not is_safe(DATASETS, source):
+        raise ConfigError(
+            "This run's data is loaded by a module of its own, which is not imported just because a file says so",
+            found=source,
+            hint=f"--dataset {source}, if you trust it",
+        )
+    if given.data or given.dataset:
+        options = (data.eval_options or data.options) if source in (data.source, data.eval_source) else {}
+        roots = tuple(map(str, given.data or data.eval_roots or data.roots))
+        data = dataclasses.replace(data, eval_source=source, eval_roots=roots, eval_options=options)
+    if given.split is not None:
+        data = dataclasses.replace(data, split=given.split)
+    return load_test(dataclasses.replace(config, data=data))
 
 
 def _evaluate(given: argparse.Namespace) -> None:
     from stca.evaluation import evaluate
     from stca.files import write_text
     from stca.provenance import provenance
+    from stca.ranking import mean_over_splits
     from stca.runs import open_model
 
     splits = test_data(given, given.model[0])
@@ -92,7 +107,7 @@ def _evaluate(given: argparse.Namespace) -> None:
         reference = reference or model
         scored[name] = evaluate(
             model,
-            splits,
+            test_data(given, name) if given.mean_over_splits else splits,
             metric=given.metric,
             protocols=given.protocol,
             reranking="k-reciprocal" if given.rerank else None,
@@ -103,6 +118,9 @@ def _evaluate(given: argparse.Namespace) -> None:
             workers=given.workers,
             neck=given.neck,
         )
+    if given.mean_over_splits:
+        for same_protocol in zip(*scored.values(), strict=True):
+            print(mean_over_splits(same_protocol).table())
     print(_tables(scored))
     if given.against:
         print(_paired(scored[given.against], scored[given.model[0]], given.against))

@@ -27,10 +27,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb; exit status 0 done, 1 an explained error, 2 a wrong call, 130 interrupted."""
+    """Run one verb; exit status 0 done, 1 an explained error or a check that failed, 2 a wrong call, 130 interrupted."""
     given = _parse(arguments)
     try:
-        given.run(given)
+        return given.run(given) or 0
     except StcaError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -43,7 +43,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; what was finished is kept", file=sys.stderr)
         return 130
-    return 0
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

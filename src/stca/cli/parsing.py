@@ -43,7 +43,7 @@ def add_verb(verbs: Verbs, name: str, run: Any, *, help: str) -> argparse.Argume
     return parser
 
 
-def add_test_data(parser: argparse.ArgumentParser) -> None:
+def add_data(parser: argparse.ArgumentParser) -> None:
     """Which data to test on; by default a run's own."""
     parser.add_argument(
         "--data", type=Path, action="append", metavar="ROOT", help="test data; default: the run's"
@@ -51,7 +51,12 @@ def add_test_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dataset", metavar="NAME", help="its kind (see `stca data list`); default: the run's"
     )
-    parser.add_argument("--split", type=int, default=0, help="which split of the data set")
+    parser.add_argument("--split", type=int, help="which split of the data set; default: the run's, or 0")
+
+
+def add_test_data(parser: argparse.ArgumentParser) -> None:
+    """Which data to test on, by default a run's own, and how to compute on it."""
+    add_data(parser)
     parser.add_argument("--clip-len", type=int, metavar="T", help="frames per clip; default: the model's")
     parser.add_argument("--batch-size", type=int, default=16, help="clips per forward pass")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from stca.cli.evaluating import test_data
-from stca.cli.parsing import Verbs, add_test_data, add_verb, picture
+from stca.cli.parsing import Verbs, add_data, add_test_data, add_verb, picture
 
 Item = TypeVar("Item")
 
@@ -23,10 +23,11 @@ def add_verbs(verbs: Verbs) -> None:
         parser.add_argument(
             "model", help="a run's folder, a .safetensors file, or a model's name (untrained)"
         )
-        add_test_data(parser)
+        (add_data if parser is attention else add_test_data)(parser)
         parser.add_argument("--count", type=int, default=4, help="how many tracklets or queries")
         parser.add_argument("--key", action="append", help="this tracklet or query; may be repeated")
         parser.add_argument("--seed", type=int, default=0, help="of the choice")
+    attention.add_argument("--frames", type=int, default=8, metavar="T", help="per clip")
     ranks.add_argument("-k", type=int, default=8, help="length of a list")
     ranks.add_argument("--metric", choices=("cosine", "euclidean"), default="cosine", help="of the ranking")
     ranks.add_argument("--protocol", help="default: the data set's first")
@@ -51,7 +52,7 @@ def _attention(given: argparse.Namespace) -> None:
         order = np.random.default_rng(given.seed).permutation(len(tracklets))[: given.count]
         tracklets = [tracklets[i] for i in order]
     model = open_model(given.model)
-    clips = [clip_attention(model, t, clip_len=given.clip_len or 8) for t in tracklets]
+    clips = [clip_attention(model, t, clip_len=given.frames) for t in tracklets]
     print(save_figure(attention_figure(clips), given.out))
 
 

@@ -17,6 +17,7 @@ from stca.clips.decoding import decode_clip
 from stca.clips.pk_sampler import PKSampler
 from stca.clips.sampling import SamplingMode, sample_clips
 from stca.clips.transforms import Transform
+from stca.errors import StcaError
 from stca.tracklets import Tracklet
 
 
@@ -47,7 +48,7 @@ class _Request:
     seed: tuple[int, ...] | None = None
 
 
-class _Clips(Dataset[ClipBatch]):
+class _Clips(Dataset["ClipBatch | StcaError"]):
     def __init__(
         self,
         tracklets: Sequence[Tracklet],
@@ -58,7 +59,13 @@ class _Clips(Dataset[ClipBatch]):
     ) -> None:
         self.tracklets, self.transform, self.clip_len, self.mode = tracklets, transform, clip_len, mode
 
-    def __getitem__(self, request: _Request) -> ClipBatch:
+    def __getitem__(self, request: _Request) -> ClipBatch | StcaError:
+        try:
+            return self._decode(request)
+        except StcaError as error:
+            return error  # raised in a worker it would arrive as a traceback in a text
+
+    def _decode(self, request: _Request) -> ClipBatch:
         tracklet = self.tracklets[request.row]
         rng = np.random.default_rng(request.seed) if request.seed else None
         if request.frames is None:
@@ -69,11 +76,16 @@ class _Clips(Dataset[ClipBatch]):
         return ClipBatch(torch.from_numpy(clip.frames)[None], torch.tensor([request.row]), clip.bad)
 
 
-def _collate(samples: list[ClipBatch]) -> ClipBatch:
+def _collate(samples: list[ClipBatch | StcaError]) -> ClipBatch | StcaError:
+    clips = []
+    for sample in samples:
+        if isinstance(sample, StcaError):
+            return sample
+        clips.append(sample)
     return ClipBatch(
-        torch.cat([s.frames for s in samples]),
-        torch.cat([s.rows for s in samples]),
-        tuple(itertools.chain.from_iterable(s.bad_frames for s in samples)),
+        torch.cat([s.frames for s in clips]),
+        torch.cat([s.rows for s in clips]),
+        tuple(itertools.chain.from_iterable(s.bad_frames for s in clips)),
     )
 
 
@@ -136,4 +148,7 @@ def _load(dataset: _Clips, batches: list[list[_Request]], workers: int) -> Itera
         num_workers=workers,
         pin_memory=torch.cuda.is_available(),
     )
-    return iter(loader)
+    for batch in loader:
+        if isinstance(batch, StcaError):
+            raise batch
+        yield batch

@@ -23,7 +23,7 @@ class Conv3d(nn.Conv3d):
     def forward(self, x: Float[Tensor, "B C t h w"]) -> Float[Tensor, "B D s i j"]:
         """Convolve."""
         fits = all(size >= kernel for size, kernel in zip(x.shape[2:], self.kernel_size, strict=True))
-        if fits or x.device.type != "cpu" or not torch.is_grad_enabled():
+        if fits or x.device.type != "cpu" or not self.training:
             return super().forward(x)
         with torch.autocast("cpu", enabled=False):
             return super().forward(x.float())

@@ -1,6 +1,6 @@
 """Weights on disk: ours, the official STCA checkpoint, ImageNet and Kinetics backbones.
 
-A foreign file is never unpickled: `torch.load(weights_only=True)` reads tensors and plain containers, and
+Code in a file is never run: `torch.load(weights_only=True)` reads tensors and plain containers, and
 numpy scalars (which the official training script saves beside the weights) by a reader of our own.
 """
 
@@ -294,6 +294,12 @@ def load_model(path: Path) -> ReIDModel:
             spec = json.loads((file.metadata() or {})["stca"])
         options = {name: _tuples(value) for name, value in spec["options"].items()}
         size = tuple(spec["image_size"])
+        if not is_safe(MODELS, spec["name"]):
+            raise ConfigError(
+                "This file's model is defined in a module that is not imported",
+                found=spec["name"],
+                hint="import that module first, if you trust it",
+            )
         model = create_model(spec["name"], num_ids=spec["num_ids"], image_size=size, **options)
         model.clip_len = int(spec["clip_len"])
     except (

@@ -12,7 +12,6 @@ from stca.datasets.walkers import make_walkers
 from stca.evaluation import TestSet, embed_test_set, score
 from stca.files import write_text
 from stca.models import ReIDModel
-from stca.provenance import provenance
 from stca.ranking import RankMetrics
 from stca.run_dir import RunDir
 from stca.runs.report import write_report
@@ -54,7 +53,7 @@ def run_demo(config: RunConfig, out: Path, *, persons: int = 40) -> DemoResult:
 def compare(
     model: ReIDModel, splits: Splits, test: TestSet, *, seed: int = 0
 ) -> list[tuple[str, RankMetrics]]:
-    """The trained model beside the same network untrained (by `seed`) and a colour histogram, per protocol."""
+    """The trained model beside the same network untrained and a colour histogram, per protocol."""
     tests = {f"{model.spec.name}, trained": test}
     beside = {f"{model.spec.name}, untrained": model.spec.name, "colour histogram": "colour_histogram"}
     for label, name in beside.items():
@@ -64,5 +63,5 @@ def compare(
 
 def write_results(run: RunDir, results: Sequence[tuple[str, RankMetrics]]) -> None:
     """results.json in the run's folder: every figure with its protocol, and how it came about."""
-    content = {"provenance": provenance(), "results": [{"system": s, **m.json()} for s, m in results]}
+    content = {"provenance": run.provenance(), "results": [{"system": s, **m.json()} for s, m in results]}
     write_text(run.path / "results.json", json.dumps(content, indent=1) + "\n")

@@ -22,7 +22,6 @@ from stca.analysis import (
 from stca.evaluation import TestSet
 from stca.files import write_text
 from stca.models import STCA, ReIDModel
-from stca.provenance import provenance
 from stca.ranking import RankMetrics
 from stca.ranking.metrics import FIGURES
 from stca.ranking.metrics import Figure as FigureName
@@ -92,7 +91,7 @@ def write_report(
         figures=FIGURES,
         rows=_rows(results),
         pictures=_pictures(run, model, splits, test),
-        provenance=provenance(),
+        provenance=run.provenance(),
         settings=(run.path / "config.yaml").read_text(),
     )
     path = run.path / "report.html"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from stca.config import EvalConfig, RunConfig, as_tuples
+from stca.config import DataConfig, EvalConfig, RunConfig, as_tuples
 from stca.datasets import load_dataset
 from stca.errors import ConfigError, DatasetError
 from stca.evaluation import evaluate
@@ -16,6 +16,8 @@ from stca.ranking import RankMetrics
 from stca.run_dir import RunDir
 from stca.tracklets import Splits
 from stca.training import fit, launch
+
+_ROOTS = ("roots", "eval_roots")
 
 
 def train(config: RunConfig, out: Path, *, resume: bool = False) -> RunDir:
@@ -74,7 +76,7 @@ def load_test(config: RunConfig, train: Splits | None = None) -> Splits:
     """The data the run is tested on: the training data's own test half, unless it names another."""
     data = config.data
     if not data.eval_roots:
-        return load_train(config) if train is None else train
+        return train or load_dataset(data.source, data.roots, split=data.split, **data.options)
     return load_dataset(
         data.eval_source or data.source, data.eval_roots, split=data.split, **data.eval_options
     )
@@ -150,9 +152,17 @@ def headline(results: list[RankMetrics]) -> dict[str, float]:
     }
 
 
+def _absolute(data: DataConfig) -> DataConfig:
+    """The same data from wherever the run's folder is opened later."""
+    places = {
+        name: tuple(str(Path(r).expanduser().absolute()) for r in getattr(data, name)) for name in _ROOTS
+    }
+    return dataclasses.replace(data, **places)
+
+
 def _new_model(config: RunConfig, *, num_ids: int) -> ReIDModel:
     options = {name: as_tuples(value) for name, value in config.model.options.items()}
     size = config.model.image_size
-    return create_model(
-        config.model.name, num_ids=num_ids, image_size=size, **{"clip_len": config.clips.clip_len, **options}
-    )
+    model = create_model(config.model.name, num_ids=num_ids, image_size=size, **options)
+    model.clip_len = config.clips.clip_len
+    return model

@@ -35,31 +35,39 @@ def backward(
         objective: the losses.
         clips: this rank's share.
         person_ids: whose they are, numbered from 0.
-        micro_batch: clips that go through the trunk at once. The trunk is then gone through twice, first
-            without keeping anything for the gradient.
+        micro_batch: clips that go through the trunk at once, dealt out so that a piece holds as many persons
+            as it can (a batch norm that saw one person only would take out who it is). The trunk is then gone
+            through twice, first without keeping anything for the gradient.
 
     """
-    whole = micro_batch is None or micro_batch >= len(clips)
-    pieces = [clips] if micro_batch is None or whole else list(torch.split(clips, micro_batch))
-    if whole:
+    pieces = _deal(len(clips), micro_batch or len(clips))
+    if len(pieces) == 1:
         local = _features(fabric, model, clips)
     else:
+        local = clips.new_empty(len(clips), model.embedding_dim)
         with torch.no_grad(), _frozen_statistics(model):
-            local = torch.cat([_features(fabric, model, piece) for piece in pieces])
+            for piece in pieces:
+                local[piece] = _features(fabric, model, clips[piece])
     pooled = gather(fabric, local).requires_grad_()
     output = model.head(pooled)
     losses: LossParts = objective(output.pooled, output.logits, gather(fabric, person_ids))
     torch.autograd.backward(losses.total)
     assert pooled.grad is not None
     mine = pooled.grad[fabric.global_rank * len(clips) :][: len(clips)]
-    if whole:
+    if len(pieces) == 1:
         torch.autograd.backward(local, mine)
     else:
-        for piece, gradient in zip(pieces, torch.split(mine, len(pieces[0])), strict=True):
-            torch.autograd.backward(_features(fabric, model, piece), gradient)
+        for piece in pieces:
+            torch.autograd.backward(_features(fabric, model, clips[piece]), mine[piece])
     head = {id(parameter) for parameter in model.head.parameters()}
     sum_gradients(fabric, [p for p in model.parameters() if id(p) not in head])
     return losses
+
+
+def _deal(clips: int, most: int) -> list[slice]:
+    """Rows dealt out in turn, at most `most` to a piece; neighbours, who are the same person, apart."""
+    count = -(-clips // most)
+    return [slice(first, None, count) for first in range(count)]
 
 
 def _features(fabric: Fabric, model: ReIDModel, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B D"]:

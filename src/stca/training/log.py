@@ -47,12 +47,8 @@ class Log:
         self._count_bad(batch)
         values = {name: float(value.detach()) for name, value in losses._asdict().items()}
         if not all(map(math.isfinite, values.values())):
-            raise TrainingError(
-                "Training diverged",
-                expected="a finite loss",
-                found=", ".join(f"{k} {v:g}" for k, v in values.items()),
-                where=f"step {step}, epoch {epoch}",
-                hint="a smaller optim.lr, or optim.warmup_epochs; the last checkpoint is intact",
+            raise diverged(
+                ", ".join(f"{k} {v:g}" for k, v in values.items()), f"step {step}, epoch {epoch + 1}"
             )
         self.words = f"epoch {epoch + 1}/{self.epochs}, loss {values['total']:.3f}"
         self.clips += len(batch.rows)
@@ -89,6 +85,17 @@ class Log:
                     f"warning: cannot read {path}; a neighbouring frame stands in ({len(self.bad)} so far)",
                     file=sys.stderr,
                 )
+
+
+def diverged(found: str, where: str) -> TrainingError:
+    """The error for it."""
+    return TrainingError(
+        "Training diverged",
+        expected="finite losses and vectors",
+        found=found,
+        where=where,
+        hint="a smaller optim.lr, or optim.warmup_epochs; the last checkpoint, if there is one, is intact",
+    )
 
 
 def _board(folder: Path) -> Any:

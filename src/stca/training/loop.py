@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
-from jaxtyping import Int64
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from stca.clips import ClipBatch, PKSampler, Transform, normalise, train_batches
@@ -18,7 +18,7 @@ from stca.run_dir import RunDir
 from stca.tracklets import Tracklet
 from stca.training.backward import backward
 from stca.training.engine import Fabric, launch
-from stca.training.log import Log
+from stca.training.log import Log, diverged
 
 Evaluate = Callable[[ReIDModel], Mapping[str, float]]
 Stateful = torch.optim.Optimizer | nn.Module
@@ -64,6 +64,8 @@ def fit(
     batches = _batches(tracklets, sampler, config, start, image_size=model.image_size)
     if fabric.is_global_zero:
         batches = progress(batches, label="train", total=total, status=log.status)
+    if evaluate and start >= config.optim.epochs and not _tested(run, step) and fabric.is_global_zero:
+        log.evaluation(step, start - 1, evaluate(model.eval()))  # the run was stopped in its last test
     for epoch, last, batch in batches:
         step += 1
         lr = learning_rate(config.optim, epoch)
@@ -81,6 +83,7 @@ def fit(
             continue
         finished = epoch + 1 == config.optim.epochs
         if fabric.is_global_zero and (finished or (epoch + 1) % config.checkpoint_every == 0):
+            _check_weights(model, clips[:1], f"step {step}, epoch {epoch + 1}")
             state = {name: part.state_dict() for name, part in parts_of_state.items()}
             run.save_checkpoint(step, model_bytes(model), {"epoch": epoch + 1, "step": step, **state})
         if evaluate and (finished or (config.eval.every and (epoch + 1) % config.eval.every == 0)):
@@ -106,6 +109,20 @@ def _step_centers(centers: torch.optim.SGD, weight: float) -> None:
                 if parameter.grad is not None:
                     parameter.grad /= weight
         centers.step()
+
+
+def _check_weights(model: ReIDModel, clips: Float[Tensor, "B T 3 H W"], where: str) -> None:
+    """Raise where the model gives no vectors, before its checkpoint takes the place of an older one."""
+    with torch.no_grad():
+        vectors = model.eval()(clips).embedding
+        model.train()
+    # Past 1e9 the next step's squares and sums are infinite, even if these numbers are not yet.
+    if not (vectors.abs() < 1e9).all():
+        raise diverged(f"vectors of up to {float(vectors.abs().max()):.3g}", where)
+
+
+def _tested(run: RunDir, step: int) -> bool:
+    return any(record["kind"] == "eval" and record["step"] == step for record in run.metrics())
 
 
 def _labels(model: ReIDModel, tracklets: Sequence[Tracklet]) -> Int64[Tensor, " N"]:
