@@ -77,9 +77,23 @@ def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
         "boxes not of a pedestrian or not to be considered, dropped": 10,
         "boxes below 40 x 16 pixels, dropped": 10,
         "pieces of tracks shorter than 4 frames, dropped": 1,
-        "boxes in frames that are not there, dropped": 3,
+        "boxes in missing or damaged frames, dropped": 3,
         "second boxes of a track in one frame, dropped": 1,
     }
+
+
+@pytest.mark.usefixtures("_empty_cache")
+def test_images_that_cannot_be_read_are_holes(tmp_path: Path) -> None:
+    root = make_sequence(tmp_path / "seq", boxes(1, range(1, 15)), frames=14)
+    bad = root / "img1/000006.jpg"
+    bad.write_bytes(bad.read_bytes()[:60])
+    (root / "img1/000014.jpg").write_bytes(b"")
+    with pytest.warns(UserWarning, match=f"(?s)2 images cannot be read.*{bad}") as caught:
+        splits = mot.load(root, gap=0)
+    assert len(caught) == 1
+    assert [frame_numbers(t) for t in splits.train] == [[1, 2, 3, 4, 5], [7, 8, 9, 10, 11, 12, 13]]
+    assert splits.notes["images that cannot be read, left out"] == 2
+    assert splits.notes["boxes in missing or damaged frames, dropped"] == 2
 
 
 def test_broken_rows_warn_once_with_the_first(tmp_path: Path) -> None:
@@ -272,4 +286,4 @@ def test_a_video_that_ends_early(shared: Path, tmp_path: Path) -> None:
     (tmp_path / "seq/gt.txt").write_bytes((shared / "video/pets_s2l1/gt.txt").read_bytes())
     splits = mot.load(tmp_path / "seq")
     assert 0 < len(splits.train) < 20
-    assert splits.notes["boxes in frames that are not there, dropped"] > 4000
+    assert splits.notes["boxes in missing or damaged frames, dropped"] > 4000

@@ -8,7 +8,7 @@ import shutil
 import uuid
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -85,7 +85,7 @@ def cut_sequence(sequence: VideoSequence, options: CutOptions) -> Pieces:
 
     Raises:
         DatasetError: the tracks cannot be read.
-        FrameError: the images or the video cannot.
+        FrameError: the video cannot be opened. (Single images that cannot be read are left out, with a note.)
 
     """
     home = cache_dir() / "mot" / _fingerprint(sequence, options)
@@ -200,7 +200,7 @@ def _write_crops(
             # Not write_jpeg: the folder as a whole is what must appear at once, and a sync per crop is slow.
             path.write_bytes(simplejpeg.encode_jpeg(part.copy(), quality=_QUALITY, colorspace="RGB"))
             written[row.track].add(number)
-    notes["boxes in frames that are not there, dropped"] += sum(map(len, rows.values())) - seen
+    notes["boxes in missing or damaged frames, dropped"] += sum(map(len, rows.values())) - seen
     return written
 
 
@@ -208,8 +208,8 @@ def _frames(sequence: VideoSequence, wanted: set[int], notes: Counter[str]) -> I
     label = f"cutting {sequence.name}"
     if sequence.video is None:
         numbered = {_frame_number(path): path for path in sequence.images}
-        for number in progress(sorted(wanted & numbered.keys()), label=label):
-            yield number, read_image(numbered[number])
+        numbers = progress(sorted(wanted & numbered.keys()), label=label)
+        yield from _readable(((number, numbered[number]) for number in numbers), sequence.name, notes)
         return
     last = max(wanted, default=0)
     total = min(probe_video(sequence.video).num_frames or last, last)
@@ -217,6 +217,26 @@ def _frames(sequence: VideoSequence, wanted: set[int], notes: Counter[str]) -> I
     for number, image in zip(progress(range(1, last + 1), label=label, total=total), frames, strict=False):
         if number in wanted:
             yield number, image
+
+
+def _readable(
+    numbered: Iterable[tuple[int, Path]], name: str, notes: Counter[str]
+) -> Iterator[tuple[int, RGB]]:
+    """The images that can be read; the others are counted, and one warning names the first."""
+    damaged: list[FrameError] = []
+    for number, path in numbered:
+        try:
+            image = read_image(path)
+        except FrameError as error:
+            damaged.append(error)
+            continue
+        yield number, image
+    if damaged:
+        notes["images that cannot be read, left out"] += len(damaged)
+        warnings.warn(
+            f"{name}: {len(damaged)} images cannot be read and are left out, the first: {damaged[0]}",
+            stacklevel=2,
+        )
 
 
 def _until_damaged(video: Path, notes: Counter[str]) -> Iterator[RGB]:
