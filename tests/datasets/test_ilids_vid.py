@@ -10,7 +10,7 @@ from stca.datasets.counts import PUBLISHED, count
 from stca.errors import ConfigError, DatasetError
 
 PERSONS = ("person001", "person002", "person005", "person319")
-LS_SET = [[3, 1, 2, 4], [1, 2, 3, 4]]
+LS_SET = [[3, 1, 2, 4]] + [[1, 2, 3, 4]] * 9
 
 
 def make(root: Path, touch, *, persons: tuple[str, ...], ls_set: object) -> Path:
@@ -25,7 +25,8 @@ def make(root: Path, touch, *, persons: tuple[str, ...], ls_set: object) -> Path
 
 
 @pytest.fixture
-def root(touch, tmp_path: Path) -> Path:
+def root(touch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(ilids_vid, "_NUM_PERSONS", 4)
     return make(tmp_path / "ilids", touch, persons=PERSONS, ls_set=LS_SET)
 
 
@@ -55,22 +56,31 @@ def test_published_split(touch, shared: Path, tmp_path: Path) -> None:
     people = json.loads(text)[0]
     persons = tuple(sorted(people["train"] + people["test"]))
     row = [persons.index(name) + 1 for name in people["test"] + people["train"]]
-    splits = ilids_vid.load(make(tmp_path / "r", touch, persons=persons, ls_set=[row]))
+    splits = ilids_vid.load(make(tmp_path / "r", touch, persons=persons, ls_set=[row] * 10))
     assert {t.frames[0].parent.name for t in splits.train} == set(people["train"])
     assert {t.frames[0].parent.name for t in splits.query} == set(people["test"])
     assert count(splits).flat() == count(splits).flat() | PUBLISHED["ilids_vid"].flat()
 
 
-@pytest.mark.parametrize("split", [-1, 2])
+@pytest.mark.parametrize("split", [-1, 10])
 def test_no_such_split(root: Path, split: int) -> None:
-    with pytest.raises(ConfigError, match=rf"(?s)no split {split}.*0 to 1"):
+    with pytest.raises(ConfigError, match=rf"(?s)no split {split}.*0 to 9"):
         ilids_vid.load(root, split=split)
 
 
-@pytest.mark.parametrize("ls_set", [[[1, 2, 3]], [[1, 2, 3, 4, 5]], [[1, 2, 2, 4]], [[0, 1, 2, 3]]])
-def test_splits_that_do_not_fit(root: Path, ls_set: list[list[int]]) -> None:
-    savemat(root / "train-test people splits/train_test_splits_ilidsvid.mat", {"ls_set": np.array(ls_set)})
+@pytest.mark.parametrize("row", [[1, 2, 2, 4], [0, 1, 2, 3]])
+def test_splits_that_do_not_fit(root: Path, row: list[int]) -> None:
+    path = root / "train-test people splits/train_test_splits_ilidsvid.mat"
+    savemat(path, {"ls_set": np.array([row] * 10)})
     with pytest.raises(DatasetError, match=r"(?s)do not fit the folders.*each of 1 to 4 once"):
+        ilids_vid.load(root)
+
+
+@pytest.mark.parametrize("shape", [(7, 300), (11, 300), (10, 299), (300, 10)])
+def test_another_number_of_splits_or_persons(touch, tmp_path: Path, shape: tuple[int, int]) -> None:
+    ls_set = np.tile(np.arange(1, shape[1] + 1), (shape[0], 1))
+    root = make(tmp_path, touch, persons=PERSONS, ls_set=ls_set)
+    with pytest.raises(DatasetError, match=rf"(?s)10 splits x 300 persons.*{shape[0]} x {shape[1]}"):
         ilids_vid.load(root)
 
 

@@ -19,6 +19,7 @@ ROOT/
                                                           the test persons, from 1 into the sorted folders"""
 
 _CAMERAS = ("i-LIDS-VID/sequences/cam1", "i-LIDS-VID/sequences/cam2")
+_NUM_SPLITS, _NUM_PERSONS = 10, 300
 _SPLITS = "train-test people splits/train_test_splits_ilidsvid.mat"
 
 
@@ -44,13 +45,21 @@ def load(root: Path, *, split: int = 0) -> Splits:
             found=f"{sorted(set(first) ^ set(second))[:5]} in one of them only",
             where=cameras[0].parent,
         )
+    check_split("ilids_vid", split, _NUM_SPLITS)
     table = read_mat(root / _SPLITS, "ls_set")
-    check_split("ilids_vid", split, len(table))
+    if table.shape != (_NUM_SPLITS, _NUM_PERSONS):
+        raise DatasetError(
+            "ilids_vid: the table of splits has the wrong shape",
+            expected=f"ls_set, {_NUM_SPLITS} splits x {_NUM_PERSONS} persons",
+            found=" x ".join(map(str, table.shape)),
+            where=root / _SPLITS,
+            hint="is it the .mat file that came with the data set?",
+        )
     if not np.array_equal(np.sort(table[split]), np.arange(1, len(first) + 1)):
         raise DatasetError(
             "ilids_vid: the splits do not fit the folders",
             expected=f"rows that hold each of 1 to {len(first)} once, one number per person's folder",
-            found=f"{table.shape[0]} x {table.shape[1]}, {table[split].min()} to {table[split].max()}",
+            found=f"{len(first)} folders, a row of {table[split].min()} to {table[split].max()}",
             where=root / _SPLITS,
             hint="is one of the 300 persons missing?",
         )
