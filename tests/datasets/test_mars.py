@@ -58,6 +58,8 @@ def test_published_tables(real_root: Path, real: Splits) -> None:
     found, published = count(splits), PUBLISHED["mars"]
     assert found.unanswered == {"mars-A": 140, "mars-B": 0}
     assert found.flat() == published.flat()
+    for part, counts in published.parts.items():
+        assert found.parts[part].lengths == pytest.approx(counts.lengths)
 
 
 def test_unanswered_agrees_with_the_slow_way(real: Splits) -> None:

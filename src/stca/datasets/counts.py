@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
+from stca.protocols import Protocol, find_protocol
 from stca.tracklets import Splits, Tracklet
 
 
@@ -52,14 +54,15 @@ class Counts:
         return {what: number for what, number in numbers.items() if number is not None}
 
 
-# MARS: the paper's table 1 and the protocol's own .mat files. DukeMTMC-VideoReID: its README, frames as
-# counted by others on the full set. iLIDS-VID, PRID2011: the usual splits, the same counts in each.
+# MARS: the paper's table 1 and the protocol's own .mat files, lengths from these too. DukeMTMC-VideoReID: its
+# README, frames as counted by others on the full set. iLIDS-VID, PRID2011: the usual splits, the same counts
+# in each.
 PUBLISHED: Mapping[str, Counts] = {
     "mars": Counts(
         {
-            "train": PartCounts(625, 8298, 509914, 6),
-            "query": PartCounts(626, 1980, 114493, 6),
-            "gallery": PartCounts(620, 9330, 543216, 6),
+            "train": PartCounts(625, 8298, 509914, 6, (5, 509914 / 8298, 900)),
+            "query": PartCounts(626, 1980, 114493, 6, (2, 114493 / 1980, 880)),
+            "gallery": PartCounts(620, 9330, 543216, 6, (3, 543216 / 9330, 920)),
         },
         {"junk tracklets left out": 870, "distractor tracklets in the gallery": 3248},
         {"mars-A": 140, "mars-B": 0},
@@ -103,14 +106,19 @@ def count(splits: Splits) -> Counts:
     )
 
 
-def count_unanswered(splits: Splits, protocol: str) -> int:
-    """Queries whose person no camera but their own shows (`same-track`: no tracklet but the query itself)."""
-    gallery = splits.gallery + splits.query if protocol.startswith("mars-B") else splits.gallery
-    if protocol == "same-track":
-        shown = Counter(t.person_id for t in gallery)
-        keys = {t.key for t in gallery}
-        return sum(shown[t.person_id] - (t.key in keys) <= 0 for t in splits.query)
-    cameras: dict[int, set[int]] = defaultdict(set)
+def count_unanswered(splits: Splits, protocol: str | Protocol) -> int:
+    """Queries that nothing in the gallery answers by the protocol's rules; junk does not ask.
+
+    Raises:
+        RankingError: no such protocol.
+
+    """
+    rules = find_protocol(protocol)
+    asking = [t for t in splits.query if t.person_id >= 0]
+    gallery = splits.gallery + tuple(asking) if rules.queries_in_gallery else splits.gallery
+    left_out = attrgetter("key" if rules.left_out == "itself" else "camera_id")
+    shown: dict[int, set[object]] = defaultdict(set)
     for tracklet in gallery:
-        cameras[tracklet.person_id].add(tracklet.camera_id)
-    return sum(not cameras[t.person_id] - {t.camera_id} for t in splits.query)
+        if tracklet.person_id > 0:
+            shown[tracklet.person_id].add(left_out(tracklet))
+    return sum(not shown[t.person_id] - {left_out(t)} for t in asking)

@@ -1,9 +1,9 @@
 """Ranking and its scores: CMC, mAP, mINP under named protocols, error bars, re-ranking."""
 
+from stca.protocols import PROTOCOLS, Protocol, find_protocol
 from stca.ranking.answers import GalleryBlock, Labels
 from stca.ranking.bootstrap import Interval
 from stca.ranking.metrics import FIGURES, Figure, RankMetrics, SplitMetrics, compare_table, mean_over_splits
-from stca.ranking.protocols import PROTOCOLS, Protocol, find_protocol
 from stca.ranking.rank_gallery import rank, rank_blocks, rank_distances
 from stca.ranking.reranking import KReciprocal, k_reciprocal, k_reciprocal_from_distances
 from stca.ranking.significance import Comparison, compare_runs

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int64
 
 from stca.errors import RankingError
-from stca.ranking.protocols import Protocol
+from stca.protocols import Protocol
 from stca.tracklets import Embeddings
 
 

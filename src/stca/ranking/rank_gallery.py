@@ -11,6 +11,7 @@ from jaxtyping import Float
 from stca.distance import Metric
 from stca.errors import RankingError
 from stca.progress import progress
+from stca.protocols import Protocol, find_protocol
 from stca.ranking.answers import (
     GalleryBlock,
     Labels,
@@ -23,7 +24,6 @@ from stca.ranking.block_distances import BlockDistances
 from stca.ranking.counting import Answers, count_before, count_before_in_distances
 from stca.ranking.metrics import RankMetrics
 from stca.ranking.neighbours import VectorDistances
-from stca.ranking.protocols import Protocol, find_protocol
 from stca.ranking.reranking import KReciprocal, find_reranking, k_reciprocal_rows
 from stca.ranking.scoring import Setting, score_counts
 from stca.tracklets import Embeddings

@@ -8,10 +8,10 @@ import numpy as np
 from jaxtyping import Int64
 
 from stca.errors import RankingError
+from stca.protocols import Protocol
 from stca.ranking.answers import Labels
 from stca.ranking.measures import average_precision, first_and_last_rank, ranks_of_answers
 from stca.ranking.metrics import RankMetrics
-from stca.ranking.protocols import Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

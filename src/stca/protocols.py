@@ -7,11 +7,11 @@ being before it.
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, fields
 from typing import Literal, get_args, get_type_hints
 
 from stca.errors import RankingError
+from stca.lookup import suggest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,11 +112,9 @@ def find_protocol(protocol: str | Protocol) -> Protocol:
         return protocol
     if protocol in PROTOCOLS:
         return PROTOCOLS[protocol]
-    close = difflib.get_close_matches(protocol, PROTOCOLS, n=1)
+    close = suggest(protocol, PROTOCOLS)
     raise RankingError(
         f"There is no protocol {protocol!r}",
         expected="one of " + ", ".join(PROTOCOLS),
-        hint=f"did you mean {close[0]!r}?"
-        if close
-        else "pass a stca.ranking.Protocol for a rule of your own",
+        hint=f"did you mean {close!r}?" if close else "pass a stca.ranking.Protocol for a rule of your own",
     )
