@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stca.datasets.layout import block, list_folder, only_split, require
 from stca.errors import DatasetError
+from stca.progress import progress
 from stca.tracklets import Splits, Tracklet
 
 LAYOUT = """\
@@ -50,7 +51,7 @@ def load(root: Path, *, split: int = 0) -> Splits:
 
 def _read_part(part: Path, notes: Counter[str]) -> tuple[Tracklet, ...]:
     tracklets = []
-    for person in list_folder(part).folders:
+    for person in progress(list_folder(part).folders, label=f"reading {part.name}"):
         if not person.isdecimal():
             raise DatasetError(
                 "duke_video: a person's folder is no number", expected="0001", found=person, where=part

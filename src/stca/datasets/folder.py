@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stca.datasets.layout import block, describe, list_folder, natural_key, only_split, require
 from stca.errors import DatasetError
+from stca.progress import progress
 from stca.tracklets import Splits, Tracklet
 
 LAYOUT = """\
@@ -83,7 +84,7 @@ def _parts(root: Path) -> tuple[str, str, str]:
 
 def _find(top: Path, part: str, notes: Counter[str]) -> list[_Found]:
     found = []
-    for person in _folders(top, notes):
+    for person in progress(_folders(top, notes), label=f"reading {top.name}"):
         for camera in _folders(top / person, notes):
             for tracklet in _folders(top / person / camera, notes):
                 place = top / person / camera / tracklet

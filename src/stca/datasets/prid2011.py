@@ -16,6 +16,7 @@ from stca.datasets.two_cameras import (
     splits_of_people,
 )
 from stca.errors import ConfigError, DatasetError
+from stca.progress import progress
 from stca.tracklets import Splits
 
 LAYOUT = """\
@@ -72,7 +73,7 @@ def _seeded(cameras: tuple[Path, Path], split: int, *, seed: int, min_frames: in
     both = [person for person in people_in_both(cameras) if person_number(person) <= _SHARED]
     long = [
         person
-        for person in both
+        for person in progress(both, label="measuring prid2011")
         if all(len(list_folder(camera / person).images) >= min_frames for camera in cameras)
     ]
     order = [long[index] for index in np.random.default_rng([seed, split]).permutation(len(long))]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from stca.datasets.layout import list_folder
 from stca.errors import DatasetError
+from stca.progress import progress
 from stca.tracklets import Splits, Tracklet
 
 
@@ -47,12 +48,15 @@ def splits_of_people(
     first, second = cameras
     train = [
         _read(place, camera, person, notes)
-        for person in sorted(people.train)
+        for person in progress(sorted(people.train), label=f"reading {name}, train")
         for camera, place in ((1, first), (2, second))
     ]
-    query = [_read(first, 1, person, notes) for person in sorted(people.test)]
-    gallery = [_read(second, 2, person, notes) for person in sorted(people.test)]
-    return Splits(name, tuple(train), tuple(query), tuple(gallery), protocols, dict(notes))
+    test = [
+        (_read(first, 1, person, notes), _read(second, 2, person, notes))
+        for person in progress(sorted(people.test), label=f"reading {name}, test")
+    ]
+    query, gallery = tuple(q for q, _ in test), tuple(g for _, g in test)
+    return Splits(name, tuple(train), query, gallery, protocols, dict(notes))
 
 
 def people_in_both(cameras: tuple[Path, Path]) -> tuple[str, ...]:
