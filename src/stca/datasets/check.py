@@ -14,8 +14,8 @@ from typing import Any
 
 from stca.datasets import DATASETS, load_dataset
 from stca.datasets.counts import PUBLISHED, Counts, PartCounts, count
-from stca.datasets.layout import block, list_folder
-from stca.errors import DatasetError, FrameError
+from stca.datasets.layout import block, list_folder, size_and_time
+from stca.errors import DatasetError, FrameError, RankingError
 from stca.files import cache_dir, write_text
 from stca.images import read_image
 from stca.lookup import find
@@ -72,8 +72,7 @@ class CheckReport:
             [
                 f"{self.source} at {self.root}",
                 *_part_lines(self.found, self.published),
-                *(f"  {number} {what}" for what, number in self.found.notes.items()),
-                *(f"  {n} queries without an answer ({p})" for p, n in self.found.unanswered.items()),
+                *_note_lines(self.found, self.published),
                 *([f"  {self.decoded} frames decoded"] if self.decoded else []),
                 "",
                 *(f"DIFFERS   {difference}" for difference in self.differences),
@@ -92,7 +91,8 @@ def check_dataset(
     """Load a data set, count it, and look for every frame.
 
     A clean report is kept in the cache and given again while no folder with frames and no file near the
-    root has changed. (With options, with `mot` and with loaders of your own it always looks afresh.)
+    root has changed. (With `decode`, with options, with `mot` and with loaders of your own it always looks
+    afresh.)
 
     Args:
         source: as for `load_dataset`.
@@ -106,15 +106,16 @@ def check_dataset(
 
     """
     root = Path(root).expanduser().absolute()
-    told = json.dumps([_FORMAT, source, str(root), split, decode, options], default=str, sort_keys=True)
+    told = json.dumps([_FORMAT, source, str(root), split, options], default=str, sort_keys=True)
     memory = cache_dir() / "check" / f"{hashlib.sha256(told.encode()).hexdigest()[:32]}.json"
-    if report := _recall(memory):
+    if not decode and (report := _recall(memory)):
         return report
     layout = getattr(sys.modules[find(DATASETS, source, kind="data set").__module__], "LAYOUT", "")
     published = PUBLISHED.get(source, Counts())
     try:
         splits = load_dataset(source, root, split=split, **options)
-    except (DatasetError, FrameError) as error:
+        found = count(splits)
+    except (DatasetError, FrameError, RankingError) as error:
         problem = str(error).replace(block(layout), "the layout below")
         return CheckReport(source, str(root), Counts(), published, (problem,), layout)
     folders = _frames_by_folder(splits)
@@ -123,8 +124,8 @@ def check_dataset(
     if decode:
         decoded = sum(map(len, folders.values()))
         problems += _damaged(folders)
-    report = CheckReport(source, str(root), count(splits), published, tuple(problems), layout, decoded)
-    if not (problems or options) and source in DATASETS and source != "mot":
+    report = CheckReport(source, str(root), found, published, tuple(problems), layout, decoded)
+    if not (problems or options or decode) and source in DATASETS and source != "mot":
         _remember(memory, report, _watched(root, folders))
     return report
 
@@ -178,12 +179,7 @@ def _watched(root: Path, folders: Mapping[str, set[str]]) -> dict[str, tuple[int
     near = [root, *(root / name for name in list_folder(root).folders)]
     for place in near:
         places.update(path for path in place.iterdir() if path.is_file())
-    return {str(place): _size_and_time(str(place)) for place in sorted(places)}
-
-
-def _size_and_time(path: str) -> tuple[int, int]:
-    status = os.stat(path)  # noqa: PTH116
-    return status.st_size, status.st_mtime_ns
+    return {str(place): size_and_time(place) for place in sorted(places)}
 
 
 def _remember(memory: Path, report: CheckReport, watched: dict[str, tuple[int, int]]) -> None:
@@ -193,7 +189,7 @@ def _remember(memory: Path, report: CheckReport, watched: dict[str, tuple[int, i
 def _recall(memory: Path) -> CheckReport | None:
     try:
         known = json.loads(memory.read_text(encoding="utf-8"))
-        changed = any(_size_and_time(path) != tuple(then) for path, then in known["watched"].items())
+        changed = any(size_and_time(path) != tuple(then) for path, then in known["watched"].items())
         return None if changed else _report(known["report"])
     except (OSError, ValueError, KeyError, TypeError):
         return None  # never checked, gone, or not what this version writes
@@ -221,3 +217,15 @@ def _part_lines(found: Counts, published: Counts) -> Iterator[str]:
                 lengths = "{} / {:.1f} / {}".format(*row.lengths) if row.lengths else ""
                 line = f"  {label:<20}{shown[0]:>9}{shown[1]:>11}{shown[2]:>10}{shown[3]:>9}  {lengths}"
                 yield line.rstrip()
+
+
+def _note_lines(found: Counts, published: Counts) -> Iterator[str]:
+    """Junk, distractors, queries without an answer: each beside the published number, where there is one."""
+    unknown = 0 if found.parts else "-"
+    for ours, theirs, text in (
+        (found.notes, published.notes, "{}"),
+        (found.unanswered, published.unanswered, "queries without an answer ({})"),
+    ):
+        for what in {**ours, **theirs}:
+            beside = f", published: {theirs[what]}" if what in theirs else ""
+            yield f"  {ours.get(what, unknown)} {text.format(what)}{beside}"

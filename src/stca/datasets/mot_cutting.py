@@ -15,6 +15,7 @@ from pathlib import Path
 import simplejpeg
 
 from stca.boxes import PEDESTRIAN, MotRow, crop, read_mot
+from stca.datasets.layout import size_and_time
 from stca.errors import ConfigError, DatasetError, FrameError
 from stca.files import cache_dir, write_text
 from stca.images import RGB, read_image
@@ -262,10 +263,5 @@ def _crop_name(track: int, frame: int) -> str:
 
 def _fingerprint(sequence: VideoSequence, options: CutOptions) -> str:
     sources = [sequence.tracks, *([sequence.video] if sequence.video else sequence.images)]
-    told = [_FORMAT, asdict(options), [(str(path.absolute()), *_size_and_time(path)) for path in sources]]
+    told = [_FORMAT, asdict(options), [(str(path.absolute()), *size_and_time(path)) for path in sources]]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
-
-
-def _size_and_time(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
