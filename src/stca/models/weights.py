@@ -22,7 +22,8 @@ from torch import Tensor
 
 from stca.errors import CheckpointError, ConfigError
 from stca.files import atomic_write
-from stca.models.create import create_model
+from stca.lookup import is_safe
+from stca.models.create import MODELS, create_model
 from stca.models.heads import ReIDModel
 
 State = dict[str, Tensor]
