@@ -200,6 +200,12 @@ def test_numbers_that_cannot_be_are_named(assignment: str) -> None:
         override(RunConfig(), [assignment])
 
 
+def test_a_seed_is_one_that_every_generator_takes() -> None:
+    for seed in (-1, 2**63):
+        with pytest.raises(ConfigError, match=rf"seed is out of range[\s\S]*found: +{seed}"):
+            override(RunConfig(), [f"seed={seed}"])
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from stca.config import ModelConfig, OptimConfig, RunConfig
+from stca.config import EvalConfig, ModelConfig, OptimConfig, RunConfig
 from stca.errors import CheckpointError, ConfigError
 from stca.run_dir import RunDir
 
@@ -24,7 +24,8 @@ def names(folder: Path) -> list[str]:
 
 
 def test_a_new_run_keeps_its_config(run: RunDir) -> None:
-    assert names(run.path) == ["config.yaml"]
+    assert names(run.path) == ["config.yaml", "provenance.json"]
+    assert {"command", "commit", "machine", "torch"} <= set(run.provenance())
     assert run.config() == CONFIG
     assert RunDir.open(run.path) == run
     assert run.metrics() == []
@@ -63,6 +64,25 @@ def test_options_given_as_tuples_are_no_other_config(tmp_path: Path) -> None:
     run = RunDir.create(tmp_path / "run", config)
     run.log({"kind": "train", "step": 1})
     assert RunDir.create(run.path, config, resume=True) == run
+
+
+def test_where_and_how_it_is_computed_may_change(run: RunDir) -> None:
+    run.log({"kind": "train", "step": 1})
+    elsewhere = replace(
+        CONFIG, workers=5, device="cpu", log_every=3, checkpoint_every=2, eval=EvalConfig(batch_size=1)
+    )
+    assert RunDir.create(run.path, elsewhere, resume=True) == run
+    assert run.config() == CONFIG
+    with pytest.raises(ConfigError, match="precision=bf16"):
+        RunDir.create(run.path, replace(elsewhere, precision="bf16"), resume=True)
+
+
+def test_a_run_remembers_how_it_began_or_tells_how_it_is_read(run: RunDir) -> None:
+    began = run.provenance()
+    (run.path / "provenance.json").write_text(json.dumps({**began, "command": "stca train then"}))
+    assert run.provenance()["command"] == "stca train then"
+    (run.path / "provenance.json").unlink()
+    assert set(run.provenance()) == set(began)
 
 
 @pytest.mark.parametrize("resume", [False, True])

@@ -42,10 +42,7 @@ def run(config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> RunDir:
 
 def test_a_run_trains_tests_and_leaves_everything_in_its_folder(run: RunDir, config: RunConfig) -> None:
     assert {path.name for path in run.path.iterdir()} == {
-        "config.yaml",
-        "metrics.jsonl",
-        "checkpoints",
-        "tensorboard",
+        *("config.yaml", "provenance.json", "metrics.jsonl", "checkpoints", "tensorboard")
     }
     assert run.config() == config
     evaluations = [r for r in run.metrics() if r["kind"] == "eval"]

@@ -118,9 +118,25 @@ def gradients(
     return torch.stack(list(losses)).detach(), {n: p.grad.clone() for n, p in named if p.grad is not None}
 
 
+def test_a_piece_holds_as_many_persons_as_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch norm that saw one person's clips only would take out who it is."""
+    model, objective = model_of(), ReIDObjective(4, 128)
+    clips, ids = batch_of()
+    seen = []
+    real = model.features
+
+    def recording(piece: Tensor) -> Tensor:
+        seen.append([int(ids[i]) for clip in piece for i in range(len(clips)) if torch.equal(clip, clips[i])])
+        return real(piece)
+
+    monkeypatch.setattr(model, "features", recording)
+    backward(Fabric(accelerator="cpu", devices=1), model, objective, clips, ids, micro_batch=4)
+    assert [sorted(piece) for piece in seen] == [[0, 1, 2, 3]] * 4
+
+
 @pytest.mark.parametrize("micro_batch", [1, 2, 3, 8, 100])
 def test_pieces_give_the_gradient_of_the_whole_batch(micro_batch: int) -> None:
-    # With pieces of two each holds one person: a loss by pieces would find no negative at all.
+    # A loss by pieces would miss most pairs, and with pieces of one all of them.
     torch.manual_seed(0)
     model, objective = model_of().eval(), ReIDObjective(4, 128, center_weight=0.1)
     losses, whole = gradients(model, objective, None)
@@ -144,7 +160,7 @@ def test_running_statistics_see_every_piece_once() -> None:
     clips, _ = batch_of()
     gradients(model, objective, 4)
     with torch.no_grad():
-        reference.head(torch.cat([reference.features(piece) for piece in clips.split(4)]))
+        reference.head(torch.cat([reference.features(clips[first::2]) for first in range(2)]))  # dealt out
     for (name, found), expected in zip(model.named_buffers(), reference.buffers(), strict=True):
         if "num_batches" not in name:
             torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6, msg=name)
@@ -249,7 +265,7 @@ def test_evaluation_comes_every_so_often_and_at_the_end(
         for step, epoch, value in ((4, 2, 0.1), (8, 4, 0.2), (10, 5, 0.3))
     ]
     assert modes == [False] * 3
-    assert trained == [True] * 10, "back to training after every evaluation"
+    assert trained.count(True) == 10, "back to training after every evaluation"
     assert not model.training
 
 
@@ -320,6 +336,26 @@ def test_an_interrupted_run_goes_on_and_ends_as_if_nothing_had_been(
     assert_equal_runs(whole, train(whole.config(), "broken", resume=True))
 
 
+def test_a_run_that_was_stopped_in_its_last_evaluation_makes_up_for_it(
+    tracklets: tuple[Tracklet, ...], tmp_path: Path
+) -> None:
+    config = replace(CONFIG, optim=OptimConfig(epochs=1))
+    run = RunDir.create(tmp_path / "run", config)
+
+    def stop(_: ReIDModel) -> dict[str, float]:
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        fit(model_of(), tracklets, config, run, evaluate=stop)
+    saved = run.model_path().read_bytes()
+    modes: list[bool] = []
+    for _ in range(2):  # the second time there is nothing left to do
+        fit(model_of(), tracklets, config, run, evaluate=lambda m: modes.append(m.training) or {"mAP": 0.5})
+    assert modes == [False]
+    assert [(r["kind"], r["step"]) for r in run.metrics()] == [("train", 1), ("train", 2), ("eval", 2)]
+    assert run.model_path().read_bytes() == saved
+
+
 def test_a_damaged_line_of_the_log_does_not_keep_a_run_from_going_on(
     train: Callable[..., RunDir], whole: RunDir, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -381,6 +417,16 @@ def test_a_loss_that_is_no_longer_finite_stops_the_run(train: Callable[..., RunD
         train(config)
     for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines():
         assert math.isfinite(json.loads(line)["total"])
+
+
+def test_weights_that_are_no_longer_finite_take_no_checkpoints_place(
+    train: Callable[..., RunDir], tmp_path: Path
+) -> None:
+    once = replace(CONFIG.batch, epoch="one-group")  # the loss is still finite at the only step of the epoch
+    config = replace(CONFIG, batch=once, optim=OptimConfig(epochs=3, lr=1e30, milestones=()))
+    with pytest.raises(TrainingError, match="diverged"):
+        train(config)
+    assert RunDir.open(tmp_path / "run").checkpoints() == []
 
 
 # --- data and models that do not fit --------------------------------------------------------------------------------
