@@ -1,6 +1,7 @@
 import dataclasses
 from pathlib import Path
 
+import jaxtyping
 import numpy as np
 import pytest
 from hypothesis import given
@@ -142,3 +143,60 @@ def test_a_file_that_holds_no_embeddings_is_a_clear_error(tmp_path: Path) -> Non
     for path in (tmp_path / "missing.npz", truncated, empty, text, array, other, pickled):
         with pytest.raises(RankingError, match="Cannot read embeddings"):
             Embeddings.load(path)
+
+
+@pytest.fixture
+def _unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As users call it: without the shape and type checks that run in tests."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+
+
+@pytest.mark.usefixtures("_unchecked")
+@pytest.mark.parametrize("dtype", [np.float16, np.float64, np.int32, list])
+@pytest.mark.parametrize("ids", [np.int16, np.uint8, np.uint64, ">i4", list])
+def test_embeddings_of_other_widths_become_float32_and_int64(dtype: type, ids: type) -> None:
+    vectors, persons = [[1, 0], [0, 2], [1, 1]], [3, 0, 7]
+    made = Embeddings(
+        vectors if dtype is list else np.array(vectors, dtype),
+        persons if ids is list else np.array(persons, ids),
+        persons if ids is list else np.array(persons, ids),
+        ("a", "b", "c"),
+    )
+    assert (made.vectors.dtype, made.person_ids.dtype, made.camera_ids.dtype) == (
+        np.float32,
+        np.int64,
+        np.int64,
+    )
+    assert made.vectors.tolist() == vectors
+    assert made.person_ids.tolist() == made.camera_ids.tolist() == persons
+
+
+def test_embeddings_as_they_should_be_are_not_copied() -> None:
+    one = embeddings(5)
+    again = dataclasses.replace(one)
+    assert np.shares_memory(one.vectors, again.vectors)
+    assert np.shares_memory(one.person_ids, again.person_ids)
+
+
+@pytest.mark.usefixtures("_unchecked")
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("person_ids", np.array([1.0, 2.0]), "person_ids of another kind[\\s\\S]*float64"),
+        ("person_ids", [1.0, 2.5], "float64"),
+        ("camera_ids", np.array([1, None], dtype=object), "camera_ids of another kind[\\s\\S]*object"),
+        ("camera_ids", np.array([True, False]), "bool"),
+        ("camera_ids", ["1", "2"], "whole numbers"),
+        ("camera_ids", np.array([1, 2**63], np.uint64), "beyond int64"),
+        ("person_ids", np.array([[1], [2]]), r"\(2, 1\) int64"),
+        ("person_ids", [[1], [1, 2]], "no array"),
+        ("vectors", np.array([["a"], ["b"]]), "vectors of another kind"),
+        ("vectors", np.ones((2, 3), dtype=object), "object"),
+        ("vectors", np.ones((2, 3), dtype=np.complex64), "complex64"),
+        ("vectors", np.full((2, 3), 1e300), "not finite"),
+        ("vectors", [1.0, 2.0], "matrix"),
+    ],
+)
+def test_embeddings_of_another_kind_are_refused(field: str, value: object, message: str) -> None:
+    with pytest.raises(RankingError, match=message):
+        dataclasses.replace(embeddings(2), **{field: value})

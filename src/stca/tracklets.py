@@ -93,19 +93,40 @@ class Splits:
         return "\n".join(rows)
 
 
+def _numbers(what: str, values: object, kinds: str, dtype: type[np.generic]) -> np.ndarray:
+    """`values` as an array of `dtype`, where nothing but width is lost."""
+    wanted = "whole numbers" if dtype is np.int64 else "numbers"
+    try:
+        array = np.asarray(values)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise RankingError(f"{what} are no array", expected=wanted, found=error) from error
+    found = array.dtype
+    wide = found == np.uint64 and array.max(initial=0) > np.iinfo(np.int64).max
+    if array.size and (found.kind not in kinds or wide or (dtype is np.int64 and array.ndim != 1)):
+        raise RankingError(
+            f"{what} of another kind than can be ranked",
+            expected=f"{wanted}, {'(N,) int64' if dtype is np.int64 else '(N, D) float32'}",
+            found=f"{array.shape} {'beyond int64' if wide else found}",
+            hint="convert them by .astype() where you know that it loses nothing",
+        )
+    with np.errstate(over="ignore"):  # too large a number becomes infinite, and is refused as such
+        return array.astype(dtype, copy=False)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Embeddings:
     """One vector per tracklet, with what is needed to rank them.
 
     Args:
-        vectors: (N, D) float32.
-        person_ids: (N,) int64.
-        camera_ids: (N,) int64, one per tracklet. (One per frame is the classic mistake: it silently
+        vectors: (N, D) float32; other numbers, or lists of them, become float32.
+        person_ids: (N,) int64; integers of any width, or a list of them, become int64.
+        camera_ids: (N,) int64 like them, one per tracklet. (One per frame is the classic mistake: it silently
             switches the same-camera rule off. Lengths are therefore checked.)
         keys: N names.
 
     Raises:
-        RankingError: lengths that differ, or vectors that are not finite.
+        RankingError: lengths that differ, vectors that are no numbers or not finite, or ids that are no
+            integers.
 
     """
 
@@ -115,6 +136,10 @@ class Embeddings:
     keys: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "vectors", _numbers("vectors", self.vectors, "fiu", np.float32))
+        for name in ("person_ids", "camera_ids"):
+            object.__setattr__(self, name, _numbers(name, getattr(self, name), "iu", np.int64))
+        object.__setattr__(self, "keys", tuple(self.keys))
         if self.vectors.ndim != 2:
             raise RankingError("Embeddings are a matrix", expected="(N, D)", found=self.vectors.shape)
         lengths = {

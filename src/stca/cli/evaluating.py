@@ -78,7 +78,7 @@ def test_data(given: argparse.Namespace, model: str) -> Splits:
     source = given.dataset or data.eval_source or data.source
     if given.dataset is None and not is_safe(DATASETS, source):
         raise ConfigError(
-            "This run's data is loaded by a module of its own, which is not imported just because a file says so",
+            "This run's data is loaded by a module that is not imported because a file says so",
             found=source,
             hint=f"--dataset {source}, if you trust it",
         )

@@ -27,10 +27,15 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb; exit status 0 done, 1 an explained error or a check that failed, 2 a wrong call, 130 interrupted."""
+    """Run one verb.
+
+    Returns:
+        0 done; 1 an error that is explained, or a check that failed; 2 a wrong call; 130 interrupted.
+
+    """
     given = _parse(arguments)
     try:
-        return given.run(given) or 0
+        return int(given.run(given) or 0)
     except StcaError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

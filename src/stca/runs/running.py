@@ -17,8 +17,6 @@ from stca.run_dir import RunDir
 from stca.tracklets import Splits
 from stca.training import fit, launch
 
-_ROOTS = ("roots", "eval_roots")
-
 
 def train(config: RunConfig, out: Path, *, resume: bool = False) -> RunDir:
     """Train by `config` into the folder `out`.
@@ -35,6 +33,7 @@ def train(config: RunConfig, out: Path, *, resume: bool = False) -> RunDir:
 
     """
     fabric = launch(config)
+    config = dataclasses.replace(config, data=_absolute(config.data))
     splits = load_train(config)
     torch.manual_seed(config.seed)
     model = _new_model(config, num_ids=len({t.person_id for t in splits.train}))
@@ -67,9 +66,10 @@ def load_train(config: RunConfig) -> Splits:
             "The run has no data", expected="a root folder", hint="--data ROOT, or data.roots=[ROOT]"
         )
     splits = load_dataset(data.source, data.roots, split=data.split, **data.options)
-    if not splits.train:
+    persons = tuple(t for t in splits.train if t.person_id > 0)  # no distractors, no junk
+    if not persons:
         raise DatasetError(f"{splits.name} has no training half", where=", ".join(data.roots))
-    return splits
+    return dataclasses.replace(splits, train=persons)
 
 
 def load_test(config: RunConfig, train: Splits | None = None) -> Splits:
@@ -154,10 +154,11 @@ def headline(results: list[RankMetrics]) -> dict[str, float]:
 
 def _absolute(data: DataConfig) -> DataConfig:
     """The same data from wherever the run's folder is opened later."""
-    places = {
-        name: tuple(str(Path(r).expanduser().absolute()) for r in getattr(data, name)) for name in _ROOTS
-    }
-    return dataclasses.replace(data, **places)
+    here, there = (
+        tuple(str(Path(root).expanduser().absolute()) for root in roots)
+        for roots in (data.roots, data.eval_roots)
+    )
+    return dataclasses.replace(data, roots=here, eval_roots=there)
 
 
 def _new_model(config: RunConfig, *, num_ids: int) -> ReIDModel:
