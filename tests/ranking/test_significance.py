@@ -133,6 +133,24 @@ def test_tables_name_the_protocol():
     assert compare_table([("mine", run), ("mine", run)]).count("mine") == 2
 
 
+def test_a_table_of_models_says_what_is_noise():
+    ap, ids = clustered(np.random.default_rng(0))
+    run = metrics(ap, ids, protocol="mars-A-no-distractors")
+    wide = replace(run, gallery_size=1_000_000)
+    long = "a/very/long/path/to/a/run/of/mine"
+    table = compare_table({"a" * 22: run, long: wide, "c": metrics([0.5], [3])})
+    lines = table.splitlines()
+    assert lines.pop(2) == long
+    assert max(map(len, lines)) < 120
+    assert len({len(line) for line in lines}) == 1  # columns stay columns
+    for figure in ("rank-1", "mAP"):
+        interval = run.interval(figure)
+        half = 50 * (interval.high - interval.low)
+        assert f"{100 * run.value(figure):.2f} ±{half:.1f}" in lines[1]
+    assert lines[1].count("±") == 2
+    assert "±" not in lines[3]  # one person alone says nothing about chance
+
+
 def test_mean_over_splits():
     runs = [metrics([a, 1.0], [1, 2], protocol="prid2011") for a in (0.2, 0.4, 0.6)]
     over = mean_over_splits(runs)
@@ -140,6 +158,11 @@ def test_mean_over_splits():
     assert over.deviation["mAP"] == pytest.approx(0.1)
     assert "prid2011" in over.table()
     assert over.json()["num_splits"] == 3
+    assert f"2 queries scored, gallery {runs[0].gallery_size}" in over.table()
+    other = replace(runs[0], gallery_size=runs[0].gallery_size + 3)
+    assert (
+        f"gallery {runs[0].gallery_size} to {other.gallery_size}" in mean_over_splits([*runs, other]).table()
+    )
     with pytest.raises(RankingError, match="one protocol"):
         mean_over_splits([*runs, metrics([0.1], [1])])
     with pytest.raises(RankingError, match="no runs"):

@@ -15,7 +15,10 @@ from stca.ranking.measures import cmc_curve
 
 Figure = Literal["rank-1", "rank-5", "rank-10", "rank-20", "mAP", "mINP"]
 FIGURES: tuple[Figure, ...] = ("rank-1", "rank-5", "rank-10", "rank-20", "mAP", "mINP")
-_WITH_INTERVAL: tuple[Figure, ...] = ("rank-1", "mAP", "mINP")
+WITH_INTERVAL: tuple[Figure, ...] = ("rank-1", "mAP", "mINP")
+"""Figures that are shown with their interval in a table of one result."""
+_COMPARED: tuple[Figure, ...] = ("rank-1", "mAP")  # with their interval in a line of `compare_table`
+_LONGEST = 22  # label that stands in its line, which is then shorter than 120
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -105,7 +108,7 @@ class RankMetrics:
         ]
         for figure in FIGURES:
             line = f"  {figure:<8}{100 * self.value(figure):>7.2f} %"
-            if figure in _WITH_INTERVAL:
+            if figure in WITH_INTERVAL:
                 interval = self.interval(figure)
                 low, high = 100 * interval.low, 100 * interval.high
                 line += f"   95% over persons: {low:.2f} to {high:.2f}" if low == low else "   (one person)"
@@ -114,7 +117,7 @@ class RankMetrics:
 
     def json(self) -> dict[str, object]:
         """Plain types, ready for `json.dump`; fractions of 1."""
-        intervals = {figure: self.interval(figure) for figure in _WITH_INTERVAL}
+        intervals = {figure: self.interval(figure) for figure in WITH_INTERVAL}
         return {
             "protocol": self.protocol,
             "metric": self.metric,
@@ -138,30 +141,66 @@ class RankMetrics:
 
 
 def compare_table(runs: Mapping[str, RankMetrics] | Sequence[tuple[str, RankMetrics]]) -> str:
-    """One line for each labelled result, always with its protocol; figures in percent."""
+    """One line for each labelled result, always with its protocol; figures in percent.
+
+    Rank-1 and mAP come with half the width of their 95% interval over persons: figures that are closer than
+    that may be equal (`compare_runs` says it more sharply). A label of over 22 letters has a line of
+    its own.
+    """
     rows = list(runs.items()) if isinstance(runs, Mapping) else list(runs)
-    width = max([12, *(len(label) for label, _ in rows)]) + 2
-    named = max([10, *(len(m.protocol) for _, m in rows)]) + 2
-    head = f"{'':<{width}}{'protocol':<{named}}{'queries':>8}{'gallery':>9}"
-    lines = [head + "".join(f"{figure:>9}" for figure in FIGURES)]
+    width = max([10, *(len(label) for label, _ in rows if len(label) <= _LONGEST)]) + 1
+    named = max([8, *(len(m.protocol) for _, m in rows)])
+    head = f"{'':<{width}}{'protocol':<{named}}{'queries':>8}{'gallery':>8}"
+    lines = [head + "".join(f"{figure:>{_room(figure)}}" for figure in FIGURES)]
     for label, m in rows:
-        figures = "".join(f"{100 * m.value(figure):>9.2f}" for figure in FIGURES)
-        lines.append(f"{label:<{width}}{m.protocol:<{named}}{m.num_queries:>8}{m.gallery_size:>9}{figures}")
+        if len(label) > _LONGEST:
+            lines.append(label)
+            label = ""
+        figures = "".join(f"{_compared(m, figure):>{_room(figure)}}" for figure in FIGURES)
+        lines.append(f"{label:<{width}}{m.protocol:<{named}}{m.num_queries:>8}{m.gallery_size:>8}{figures}")
     return "\n".join(lines)
+
+
+def _room(figure: Figure) -> int:
+    return 13 if figure in _COMPARED else 8
+
+
+def _compared(metrics: RankMetrics, figure: Figure) -> str:
+    text = f"{100 * metrics.value(figure):.2f}"
+    if figure not in _COMPARED:
+        return text
+    interval = metrics.interval(figure)
+    half = 50 * (interval.high - interval.low)
+    return f"{text} ±{half:<4.1f}" if half == half else f"{text}      "  # one person: nothing is known
 
 
 @dataclass(frozen=True, slots=True)
 class SplitMetrics:
-    """Mean and standard deviation of every figure over the splits of a data set."""
+    """Mean and standard deviation of every figure over the splits of a data set.
+
+    Args:
+        protocol: the protocol's name.
+        num_splits: how many were scored.
+        num_queries: fewest and most queries scored in one of them.
+        gallery_size: fewest and most gallery rows of one of them.
+        mean: of each figure, as a fraction of 1.
+        deviation: of each figure over splits.
+
+    """
 
     protocol: str
     num_splits: int
+    num_queries: tuple[int, int]
+    gallery_size: tuple[int, int]
     mean: Mapping[Figure, float]
     deviation: Mapping[Figure, float]
 
     def table(self) -> str:
         """For people: figures in percent, mean +- standard deviation over splits."""
-        lines = [f"protocol {self.protocol}: mean +- standard deviation over {self.num_splits} splits"]
+        lines = [
+            f"protocol {self.protocol}: mean +- standard deviation over {self.num_splits} splits, each with "
+            f"{_span(self.num_queries)} queries scored, gallery {_span(self.gallery_size)}"
+        ]
         lines += [f"  {f:<8}{100 * self.mean[f]:>7.2f} +- {100 * self.deviation[f]:.2f} %" for f in FIGURES]
         return "\n".join(lines)
 
@@ -170,9 +209,15 @@ class SplitMetrics:
         return {
             "protocol": self.protocol,
             "num_splits": self.num_splits,
+            "num_queries": list(self.num_queries),
+            "gallery_size": list(self.gallery_size),
             "mean": dict(self.mean),
             "deviation": dict(self.deviation),
         }
+
+
+def _span(numbers: tuple[int, int]) -> str:
+    return str(numbers[0]) if numbers[0] == numbers[1] else f"{numbers[0]} to {numbers[1]}"
 
 
 def mean_over_splits(runs: Sequence[RankMetrics]) -> SplitMetrics:
@@ -190,9 +235,12 @@ def mean_over_splits(runs: Sequence[RankMetrics]) -> SplitMetrics:
             found=names or "no runs",
         )
     values = {figure: np.array([run.value(figure) for run in runs]) for figure in FIGURES}
+    queries, galleries = [run.num_queries for run in runs], [run.gallery_size for run in runs]
     return SplitMetrics(
         protocol=names[0],
         num_splits=len(runs),
+        num_queries=(min(queries), max(queries)),
+        gallery_size=(min(galleries), max(galleries)),
         mean={figure: float(v.mean()) for figure, v in values.items()},
         deviation={figure: float(v.std(ddof=1)) if len(runs) > 1 else 0.0 for figure, v in values.items()},
     )

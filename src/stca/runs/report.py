@@ -23,12 +23,10 @@ from stca.evaluation import TestSet
 from stca.files import write_text
 from stca.models import STCA, ReIDModel
 from stca.ranking import RankMetrics
-from stca.ranking.metrics import FIGURES
+from stca.ranking.metrics import FIGURES, WITH_INTERVAL
 from stca.ranking.metrics import Figure as FigureName
 from stca.run_dir import RunDir
 from stca.tracklets import Splits
-
-_WITH_INTERVAL: tuple[FigureName, ...] = ("rank-1", "mAP", "mINP")
 
 
 @dataclass(frozen=True)
@@ -118,7 +116,7 @@ def _rows(results: Sequence[tuple[str, RankMetrics]]) -> list[Row]:
 
 def _cell(metrics: RankMetrics, name: FigureName) -> str:
     text = f"{100 * metrics.value(name):.1f}"
-    if name not in _WITH_INTERVAL:
+    if name not in WITH_INTERVAL:
         return text
     interval = metrics.interval(name)
     half = 50 * (interval.high - interval.low)
