@@ -65,7 +65,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 PLAIN = [replace(p, queries_in_gallery=None) for p in PROTOCOLS.values()]
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=3000, deadline=None)
 @given(seed=SEEDS, protocol=st.sampled_from(PLAIN), metric=st.sampled_from(METRICS))
 def test_agrees_with_lists_written_down(seed, protocol, metric):
     query, gallery = small_case(seed)
