@@ -51,6 +51,9 @@ def test_complexity_of_the_paper_and_of_more_frames() -> None:
     parts = {part.name: part for part in costs[1].parts}
     assert parts["attention"].parameters == 2_514
     assert parts["head"].parameters == 1_284_096
+    assert parts["2D to conv4_x"].parameters == 8_543_296
+    assert parts["2D from there"].parameters == 14_964_736
+    assert parts["3D"].parameters == 17_078_464
     assert "(1, 8, 3, 384, 128)" in costs[8].table()
     assert next(model.parameters()).device.type == "cpu", "the model itself stays where it is"
 

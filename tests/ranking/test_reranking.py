@@ -85,7 +85,7 @@ SETTINGS = (
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
 @pytest.mark.parametrize("metric", METRICS)
 def test_equals_the_slow_procedure(metric, settings):
-    query, gallery = some()
+    query, gallery = some(rows=25 if settings.k1 > 75 else 60)  # more neighbours than rows: slow is very slow
     expected = slow_k_reciprocal(
         squared(np.concatenate([query.vectors, gallery.vectors]), metric), 15, settings
     )

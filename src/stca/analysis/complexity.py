@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from stca.models import ReIDModel
+from stca.models import STCA, ReIDModel
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class Complexity:
         total = Part("total", self.parameters, self.multiply_adds)
         rows = [
             f"{self.model} on clips {self.clip_shape}",
-            f"{'':<12}{'parameters':>14}{'multiply-adds':>18}",
+            f"{'':<16}{'parameters':>14}{'multiply-adds':>18}",
         ]
-        rows += [f"{p.name:<12}{p.parameters:>14,}{p.multiply_adds:>18,}" for p in (*self.parts, total)]
+        rows += [f"{p.name:<16}{p.parameters:>14,}{p.multiply_adds:>18,}" for p in (*self.parts, total)]
         return "\n".join(rows)
 
     def json(self) -> dict[str, object]:
@@ -78,10 +78,25 @@ def measure_complexity(model: ReIDModel, clip_shape: tuple[int, ...]) -> Complex
     flops = {name: sum(ops.values()) for name, ops in counter.get_flop_counts().items()}
     root = type(shadow).__name__
     parts = [
-        Part(name, sum(p.numel() for p in module.parameters()), _flops(flops, f"{root}.{name}") // 2)
-        for name, module in shadow.named_children()
+        Part(
+            label,
+            sum(p.numel() for path in paths for p in shadow.get_submodule(path).parameters()),
+            sum(_flops(flops, f"{root}.{path}") for path in paths) // 2,
+        )
+        for label, paths in _divide(shadow).items()
     ]
     return Complexity(model.spec.name, tuple(clip_shape), tuple(parts))
+
+
+def _divide(model: ReIDModel) -> dict[str, list[str]]:
+    """The model's children, STCA's 2D stream in what comes before the gate and what comes after."""
+    parts = {name: [name] for name, _ in model.named_children()}
+    if not isinstance(model, STCA):
+        return parts
+    stages = [f"stream2d.layer{stage}" for stage in range(1, 5)]
+    before = ["stream2d.conv1", "stream2d.bn1", *stages[: model.stage]]
+    split = {f"2D to {model.gate}": before, "2D from there": stages[model.stage :], "3D": ["stream3d"]}
+    return {**split, **{name: paths for name, paths in parts.items() if not name.startswith("stream")}}
 
 
 def _flops(flops: dict[str, int], path: str) -> int:

@@ -68,7 +68,7 @@ class STCA(ReIDModel):
                 expected=f"gate in {sorted(GATES)}, fusion in {get_args(Fusion)}, norm in {get_args(Norm)}",
                 found=f"gate={gate!r}, fusion={fusion!r}, norm={norm!r}",
             )
-        self.stage = GATES[gate]
+        self.gate, self.stage = gate, GATES[gate]
         self.fusion = fusion
         self.grid = grid_size(image_size, self.stage)
         self.stream2d = ResNet2d(layers=layers, width=width, norm=norm)

@@ -91,7 +91,8 @@ def load_weights(model: ReIDModel, path: Path, *, inflate: bool = False) -> Weig
     path = Path(path)
     state = read_state(path)
     layout, filled = _translate(state, model, path=path, inflate=inflate)
-    return _fill(model, filled, layout=layout, path=path)
+    report = _fill(model, filled, layout=layout, path=path)
+    return dataclasses.replace(report, unused=_in_the_file(report.unused, state))
 
 
 def read_state(path: Path) -> State:
@@ -189,6 +190,14 @@ def _official_name(name: str) -> str:
         if count:
             return renamed
     return name
+
+
+def _in_the_file(names: tuple[str, ...], state: State) -> tuple[str, ...]:
+    """Our names back to those of the file."""
+    theirs = {_official_name(name): name for name in state}
+    return tuple(
+        name if name in state else theirs.get(name) or re.sub(r"^stream[23]d\.", "", name) for name in names
+    )
 
 
 def _into_stream(state: State, own: Mapping[str, Tensor], prefix: str) -> State:
