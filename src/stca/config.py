@@ -133,24 +133,42 @@ class RunConfig:
     """Steps."""
 
     def __post_init__(self) -> None:
-        positive = {
-            "batch.identities": self.batch.identities,
-            "batch.instances": self.batch.instances,
-            "clips.clip_len": self.clips.clip_len,
-            "optim.epochs": self.optim.epochs,
-            "eval.batch_size": self.eval.batch_size,
-            "checkpoint_every": self.checkpoint_every,
-            "log_every": self.log_every,
-            "devices": self.devices,
-            "batch.micro_batch": 1 if self.batch.micro_batch is None else self.batch.micro_batch,
-        }
-        for name, value in positive.items():
-            if value < 1:
-                raise ConfigError(f"{name} is too small", expected="at least 1", found=value)
-        if not 0 <= self.seed < 2**63:
-            raise ConfigError("seed is out of range", expected="0 to 2^63 - 1", found=self.seed)
-        if not self.optim.lr > 0:
-            raise ConfigError("optim.lr is too small", expected="above 0", found=self.optim.lr)
+        for name, low, high in _RANGES:
+            value: Any = self
+            for part in name.split("."):
+                value = getattr(value, part)
+            for each in value if isinstance(value, tuple) else (value,):
+                if each is not None and not low <= each <= high:  # NaN is in no range
+                    raise ConfigError(f"{name} is out of range", expected=f"{low:g} to {high:g}", found=each)
+
+
+_RANGES: tuple[tuple[str, float, float], ...] = (
+    ("data.split", 0, 1e6),
+    ("clips.clip_len", 1, 10_000),
+    ("clips.flip", 0, 1),
+    ("clips.crop", 0, 1),
+    ("batch.identities", 2, 1e6),
+    ("batch.instances", 1, 1e6),
+    ("batch.micro_batch", 1, 1e9),
+    ("loss.margin", 0, 1e6),
+    ("loss.label_smoothing", 0, 1),
+    ("loss.center_weight", 0, 1e6),
+    ("optim.epochs", 1, 1e6),
+    ("optim.lr", 1e-12, 1e6),
+    ("optim.weight_decay", 0, 1e6),
+    ("optim.milestones", 1, 1e6),
+    ("optim.gamma", 1e-12, 1),
+    ("optim.warmup_epochs", 0, 1e6),
+    ("optim.center_lr", 0, 1e6),
+    ("eval.every", 0, 1e6),
+    ("eval.batch_size", 1, 1e6),
+    ("eval.clip_len", 1, 10_000),
+    ("seed", 0, 2**63 - 1),
+    ("devices", 1, 1e4),
+    ("workers", 0, 1e3),
+    ("checkpoint_every", 1, 1e6),
+    ("log_every", 1, 1e6),
+)
 
 
 def to_yaml(config: RunConfig) -> str:

@@ -27,8 +27,10 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
         neighbour.chmod(0o666 & ~_umask())
         neighbour.replace(path)
-    except BaseException:
+    except BaseException as error:
         neighbour.unlink(missing_ok=True)
+        if isinstance(error, OSError):  # a full disk names no file, or the neighbour
+            error.filename = str(path)
         raise
 
 

@@ -25,7 +25,7 @@ def find(table: Mapping[str, Callable[..., Any]], name: str, *, kind: str) -> Ca
         module, _, attribute = name.partition(":")
         try:
             found = getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError, ValueError) as error:
+        except (ImportError, AttributeError, ValueError, TypeError) as error:
             raise ConfigError(f"Cannot import the {kind}", found=error, where=name) from error
         if callable(found):
             return found  # type: ignore[no-any-return]
@@ -44,9 +44,11 @@ def is_safe(table: Mapping[str, object], name: str) -> bool:
 
 def check_options(function: Callable[..., Any], options: Mapping[str, object], *, kind: str) -> None:
     """Raise ConfigError where `function` takes no keyword of such a name; lists those it takes."""
-    valid = [
-        p.name for p in inspect.signature(function).parameters.values() if p.kind is not p.POSITIONAL_ONLY
-    ]
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{kind} has no signature to check options by", found=function) from error
+    valid = [p.name for p in parameters if p.kind is not p.POSITIONAL_ONLY]
     for name in options:
         if name not in valid:
             raise ConfigError(

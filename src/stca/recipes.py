@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from stca.config import BatchConfig, ClipConfig, DataConfig, EvalConfig, ModelConfig, OptimConfig, RunConfig
-from stca.lookup import find
+from stca.errors import ConfigError
+from stca.lookup import check_options, find
 
 
 def stca_mars() -> RunConfig:
@@ -92,5 +93,9 @@ def recipe(name: str) -> RunConfig:
         ConfigError: there is no such recipe; lists those there are.
 
     """
-    config: RunConfig = find(RECIPES, name, kind="recipe")()
+    make = find(RECIPES, name, kind="recipe")
+    check_options(make, {}, kind="recipe")
+    config = make()
+    if not isinstance(config, RunConfig):
+        raise ConfigError("This is no recipe", expected="a function that returns a RunConfig", found=name)
     return config

@@ -39,12 +39,15 @@ class RunDir:
         """
         run = cls(Path(path))
         content = {entry.name for entry in run.path.iterdir()} if run.path.is_dir() else set()
-        if not run._has_config() or not content - _BEFORE_THE_FIRST_STEP:
-            if run.path.exists() and (not run.path.is_dir() or content - _BEFORE_THE_FIRST_STEP):
+        begun = bool(content - _BEFORE_THE_FIRST_STEP) and not (resume and not run.checkpoints())
+        if not run._has_config() or not begun:
+            foreign = content - _BEFORE_THE_FIRST_STEP and not run._has_config()
+            if run.path.exists() and (not run.path.is_dir() or foreign):
                 raise ConfigError(
                     "A run needs a folder of its own", expected="a new or empty folder", where=run.path
                 )
             run.path.mkdir(parents=True, exist_ok=True)
+            (run.path / "metrics.jsonl").unlink(missing_ok=True)
             write_text(run.path / "config.yaml", to_yaml(config))
             write_text(run.path / "provenance.json", json.dumps(provenance(), indent=1) + "\n")
             return run
@@ -90,8 +93,18 @@ class RunDir:
         return content
 
     def config(self) -> RunConfig:
-        """What the run was started with."""
-        return from_yaml((self.path / "config.yaml").read_text())
+        """What the run was started with.
+
+        Raises:
+            ConfigError: config.yaml was damaged.
+
+        """
+        path = self.path / "config.yaml"
+        try:
+            return from_yaml(path.read_text())
+        except (ConfigError, UnicodeDecodeError, RecursionError) as error:
+            found = error.found or error.what if isinstance(error, ConfigError) else error
+            raise ConfigError("This run's config cannot be read", found=found, where=path) from error
 
     def log(self, record: Mapping[str, object]) -> None:
         """Append one line to metrics.jsonl."""
@@ -113,7 +126,7 @@ class RunDir:
             try:
                 record = json.loads(line)
                 records[record["kind"], int(record["step"])] = record
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
                 continue
         return sorted(records.values(), key=lambda record: int(record["step"]))
 
@@ -171,6 +184,8 @@ class RunDir:
         path = found[-1] / "state.pt"
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            if min(int(state["epoch"]), int(state["step"])) < 0:
+                raise ValueError("a negative epoch or step")
         except Exception as error:  # a damaged file fails in any of a dozen ways
             raise CheckpointError(
                 "Cannot read the run's training state",

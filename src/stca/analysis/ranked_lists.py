@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stca.analysis.figures import INK, QUERY, RIGHT, WRONG
+from stca.clips import read_frame
 from stca.distance import Metric, pairwise_distance
 from stca.errors import RankingError
-from stca.images import read_image
 from stca.ranking import Labels, Protocol, find_protocol
 from stca.ranking.answers import rows_that_count, same_person_pairs
 from stca.tracklets import Embeddings, Tracklet
@@ -121,7 +121,7 @@ def ranked_lists_figure(
 
 
 def _tile(axes: Axes, tracklet: Tracklet, words: str, colour: str) -> None:
-    axes.imshow(read_image(tracklet.frames[len(tracklet) // 2]), aspect="auto")
+    axes.imshow(read_frame(tracklet, len(tracklet) // 2), aspect="auto")
     axes.set_box_aspect(2)
     axes.set_xticks([])
     axes.set_yticks([])

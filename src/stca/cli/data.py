@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from stca.cli.parsing import Verbs, add_verb, pair, size
+from stca.cli.parsing import Verbs, add_verb, natural, pair, size
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -21,7 +21,7 @@ def add_verbs(verbs: Verbs) -> None:
     check.add_argument("dataset", help="its kind (see `stca data list`)")
     check.add_argument("root", type=Path, help="where it lies")
     check.add_argument("settings", nargs="*", metavar="key=value", help="options of the loader, e.g. seed=0")
-    check.add_argument("--split", type=int, default=0, help="which split of the data set")
+    check.add_argument("--split", type=natural, default=0, help="which split of the data set")
     check.add_argument("--decode", action="store_true", help="decode every frame, to find damaged ones")
 
     make = add_verb(

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stca.cli.parsing import Verbs, add_test_data, add_verb, size
+from stca.cli.parsing import Verbs, add_test_data, add_verb, positive, size
 
 if TYPE_CHECKING:
     from stca.ranking import Figure, RankMetrics
@@ -56,8 +56,8 @@ def add_verbs(verbs: Verbs) -> None:
         "settings", nargs="*", metavar="key=value", help="options of the model, e.g. gate=conv3_x"
     )
     cost.add_argument("--size", type=size, metavar="HxW", help="of the frames; default: the model's")
-    cost.add_argument("--frames", type=int, default=8, metavar="T", help="per clip")
-    cost.add_argument("--num-ids", type=int, default=625, help="identities of the classifier")
+    cost.add_argument("--frames", type=positive, default=8, metavar="T", help="per clip")
+    cost.add_argument("--num-ids", type=positive, default=625, help="identities of the classifier")
     cost.add_argument("--json", type=Path, metavar="FILE", help="write it there too")
 
 
@@ -171,10 +171,12 @@ def _complexity(given: argparse.Namespace) -> None:
     from stca.analysis import measure_complexity
     from stca.config import parse_assignments
     from stca.files import write_text
-    from stca.models import create_model
+    from stca.models import build_model
 
     options = parse_assignments(given.settings)
-    model = create_model(given.model, num_ids=given.num_ids, image_size=given.size, **options)
+    if given.size:
+        options["image_size"] = given.size
+    model = build_model(given.model, num_ids=given.num_ids, options=options)
     complexity = measure_complexity(model, (1, given.frames, 3, *model.image_size))
     print(complexity.table())
     if given.json:

@@ -27,6 +27,20 @@ def pair(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2] or match[1])
 
 
+def positive(text: str) -> int:
+    """A whole number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a whole number from 1 is needed, not {text!r}")
+    return int(text)
+
+
+def natural(text: str) -> int:
+    """A whole number from 0."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"a whole number from 0 is needed, not {text!r}")
+    return int(text)
+
+
 def picture(text: str) -> Path:
     """A file name that ends as a picture's does."""
     if Path(text).suffix.lower() not in (".png", ".pdf", ".svg"):
@@ -51,16 +65,18 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dataset", metavar="NAME", help="its kind (see `stca data list`); default: the run's"
     )
-    parser.add_argument("--split", type=int, help="which split of the data set; default: the run's, or 0")
+    parser.add_argument("--split", type=natural, help="which split of the data set; default: the run's, or 0")
 
 
 def add_test_data(parser: argparse.ArgumentParser) -> None:
     """Which data to test on, by default a run's own, and how to compute on it."""
     add_data(parser)
-    parser.add_argument("--clip-len", type=int, metavar="T", help="frames per clip; default: the model's")
-    parser.add_argument("--batch-size", type=int, default=16, help="clips per forward pass")
+    parser.add_argument(
+        "--clip-len", type=positive, metavar="T", help="frames per clip; default: the model's"
+    )
+    parser.add_argument("--batch-size", type=positive, default=16, help="clips per forward pass")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
     parser.add_argument(
         "--precision", choices=("float32", "bf16", "auto"), default="float32", help="of the network"
     )
-    parser.add_argument("--workers", type=int, default=2, help="processes that decode images")
+    parser.add_argument("--workers", type=natural, default=2, help="processes that decode images")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from stca.cli.evaluating import test_data
-from stca.cli.parsing import Verbs, add_data, add_test_data, add_verb, picture
+from stca.cli.parsing import Verbs, add_data, add_test_data, add_verb, natural, picture, positive
 
 Item = TypeVar("Item")
 
@@ -24,11 +24,11 @@ def add_verbs(verbs: Verbs) -> None:
             "model", help="a run's folder, a .safetensors file, or a model's name (untrained)"
         )
         (add_data if parser is attention else add_test_data)(parser)
-        parser.add_argument("--count", type=int, default=4, help="how many tracklets or queries")
+        parser.add_argument("--count", type=positive, default=4, help="how many tracklets or queries")
         parser.add_argument("--key", action="append", help="this tracklet or query; may be repeated")
-        parser.add_argument("--seed", type=int, default=0, help="of the choice")
-    attention.add_argument("--frames", type=int, default=8, metavar="T", help="per clip")
-    ranks.add_argument("-k", type=int, default=8, help="length of a list")
+        parser.add_argument("--seed", type=natural, default=0, help="of the choice")
+    attention.add_argument("--frames", type=positive, default=8, metavar="T", help="per clip")
+    ranks.add_argument("-k", type=positive, default=8, help="length of a list")
     ranks.add_argument("--metric", choices=("cosine", "euclidean"), default="cosine", help="of the ranking")
     ranks.add_argument("--protocol", help="default: the data set's first")
 

@@ -7,7 +7,7 @@ import dataclasses
 import time
 from pathlib import Path
 
-from stca.cli.parsing import Verbs, add_verb
+from stca.cli.parsing import Verbs, add_verb, natural
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -27,7 +27,7 @@ def add_verbs(verbs: Verbs) -> None:
         verbs, "demo", _demo, help="make synthetic data, train a small STCA, write a page about it"
     )
     demo.add_argument("--out", type=Path, default=Path("runs/demo"), help="a folder for everything")
-    demo.add_argument("--seed", type=int, default=0, help="of data and training")
+    demo.add_argument("--seed", type=natural, default=0, help="of data and training")
 
 
 def _recipes(given: argparse.Namespace) -> None:

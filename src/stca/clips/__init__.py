@@ -1,6 +1,6 @@
 """From `Splits` to batches: which frames, decoded how, changed how, grouped how."""
 
-from stca.clips.decoding import decode_clip
+from stca.clips.decoding import decode_clip, read_frame
 from stca.clips.loaders import ClipBatch, dense_batches, train_batches
 from stca.clips.pk_sampler import PKSampler
 from stca.clips.sampling import SamplingMode, sample_clips
@@ -14,6 +14,7 @@ __all__ = [
     "decode_clip",
     "dense_batches",
     "normalise",
+    "read_frame",
     "sample_clips",
     "train_batches",
 ]

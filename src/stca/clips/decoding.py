@@ -42,10 +42,20 @@ def decode_clip(
     return DecodedClip(np.stack(rows), tuple(tracklet.frames[i] for i in sorted(reader.bad)))
 
 
+def read_frame(tracklet: Tracklet, number: int) -> RGB:
+    """Frame `number` of a tracklet as it is on disk, or its nearest readable neighbour.
+
+    Raises:
+        DatasetError: no frame of the tracklet can be read.
+
+    """
+    return _Reader(tracklet, None)[number]
+
+
 class _Reader:
     """Frames of one tracklet by number, each read at most once."""
 
-    def __init__(self, tracklet: Tracklet, size: tuple[int, int]) -> None:
+    def __init__(self, tracklet: Tracklet, size: tuple[int, int] | None) -> None:
         self.tracklet, self.size = tracklet, size
         self.good: dict[int, RGB] = {}
         self.bad: dict[int, FrameError] = {}

@@ -1,6 +1,6 @@
 """Networks from clips to `ReIDOutput`, by name, and their weights."""
 
-from stca.models.create import MODELS, create_model
+from stca.models.create import MODELS, build_model, create_model
 from stca.models.cross_attention import CrossAttention
 from stca.models.heads import ModelSpec, ReIDModel, ReIDOutput
 from stca.models.stca import STCA
@@ -14,6 +14,7 @@ __all__ = [
     "ReIDModel",
     "ReIDOutput",
     "WeightsReport",
+    "build_model",
     "create_model",
     "load_model",
     "load_weights",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from stca.errors import ConfigError
 from stca.lookup import check_options, find
 from stca.models.baselines import ColourHistogram
 from stca.models.heads import ModelSpec, ReIDModel
@@ -60,12 +61,31 @@ def create_model(
         ConfigError: an unknown name, an unknown option, a size that does not fit.
 
     """
-    build = find(MODELS, name, kind="model")
     if image_size is not None:
         options = {**options, "image_size": tuple(image_size)}
+    return build_model(name, num_ids=num_ids, options=options)
+
+
+def build_model(name: str, *, num_ids: int, options: Mapping[str, object]) -> ReIDModel:
+    """`create_model` with the options as a mapping, which may come from a file or a command line.
+
+    Raises:
+        ConfigError: an unknown name, an unknown option, or values that make no model.
+
+    """
+    build = find(MODELS, name, kind="model")
+    if "num_ids" in options:
+        raise ConfigError("num_ids is no option of a model", hint="it follows from the data")
     # A name may come from a file: nothing is called that does not take `num_ids`, as every model does.
     check_options(build, {"num_ids": num_ids, **options}, kind=f"model {name!r}")
-    model: ReIDModel = build(num_ids=num_ids, **options)
-    options.pop("image_size", None)
-    model.spec = ModelSpec(name, num_ids, model.image_size, options)
+    try:
+        model = build(num_ids=num_ids, **options)
+    except (TypeError, ValueError, RuntimeError, ArithmeticError, MemoryError) as error:
+        raise ConfigError(
+            f"Model {name!r} cannot be built with these options", found=f"{dict(options)}: {error}"
+        ) from error
+    if not isinstance(model, ReIDModel):
+        raise ConfigError("This is no model", expected="a stca.models.ReIDModel", found=type(model).__name__)
+    kept = {key: value for key, value in options.items() if key != "image_size"}
+    model.spec = ModelSpec(name, num_ids, model.image_size, kept)
     return model

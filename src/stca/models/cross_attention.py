@@ -33,6 +33,8 @@ class CrossAttention(nn.Module):
 
     def __init__(self, num_positions: int, *, hidden: int | None = None, temperature: float = 0.025) -> None:
         super().__init__()
+        if not temperature > 0:
+            raise ValueError(f"the temperature is above 0, not {temperature}")
         self.num_positions = num_positions
         self.temperature = temperature
         hidden = max(1, num_positions // 32) if hidden is None else hidden

@@ -79,6 +79,7 @@ class ResNet2d(nn.Module):
         last_stride: int = 1,
     ) -> None:
         super().__init__()
+        check_shape(layers, width)
         self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
@@ -107,6 +108,12 @@ class ResNet2d(nn.Module):
         for stage in range(first, last + 1):
             x = self.get_submodule(f"layer{stage}")(x)
         return x
+
+
+def check_shape(layers: tuple[int, ...], width: int) -> None:
+    """Raise ValueError where a ResNet's stages or width make no sense."""
+    if not all(isinstance(n, int) and 1 <= n <= 200 for n in layers) or not 1 <= width <= 4096:
+        raise ValueError(f"layers are 1 to 200 blocks each and width 1 to 4096, not {layers} and {width}")
 
 
 def initialise(module: nn.Module) -> None:

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from stca.models.resnet2d import EXPANSION, initialise
+from stca.models.resnet2d import EXPANSION, check_shape, initialise
 
 
 class Conv3d(nn.Conv3d):
@@ -70,6 +70,9 @@ class ResNet3d(nn.Module):
 
     def __init__(self, *, layers: tuple[int, ...] = (3, 4, 6), width: int = 64, stem_frames: int = 7) -> None:
         super().__init__()
+        check_shape(layers, width)
+        if stem_frames < 1 or stem_frames % 2 == 0:
+            raise ValueError(f"stem_frames is an odd number, not {stem_frames}")
         kernel, padding = (stem_frames, 7, 7), (stem_frames // 2, 3, 3)
         self.conv1 = Conv3d(3, width, kernel, stride=(1, 2, 2), padding=padding, bias=False)
         self.bn1 = nn.BatchNorm3d(width)

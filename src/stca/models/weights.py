@@ -23,7 +23,7 @@ from torch import Tensor
 from stca.errors import CheckpointError, ConfigError
 from stca.files import atomic_write
 from stca.lookup import is_safe
-from stca.models.create import MODELS, create_model
+from stca.models.create import MODELS, build_model
 from stca.models.heads import ReIDModel
 
 State = dict[str, Tensor]
@@ -143,6 +143,15 @@ def _safe_numpy() -> list[Any]:
 
 
 def _read_torch(path: Path) -> Mapping[str, Any]:
+    with path.open("rb") as file:
+        head = file.read(16)
+    if not head.startswith((b"PK", b"\x80")):  # a zip, or a pickle as PyTorch wrote before 1.6
+        raise CheckpointError(
+            "This is no checkpoint",
+            expected="what torch.save writes",
+            found=f"a file that begins {head!r}",
+            where=path,
+        )
     try:
         with torch.serialization.safe_globals(_safe_numpy()):
             content = torch.load(path, map_location="cpu", weights_only=True)
@@ -310,8 +319,10 @@ def load_model(path: Path) -> ReIDModel:
                 found=spec["name"],
                 hint="import that module first, if you trust it",
             )
-        model = create_model(spec["name"], num_ids=spec["num_ids"], image_size=size, **options)
+        model = build_model(spec["name"], num_ids=spec["num_ids"], options={**options, "image_size": size})
         model.clip_len = int(spec["clip_len"])
+        if not 1 <= model.clip_len <= 10_000:
+            raise ValueError(f"clip_len {model.clip_len}")
     except (
         SafetensorError,
         OSError,
@@ -319,6 +330,8 @@ def load_model(path: Path) -> ReIDModel:
         ValueError,
         TypeError,
         AttributeError,
+        RecursionError,
+        OverflowError,
         ConfigError,
     ) as error:
         raise CheckpointError(

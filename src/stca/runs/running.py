@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from pathlib import Path
 
 import torch
 
 from stca.config import DataConfig, EvalConfig, RunConfig, as_tuples
 from stca.datasets import load_dataset
+from stca.datasets.counts import count_unanswered
 from stca.errors import ConfigError, DatasetError
 from stca.evaluation import evaluate
-from stca.models import ReIDModel, create_model, load_model, load_weights
+from stca.models import ReIDModel, build_model, create_model, load_model, load_weights
 from stca.ranking import RankMetrics
 from stca.run_dir import RunDir
 from stca.tracklets import Splits
@@ -54,7 +56,7 @@ def train(config: RunConfig, out: Path, *, resume: bool = False) -> RunDir:
             evaluate_model(trained, test, config.eval, workers=config.workers, device=config.device)
         )
 
-    fit(model, splits.train, config, run, evaluate=figures if test.query else None, fabric=fabric)
+    fit(model, splits.train, config, run, evaluate=figures if _can_test(test) else None, fabric=fabric)
     return run
 
 
@@ -152,6 +154,14 @@ def headline(results: list[RankMetrics]) -> dict[str, float]:
     }
 
 
+def _can_test(splits: Splits) -> bool:
+    """Whether some query has an answer; otherwise say, before training, that there will be no figures."""
+    if splits.query and all(count_unanswered(splits, p) < len(splits.query) for p in splits.protocols):
+        return True
+    print(f"warning: no query of {splits.name} has an answer: training goes without tests", file=sys.stderr)
+    return False
+
+
 def _absolute(data: DataConfig) -> DataConfig:
     """The same data from wherever the run's folder is opened later."""
     here, there = (
@@ -163,7 +173,8 @@ def _absolute(data: DataConfig) -> DataConfig:
 
 def _new_model(config: RunConfig, *, num_ids: int) -> ReIDModel:
     options = {name: as_tuples(value) for name, value in config.model.options.items()}
-    size = config.model.image_size
-    model = create_model(config.model.name, num_ids=num_ids, image_size=size, **options)
+    if config.model.image_size is not None:
+        options["image_size"] = config.model.image_size
+    model = build_model(config.model.name, num_ids=num_ids, options=options)
     model.clip_len = config.clips.clip_len
     return model

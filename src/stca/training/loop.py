@@ -60,12 +60,15 @@ def fit(
     step = _restore(run, parts_of_state)
 
     log = Log(run, config, writes=fabric.is_global_zero)
-    total = len(sampler) * (config.optim.epochs - start)
+    total = _count_batches(sampler, range(start, config.optim.epochs))
     batches = _batches(tracklets, sampler, config, start, image_size=model.image_size)
     if fabric.is_global_zero:
         batches = progress(batches, label="train", total=total, status=log.status)
-    if evaluate and start >= config.optim.epochs and not _tested(run, step) and fabric.is_global_zero:
-        log.evaluation(step, start - 1, evaluate(model.eval()))  # the run was stopped in its last test
+    if evaluate and start and _due(start, config) and not _tested(run, step):
+        if fabric.is_global_zero:
+            log.evaluation(step, start - 1, evaluate(model.eval()))  # the run was stopped in this test
+        fabric.barrier()
+        model.train()
     for epoch, last, batch in batches:
         step += 1
         lr = learning_rate(config.optim, epoch)
@@ -82,11 +85,12 @@ def fit(
         if not last:
             continue
         finished = epoch + 1 == config.optim.epochs
-        if fabric.is_global_zero and (finished or (epoch + 1) % config.checkpoint_every == 0):
+        if finished or (epoch + 1) % config.checkpoint_every == 0:
             _check_weights(model, clips[:1], f"step {step}, epoch {epoch + 1}")
             state = {name: part.state_dict() for name, part in parts_of_state.items()}
-            run.save_checkpoint(step, model_bytes(model), {"epoch": epoch + 1, "step": step, **state})
-        if evaluate and (finished or (config.eval.every and (epoch + 1) % config.eval.every == 0)):
+            if fabric.is_global_zero:
+                run.save_checkpoint(step, model_bytes(model), {"epoch": epoch + 1, "step": step, **state})
+        if evaluate and _due(epoch + 1, config):
             if fabric.is_global_zero:
                 log.evaluation(step, epoch, evaluate(model.eval()))
             fabric.barrier()
@@ -119,6 +123,19 @@ def _check_weights(model: ReIDModel, clips: Float[Tensor, "B T 3 H W"], where: s
     # Past 1e9 the next step's squares and sums are infinite, even if these numbers are not yet.
     if not (vectors.abs() < 1e9).all():
         raise diverged(f"vectors of up to {float(vectors.abs().max()):.3g}", where)
+
+
+def _due(epochs: int, config: RunConfig) -> bool:
+    """Whether there is a test after so many epochs."""
+    return epochs == config.optim.epochs or bool(config.eval.every and epochs % config.eval.every == 0)
+
+
+def _count_batches(sampler: PKSampler, epochs: range) -> int:
+    count = 0
+    for epoch in epochs:
+        sampler.set_epoch(epoch)
+        count += len(sampler)
+    return count
 
 
 def _tested(run: RunDir, step: int) -> bool:
