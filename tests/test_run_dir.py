@@ -48,7 +48,7 @@ def test_a_run_may_use_an_empty_folder_but_no_other(tmp_path: Path) -> None:
 
 
 def test_a_run_is_not_overwritten_unless_resumed_with_the_same_config(run: RunDir) -> None:
-    run.log({"kind": "train", "step": 1})
+    run.save_checkpoint(1, b"one", {"epoch": 1, "step": 1})
     with pytest.raises(ConfigError, match="--resume"):
         RunDir.create(run.path, CONFIG)
     assert RunDir.create(run.path, CONFIG, resume=True) == run
@@ -62,12 +62,12 @@ def test_a_run_is_not_overwritten_unless_resumed_with_the_same_config(run: RunDi
 def test_options_given_as_tuples_are_no_other_config(tmp_path: Path) -> None:
     config = replace(CONFIG, model=ModelConfig("stca_small", (32, 16), {"layers": (1, 1, 1, 1)}))
     run = RunDir.create(tmp_path / "run", config)
-    run.log({"kind": "train", "step": 1})
+    run.save_checkpoint(1, b"one", {"epoch": 1, "step": 1})
     assert RunDir.create(run.path, config, resume=True) == run
 
 
 def test_where_and_how_it_is_computed_may_change(run: RunDir) -> None:
-    run.log({"kind": "train", "step": 1})
+    run.save_checkpoint(1, b"one", {"epoch": 1, "step": 1})
     elsewhere = replace(
         CONFIG, workers=5, device="cpu", log_every=3, checkpoint_every=2, eval=EvalConfig(batch_size=1)
     )
@@ -89,6 +89,27 @@ def test_a_run_remembers_how_it_began_or_tells_how_it_is_read(run: RunDir) -> No
 def test_a_run_that_failed_before_its_first_step_is_begun_anew(run: RunDir, resume: bool) -> None:
     other = replace(CONFIG, seed=4)
     assert RunDir.create(run.path, other, resume=resume).config() == other
+
+
+def test_a_run_without_a_checkpoint_is_begun_anew_when_asked_to_go_on(run: RunDir) -> None:
+    run.log({"kind": "train", "step": 1})
+    other = replace(CONFIG, seed=4)
+    with pytest.raises(ConfigError, match="There is a run"):
+        RunDir.create(run.path, other)
+    assert RunDir.create(run.path, other, resume=True).config() == other
+    assert run.metrics() == []
+
+
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize("beside", [(), ("metrics.jsonl",)])
+def test_the_config_of_another_program_is_not_overwritten(
+    tmp_path: Path, resume: bool, beside: tuple[str, ...]
+) -> None:
+    for name in ("config.yaml", *beside):
+        (tmp_path / name).write_text("database: production\n")
+    with pytest.raises(ConfigError, match=r"config\.yaml"):
+        RunDir.create(tmp_path, CONFIG, resume=resume)
+    assert {path.read_text() for path in tmp_path.iterdir()} == {"database: production\n"}
 
 
 def test_there_must_be_a_run_to_open(tmp_path: Path) -> None:
@@ -159,14 +180,14 @@ def test_a_checkpoint_is_model_and_state_together(run: RunDir) -> None:
 
 def test_the_last_two_checkpoints_are_kept(run: RunDir) -> None:
     for step in (5, 9, 10, 100):
-        run.save_checkpoint(step, b"%d" % step, {"step": step})
+        run.save_checkpoint(step, b"%d" % step, {"epoch": step, "step": step})
     assert [path.name for path in run.checkpoints()] == ["step-0000010", "step-0000100"]
     assert run.model_path().read_bytes() == b"100"
 
 
 def test_a_checkpoint_may_be_written_again(run: RunDir) -> None:
-    run.save_checkpoint(5, b"old", {"step": 5})
-    run.save_checkpoint(5, b"new", {"step": 5})
+    run.save_checkpoint(5, b"old", {"epoch": 5, "step": 5})
+    run.save_checkpoint(5, b"new", {"epoch": 5, "step": 5})
     assert [path.name for path in run.checkpoints()] == ["step-0000005"]
     assert run.model_path().read_bytes() == b"new"
 
@@ -184,19 +205,19 @@ def killed(*_: object, **__: object) -> None:
 def test_a_checkpoint_that_cannot_be_written_leaves_the_old_ones_whole(
     run: RunDir, monkeypatch: pytest.MonkeyPatch, target: str, failure: Callable[..., None]
 ) -> None:
-    run.save_checkpoint(1, b"one", {"step": 1})
-    run.save_checkpoint(2, b"two", {"step": 2})
+    run.save_checkpoint(1, b"one", {"epoch": 1, "step": 1})
+    run.save_checkpoint(2, b"two", {"epoch": 2, "step": 2})
     with monkeypatch.context() as patch:
         patch.setattr(target, failure)
         with pytest.raises((OSError, KeyboardInterrupt)):
-            run.save_checkpoint(3, b"three", {"step": 3})
+            run.save_checkpoint(3, b"three", {"epoch": 3, "step": 3})
     assert names(run.path / "checkpoints") == ["step-0000001", "step-0000002"]
     assert run.model_path().read_bytes() == b"two"
-    assert run.load_state() == {"step": 2}
+    assert run.load_state() == {"epoch": 2, "step": 2}
 
 
 def test_what_a_killed_process_left_is_no_checkpoint(run: RunDir) -> None:
-    run.save_checkpoint(1, b"one", {"step": 1})
+    run.save_checkpoint(1, b"one", {"epoch": 1, "step": 1})
     (run.path / "checkpoints" / ".unfinished-x1y2").mkdir()
     (run.path / "checkpoints" / ".unfinished-x1y2" / "model.safetensors").write_bytes(b"half")
     assert [path.name for path in run.checkpoints()] == ["step-0000001"]
@@ -207,9 +228,9 @@ def test_a_state_that_is_damaged_or_holds_code_is_not_loaded(run: RunDir, tmp_pa
         def __reduce__(self) -> tuple[Any, ...]:
             return Path.touch, (tmp_path / "ran",)
 
-    folder = run.save_checkpoint(1, b"one", {"step": 1})
+    folder = run.save_checkpoint(1, b"one", {"epoch": 1, "step": 1})
     whole = (folder / "state.pt").read_bytes()
-    torch.save({"step": 1, "evil": Evil()}, folder / "state.pt")
+    torch.save({"epoch": 1, "step": 1, "evil": Evil()}, folder / "state.pt")
     evil = (folder / "state.pt").read_bytes()
     for content in (whole[:-100], b"", b"text", evil):
         (folder / "state.pt").write_bytes(content)

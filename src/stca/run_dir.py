@@ -38,6 +38,8 @@ class RunDir:
 
         """
         run = cls(Path(path))
+        if run._has_config():
+            run.config()  # raises on another program's config.yaml, which must not be overwritten
         content = {entry.name for entry in run.path.iterdir()} if run.path.is_dir() else set()
         begun = bool(content - _BEFORE_THE_FIRST_STEP) and not (resume and not run.checkpoints())
         if not run._has_config() or not begun:
