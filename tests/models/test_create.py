@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from stca.errors import ConfigError
-from stca.models import MODELS, STCA, ModelSpec, create_model
+from stca.models import MODELS, STCA, ModelSpec, build_model, create_model
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
@@ -46,3 +46,38 @@ def test_an_unknown_option_lists_those_the_model_has(name: str) -> None:
 def test_an_unknown_model_lists_those_there_are() -> None:
     with pytest.raises(ConfigError, match="colour_histogram, stca, stca_small"):
         create_model("resnet", num_ids=2)
+
+
+@pytest.mark.usefixtures("as_users_run_it")
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"width": 0},
+        {"width": "wide"},
+        {"width": 10**9},
+        {"layers": (1, 1, 1)},
+        {"layers": (1, 1, 1, 1, 1)},
+        {"layers": (1, 0, 1, 1)},
+        {"layers": 3},
+        {"stem_frames": 4},
+        {"stem_frames": -1},
+        {"temperature": 0.0},
+        {"temperature": None},
+        {"image_size": (32, "16")},
+    ],
+)
+def test_values_that_make_no_model_are_named(options: dict[str, object]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build_model("stca_small", num_ids=2, options=options)
+    assert next(iter(options)) in str(caught.value)
+
+
+def test_the_number_of_persons_is_no_option_and_a_model_must_be_one() -> None:
+    with pytest.raises(ConfigError, match="num_ids is no option"):
+        build_model("stca_small", num_ids=2, options={"num_ids": 3})
+    with pytest.raises(ConfigError, match=r"no model[\s\S]*found: +int"):
+        create_model(f"{__name__}:no_model", num_ids=2)
+
+
+def no_model(*, num_ids: int) -> int:
+    return num_ids

@@ -80,6 +80,8 @@ class ResNet2d(nn.Module):
     ) -> None:
         super().__init__()
         check_shape(layers, width)
+        if len(layers) != 4:
+            raise ValueError(f"layers are blocks of four stages, not {layers}")
         self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
