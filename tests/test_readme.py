@@ -57,8 +57,8 @@ def _made(folder: Path) -> Path:
 
 
 def _small(command: str, home: Path) -> str:
-    """The same command, with `/data` in the test's folder and training made tiny."""
-    command = command.replace("/data/", f"{home}/data/")
+    """The same command, with `/data` in the test's folder, walkers there for MARS, and training made tiny."""
+    command = command.replace("/data/", f"{home}/data/").replace("data check mars", "data check walkers")
     return re.sub(r"stca train (\w+)", lambda m: f"stca train {m[1]} {SMALL[m[1]]} {TINY}", command)
 
 
