@@ -154,7 +154,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("loss.label_smoothing", 0, 1),
     ("loss.center_weight", 0, 1e6),
     ("optim.epochs", 1, 1e6),
-    ("optim.lr", 1e-12, 1e6),
+    ("optim.lr", 1e-12, 1e30),
     ("optim.weight_decay", 0, 1e6),
     ("optim.milestones", 1, 1e6),
     ("optim.gamma", 1e-12, 1),

@@ -51,7 +51,11 @@ def picture(text: str) -> Path:
 def add_verb(verbs: Verbs, name: str, run: Any, *, help: str) -> argparse.ArgumentParser:
     """A verb whose function `run` gets the parsed arguments."""
     parser: argparse.ArgumentParser = verbs.add_parser(
-        name, help=help, description=help, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        name,
+        help=help,
+        description=help,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        allow_abbrev=False,  # --dat is a typing error, and will not turn into another option one day
     )
     parser.set_defaults(run=run)
     return parser
