@@ -78,6 +78,16 @@ def test_evaluate_against_says_whether_the_difference_is_noise(
     assert capsys.readouterr().out.count("within noise") == 6
 
 
+def test_mean_over_splits_shows_deviation_and_sizes(
+    walkers: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = ["evaluate", "colour_histogram", "stca_small", "--dataset", "walkers", "--data", str(walkers)]
+    assert main([*call, "--mean-over-splits", "--workers", "0"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("over 2 splits") == 2
+    assert " +- " in out
+
+
 def test_embed_writes_vectors(run: Path, walkers: Path, tmp_path: Path) -> None:
     out = tmp_path / "vectors.npz"
     call = ["embed", str(run), "--data", str(walkers), "--part", "query", "--out", str(out), "--workers", "0"]
