@@ -13,13 +13,13 @@ import resource
 import time
 
 import torch
-from lightning_fabric import Fabric
 
-from stca.devices import resolve_device, resolve_precision
+from stca.config import RunConfig
+from stca.devices import resolve_precision
 from stca.losses import ReIDObjective
 from stca.models import create_model
 from stca.provenance import provenance
-from stca.training import backward
+from stca.training import backward, launch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,18 +59,14 @@ def main() -> None:
 
 
 def measure(given: argparse.Namespace, precision: str, micro_batch: int | None) -> Measured:
-    device = resolve_device("auto")
+    fabric = launch(RunConfig(precision=precision))
+    device = fabric.device
     precision = resolve_precision(precision, device)
-    fabric = Fabric(
-        accelerator=device.type, devices=1, precision="bf16-mixed" if precision == "bf16" else "32-true"
-    )
     torch.manual_seed(0)
     model = create_model(given.model, num_ids=given.num_ids, image_size=tuple(given.size)).train()
     objective = ReIDObjective(given.num_ids, model.embedding_dim).to(fabric.device)
-    network, optimizer = fabric.setup(
-        model, torch.optim.Adam(model.parameters(), lr=3.5e-4, weight_decay=5e-4)
-    )
-    network.mark_forward_method("features")
+    model.to(device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3.5e-4, weight_decay=5e-4)
     batch = given.identities * given.instances
     clips = torch.randn(batch, given.frames, 3, *given.size, device=fabric.device)
     ids = torch.arange(given.identities, device=fabric.device).repeat_interleave(given.instances)

@@ -13,7 +13,7 @@ import yaml
 from jsonargparse import ArgumentError, ArgumentParser
 
 from stca.errors import ConfigError
-from stca.lookup import suggest
+from stca.lookup import as_tuples, suggest
 
 
 @dataclass(frozen=True)
@@ -224,11 +224,6 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
             raise ConfigError("A setting is key=value", expected="optim.lr=1e-4", found=assignment)
         values[key] = as_tuples(_parse(text))
     return values
-
-
-def as_tuples(value: Any) -> Any:
-    """Lists, which is all that YAML and JSON know, as tuples."""
-    return tuple(map(as_tuples, value)) if isinstance(value, list) else value
 
 
 def differences(old: RunConfig, new: RunConfig) -> list[str]:

@@ -8,9 +8,6 @@ import torch
 
 from stca.errors import ConfigError
 
-Device = Literal["auto", "cpu", "cuda"]
-Precision = Literal["auto", "float32", "bf16"]
-
 
 def resolve_device(device: str) -> torch.device:
     """`auto` is the GPU where there is one.

@@ -62,3 +62,8 @@ def suggest(name: str, valid: Iterable[str]) -> str | None:
     """The closest valid name, if any is close."""
     close = difflib.get_close_matches(name, list(valid), n=1)
     return close[0] if close else None
+
+
+def as_tuples(value: Any) -> Any:
+    """Lists, which is all that YAML and JSON know, as tuples."""
+    return tuple(map(as_tuples, value)) if isinstance(value, list) else value

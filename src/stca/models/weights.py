@@ -22,7 +22,7 @@ from torch import Tensor
 
 from stca.errors import CheckpointError, ConfigError
 from stca.files import atomic_write
-from stca.lookup import is_safe
+from stca.lookup import as_tuples, is_safe
 from stca.models.create import MODELS, build_model
 from stca.models.heads import ReIDModel
 
@@ -311,7 +311,7 @@ def load_model(path: Path) -> ReIDModel:
     try:
         with safe_open(path, framework="pt") as file:
             spec = json.loads((file.metadata() or {})["stca"])
-        options = {name: _tuples(value) for name, value in spec["options"].items()}
+        options = {name: as_tuples(value) for name, value in spec["options"].items()}
         size = tuple(spec["image_size"])
         if not is_safe(MODELS, spec["name"]):
             raise ConfigError(
@@ -344,10 +344,6 @@ def load_model(path: Path) -> ReIDModel:
     if model.state_dict():
         load_weights(model, path)
     return model.eval()
-
-
-def _tuples(value: object) -> object:
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def _shorten(names: tuple[str, ...], most: int = 6) -> str:

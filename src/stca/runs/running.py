@@ -8,11 +8,12 @@ from pathlib import Path
 
 import torch
 
-from stca.config import DataConfig, EvalConfig, RunConfig, as_tuples
+from stca.config import DataConfig, EvalConfig, RunConfig
 from stca.datasets import load_dataset
 from stca.datasets.counts import count_unanswered
 from stca.errors import ConfigError, DatasetError
 from stca.evaluation import evaluate
+from stca.lookup import as_tuples
 from stca.models import ReIDModel, build_model, create_model, load_model, load_weights
 from stca.ranking import RankMetrics
 from stca.run_dir import RunDir

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int64
@@ -52,12 +53,16 @@ def fit(
     labels = _labels(model, tracklets).to(fabric.device)
     sampler = _sampler(tracklets, config, fabric)
     objective = _objective(model, config).to(fabric.device)
-    start = _load(run, model)
+    state = run.load_state()
+    if state is not None:
+        load_weights(model, run.model_path())
+    start, step = (0, 0) if state is None else (int(state["epoch"]), int(state["step"]))
     model.to(fabric.device).train()
     adam = torch.optim.Adam(model.parameters(), lr=config.optim.lr, weight_decay=config.optim.weight_decay)
     centers = torch.optim.SGD(objective.center.parameters(), lr=config.optim.center_lr)
     parts_of_state: dict[str, Stateful] = {"optimizer": adam, "centers": centers, "objective": objective}
-    step = _restore(run, parts_of_state)
+    if state is not None:
+        _restore(parts_of_state, state, run)
 
     log = Log(run, config, writes=fabric.is_global_zero)
     total = _count_batches(sampler, range(start, config.optim.epochs))
@@ -182,26 +187,13 @@ def _objective(model: ReIDModel, config: RunConfig) -> ReIDObjective:
     )
 
 
-def _load(run: RunDir, model: ReIDModel) -> int:
-    """Fill the model from the newest checkpoint; the epoch to go on with."""
-    state = run.load_state()
-    if state is None:
-        return 0
-    load_weights(model, run.model_path())
-    return int(state["epoch"])
-
-
-def _restore(run: RunDir, parts: Mapping[str, Stateful]) -> int:
-    """Fill optimisers and objective; the steps done so far."""
-    state = run.load_state()
-    if state is None:
-        return 0
+def _restore(parts: Mapping[str, Stateful], state: Mapping[str, Any], run: RunDir) -> None:
+    """Fill optimisers and objective."""
     try:
         for name, part in parts.items():
             part.load_state_dict(state[name])
     except (KeyError, ValueError, RuntimeError) as error:
         raise CheckpointError("The run's training state does not fit", found=error, where=run.path) from error
-    return int(state["step"])
 
 
 def _batches(
