@@ -1,0 +1,249 @@
+"""Runs addressed by what decides their result: trained once, embedded once, scored as often as you like.
+
+    run = Run(config)              # a config that names its data's roots
+    run.key, run.path              # 12 hexadecimal digits; runs/cells/<key>
+    run.state()                    # done, or at which step of how many
+    run.ensure()                   # the RunDir; trains only what is missing, resumes in the middle
+    run.model(), run.splits()      # the trained network; the data it is tested on
+    run.test()                     # TestSet: query and gallery vectors, kept beside the run
+    run.scores("euclidean")        # a Score per protocol, kept as well; neither trains nor embeds again
+
+Two processes that want the same run do it once: the second waits. `setting.Setting` makes a recipe's runs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hours import steps
+
+from stca.config import RunConfig, to_yaml
+from stca.datasets.counts import count_unanswered
+from stca.distance import Metric
+from stca.errors import ConfigError, RankingError
+from stca.evaluation import TestSet, embed_test_set, score
+from stca.files import write_text
+from stca.models import ReIDModel
+from stca.ranking import FIGURES
+from stca.run_dir import RunDir
+from stca.runs import load_run, load_test, train
+from stca.tracklets import Embeddings, Splits
+
+CELLS = Path("runs/cells")
+_NO_MATTER = ("recipe", "eval", "device", "workers", "log_every", "checkpoint_every", "checkpoint_steps")
+_ONE_AND_THE_SAME = ("mars", "duke_video", "ilids_vid", "prid2011")
+"""Published data sets: wherever they lie, they are the same."""
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+    """How far a run is."""
+
+    step: int
+    total: int
+    done: bool
+
+    def __str__(self) -> str:
+        if self.done:
+            return "done"
+        return f"at step {self.step} of {self.total}" if self.step else "to do"
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """Figures of one protocol, as fractions of 1."""
+
+    protocol: str
+    metric: str
+    num_queries: int
+    gallery_size: int
+    figures: dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run in the folder that its config's key names.
+
+    Args:
+        config: what to train. `recipe`, the roots of published data sets, device, workers, logging and
+            `eval` have no part in the key; weights count by their content, walkers by their `walkers.json`.
+        cells: the folder of all runs.
+
+    """
+
+    config: RunConfig
+    cells: Path = CELLS
+
+    @property
+    def key(self) -> str:
+        """Of what decides the result."""
+        content = dataclasses.asdict(self.config)
+        for name in _NO_MATTER:
+            content.pop(name, None)
+        data, model = content["data"], content["model"]
+        data["roots"] = _which_data(data["source"], data["roots"])
+        data["eval_roots"] = _which_data(data["eval_source"] or data["source"], data["eval_roots"])
+        model["weights"] = [_content(Path(path)) for path in model["weights"]]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+        return self.cells / self.key
+
+    @property
+    def done(self) -> bool:
+        """Whether it was trained to the end."""
+        content = _read_json(self.path / "finished.json")
+        return isinstance(content, dict) and bool(RunDir(self.path).checkpoints())
+
+    def state(self) -> State:
+        """How far it is; counts the steps of walkers in the data."""
+        return State(_step(RunDir(self.path)), steps(self.config), self.done)
+
+    def ensure(self) -> RunDir:
+        """The trained run: what is done stays, what was begun goes on.
+
+        There is one test, at the end, whatever `eval.every` says.
+
+        Raises:
+            StcaError: as `stca.runs.train`.
+
+        """
+        if self.config.devices != 1:
+            raise ConfigError(
+                "Runs of a table have a process each",
+                expected="devices=1",
+                found=self.config.devices,
+                hint="start the same command several times, with other rows by --only",
+            )
+        self.cells.mkdir(parents=True, exist_ok=True)
+        with _alone(self.cells / f"{self.key}.lock"):
+            if not self.done:
+                self._point_to_data()
+                evaluation = dataclasses.replace(self.config.eval, every=0)
+                run = train(dataclasses.replace(self.config, eval=evaluation), self.path, resume=True)
+                write_text(run.path / "finished.json", json.dumps({"step": _step(run)}) + "\n")
+        return RunDir.open(self.path)
+
+    def model(self) -> ReIDModel:
+        """The trained network, in evaluation mode."""
+        return load_run(self.ensure().path)
+
+    def splits(self) -> Splits:
+        """The data it is tested on."""
+        return load_test(self.config)
+
+    def test(self) -> TestSet:
+        """Vectors of query and gallery. What is missing or damaged is made again."""
+        folder = self.path / f"test-{self._clip_len}-frames"
+        run = self.ensure()
+        try:
+            return TestSet(Embeddings.load(folder / "query.npz"), Embeddings.load(folder / "gallery.npz"))
+        except RankingError:
+            pass
+        test = embed_test_set(
+            load_run(run.path),
+            self.splits(),
+            clip_len=self._clip_len,
+            batch_size=self.config.eval.batch_size,
+            device=self.config.device,
+            workers=self.config.workers,
+        )
+        test.query.save(folder / "query.npz")
+        test.gallery.save(folder / "gallery.npz")
+        return test
+
+    def scores(self, metric: Metric = "cosine") -> tuple[Score, ...]:
+        """Of every protocol of its data that has an answer to some query."""
+        self.ensure()
+        file = self.path / f"test-{self._clip_len}-frames" / f"{metric}.json"
+        if known := _read_scores(file):
+            return known
+        splits = self.splits()
+        protocols = [p for p in splits.protocols if count_unanswered(splits, p) < len(splits.query)]
+        found = tuple(
+            Score(m.protocol, metric, m.num_queries, m.gallery_size, {f: m.value(f) for f in FIGURES})
+            for m in score(self.test(), protocols, metric=metric)
+        )
+        write_text(file, json.dumps([dataclasses.asdict(each) for each in found], indent=1) + "\n")
+        return found
+
+    @property
+    def _clip_len(self) -> int:
+        return self.config.eval.clip_len or self.config.clips.clip_len
+
+    def _point_to_data(self) -> None:
+        """A run that was begun with the data elsewhere goes on where they are now."""
+        file = self.path / "config.yaml"
+        if not file.is_file():
+            return
+        begun, data = RunDir(self.path).config(), self.config.data
+        here, there = (
+            tuple(str(Path(root).expanduser().absolute()) for root in roots)
+            for roots in (data.roots, data.eval_roots)
+        )
+        moved = dataclasses.replace(begun.data, roots=here, eval_roots=there)
+        weights = dataclasses.replace(begun.model, weights=self.config.model.weights)
+        write_text(file, to_yaml(dataclasses.replace(begun, data=moved, model=weights)))
+
+
+def _step(run: RunDir) -> int:
+    """Of the newest checkpoint."""
+    saved = run.checkpoints()
+    return int(saved[-1].name.removeprefix("step-")) if saved else 0
+
+
+def _which_data(source: str, roots: Sequence[str]) -> list[object]:
+    """What tells one data set from another."""
+    if source in _ONE_AND_THE_SAME:
+        return []
+    if source == "walkers":
+        return [_read_json(Path(root) / "walkers.json") or root for root in roots]
+    return [str(Path(root).expanduser().absolute()) for root in roots]
+
+
+def _content(path: Path) -> str:
+    """A file's digest; its name where it is not here."""
+    if not path.is_file():
+        return path.name
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_json(path: Path) -> Any:
+    """None for what is missing or damaged."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def _read_scores(path: Path) -> tuple[Score, ...]:
+    """Empty for what is missing or damaged."""
+    try:
+        found = tuple(Score(**each) for each in _read_json(path) or ())
+        whole = all(set(each.figures) == set(FIGURES) for each in found)
+        valid = all(0 <= value <= 1 for each in found for value in each.figures.values())
+    except (TypeError, AttributeError):
+        return ()
+    return found if whole and valid else ()
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold a lock that ends with the process, whatever ends it."""
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"waiting: another process is training {path.stem}", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,185 @@
+"""From a recipe's name to its runs: where the data lie, which seeds, the paper's size or tiny.
+
+    add_arguments(parser)                        # --data --seeds --set --weights --tiny --runs
+    setting = from_arguments(parser.parse_args())
+    setting.runs("stca_mars")                    # list[cells.Run]: one per seed and split
+
+Tiny runs take the `_small` models, a quarter of the image size and synthetic walkers in place of each data
+set; everything else is the same code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from cells import Run
+
+from stca.config import ModelConfig, OptimConfig, RunConfig, override
+from stca.datasets.walkers import make_walkers
+from stca.errors import ConfigError
+from stca.recipes import recipe
+
+SOURCES = {"mars": "mars", "duke_video": "duke", "ilids_vid": "ilids"}
+"""A recipe's source by the name that `--data` takes."""
+SPLITS = {"ilids": 10}
+TINY_SPLITS = {"ilids": 2}
+_STAND_INS = {"mars": 0, "duke": 1, "ilids": 2}
+_SIZE = (96, 48)  # of the walkers' crops, which become 96x32 or 64x32
+_SPLIT_SEED = 10
+_TINY_EPOCHS = {"mars": 38, "duke": 38, "ilids": 150}  # some 150 steps each
+BACKBONES = {"backbone2d": "resnet50_ibn_a", "backbone3d": "resnet3d_50"}
+"""What a model has where its options do not say."""
+
+
+class NoDataError(ConfigError):
+    """A data set was not given."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """Everything a command says about runs.
+
+    Args:
+        data: root by name: mars, duke, ilids.
+        seeds: one training each.
+        changes: settings as `optim.lr=1e-4`, of every run.
+        weights: pretrained file by backbone.
+        tiny: whether to use small models and walkers.
+        persons: to train on and as many to test on, of the walkers.
+        folder: runs lie in its `cells`, walkers in its `data`.
+
+    """
+
+    data: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    seeds: tuple[int, ...] = (0,)
+    changes: tuple[str, ...] = ()
+    weights: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    tiny: bool = False
+    persons: int = 24
+    folder: Path = Path("runs")
+
+    def runs(self, name: str) -> list[Run]:
+        """All runs of a recipe, seed by seed; makes the walkers it needs.
+
+        Raises:
+            NoDataError: its data set was not given.
+
+        """
+        return [run for seed in self.seeds for run in self.runs_of_seed(name, seed)]
+
+    def runs_of_seed(self, name: str, seed: int) -> list[Run]:
+        """A run for every split of the recipe's data."""
+        config = recipe(name)
+        data = SOURCES.get(config.data.source, config.data.source)
+        splits = (TINY_SPLITS if self.tiny else SPLITS).get(data, 1)
+        return [self._run(config, data, seed, split) for split in range(splits)]
+
+    def _run(self, config: RunConfig, data: str, seed: int, split: int) -> Run:
+        if self.tiny:
+            config = tiny_config(config, data)
+            root = str(self._walkers(data, split))
+            place = dataclasses.replace(config.data, source="walkers", roots=(root,))
+        else:
+            if data not in self.data:
+                raise NoDataError(f"There is no --data for {data}", hint=f"--data {data}=/data/{data}")
+            place = dataclasses.replace(config.data, roots=(self.data[data],), split=split)
+            config = dataclasses.replace(config, model=self._pretrained(config.model))
+        config = dataclasses.replace(config, data=place, seed=seed)
+        return Run(override(config, self.changes), self.folder / "cells")
+
+    def _pretrained(self, model: ModelConfig) -> ModelConfig:
+        """Start from the files of the backbones that the model has."""
+        backbones = {**BACKBONES, **{k: v for k, v in model.options.items() if k in BACKBONES}}
+        if model.name in ("cnn2d", "cnn3d"):
+            backbones = {f"backbone{model.name[3:]}": backbones[f"backbone{model.name[3:]}"]}
+        files = tuple(self.weights[each] for each in backbones.values() if each in self.weights)
+        return dataclasses.replace(model, weights=files) if files else model
+
+    def _walkers(self, data: str, split: int) -> Path:
+        """Walkers that stand in for a data set: iLIDS-VID has two cameras and a tracklet in each."""
+        seed = _STAND_INS[data] + _SPLIT_SEED * split
+        two_cameras = {"cameras": 2, "tracklets_per_camera": (1, 1)} if data == "ilids" else {}
+        root = self.folder / "data" / f"{data}-{self.persons}-persons-{split}"
+        return make_walkers(
+            root,
+            train_persons=self.persons,
+            test_persons=self.persons,
+            seed=seed,
+            size=_SIZE,
+            **two_cameras,  # type: ignore[arg-type]
+        )
+
+
+def tiny_config(config: RunConfig, data: str) -> RunConfig:
+    """The same run in a minute on two CPU cores."""
+    height, width = config.model.image_size or (384, 128)
+    model = dataclasses.replace(
+        config.model, name=f"{config.model.name}_small", image_size=(height // 4, width // 4)
+    )
+    epochs = _TINY_EPOCHS[data]
+    optim = OptimConfig(epochs=epochs, lr=1e-3, milestones=(epochs * 7 // 10,), warmup_epochs=1)
+    return dataclasses.replace(config, model=model, optim=optim)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of a `Setting`."""
+    parser.add_argument(
+        "--data", action="append", default=[], metavar="NAME=ROOT", help="mars=..., duke=..., ilids=..."
+    )
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="SEED")
+    parser.add_argument("--set", nargs="*", default=[], metavar="key=value", help="settings of every run")
+    parser.add_argument(
+        "--weights",
+        nargs="*",
+        default=[],
+        metavar="BACKBONE=FILE",
+        help="to start from",
+    )
+    parser.add_argument("--tiny", action="store_true", help="small models on synthetic walkers")
+    parser.add_argument("--persons", type=int, default=24, help="walkers to train on; as many to test on")
+    parser.add_argument("--runs", type=Path, help="default: runs, or runs/tiny")
+
+
+def from_arguments(given: argparse.Namespace) -> Setting:
+    """What they say.
+
+    Raises:
+        ConfigError: a name there is not, or no `name=value`.
+
+    """
+    return Setting(
+        data=_pairs(given.data, "--data", SOURCES.values()),
+        seeds=tuple(given.seeds),
+        changes=tuple(given.set),
+        weights=_pairs(given.weights, "--weights", None),
+        tiny=given.tiny,
+        persons=given.persons,
+        folder=given.runs or Path("runs/tiny" if given.tiny else "runs"),
+    )
+
+
+def command(program: str, given: argparse.Namespace) -> str:
+    """The command that says the same."""
+    words = [program]
+    for name in ("data", "weights"):
+        if values := getattr(given, name):
+            words += [word for value in values for word in (f"--{name}", value)]
+    words += ["--seeds", *map(str, given.seeds)]
+    words += ["--tiny"] * given.tiny + (["--persons", str(given.persons)] if given.persons != 24 else [])
+    words += ["--set", *given.set] if given.set else []
+    return shlex.join(["python", *words])
+
+
+def _pairs(given: Sequence[str], option: str, names: Sequence[str] | None) -> dict[str, str]:
+    pairs = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not equals or not value or (names is not None and name not in names):
+            expected = "|".join(names) if names is not None else "BACKBONE"
+            raise ConfigError(f"{option} takes pairs", expected=f"{expected}=...", found=each)
+        pairs[name] = value
+    return pairs
