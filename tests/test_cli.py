@@ -10,6 +10,8 @@ import pytest
 from sequences import TINY_MODEL, tiny_walkers
 from stca import Embeddings
 from stca.cli import main
+from stca.config import from_yaml
+from stca.recipes import RECIPES, recipe
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +45,21 @@ def test_every_verb_has_help() -> None:
 
 def test_recipes_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["recipes"]) == 0
-    assert "stca_mars" in capsys.readouterr().out
-    assert main(["recipes", "stca_mars"]) == 0
-    assert "lr: 0.00035" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert all(any(line.startswith(f"  {name} ") for line in lines) for name in RECIPES)
+    assert {"mars:", "duke_video:", "ilids_vid:", "walkers:", "mot:"} <= set(lines)
+    assert max(map(len, lines)) < 120
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_is_shown_as_yaml_that_can_be_read_back(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["recipes", name]) == 0
+    out = capsys.readouterr().out
+    words = [line.lstrip("# ").strip() for line in out.splitlines() if line.startswith("#")]
+    assert words == [line.strip() for line in (RECIPES[name].__doc__ or "").strip().splitlines()]
+    assert from_yaml(out) == recipe(name)
 
 
 def test_training_leaves_a_run(run: Path) -> None:
@@ -162,5 +176,5 @@ def test_the_installed_command_survives_a_closed_pipe() -> None:
     piped = subprocess.run(
         f"{stca} recipes stca_mars | head -1", shell=True, capture_output=True, text=True, check=True
     )
-    assert piped.stdout == "recipe: stca_mars\n"
+    assert piped.stdout.startswith("# STCA on MARS")
     assert piped.stderr == ""

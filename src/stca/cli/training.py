@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import inspect
 import time
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from stca.cli.parsing import Verbs, add_verb, natural
 def add_verbs(verbs: Verbs) -> None:
     """Add the verbs."""
     recipes = add_verb(verbs, "recipes", _recipes, help="list the recipes, or show all settings of one")
-    recipes.add_argument("recipe", nargs="?", help="show this one as YAML")
+    recipes.add_argument("recipe", nargs="?", help="show this one: what it costs and gives, and its YAML")
 
     train = add_verb(verbs, "train", _train, help="train by a recipe")
     train.add_argument("recipe", help="a name from `stca recipes`, or package.module:function")
@@ -32,13 +33,19 @@ def add_verbs(verbs: Verbs) -> None:
 
 def _recipes(given: argparse.Namespace) -> None:
     from stca.config import to_yaml
-    from stca.recipes import RECIPES, recipe
+    from stca.recipes import RECIPES, find_recipe, recipe
 
     if given.recipe:
+        words = inspect.getdoc(find_recipe(given.recipe)) or ""
+        print("".join(f"# {line}".rstrip() + "\n" for line in words.splitlines()), end="")
         print(to_yaml(recipe(given.recipe)), end="")
         return
-    for name, make in sorted(RECIPES.items()):
-        print(f"{name:<16} {(make.__doc__ or '').strip().splitlines()[0]}")
+    width = max(map(len, RECIPES))
+    data = ""
+    for name, make in RECIPES.items():
+        if data != (data := make().data.source):
+            print(f"{data}:")
+        print(f"  {name:<{width}}  {(make.__doc__ or '').strip().splitlines()[0]}")
 
 
 def _train(given: argparse.Namespace) -> None:

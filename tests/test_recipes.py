@@ -1,0 +1,82 @@
+import re
+
+import pytest
+import torch
+from hours import hours, multiply_adds, steps
+
+from stca.cli.main import build_parser
+from stca.config import override
+from stca.errors import ConfigError
+from stca.lookup import as_tuples
+from stca.models import build_model
+from stca.recipes import RECIPES, find_recipe, recipe
+
+OF_THE_PAPER = [name for name in RECIPES if not name.startswith("small_")]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_is_called_as_its_function_and_its_model_can_be_built(name: str) -> None:
+    config = recipe(name)
+    assert config.recipe == name == RECIPES[name].__name__
+    options = {key: as_tuples(value) for key, value in config.model.options.items()}
+    with torch.device("meta"):
+        model = build_model(config.model.name, num_ids=3, options=options)
+    assert model.spec.name == config.model.name
+
+
+@pytest.mark.parametrize("name", OF_THE_PAPER)
+def test_the_command_in_a_docstring_trains_that_recipe(name: str) -> None:
+    words = re.search(r"^    Command: stca (.*)$", RECIPES[name].__doc__ or "", re.MULTILINE)
+    assert words
+    given, settings = build_parser().parse_known_args(words[1].split())
+    assert given.recipe == name
+    assert override(recipe(name), settings).recipe == name
+    assert str(given.out) == f"runs/{name}"
+
+
+@pytest.mark.parametrize("name", OF_THE_PAPER)
+def test_hours_in_docstrings_are_those_derived(name: str) -> None:
+    words = " ".join((RECIPES[name].__doc__ or "").split())
+    written = re.search(
+        r"Hours: ([\d.]+)(?: a split)? on one A100, derived, not measured: "
+        r"([\d.]+) G multiply-adds a clip, ([\d,]+) steps of 32 clips\.",
+        words,
+    )
+    assert written, words
+    config = recipe(name)
+    assert config.batch.identities * config.batch.instances == 32
+    assert float(written[1]) == pytest.approx(hours(config), rel=0.1)
+    assert float(written[2]) * 1e9 == pytest.approx(multiply_adds(config), rel=0.01)
+    assert int(written[3].replace(",", "")) == steps(config)
+
+
+@pytest.mark.parametrize("name", OF_THE_PAPER)
+def test_a_docstring_says_what_the_paper_has(name: str) -> None:
+    assert re.search(r"The paper's figure: (none\.|rank-1 \d\d\.\d)", RECIPES[name].__doc__ or "")
+
+
+def test_what_the_rows_of_table_2_differ_in() -> None:
+    for model, size, metric in (
+        ("cnn2d", 256, "euclidean"),
+        ("cnn3d", 384, "cosine"),
+        ("concat", 256, "cosine"),
+    ):
+        euclidean = "_euclidean" if metric == "euclidean" else ""
+        config = recipe(f"{model}_mars{euclidean}{'_256' if size == 256 else ''}")
+        assert (config.model.name, config.model.image_size) == (model, (size, 128))
+        assert config.loss.metric == metric
+        assert config.optim.epochs == (800 if metric == "euclidean" else 500)
+
+
+def test_the_schedule_falls_where_the_official_one_does_and_literally_every_ten_epochs() -> None:
+    assert recipe("stca_mars").optim.milestones == (200,)
+    for data in ("mars", "duke", "ilids"):
+        assert recipe(f"stca_{data}_literal").optim.milestones == tuple(range(10, 450, 10))
+
+
+def test_a_recipe_of_ones_own() -> None:
+    assert recipe("stca.recipes.mars:stca_mars_t4").clips.clip_len == 4
+    with pytest.raises(ConfigError, match=r"no recipe 'stca_mar'[\s\S]*stca_mars"):
+        find_recipe("stca_mar")
+    with pytest.raises(ConfigError, match=r"This is no recipe[\s\S]*platform:node"):
+        recipe("platform:node")
