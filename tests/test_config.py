@@ -25,10 +25,10 @@ UNUSUAL = RunConfig(
     recipe="mine",
     data=DataConfig("folder", ("/data/a b", "/data/ü"), 3, {"gap": 2}, "mars", ("/test",), {"x": [1, 2]}),
     model=ModelConfig(
-        "stca_small", (64, 32), {"layers": [1, 1, 1, 1], "norm": "bn"}, ("a.pth", "b.pth"), True
+        "stca_small", (64, 32), {"layers": [1, 1, 1, 1], "backbone2d": "resnet50"}, ("a.pth", "b.pth"), True
     ),
     clips=ClipConfig(4, "restricted", 0.0, 1.0, True),
-    batch=BatchConfig(3, 2, 5, "one-group", False),
+    batch=BatchConfig(3, 2, 5, "one-group", False, True, True),
     optim=OptimConfig(epochs=3, lr=1e-5, milestones=(1, 2), warmup_epochs=2),
     eval=EvalConfig(0, 3, 6, "euclidean"),
     seed=7,
@@ -36,6 +36,11 @@ UNUSUAL = RunConfig(
     precision="float32",
     workers=0,
 )
+
+BILLION = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "\n".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)
+)
+"""Nine lines that stand for a thousand million values."""
 
 numbers = st.integers(2, 10**6)
 rates = st.floats(1e-12, 1e3)
@@ -90,9 +95,16 @@ def test_what_yaml_leaves_out_has_its_default() -> None:
         ("model.image_size=null", "model.image_size", None),
         ("model.name=my.module:build", "model.name", "my.module:build"),
         ("model.options.width=4", "model.options", {"width": 4}),
-        ("model.options={width: 4, norm: bn}", "model.options", {"width": 4, "norm": "bn"}),
+        (
+            "model.options={width: 4, backbone2d: resnet50}",
+            "model.options",
+            {"width": 4, "backbone2d": "resnet50"},
+        ),
         ("batch.micro_batch=2", "batch.micro_batch", 2),
         ("batch.shuffle=false", "batch.shuffle", False),
+        ("batch.sync_norm=true", "batch.sync_norm", True),
+        ("batch.checkpoint_activations=true", "batch.checkpoint_activations", True),
+        ("checkpoint_steps=500", "checkpoint_steps", 500),
         ("eval.clip_len=16", "eval.clip_len", 16),
         ("seed=9", "seed", 9),
         ("data.eval_source=walkers", "data.eval_source", "walkers"),
@@ -117,8 +129,8 @@ def test_single_values_are_overridden(assignment: str, path: str, value: Any) ->
 def test_overrides_add_up_and_the_last_one_wins() -> None:
     config = override(UNUSUAL, ["optim.lr=0.1", "seed=1", "optim.lr=0.2", "model.options.width=8"])
     assert (config.optim.lr, config.seed) == (0.2, 1)
-    assert config.model.options == {"layers": [1, 1, 1, 1], "norm": "bn", "width": 8}
-    assert UNUSUAL.model.options == {"layers": [1, 1, 1, 1], "norm": "bn"}
+    assert config.model.options == {"layers": [1, 1, 1, 1], "backbone2d": "resnet50", "width": 8}
+    assert UNUSUAL.model.options == {"layers": [1, 1, 1, 1], "backbone2d": "resnet50"}
     assert override(UNUSUAL, []) == UNUSUAL
 
 
@@ -196,6 +208,7 @@ def test_a_wrong_choice_lists_the_valid_ones(assignment: str, valid: str) -> Non
         "eval.batch_size=0",
         "eval.clip_len=0",
         "checkpoint_every=0",
+        "checkpoint_steps=-1",
         "log_every=0",
         "workers=-1",
         "seed=-1",
@@ -222,6 +235,8 @@ def test_a_number_out_of_range_is_named_with_the_range(assignment: str) -> None:
         ("model: 3", "There is no option 'model'"),
         ("optim: {lr: [1]}", "wrong type"),
         ("7: x", "There is no option '7'"),
+        ("optim: &it {lr: 0.5}\nloss: *it", "no YAML aliases"),
+        (BILLION, "no YAML aliases"),
     ],
 )
 def test_text_that_is_no_config_is_a_config_error(text: str, complaint: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from stca.config import EvalConfig, ModelConfig, OptimConfig, RunConfig
+from stca.config import BatchConfig, EvalConfig, ModelConfig, OptimConfig, RunConfig
 from stca.errors import CheckpointError, ConfigError
 from stca.run_dir import RunDir
 
@@ -69,12 +69,21 @@ def test_options_given_as_tuples_are_no_other_config(tmp_path: Path) -> None:
 def test_where_and_how_it_is_computed_may_change(run: RunDir) -> None:
     run.save_checkpoint(1, b"one", {"epoch": 1, "step": 1})
     elsewhere = replace(
-        CONFIG, workers=5, device="cpu", log_every=3, checkpoint_every=2, eval=EvalConfig(batch_size=1)
+        CONFIG,
+        workers=5,
+        device="cpu",
+        log_every=3,
+        checkpoint_every=2,
+        checkpoint_steps=7,
+        batch=BatchConfig(checkpoint_activations=True),
+        eval=EvalConfig(batch_size=1),
     )
     assert RunDir.create(run.path, elsewhere, resume=True) == run
     assert run.config() == CONFIG
     with pytest.raises(ConfigError, match="precision=bf16"):
         RunDir.create(run.path, replace(elsewhere, precision="bf16"), resume=True)
+    with pytest.raises(ConfigError, match=r"batch\.sync_norm=True"):
+        RunDir.create(run.path, replace(CONFIG, batch=BatchConfig(sync_norm=True)), resume=True)
 
 
 def test_a_run_remembers_how_it_began_or_tells_how_it_is_read(run: RunDir) -> None:
@@ -98,6 +107,13 @@ def test_a_run_without_a_checkpoint_is_begun_anew_when_asked_to_go_on(run: RunDi
         RunDir.create(run.path, other)
     assert RunDir.create(run.path, other, resume=True).config() == other
     assert run.metrics() == []
+
+
+def test_a_config_of_few_lines_and_endless_values_is_refused(run: RunDir) -> None:
+    lines = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+    (run.path / "config.yaml").write_text("\n".join(["a0: &a0 [x, x, x, x, x, x, x, x, x, x]", *lines]))
+    with pytest.raises(ConfigError, match="config cannot be read"):
+        run.config()
 
 
 @pytest.mark.parametrize("resume", [False, True])
@@ -221,6 +237,13 @@ def test_what_a_killed_process_left_is_no_checkpoint(run: RunDir) -> None:
     (run.path / "checkpoints" / ".unfinished-x1y2").mkdir()
     (run.path / "checkpoints" / ".unfinished-x1y2" / "model.safetensors").write_bytes(b"half")
     assert [path.name for path in run.checkpoints()] == ["step-0000001"]
+
+
+@pytest.mark.parametrize("name", ["epoch", "batch", "step"])
+def test_a_state_of_less_than_nothing_is_not_loaded(run: RunDir, name: str) -> None:
+    run.save_checkpoint(1, b"one", {"epoch": 1, "batch": 1, "step": 1, name: -1})
+    with pytest.raises(CheckpointError, match="a negative"):
+        run.load_state()
 
 
 def test_a_state_that_is_damaged_or_holds_code_is_not_loaded(run: RunDir, tmp_path: Path) -> None:

@@ -106,13 +106,19 @@ def batch_of(clips: int = 8) -> tuple[Tensor, Tensor]:
 
 
 def gradients(
-    model: ReIDModel, objective: ReIDObjective, micro_batch: int | None
+    model: ReIDModel, objective: ReIDObjective, micro_batch: int | None, **options: bool
 ) -> tuple[Tensor, dict[str, Tensor]]:
     model.zero_grad()
     objective.zero_grad()
     clips, ids = batch_of()
     losses = backward(
-        Fabric(accelerator="cpu", devices=1), model, objective, clips, ids, micro_batch=micro_batch
+        Fabric(accelerator="cpu", devices=1),
+        model,
+        objective,
+        clips,
+        ids,
+        micro_batch=micro_batch,
+        **options,
     )
     named = [*model.named_parameters(), *objective.named_parameters()]
     return torch.stack(list(losses)).detach(), {n: p.grad.clone() for n, p in named if p.grad is not None}
@@ -156,20 +162,21 @@ def test_pieces_give_the_gradient_of_the_whole_batch(micro_batch: int) -> None:
 def test_running_statistics_see_every_piece_once() -> None:
     model, objective = model_of().train(), ReIDObjective(4, 128)
     reference = copy.deepcopy(model)
-    momenta = [m.momentum for m in model.modules() if hasattr(m, "momentum")]
     clips, _ = batch_of()
     gradients(model, objective, 4)
     with torch.no_grad():
         reference.head(torch.cat([reference.features(clips[first::2]) for first in range(2)]))  # dealt out
     for (name, found), expected in zip(model.named_buffers(), reference.buffers(), strict=True):
-        if "num_batches" not in name:
-            torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6, msg=name)
-    assert [m.momentum for m in model.modules() if hasattr(m, "momentum")] == momenta
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6, msg=name)
 
 
-def test_momenta_come_back_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("checkpoint_activations", [False, True])
+def test_norms_are_as_before_after_a_failure(
+    monkeypatch: pytest.MonkeyPatch, checkpoint_activations: bool
+) -> None:
     model = model_of().train()
-    momenta = [m.momentum for m in model.modules() if hasattr(m, "momentum")]
+    before = [dict(vars(module)) for module in model.modules()]
+    names = list(model.state_dict())
 
     def fail(*_: object) -> None:
         raise RuntimeError("out of memory")
@@ -177,8 +184,77 @@ def test_momenta_come_back_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(model.stream2d, "forward", fail)
     monkeypatch.setattr(model.stream2d, "stem", fail)
     with pytest.raises(RuntimeError, match="out of memory"):
-        gradients(model, ReIDObjective(4, 128), 4)
-    assert [m.momentum for m in model.modules() if hasattr(m, "momentum")] == momenta
+        gradients(model, ReIDObjective(4, 128), 4, checkpoint_activations=checkpoint_activations)
+    monkeypatch.undo()
+    assert [dict(vars(module)) for module in model.modules()] == before
+    assert list(model.state_dict()) == names
+
+
+NETWORKS = {
+    "stca_small": {},
+    "stca_small, C3D": {"backbone3d": "c3d"},
+    "cnn2d_small": {},
+    "cnn3d_small": {},
+    "concat_small": {},
+}
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize("micro_batch", [None, 3])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_activations_computed_again_change_nothing(
+    name: str, micro_batch: int | None, precision: str
+) -> None:
+    """Losses, gradients and running statistics to the bit; the head and the stems still keep theirs."""
+    results, kept = [], []
+    clips, ids = batch_of()
+    for again in (False, True):
+        torch.manual_seed(0)
+        model = create_model(
+            name.split(",")[0], num_ids=4, image_size=(32, 16), width=4, **NETWORKS[name]
+        ).train()
+        objective = ReIDObjective(4, model.embedding_dim, center_weight=0.1)
+        sizes = []
+
+        def pack(tensor: Tensor, sizes: list[int] = sizes) -> Tensor:
+            sizes.append(tensor.numel() * tensor.element_size())
+            return tensor
+
+        fabric = Fabric(accelerator="cpu", devices=1, precision=precision)
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            losses = backward(
+                fabric, model, objective, clips, ids, micro_batch=micro_batch, checkpoint_activations=again
+            )
+        named = [*model.named_parameters(), *objective.named_parameters()]
+        results.append(
+            {
+                "losses": torch.stack(list(losses)).detach(),
+                **{f"gradient {name}": p.grad for name, p in named if p.grad is not None},
+                **model.state_dict(),
+            }
+        )
+        kept.append(sum(sizes))
+    assert kept[1] < 0.6 * kept[0]
+    plain, recomputed = results
+    assert plain.keys() == recomputed.keys()
+    for key, tensor in plain.items():
+        assert torch.equal(tensor, recomputed[key]), key
+    assert any("num_batches_tracked" in key and tensor > 0 for key, tensor in plain.items())
+
+
+def test_a_model_without_stages_has_no_activations_to_compute_again() -> None:
+    class Flat(ReIDModel):
+        def __init__(self) -> None:
+            super().__init__(image_size=(32, 16))
+            self.embedding_dim, self.head = 3, model_of().head
+
+    with pytest.raises(ConfigError, match="checkpoint_activations=false"):
+        gradients(Flat(), ReIDObjective(4, 3), None, checkpoint_activations=True)
+
+
+def test_a_run_that_computes_activations_again_is_the_same_run(train: Callable[..., RunDir]) -> None:
+    again = replace(CONFIG, batch=replace(CONFIG.batch, checkpoint_activations=True))
+    assert_equal_runs(train(CONFIG, "plain"), train(again, "again"))
 
 
 def test_centres_move_by_their_own_loss_whatever_its_weight(
@@ -308,7 +384,8 @@ def assert_equal_runs(one: RunDir, two: RunDir) -> None:
     first, second = one.load_state(), two.load_state()
     assert first is not None
     assert second is not None
-    assert (first["epoch"], first["step"]) == (second["epoch"], second["step"])
+    for name in ("epoch", "batch", "step"):
+        assert first[name] == second[name]
     torch.testing.assert_close(first["optimizer"]["state"], second["optimizer"]["state"], rtol=0, atol=0)
     torch.testing.assert_close(first["objective"], second["objective"], rtol=0, atol=0)
     drop = ("clips_per_s",)
@@ -334,6 +411,87 @@ def test_an_interrupted_run_goes_on_and_ends_as_if_nothing_had_been(
         with pytest.raises(StoppedError):
             train(whole.config(), "broken")
     assert_equal_runs(whole, train(whole.config(), "broken", resume=True))
+
+
+THREE_EPOCHS = replace(
+    CONFIG,
+    batch=BatchConfig(identities=2, instances=2),
+    optim=OptimConfig(epochs=3, lr=1e-3, milestones=(1,)),
+)
+"""Of 3, 4 and 4 steps."""
+
+
+@pytest.fixture(scope="module")
+def undisturbed(people: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDir:
+    run = RunDir.create(tmp_path_factory.mktemp("undisturbed") / "run", THREE_EPOCHS)
+    fit(model_of(), load_dataset("folder", people).train, THREE_EPOCHS, run)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("step", "every", "goes_on_behind"),
+    [(3, 2, 2), (6, 4, 4), (6, 5, 5), (7, 3, 6), (9, 4, 8), (11, 1, 10), (6, 0, 3)],
+)
+def test_a_run_interrupted_within_an_epoch_goes_on_there(
+    train: Callable[..., RunDir],
+    undisturbed: RunDir,
+    monkeypatch: pytest.MonkeyPatch,
+    step: int,
+    every: int,
+    goes_on_behind: int,
+) -> None:
+    config = replace(THREE_EPOCHS, checkpoint_steps=every)
+    with monkeypatch.context() as patch:
+        stop_at(step, patch)
+        with pytest.raises(StoppedError):
+            train(config, "broken")
+    totals, steps = [], []
+    real_progress, real_backward = loop.progress, loop.backward
+    monkeypatch.setattr(
+        loop, "progress", lambda items, **o: totals.append(o["total"]) or real_progress(items, **o)
+    )
+    monkeypatch.setattr(loop, "backward", lambda *a, **o: steps.append(1) or real_backward(*a, **o))
+    resumed = train(config, "broken", resume=True)
+    assert totals == [len(steps)] == [11 - goes_on_behind]
+    epochs = [1] * 3 + [2] * 4 + [3] * 4
+    assert [(r["step"], r["epoch"]) for r in resumed.metrics()] == list(enumerate(epochs, start=1))
+    assert_equal_runs(undisturbed, resumed)
+
+
+def test_a_checkpoint_of_before_there_were_any_within_epochs_is_gone_on_from(
+    train: Callable[..., RunDir], whole: RunDir, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with monkeypatch.context() as patch:
+        stop_at(6, patch)
+        with pytest.raises(StoppedError):
+            train(whole.config(), "broken")
+    run = RunDir.open(tmp_path / "broken")
+    state = run.load_state()
+    assert state is not None
+    assert state.pop("batch") == 0
+    torch.save(state, run.checkpoints()[-1] / "state.pt")
+    assert_equal_runs(whole, train(whole.config(), "broken", resume=True))
+
+
+def test_tests_come_at_epoch_ends_wherever_a_run_was_stopped(
+    tracklets: tuple[Tracklet, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(CONFIG, optim=OptimConfig(epochs=3), eval=EvalConfig(every=1), checkpoint_steps=1)
+    run, tested = RunDir.create(tmp_path / "run", config), []
+
+    def evaluate(_: ReIDModel) -> dict[str, float]:
+        tested.append(1)
+        return {"mAP": len(tested) / 10}
+
+    for stop in (4, 2):  # in the middle of the second epoch, and then of the third
+        with monkeypatch.context() as patch:
+            stop_at(stop, patch)
+            with pytest.raises(StoppedError):
+                fit(model_of(), tracklets, config, run, evaluate=evaluate)
+    fit(model_of(), tracklets, config, run, evaluate=evaluate)
+    assert len(tested) == 3
+    evaluations = [(r["step"], r["epoch"], r["mAP"]) for r in run.metrics() if r["kind"] == "eval"]
+    assert evaluations == [(2, 1, 0.1), (4, 2, 0.2), (6, 3, 0.3)]
 
 
 def test_a_run_that_was_stopped_in_its_last_evaluation_makes_up_for_it(

@@ -66,6 +66,11 @@ class BatchConfig:
     """Clips that go through the network at once; None: the whole batch. Mining always sees the whole."""
     epoch: Literal["all-groups", "one-group"] = "all-groups"
     shuffle: bool = True
+    checkpoint_activations: bool = False
+    """Compute the trunk's activations again in the backward pass: less memory, more time, the same result."""
+    sync_norm: bool = False
+    """Over several processes, batch norms in the trunk see the clips of all and give what one process would
+    give; otherwise each sees its own process's clips, and the model that is saved has those of the first."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,8 @@ class RunConfig:
     """Processes that decode."""
     checkpoint_every: int = 1
     """Epochs."""
+    checkpoint_steps: int = 0
+    """Steps between two checkpoints within an epoch; 0: at epoch ends only."""
     log_every: int = 10
     """Steps."""
 
@@ -167,6 +174,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("devices", 1, 1e4),
     ("workers", 0, 1e3),
     ("checkpoint_every", 1, 1e6),
+    ("checkpoint_steps", 0, 1e9),
     ("log_every", 1, 1e6),
 )
 
@@ -180,10 +188,15 @@ def from_yaml(text: str) -> RunConfig:
     """Read a config.
 
     Raises:
-        ConfigError: no YAML, an unknown key, or a wrong type; names what is valid.
+        ConfigError: no YAML, an alias, an unknown key, or a wrong type; names what is valid.
 
     """
     try:
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
+            # A few lines of them can stand for more values than memory holds.
+            raise ConfigError(
+                "A config has no YAML aliases", expected="every value written out", found="*alias"
+            )
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ConfigError("This is no YAML", found=error) from error

@@ -20,7 +20,10 @@ from stca.provenance import provenance
 
 KEEP = 2
 _BEFORE_THE_FIRST_STEP = {"config.yaml", "provenance.json"}
-_MAY_CHANGE = ("workers", "device", "log_every", "checkpoint_every", "eval.")
+_MAY_CHANGE = (
+    *("workers", "device", "log_every", "checkpoint_every", "checkpoint_steps", "eval."),
+    "batch.checkpoint_activations",
+)
 
 
 @dataclass(frozen=True)
@@ -186,8 +189,8 @@ class RunDir:
         path = found[-1] / "state.pt"
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-            if min(int(state["epoch"]), int(state["step"])) < 0:
-                raise ValueError("a negative epoch or step")
+            if min(int(state["epoch"]), int(state["step"]), int(state.get("batch", 0))) < 0:
+                raise ValueError("a negative epoch, batch or step")
         except Exception as error:  # a damaged file fails in any of a dozen ways
             raise CheckpointError(
                 "Cannot read the run's training state",

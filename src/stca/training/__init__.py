@@ -2,6 +2,7 @@
 
 from stca.training.backward import backward
 from stca.training.engine import launch
-from stca.training.loop import fit, learning_rate
+from stca.training.loop import fit
+from stca.training.schedule import learning_rate
 
 __all__ = ["backward", "fit", "launch", "learning_rate"]

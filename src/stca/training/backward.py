@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from jaxtyping import Float, Int64
-from torch import Tensor, nn
+from torch import Tensor
 
 from stca.losses import LossParts, ReIDObjective
 from stca.models import ReIDModel
 from stca.training.engine import Fabric, gather, sum_gradients
+from stca.training.trunk import frozen_statistics, trunk_options
 
 
 def backward(
@@ -22,12 +20,15 @@ def backward(
     person_ids: Int64[Tensor, " B"],
     *,
     micro_batch: int | None = None,
+    checkpoint_activations: bool = False,
+    sync_norm: bool = False,
 ) -> LossParts:
     """Loss of one batch, and gradients of it in all parameters.
 
     First the pooled vectors; then, over those of all ranks, head and losses and their gradient in the pooled
     vectors; then that gradient back through the trunk. Mining, BN neck and centres so see the whole batch on
-    every rank. The batch norms inside the trunk see a rank's share of it only, or a piece.
+    every rank. The batch norms inside the trunk see a rank's share of it, or, with `sync_norm`, the shares of
+    all; with `micro_batch`, a piece of that share, or the pieces of all ranks that have their turn together.
 
     Args:
         fabric: where to compute; its world size times B clips are the batch.
@@ -38,14 +39,30 @@ def backward(
         micro_batch: clips that go through the trunk at once, dealt out so that a piece holds as many persons
             as it can (a batch norm that saw one person only would take out who it is). The trunk is then gone
             through twice, first without keeping anything for the gradient.
+        checkpoint_activations: the trunk's stages keep their input only and are gone through once more in the
+            backward pass. The result is the same.
+        sync_norm: batch norms of the trunk see the clips of all ranks: gradients and running statistics are
+            those of one process with the whole batch.
 
     """
+    with trunk_options(fabric, model, checkpoint_activations=checkpoint_activations, sync_norms=sync_norm):
+        return _backward(fabric, model, objective, clips, person_ids, micro_batch)
+
+
+def _backward(
+    fabric: Fabric,
+    model: ReIDModel,
+    objective: ReIDObjective,
+    clips: Float[Tensor, "B T 3 H W"],
+    person_ids: Int64[Tensor, " B"],
+    micro_batch: int | None,
+) -> LossParts:
     pieces = _deal(len(clips), micro_batch or len(clips))
     if len(pieces) == 1:
         local = _features(fabric, model, clips)
     else:
         local = clips.new_empty(len(clips), model.embedding_dim)
-        with torch.no_grad(), _frozen_statistics(model):
+        with torch.no_grad(), frozen_statistics(model):
             for piece in pieces:
                 local[piece] = _features(fabric, model, clips[piece])
     pooled = gather(fabric, local).requires_grad_()
@@ -73,17 +90,3 @@ def _deal(clips: int, most: int) -> list[slice]:
 def _features(fabric: Fabric, model: ReIDModel, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B D"]:
     with fabric.autocast():
         return model.features(clips).float()
-
-
-@contextmanager
-def _frozen_statistics(model: nn.Module) -> Iterator[None]:
-    """Batch norms normalise by their batch but do not add it to their running statistics."""
-    norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.momentum = 0.0
-    try:
-        yield
-    finally:
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.momentum = momentum

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -31,7 +32,7 @@ def launch(config: RunConfig) -> Fabric:
     bf16 = resolve_precision(config.precision, device) == "bf16"
     here = int(os.environ.get("LOCAL_WORLD_SIZE", config.devices))
     nodes = int(os.environ.get("WORLD_SIZE", here)) // here
-    # The others wait while rank 0 tests, which takes long on large data.
+    # The others wait while rank 0 ranks what all have embedded, which takes long on large data.
     strategy = DDPStrategy(timeout=timedelta(hours=12)) if here * nodes > 1 else "auto"
     fabric = LightningFabric(
         accelerator=device.type,
@@ -50,6 +51,12 @@ def gather(fabric: Fabric, rows: Tensor) -> Tensor:
         return rows.detach()
     gathered: Tensor = fabric.all_gather(rows.detach().contiguous())
     return gathered.flatten(0, 1)
+
+
+def spread(fabric: Fabric, tensors: Iterable[Tensor]) -> None:
+    """Every rank gets rank 0's values."""
+    for tensor in tensors:
+        tensor.copy_(gather(fabric, tensor[None])[0])
 
 
 def sum_gradients(fabric: Fabric, parameters: list[torch.nn.Parameter]) -> None:

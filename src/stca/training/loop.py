@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from stca.clips import ClipBatch, PKSampler, Transform, normalise, train_batches
-from stca.config import OptimConfig, RunConfig
+from stca.clips import PKSampler, normalise
+from stca.config import RunConfig
 from stca.errors import CheckpointError, ConfigError
 from stca.losses import ReIDObjective
 from stca.models import ReIDModel, load_weights, model_bytes
@@ -18,8 +18,16 @@ from stca.progress import progress
 from stca.run_dir import RunDir
 from stca.tracklets import Tracklet
 from stca.training.backward import backward
-from stca.training.engine import Fabric, launch
+from stca.training.engine import Fabric, launch, spread
 from stca.training.log import Log, diverged
+from stca.training.schedule import (
+    Place,
+    batches_from,
+    checkpoint_due,
+    count_batches,
+    evaluation_due,
+    learning_rate,
+)
 
 Evaluate = Callable[[ReIDModel], Mapping[str, float]]
 Stateful = torch.optim.Optimizer | nn.Module
@@ -36,12 +44,16 @@ def fit(
 ) -> None:
     """Train `model` in place, from the run's newest checkpoint if it has one.
 
+    On a CPU, in float32, a run that is stopped anywhere and goes on ends with the same bits as one that was
+    never stopped.
+
     Args:
         model: on the CPU; its classifier counts the persons of `tracklets`.
         tracklets: training data.
         config: losses, optimiser, batches, schedule.
         run: where metrics and checkpoints go.
-        evaluate: called every `config.eval.every` epochs, and at the end, on rank 0; its figures are logged.
+        evaluate: called every `config.eval.every` epochs and at the end, on every rank, with the same
+            weights; rank 0's figures are logged.
         fabric: what `launch(config)` gave; every rank calls `fit`, rank 0 writes.
 
     Raises:
@@ -54,28 +66,26 @@ def fit(
     sampler = _sampler(tracklets, config, fabric)
     objective = _objective(model, config).to(fabric.device)
     state = run.load_state()
+    place = Place.of(state)
     if state is not None:
         load_weights(model, run.model_path())
-    start, step = (0, 0) if state is None else (int(state["epoch"]), int(state["step"]))
     model.to(fabric.device).train()
     adam = torch.optim.Adam(model.parameters(), lr=config.optim.lr, weight_decay=config.optim.weight_decay)
     centers = torch.optim.SGD(objective.center.parameters(), lr=config.optim.center_lr)
     parts_of_state: dict[str, Stateful] = {"optimizer": adam, "centers": centers, "objective": objective}
     if state is not None:
         _restore(parts_of_state, state, run)
+    stopped_in_test = evaluation_due(place, config) and not _tested(run, place.step)
+    fabric.barrier()  # every rank has read what rank 0 will now change
 
     log = Log(run, config, writes=fabric.is_global_zero)
-    total = _count_batches(sampler, range(start, config.optim.epochs))
-    batches = _batches(tracklets, sampler, config, start, image_size=model.image_size)
+    total = count_batches(place, sampler, config)
+    batches = batches_from(place, tracklets, sampler, config, image_size=model.image_size)
     if fabric.is_global_zero:
         batches = progress(batches, label="train", total=total, status=log.status)
-    if evaluate and start and _due(start, config) and not _tested(run, step):
-        if fabric.is_global_zero:
-            log.evaluation(step, start - 1, evaluate(model.eval()))  # the run was stopped in this test
-        fabric.barrier()
-        model.train()
-    for epoch, last, batch in batches:
-        step += 1
+    if evaluate and stopped_in_test:
+        _test(fabric, model, evaluate, log, place)
+    for epoch, place, batch in batches:
         lr = learning_rate(config.optim, epoch)
         for group in adam.param_groups:
             group["lr"] = lr
@@ -83,31 +93,36 @@ def fit(
         centers.zero_grad()
         clips = normalise(batch.frames.to(fabric.device, non_blocking=True))
         ids = labels[batch.rows.to(fabric.device)]
-        losses = backward(fabric, model, objective, clips, ids, micro_batch=config.batch.micro_batch)
-        log.step(step, epoch, lr, losses, batch)
+        losses = backward(
+            fabric,
+            model,
+            objective,
+            clips,
+            ids,
+            micro_batch=config.batch.micro_batch,
+            checkpoint_activations=config.batch.checkpoint_activations,
+            sync_norm=config.batch.sync_norm,
+        )
+        log.step(place.step, epoch, lr, losses, batch)
         adam.step()
         _step_centers(centers, config.loss.center_weight)
-        if not last:
-            continue
-        finished = epoch + 1 == config.optim.epochs
-        if finished or (epoch + 1) % config.checkpoint_every == 0:
-            _check_weights(model, clips[:1], f"step {step}, epoch {epoch + 1}")
-            state = {name: part.state_dict() for name, part in parts_of_state.items()}
+        if checkpoint_due(place, config):
+            _check_weights(model, clips[:1], f"step {place.step}, epoch {epoch + 1}")
             if fabric.is_global_zero:
-                run.save_checkpoint(step, model_bytes(model), {"epoch": epoch + 1, "step": step, **state})
-        if evaluate and _due(epoch + 1, config):
-            if fabric.is_global_zero:
-                log.evaluation(step, epoch, evaluate(model.eval()))
-            fabric.barrier()
-            model.train()
+                state = {name: part.state_dict() for name, part in parts_of_state.items()}
+                run.save_checkpoint(place.step, model_bytes(model), {**place._asdict(), **state})
+        if evaluate and evaluation_due(place, config):
+            _test(fabric, model, evaluate, log, place)
     log.close()
     model.eval()
 
 
-def learning_rate(optim: OptimConfig, epoch: int) -> float:
-    """Of an epoch, counted from 0: warm-up, then a factor `gamma` at each milestone passed."""
-    warmup = min(1.0, (epoch + 1) / (optim.warmup_epochs + 1)) if optim.warmup_epochs else 1.0
-    return float(optim.lr * warmup * optim.gamma ** sum(epoch >= each for each in optim.milestones))
+def _test(fabric: Fabric, model: ReIDModel, evaluate: Evaluate, log: Log, place: Place) -> None:
+    """Every rank with rank 0's running statistics, which are those that are saved."""
+    spread(fabric, model.buffers())
+    log.evaluation(place.step, place.epoch - 1, evaluate(model.eval()))
+    fabric.barrier()
+    model.train()
 
 
 def _step_centers(centers: torch.optim.SGD, weight: float) -> None:
@@ -128,19 +143,6 @@ def _check_weights(model: ReIDModel, clips: Float[Tensor, "B T 3 H W"], where: s
     # Past 1e9 the next step's squares and sums are infinite, even if these numbers are not yet.
     if not (vectors.abs() < 1e9).all():
         raise diverged(f"vectors of up to {float(vectors.abs().max()):.3g}", where)
-
-
-def _due(epochs: int, config: RunConfig) -> bool:
-    """Whether there is a test after so many epochs."""
-    return epochs == config.optim.epochs or bool(config.eval.every and epochs % config.eval.every == 0)
-
-
-def _count_batches(sampler: PKSampler, epochs: range) -> int:
-    count = 0
-    for epoch in epochs:
-        sampler.set_epoch(epoch)
-        count += len(sampler)
-    return count
 
 
 def _tested(run: RunDir, step: int) -> bool:
@@ -194,28 +196,3 @@ def _restore(parts: Mapping[str, Stateful], state: Mapping[str, Any], run: RunDi
             part.load_state_dict(state[name])
     except (KeyError, ValueError, RuntimeError) as error:
         raise CheckpointError("The run's training state does not fit", found=error, where=run.path) from error
-
-
-def _batches(
-    tracklets: Sequence[Tracklet],
-    sampler: PKSampler,
-    config: RunConfig,
-    start: int,
-    *,
-    image_size: tuple[int, int],
-) -> Iterator[tuple[int, bool, ClipBatch]]:
-    """(epoch, whether it is the epoch's last, batch) from epoch `start` to the end."""
-    clips = config.clips
-    transform = Transform(image_size, flip=clips.flip, crop=clips.crop, per_frame=clips.per_frame)
-    for epoch in range(start, config.optim.epochs):
-        batches = train_batches(
-            tracklets,
-            sampler,
-            transform,
-            clip_len=clips.clip_len,
-            mode=clips.sampling,
-            epoch=epoch,
-            workers=config.workers,
-        )
-        for number, batch in enumerate(batches, start=1):
-            yield epoch, number == len(sampler), batch

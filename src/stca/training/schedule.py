@@ -1,0 +1,84 @@
+"""What is due when: batches from a place on, learning rates, tests, checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from stca.clips import ClipBatch, PKSampler, Transform, train_batches
+from stca.config import OptimConfig, RunConfig
+from stca.tracklets import Tracklet
+
+
+class Place(NamedTuple):
+    """How far a run is: epochs that are over, batches of the next one, steps in all."""
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any] | None) -> Place:
+        """Where a checkpoint was taken; those of before `checkpoint_steps` were all at an epoch's end."""
+        return cls() if state is None else cls(state["epoch"], state.get("batch", 0), state["step"])
+
+
+def batches_from(
+    start: Place,
+    tracklets: Sequence[Tracklet],
+    sampler: PKSampler,
+    config: RunConfig,
+    *,
+    image_size: tuple[int, int],
+) -> Iterator[tuple[int, Place, ClipBatch]]:
+    """(epoch, where the run is behind this batch, batch) from `start` to the end."""
+    clips = config.clips
+    transform = Transform(image_size, flip=clips.flip, crop=clips.crop, per_frame=clips.per_frame)
+    step = start.step
+    for epoch in range(start.epoch, config.optim.epochs):
+        first = start.batch if epoch == start.epoch else 0
+        batches = train_batches(
+            tracklets,
+            sampler,
+            transform,
+            clip_len=clips.clip_len,
+            mode=clips.sampling,
+            epoch=epoch,
+            first=first,
+            workers=config.workers,
+        )
+        for number, batch in enumerate(batches, start=first + 1):
+            step += 1
+            over = number == len(sampler)
+            yield epoch, Place(epoch + over, 0 if over else number, step), batch
+
+
+def count_batches(start: Place, sampler: PKSampler, config: RunConfig) -> int:
+    """How many `batches_from` gives."""
+    count = -start.batch
+    for epoch in range(start.epoch, config.optim.epochs):
+        sampler.set_epoch(epoch)
+        count += len(sampler)
+    return count
+
+
+def learning_rate(optim: OptimConfig, epoch: int) -> float:
+    """Of an epoch, counted from 0: warm-up, then a factor `gamma` at each milestone passed."""
+    warmup = min(1.0, (epoch + 1) / (optim.warmup_epochs + 1)) if optim.warmup_epochs else 1.0
+    return float(optim.lr * warmup * optim.gamma ** sum(epoch >= each for each in optim.milestones))
+
+
+def checkpoint_due(place: Place, config: RunConfig) -> bool:
+    """Whether to save here."""
+    if config.checkpoint_steps and place.step % config.checkpoint_steps == 0:
+        return True
+    finished = place.epoch == config.optim.epochs
+    return place.batch == 0 and (finished or place.epoch % config.checkpoint_every == 0)
+
+
+def evaluation_due(place: Place, config: RunConfig) -> bool:
+    """Whether to test here: at the end, and at the end of every so many epochs."""
+    if place.batch or not place.epoch:
+        return False
+    every = config.eval.every
+    return place.epoch == config.optim.epochs or bool(every and place.epoch % every == 0)
