@@ -133,7 +133,7 @@ def test_a_plain_backbone_shares_its_norms_out_to_both_halves(
 
 
 def test_a_plain_backbone_fills_a_plain_stream(tiny: Callable[..., STCA], tmp_path: Path) -> None:
-    model, state = tiny(norm="bn"), filled(resnet_shapes(**SMALL))
+    model, state = tiny(backbone2d="resnet50"), filled(resnet_shapes(**SMALL))
     torch.save(state, tmp_path / "resnet50.pth")
     report = load_weights(model, tmp_path / "resnet50.pth")
     assert len(report.used) == len(state) - 2
@@ -175,7 +175,7 @@ def test_inflation_fills_both_streams(
 def test_a_still_clip_through_inflated_convolutions_gives_what_the_image_gave(
     tiny: Callable[..., STCA], tmp_path: Path
 ) -> None:
-    model, state = tiny(norm="bn", stem_frames=7), filled(resnet_shapes(**SMALL))
+    model, state = tiny(backbone2d="resnet50", stem_frames=7), filled(resnet_shapes(**SMALL))
     torch.save(state, tmp_path / "imagenet.pth")
     load_weights(model, tmp_path / "imagenet.pth", inflate=True)
     image = torch.randn(1, 3, 32, 16)
@@ -211,7 +211,13 @@ def test_a_saved_model_comes_back_bit_by_bit_with_its_options(
     tiny: Callable[..., STCA], tmp_path: Path
 ) -> None:
     model = tiny(
-        num_ids=7, gate="conv3_x", fusion="sum", norm="bn", temperature=0.1, layers=(1, 2, 1, 1), clip_len=6
+        num_ids=7,
+        gate="conv3_x",
+        fusion="sum",
+        backbone2d="resnet50",
+        temperature=0.1,
+        layers=(1, 2, 1, 1),
+        clip_len=6,
     )
     save_model(model, tmp_path / "deep" / "model.safetensors")
     back = load_model(tmp_path / "deep" / "model.safetensors")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from stca.models import STCA, ReIDModel
+from stca.models import ReIDModel, TwoStream
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,9 @@ def measure_complexity(model: ReIDModel, clip_shape: tuple[int, ...]) -> Complex
 
 
 def _divide(model: ReIDModel) -> dict[str, list[str]]:
-    """The model's children, STCA's 2D stream in what comes before the gate and what comes after."""
-    parts = {name: [name] for name, _ in model.named_children()}
-    if not isinstance(model, STCA):
+    """The model's children that hold something, a gated 2D stream as what comes before the gate and after."""
+    parts = {name: [name] for name, child in model.named_children() if any(True for _ in child.parameters())}
+    if not isinstance(model, TwoStream):
         return parts
     stages = [f"stream2d.layer{stage}" for stage in range(1, 5)]
     before = ["stream2d.conv1", "stream2d.bn1", *stages[: model.stage]]

@@ -4,6 +4,7 @@ from stca.models.create import MODELS, build_model, create_model
 from stca.models.cross_attention import CrossAttention
 from stca.models.heads import ModelSpec, ReIDModel, ReIDOutput
 from stca.models.stca import STCA
+from stca.models.two_stream import TwoStream
 from stca.models.weights import WeightsReport, load_model, load_weights, model_bytes, save_model
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "ModelSpec",
     "ReIDModel",
     "ReIDOutput",
+    "TwoStream",
     "WeightsReport",
     "build_model",
     "create_model",

@@ -1,67 +1,201 @@
-"""What to beat: systems that stand beside STCA in its tables."""
+"""The systems the paper compares STCA with (table 2): one stream alone, both side by side; and their sum."""
 
 from __future__ import annotations
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
-from stca.images import IMAGENET_MEAN, IMAGENET_STD
-from stca.models.heads import ReIDModel, ReIDOutput
-
-
-class _NoHead(nn.Module):
-    """The pooled vector is the embedding; there is nothing to classify."""
-
-    def forward(self, pooled: Float[Tensor, "B D"]) -> ReIDOutput:
-        return ReIDOutput(pooled, pooled, pooled.new_zeros(len(pooled), 0))
+from stca.models.backbones import choose, create_stream2d, create_stream3d
+from stca.models.heads import BNNeck, ReIDModel
+from stca.models.stca import FUSIONS, add_streams
+from stca.models.temporal_pooling import POOLINGS
+from stca.models.two_stream import Streams, TwoStream
 
 
-class ColourHistogram(ReIDModel):
-    """Colours per horizontal stripe of the image, averaged over the clip; nothing is learnt.
-
-    In every stripe the pixels near the middle of the box count more (a person fills the middle, the
-    background the sides). The square root makes the cosine of two vectors the Bhattacharyya coefficient.
+class CNN2D(ReIDModel):
+    """The 2D stream alone: mean over space, then pooling over time.
 
     Args:
-        num_ids: ignored; there for the common signature.
-        image_size: (H, W) of the frames.
-        stripes: horizontal stripes.
-        bins: per colour channel, so that a stripe has bins ** 3 cells.
-        clip_len: frames per clip.
+        num_ids: identities the classifier knows.
+        image_size: (H, W).
+        layers: blocks in conv2_x to conv5_x; (3, 4, 6, 3) is ResNet-50.
+        width: of the first bottlenecks; 64 is ResNet-50.
+        backbone2d: "resnet50_ibn_a", "resnet50" or "se_resnet50".
+        pooling: over time: "mean", "attention" or "lstm".
+        clip_len: frames per clip it is meant for; any number works.
+
+    Raises:
+        ConfigError: a backbone or pooling there is not.
 
     """
-
-    trainable = False
-    weight: Tensor
-    mean: Tensor
-    std: Tensor
 
     def __init__(
         self,
         *,
-        num_ids: int = 0,
-        image_size: tuple[int, int] = (128, 64),
-        stripes: int = 6,
-        bins: int = 8,
+        num_ids: int,
+        image_size: tuple[int, int] = (384, 128),
+        layers: tuple[int, int, int, int] = (3, 4, 6, 3),
+        width: int = 64,
+        backbone2d: str = "resnet50_ibn_a",
+        pooling: str = "mean",
         clip_len: int = 8,
     ) -> None:
         super().__init__(image_size=image_size, clip_len=clip_len)
-        self.stripes, self.bins = stripes, bins
-        self.embedding_dim = stripes * bins**3
-        self.head = _NoHead()
-        columns = torch.linspace(-1, 1, image_size[1])
-        self.register_buffer("weight", torch.exp(-2 * columns.square()).expand(image_size), persistent=False)
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None], persistent=False)
-        self.register_buffer("std", torch.tensor(IMAGENET_STD)[:, None, None], persistent=False)
+        self.stream2d = create_stream2d(backbone2d, layers=layers, width=width)
+        self.pooling = choose(POOLINGS, pooling, kind="pooling")(self.stream2d.channels[-1])
+        self.embedding_dim = self.pooling.dim
+        self.head = BNNeck(self.embedding_dim, num_ids)
 
     def features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B D"]:
-        """Root of the mean histogram."""
-        level = ((clips * self.std + self.mean).clamp(0, 1) * self.bins).long().clamp_max(self.bins - 1)
-        cell = (level[:, :, 0] * self.bins + level[:, :, 1]) * self.bins + level[:, :, 2]
-        height = self.image_size[0]
-        stripe = (torch.arange(height, device=clips.device) * self.stripes // height)[:, None]
-        index = (stripe * self.bins**3 + cell).flatten(1)
-        weight = self.weight.to(clips).expand(cell.shape).flatten(1)
-        histogram = clips.new_zeros(len(clips), self.embedding_dim).scatter_add_(1, index, weight)
-        return (histogram / histogram.sum(dim=1, keepdim=True)).sqrt()
+        """All frames at once."""
+        pooled: Tensor = self.pooling(self._frame_maps(clips).mean(dim=(3, 4)))
+        return pooled
+
+    def _frame_maps(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T C h w"]:
+        return torch.unflatten(self.stream2d(clips.flatten(0, 1)), 0, clips.shape[:2])
+
+
+class CNN3D(ReIDModel):
+    """The 3D stream alone, at its full depth; mean over time and space.
+
+    Args:
+        num_ids: identities the classifier knows.
+        image_size: (H, W).
+        layers: blocks in conv2_x to conv5_x; (3, 4, 6, 3) is ResNet3D-50.
+        width: of the first bottlenecks; 64 is ResNet3D-50.
+        backbone3d: "resnet3d_50", "i3d_resnet50" or "c3d" (which has its own depth).
+        stem_frames: frames under the first kernel; None: the backbone's own.
+        clip_len: frames per clip it is meant for; any number works.
+
+    Raises:
+        ConfigError: a backbone there is not.
+
+    """
+
+    def __init__(
+        self,
+        *,
+        num_ids: int,
+        image_size: tuple[int, int] = (384, 128),
+        layers: tuple[int, int, int, int] = (3, 4, 6, 3),
+        width: int = 64,
+        backbone3d: str = "resnet3d_50",
+        stem_frames: int | None = None,
+        clip_len: int = 8,
+    ) -> None:
+        super().__init__(image_size=image_size, clip_len=clip_len)
+        self.stream3d = create_stream3d(backbone3d, layers=layers, width=width, stem_frames=stem_frames)
+        self.embedding_dim = self.stream3d.channels[-1]
+        self.head = BNNeck(self.embedding_dim, num_ids)
+
+    def features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B D"]:
+        """The whole clip at once."""
+        maps: Tensor = self.stream3d(clips.transpose(1, 2))
+        return maps.mean(dim=(2, 3, 4))
+
+
+class Concat(ReIDModel):
+    """The vectors of `CNN2D` and `CNN3D` side by side, learnt together.
+
+    Args:
+        num_ids: identities the classifier knows.
+        image_size: (H, W).
+        layers: blocks in conv2_x to conv5_x, of both streams; (3, 4, 6, 3) is ResNet-50.
+        width: of the first bottlenecks, of both streams; 64 is ResNet-50.
+        backbone2d: "resnet50_ibn_a", "resnet50" or "se_resnet50".
+        backbone3d: "resnet3d_50", "i3d_resnet50" or "c3d" (which has its own depth).
+        pooling: of the 2D stream over time: "mean", "attention" or "lstm".
+        stem_frames: frames under the 3D stream's first kernel; None: the backbone's own.
+        clip_len: frames per clip it is meant for; any number works.
+
+    Raises:
+        ConfigError: a backbone or pooling there is not.
+
+    """
+
+    def __init__(
+        self,
+        *,
+        num_ids: int,
+        image_size: tuple[int, int] = (384, 128),
+        layers: tuple[int, int, int, int] = (3, 4, 6, 3),
+        width: int = 64,
+        backbone2d: str = "resnet50_ibn_a",
+        backbone3d: str = "resnet3d_50",
+        pooling: str = "mean",
+        stem_frames: int | None = None,
+        clip_len: int = 8,
+    ) -> None:
+        super().__init__(image_size=image_size, clip_len=clip_len)
+        self.stream2d = create_stream2d(backbone2d, layers=layers, width=width)
+        self.stream3d = create_stream3d(backbone3d, layers=layers, width=width, stem_frames=stem_frames)
+        self.pooling = choose(POOLINGS, pooling, kind="pooling")(self.stream2d.channels[-1])
+        self.embedding_dim = self.pooling.dim + self.stream3d.channels[-1]
+        self.head = BNNeck(self.embedding_dim, num_ids)
+
+    def features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B D"]:
+        """First the frames' part, then the clip's."""
+        spatial = self.pooling(self._frame_maps(clips).mean(dim=(3, 4)))
+        temporal = self.stream3d(clips.transpose(1, 2)).mean(dim=(2, 3, 4))
+        return torch.cat((spatial, temporal), dim=1)
+
+    def _frame_maps(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T C h w"]:
+        return torch.unflatten(self.stream2d(clips.flatten(0, 1)), 0, clips.shape[:2])
+
+
+class Sum(TwoStream):
+    """STCA without attention: the streams meet where STCA's do, and are added as they are.
+
+    Args:
+        num_ids: identities the classifier knows.
+        image_size: (H, W), multiples of 16.
+        layers: blocks in conv2_x to conv5_x, of both streams; (3, 4, 6, 3) is ResNet-50.
+        width: of the first bottlenecks, of both streams; 64 is ResNet-50.
+        backbone2d: "resnet50_ibn_a", "resnet50" or "se_resnet50".
+        backbone3d: "resnet3d_50", "i3d_resnet50" or "c3d" (which has its own depth).
+        gate: the 2D stage after which the streams meet, conv2_x to conv4_x.
+        fusion: "sum" is F_S + F_T; "official" is the official code's with A = 0: 2 F_S + F_T, L2-normalised
+            over channels, which tells what STCA owes to its norm from what it owes to its gate.
+        pooling: over time: "mean", "attention" or "lstm".
+        stem_frames: frames under the 3D stream's first kernel; None: the backbone's own.
+        clip_len: frames per clip it is meant for; any number works.
+
+    Raises:
+        ConfigError: a size that does not fit, or a backbone, gate, fusion or pooling there is not.
+
+    """
+
+    def __init__(
+        self,
+        *,
+        num_ids: int,
+        image_size: tuple[int, int] = (384, 128),
+        layers: tuple[int, int, int, int] = (3, 4, 6, 3),
+        width: int = 64,
+        backbone2d: str = "resnet50_ibn_a",
+        backbone3d: str = "resnet3d_50",
+        gate: str = "conv4_x",
+        fusion: str = "sum",
+        pooling: str = "mean",
+        stem_frames: int | None = None,
+        clip_len: int = 8,
+    ) -> None:
+        super().__init__(
+            image_size=image_size,
+            layers=layers,
+            width=width,
+            backbone2d=backbone2d,
+            backbone3d=backbone3d,
+            gate=gate,
+            pooling=pooling,
+            stem_frames=stem_frames,
+            clip_len=clip_len,
+        )
+        self.fusion = choose(FUSIONS, fusion, kind="fusion")
+        self.head = BNNeck(self.embedding_dim, num_ids)
+
+    def fuse(self, streams: Streams) -> Float[Tensor, "B T C h w"]:
+        """Add."""
+        again = streams.spatial if self.fusion == "official" else None
+        return add_streams(streams.spatial, streams.temporal.unsqueeze(1), again)

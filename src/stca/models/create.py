@@ -3,45 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 from stca.errors import ConfigError
 from stca.lookup import check_options, find
-from stca.models.baselines import ColourHistogram
+from stca.models.baselines import CNN2D, CNN3D, Concat, Sum
+from stca.models.colour_histogram import ColourHistogram
 from stca.models.heads import ModelSpec, ReIDModel
 from stca.models.stca import STCA
 
-
-def stca_small(
-    *,
-    num_ids: int,
-    image_size: tuple[int, int] = (128, 64),
-    layers: tuple[int, int, int, int] = (1, 1, 1, 1),
-    width: int = 16,
-    clip_len: int = 4,
-    norm: str = "ibn-a",
-    gate: str = "conv4_x",
-    fusion: str = "official",
-    temperature: float = 0.025,
-    stem_frames: int = 3,
-) -> STCA:
-    """STCA's wiring with few parameters: trains in minutes on two CPU cores."""
-    return STCA(
-        num_ids=num_ids,
-        image_size=image_size,
-        layers=layers,
-        width=width,
-        norm=norm,  # type: ignore[arg-type]  # checked by the network
-        gate=gate,
-        fusion=fusion,  # type: ignore[arg-type]
-        temperature=temperature,
-        stem_frames=stem_frames,
-        clip_len=clip_len,
-    )
-
+_SMALL: dict[str, Any] = {"layers": (1, 1, 1, 1), "width": 16, "image_size": (128, 64), "clip_len": 4}
 
 MODELS: dict[str, Callable[..., ReIDModel]] = {
     "stca": STCA,
-    "stca_small": stca_small,
+    "cnn2d": CNN2D,
+    "cnn3d": CNN3D,
+    "concat": Concat,
+    "sum": Sum,
+    # The same wiring with few parameters: trains in minutes on two CPU cores.
+    "stca_small": partial(STCA, **_SMALL, stem_frames=3),
+    "cnn2d_small": partial(CNN2D, **_SMALL),
+    "cnn3d_small": partial(CNN3D, **_SMALL, stem_frames=3),
+    "concat_small": partial(Concat, **_SMALL, stem_frames=3),
+    "sum_small": partial(Sum, **_SMALL, stem_frames=3),
     "colour_histogram": ColourHistogram,
 }
 

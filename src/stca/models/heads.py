@@ -68,6 +68,19 @@ class ReIDModel(nn.Module):
         """Clips to one pooled vector each."""
         raise NotImplementedError
 
+    def frame_maps(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T C h w"]:
+        """The last 2D feature map of every frame.
+
+        Raises:
+            ConfigError: clips of another image size, or a model that has no 2D stream.
+
+        """
+        self.check_clips(clips)
+        return self._frame_maps(clips)
+
+    def _frame_maps(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T C h w"]:
+        raise ConfigError("This model has no 2D feature maps", found=type(self).__name__)
+
     def forward(self, clips: Float[Tensor, "B T 3 H W"]) -> ReIDOutput:
         """Float32 clips, RGB, ImageNet-normalised, of the model's own image size.
 

@@ -1,0 +1,115 @@
+"""What STCA and its plainer relative share: two streams that meet after a stage of the 2D stream."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from stca.errors import ConfigError
+from stca.models.backbones import choose, create_stream2d, create_stream3d
+from stca.models.heads import ReIDModel
+from stca.models.temporal_pooling import POOLINGS
+
+GATES = {"conv2_x": 1, "conv3_x": 2, "conv4_x": 3}
+
+
+class Streams(NamedTuple):
+    """What meets: (B, T, C, h, w) per frame, (B, C, h, w) per clip."""
+
+    spatial: Float[Tensor, "B T C h w"]
+    temporal: Float[Tensor, "B C h w"]
+
+
+class TwoStream(ReIDModel):
+    """A 2D stream reads every frame, a 3D stream the clip; a subclass adds a head, and how they meet, `fuse`.
+
+    The rest of the 2D stream goes on with what `fuse` returns; then the mean over space, and pooling over
+    time.
+
+    Args:
+        image_size: (H, W), multiples of 16.
+        layers: blocks in conv2_x to conv5_x, of both streams; (3, 4, 6, 3) is ResNet-50.
+        width: of the first bottlenecks, of both streams; 64 is ResNet-50.
+        backbone2d: "resnet50_ibn_a", "resnet50" or "se_resnet50".
+        backbone3d: "resnet3d_50", "i3d_resnet50" or "c3d".
+        gate: the 2D stage after which the streams meet.
+        pooling: over time: "mean", "attention" or "lstm".
+        stem_frames: frames under the 3D stream's first kernel; None: the backbone's own.
+        clip_len: frames per clip it is meant for; any number works.
+
+    Raises:
+        ConfigError: a size that does not fit, or a backbone, gate or pooling there is not.
+
+    """
+
+    def __init__(
+        self,
+        *,
+        image_size: tuple[int, int],
+        layers: tuple[int, int, int, int],
+        width: int,
+        backbone2d: str,
+        backbone3d: str,
+        gate: str,
+        pooling: str,
+        stem_frames: int | None,
+        clip_len: int,
+    ) -> None:
+        super().__init__(image_size=image_size, clip_len=clip_len)
+        self.gate, self.stage = gate, choose(GATES, gate, kind="gate")
+        self.grid = grid_size(image_size, self.stage)
+        self.stream2d = create_stream2d(backbone2d, layers=layers, width=width)
+        self.stream3d = create_stream3d(
+            backbone3d, layers=layers[: self.stage], width=width, stem_frames=stem_frames
+        )
+        self.project = _projection(self.stream3d.channels[-1], self.stream2d.channels[self.stage - 1])
+        self.pooling = choose(POOLINGS, pooling, kind="pooling")(self.stream2d.channels[-1])
+        self.embedding_dim = self.pooling.dim
+
+    def fuse(self, streams: Streams) -> Float[Tensor, "B T C h w"]:
+        """What conv5_x, or whatever follows the gate, goes on with."""
+        raise NotImplementedError
+
+    def features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B D"]:
+        """Both streams, where they meet, the rest of the 2D stream; mean over space, then over time."""
+        pooled: Tensor = self.pooling(self._frame_maps(clips).mean(dim=(3, 4)))
+        return pooled
+
+    def _frame_maps(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T C h w"]:
+        fused = self.fuse(self._streams(clips)).flatten(0, 1)
+        return torch.unflatten(self.stream2d.stages(fused, self.stage + 1, 4), 0, clips.shape[:2])
+
+    def _streams(self, clips: Float[Tensor, "B T 3 H W"]) -> Streams:
+        frames = self.stream2d.stem(clips.flatten(0, 1))
+        spatial = torch.unflatten(self.stream2d.stages(frames, 1, self.stage), 0, clips.shape[:2])
+        temporal = self.project(self.stream3d(clips.transpose(1, 2)).mean(dim=2))
+        return Streams(spatial, temporal)
+
+
+def _projection(channels: int, wanted: int) -> nn.Module:
+    """Makes the clip's features comparable with a frame's where the backbone has other channels (C3D)."""
+    if channels == wanted:
+        return nn.Identity()
+    return nn.Sequential(nn.Conv2d(channels, wanted, 1, bias=False), nn.BatchNorm2d(wanted))
+
+
+def grid_size(image_size: tuple[int, int], stage: int) -> tuple[int, int]:
+    """Height and width of the feature map after 2D stage `stage` (1 to 3).
+
+    Raises:
+        ConfigError: a side that is not a positive multiple of 16.
+
+    """
+    if any(side <= 0 or side % 16 for side in image_size):
+        height, width = (max(16, round(side / 16) * 16) for side in image_size)
+        raise ConfigError(
+            "The image size does not divide",
+            expected="height and width as multiples of 16 pixels",
+            found=f"{image_size[0]}x{image_size[1]}",
+            hint=f"{height}x{width}",
+        )
+    stride = 2 ** (stage + 1)
+    return image_size[0] // stride, image_size[1] // stride
