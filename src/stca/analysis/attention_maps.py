@@ -1,17 +1,17 @@
-"""Where STCA looks: both attention maps over the frames of a clip (figure 4)."""
+"""Where a network looks: STCA's gates, and the activation of any 2D stream's last feature map (figure 4)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from torch import Tensor
 
-from stca.analysis.figures import INK
+from stca.analysis.maps import ClipMaps, Map, maps_figure
 from stca.clips import Transform, decode_clip, normalise, sample_clips
 from stca.errors import ConfigError
 from stca.models import STCA, ReIDModel
@@ -40,50 +40,97 @@ def clip_attention(model: ReIDModel, tracklet: Tracklet, *, clip_len: int | None
         raise ConfigError(
             "This model has no cross attention", expected="stca or stca_small", found=type(model).__name__
         )
-    device = next(model.parameters()).device
-    chosen = sample_clips(len(tracklet), clip_len or model.clip_len, mode="consecutive")[0]
-    frames = decode_clip(tracklet, chosen, Transform(model.image_size)).frames
+    frames = _middle(model, tracklet, clip_len)
     with torch.inference_mode():
-        maps = model.eval().attention_maps(normalise(torch.from_numpy(frames)[None].to(device)))
+        maps = model.eval().attention_maps(_batch(model, frames))
     spatial, temporal = (each[0].float().cpu().numpy() for each in maps)
     return ClipAttention(tracklet.key, frames, spatial, temporal)
+
+
+def activation(features: Float[Tensor, "B T C h w"]) -> Float[Tensor, "B T h w"]:
+    """How strongly each place of a feature map responds: the L2 norm over its channels.
+
+    The paper draws "the attention map from the final 2D-CNN backbone layer" (section 4.9) and does not say
+    how channels become one map; this is the usual way.
+    """
+    strength: Tensor = torch.linalg.vector_norm(features.float(), dim=2)
+    return strength
+
+
+def clip_activation(
+    model: ReIDModel, tracklet: Tracklet, *, clip_len: int | None = None
+) -> Float[np.ndarray, "T h w"]:
+    """`activation` of the model's last 2D feature map, for the clip in the tracklet's middle.
+
+    Raises:
+        ConfigError: a model without a 2D stream.
+        DatasetError: a tracklet of which no frame can be read.
+
+    """
+    clips = _batch(model, _middle(model, tracklet, clip_len))
+    try:
+        with torch.inference_mode():
+            maps: np.ndarray = activation(model.eval().frame_maps(clips))[0].cpu().numpy()
+    except ConfigError as error:
+        expected = "a model with a 2D stream, e.g. stca or cnn2d"
+        raise ConfigError(error.what, expected=expected, found=type(model).__name__) from error
+    return maps
+
+
+def clip_maps(
+    models: Mapping[str, ReIDModel], tracklet: Tracklet, *, clip_len: int | None = None
+) -> ClipMaps:
+    """Activations of all models, then 1 + A_S (of a single model also 1 + A_T) of those with cross attention.
+
+    Args:
+        models: by label. Each sees the clip in its own image size; the first one's is what is drawn.
+        tracklet: whose middle is shown.
+        clip_len: frames; default the first model's.
+
+    Raises:
+        ConfigError: a model without a 2D stream.
+        DatasetError: a tracklet of which no frame can be read.
+
+    """
+    first = next(iter(models.values()))
+    length = clip_len or first.clip_len
+    maps = [
+        Map(f"{label}\nactivation", clip_activation(model, tracklet, clip_len=length), "activation")
+        for label, model in models.items()
+    ]
+    for label, model in models.items():
+        if isinstance(model, STCA):
+            gates = clip_attention(model, tracklet, clip_len=length)
+            maps.append(Map(f"{label}\ngate $1 + A_S$", gates.spatial, "gate"))
+            if len(models) == 1:
+                maps.append(Map(f"{label}\ngate $1 + A_T$", gates.temporal, "gate"))
+    words = f"person {tracklet.person_id}, camera {tracklet.camera_id}"
+    return ClipMaps(tracklet.key, words, _middle(first, tracklet, length), tuple(maps))
 
 
 def attention_figure(clips: Sequence[ClipAttention]) -> Figure:
     """Three rows per clip: its frames, 1 + A_S and 1 + A_T over them, each map with its range.
 
     Colours run from the least to the most attended place of a clip's map. Since every map A sums to one over
-    its places, 1 + A is close to 1; the numbers at the left say how close.
+    its places, 1 + A is close to 1; the numbers above the rows say how close.
     """
-    columns = max(len(clip.frames) for clip in clips)
-    figure = Figure(figsize=(1.1 * columns + 1.3, 6.3 * len(clips)), layout="constrained")
-    grid = figure.subplots(3 * len(clips), columns, squeeze=False)
-    for axes in grid.flat:
-        axes.set_axis_off()
-    for number, clip in enumerate(clips):
-        rows = grid[3 * number : 3 * number + 3]
-        _row(list(rows[0]), clip.frames, None, f"{clip.key}\nframes")
-        for axes, name, gate in ((rows[1], "1 + A_S", clip.spatial), (rows[2], "1 + A_T", clip.temporal)):
-            _row(list(axes), clip.frames, gate, f"{name}\n{gate.min():.3f} to\n{gate.max():.3f}")
-    return figure
+    rows = [
+        ClipMaps(
+            clip.key,
+            "",
+            clip.frames,
+            (Map("$1 + A_S$", clip.spatial, "gate"), Map("$1 + A_T$", clip.temporal, "gate")),
+        )
+        for clip in clips
+    ]
+    return maps_figure(rows)
 
 
-def _row(
-    axes: Sequence[Axes], frames: UInt8[np.ndarray, "T H W 3"], gate: np.ndarray | None, words: str
-) -> None:
-    height, width = frames.shape[1:3]
-    for each, frame, place in zip(axes, frames, range(len(frames)), strict=False):
-        each.imshow(frame if gate is None else np.dot(frame, [0.299, 0.587, 0.114]), cmap="gray")
-        if gate is not None:
-            each.imshow(
-                gate[place],
-                cmap="turbo",
-                alpha=0.5,
-                vmin=gate.min(),
-                vmax=gate.max(),
-                extent=(-0.5, width - 0.5, height - 0.5, -0.5),
-                interpolation="bilinear",
-            )
-    axes[0].text(
-        -0.08, 0.5, words, transform=axes[0].transAxes, ha="right", va="center", fontsize=8, color=INK
-    )
+def _middle(model: ReIDModel, tracklet: Tracklet, clip_len: int | None) -> UInt8[np.ndarray, "T H W 3"]:
+    """Neighbouring frames from the tracklet's middle, in the model's size."""
+    chosen = sample_clips(len(tracklet), clip_len or model.clip_len, mode="consecutive")[0]
+    return decode_clip(tracklet, chosen, Transform(model.image_size)).frames
+
+
+def _batch(model: ReIDModel, frames: UInt8[np.ndarray, "T H W 3"]) -> Float[Tensor, "1 T 3 H W"]:
+    return normalise(torch.from_numpy(frames)[None].to(next(model.parameters(), torch.empty(0)).device))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from string import ascii_lowercase
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 
-from stca.analysis.figures import INK
+from stca.analysis.figures import INK, PAGE, finish, printable, shorten
 from stca.errors import ConfigError
 
 LOSSES = {
@@ -17,21 +20,45 @@ LOSSES = {
     "identity": "ID (label-smoothed)",
     "center": "centre (unweighted)",
 }
+Records = Sequence[Mapping[str, Any]]
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 
 
-def curves_figure(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
+def smooth(values: Float[np.ndarray, " N"], window: int) -> Float[np.ndarray, " N"]:
+    """The mean of every value and its neighbours, `window` values in all; at the ends of those there are.
+
+    Args:
+        values: (N,).
+        window: an odd number; 1 changes nothing.
+
+    """
+    if window < 1 or window % 2 == 0:
+        raise ValueError(f"a window is an odd number from 1, not {window}")
+    reach = window // 2
+    sums = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+    places = np.arange(len(values))
+    low, high = np.maximum(places - reach, 0), np.minimum(places + reach + 1, len(values))
+    means: np.ndarray = (sums[high] - sums[low]) / (high - low)
+    return means
+
+
+def usual_window(points: int) -> int:
+    """A twenty-fifth of the curve, odd."""
+    return points // 25 // 2 * 2 + 1
+
+
+def curves_figure(runs: Mapping[str, Records], *, window: int = 1) -> Figure:
     """Each term of the loss over steps, one line per run; evaluations, where there are several, below.
 
     Args:
         runs: lines of metrics.jsonl (`RunDir.metrics()`) by label.
+        window: logged steps over which a line is smoothed (`smooth`); the raw values stay behind it, faint.
 
     Raises:
         ConfigError: a run without training steps.
 
     """
-    for label, records in runs.items():
-        if not any(record["kind"] == "train" for record in records):
-            raise ConfigError("This run has logged no training step yet", where=label)
+    trained = {label: _trained(label, records) for label, records in runs.items()}
     tested = any(sum(record["kind"] == "eval" for record in records) > 1 for records in runs.values())
     figure = Figure(figsize=(13, 6 if tested else 3.2), layout="constrained")
     upper: FigureBase = figure
@@ -39,9 +66,8 @@ def curves_figure(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
         upper, lower = figure.subfigures(2, 1)  # type: ignore[misc]  # the stubs know one subfigure only
     terms = upper.subplots(1, len(LOSSES))
     for axes, (name, title) in zip(terms, LOSSES.items(), strict=True):
-        for label, records in runs.items():
-            chosen = [record for record in records if record["kind"] == "train"]
-            axes.plot([r["step"] for r in chosen], [r[name] for r in chosen], label=label, linewidth=1.3)
+        for number, (label, records) in enumerate(trained.items()):
+            _plot(axes, records, name, window=window, colour=f"C{number}", label=_short(label))
         _dress(axes, f"{title} loss", "step")
     if tested:
         axes = lower.subplots()
@@ -51,19 +77,87 @@ def curves_figure(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
         axes.legend(fontsize=8)
     elif len(runs) > 1:
         terms[0].legend(fontsize=8)
-    return figure
+    return finish(figure)
 
 
-def _plot_figures(axes: Any, label: str, records: Sequence[Mapping[str, Any]]) -> None:
+def loss_figure(
+    runs: Mapping[str, Records],
+    *,
+    terms: Sequence[str] = ("total", "triplet"),
+    window: int | None = None,
+    title: str = "",
+) -> Figure:
+    """One column per run, one row per term, lettered downwards: faint raw values and a smoothed line.
+
+    Steps run equally far in all parts, and losses from 0. Each part has its own scale of losses: a euclidean
+    distance between vectors is not of the size of a cosine distance.
+
+    Args:
+        runs: lines of metrics.jsonl (`RunDir.metrics()`) by label.
+        terms: keys of `LOSSES`.
+        window: logged steps over which lines are smoothed (`smooth`); default a twenty-fifth of the shortest.
+        title: above the picture.
+
+    Raises:
+        ConfigError: a run without training steps.
+
+    """
+    trained = {label: _trained(label, records) for label, records in runs.items()}
+    window = window or usual_window(min(map(len, trained.values())))
+    last = max(records[-1]["step"] for records in trained.values())
+    figure = Figure(figsize=(PAGE, 0.55 + 2.2 * len(terms)), layout="constrained")
+    grid = figure.subplots(len(terms), len(runs), squeeze=False)
+    for column, (label, records) in enumerate(trained.items()):
+        colour = _COLOURS[column % len(_COLOURS)]
+        for row, term in enumerate(terms):
+            axes = grid[row, column]
+            _plot(axes, records, term, window=window, colour=colour, label=_smoothed(records, window))
+            letter = ascii_lowercase[(column * len(terms) + row) % 26]
+            _dress(axes, f"({letter}) {_short(label)}: {LOSSES[term]} loss", "step")
+            axes.set_ylabel(f"{LOSSES[term]} loss", fontsize=8, color=INK)
+            axes.set_xlim(0, last)
+            axes.set_ylim(0, None)
+            axes.legend(fontsize=7, frameon=False)
+    figure.suptitle(title, fontsize=10, color=INK, x=0.01, ha="left")
+    return finish(figure)
+
+
+def _trained(label: str, records: Records) -> Records:
+    chosen = [record for record in records if record["kind"] == "train"]
+    if not chosen:
+        raise ConfigError("This run has logged no training step yet", where=label)
+    return chosen
+
+
+def _plot(axes: Axes, records: Records, name: str, *, window: int, colour: str, label: str) -> None:
+    steps = [record["step"] for record in records]
+    values = np.array([record[name] for record in records], dtype=np.float64)
+    if window > 1:
+        axes.plot(steps, values, color=colour, linewidth=0.6, alpha=0.35)
+    axes.plot(steps, smooth(values, window), color=colour, linewidth=1.3, label=label)
+
+
+def _smoothed(records: Records, window: int) -> str:
+    if window == 1 or len(records) < 2:
+        return "as logged"
+    apart = np.median(np.diff([record["step"] for record in records]))
+    return f"mean over {window} logged values ({window * apart:.0f} steps)"
+
+
+def _plot_figures(axes: Axes, label: str, records: Records) -> None:
     names = [name for name in (records[-1] if records else {}) if "/" in name]
     for name in names:
         steps = [record["step"] for record in records]
         values = 100 * np.array([record.get(name, np.nan) for record in records])
-        axes.plot(steps, values, marker="o", markersize=4, label=f"{label}: {name}")
+        axes.plot(steps, values, marker="o", markersize=4, label=f"{_short(label)}: {name}")
 
 
-def _dress(axes: Any, title: str, x: str) -> None:
-    axes.set_title(title, fontsize=10, color=INK)
+def _short(label: str) -> str:
+    return printable(shorten(label, 40))
+
+
+def _dress(axes: Axes, title: str, x: str) -> None:
+    axes.set_title(title, fontsize=10 if len(title) < 40 else 8, color=INK)
     axes.set_xlabel(x, fontsize=9)
     axes.grid(alpha=0.3)
     axes.tick_params(labelsize=8)

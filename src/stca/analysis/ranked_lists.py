@@ -1,22 +1,18 @@
-"""Ranked lists: each query beside its closest gallery tracklets, right and wrong marked (figure 5)."""
+"""Ranked lists: every query's closest gallery tracklets, and whether they are right (figure 5)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from stca.analysis.figures import INK, QUERY, RIGHT, WRONG
-from stca.clips import read_frame
 from stca.distance import Metric, pairwise_distance
 from stca.errors import RankingError
 from stca.ranking import Labels, Protocol, find_protocol
 from stca.ranking.answers import rows_that_count, same_person_pairs
-from stca.tracklets import Embeddings, Tracklet
+from stca.tracklets import Embeddings
 
 _AT_ONCE = 64
 
@@ -89,42 +85,3 @@ def pick(lists: Sequence[RankedList], count: int, *, seed: int = 0) -> list[Rank
     wrong = [each for each in order if not each.first_right][: count // 2]
     right = [each for each in order if each.first_right][: count - len(wrong)]
     return right + wrong
-
-
-def ranked_lists_figure(
-    lists: Sequence[RankedList], tracklets: Mapping[str, Tracklet], *, title: str = ""
-) -> Figure:
-    """One row per query: the query in blue, then its list, green where right and red where wrong.
-
-    Args:
-        lists: at least one.
-        tracklets: by key; the middle frame of each is shown.
-        title: above the picture.
-
-    """
-    columns = 1 + max(len(each.matches) for each in lists)
-    figure = Figure(figsize=(0.95 * columns + 0.4, 2.25 * len(lists) + 0.7), layout="constrained")
-    grid = figure.subplots(len(lists), columns, squeeze=False)
-    for row, each in enumerate(lists):
-        asked = tracklets[each.query]
-        _tile(grid[row, 0], asked, f"query\ncam {asked.camera_id}", QUERY)
-        for column in range(1, columns):
-            if column > len(each.matches):
-                grid[row, column].set_axis_off()
-                continue
-            match = each.matches[column - 1]
-            found = tracklets[match.key]
-            words = f"{column}: {match.distance:.2f}\ncam {found.camera_id}"
-            _tile(grid[row, column], found, words, RIGHT if match.right else WRONG)
-    figure.suptitle(title, fontsize=11, color=INK)
-    return figure
-
-
-def _tile(axes: Axes, tracklet: Tracklet, words: str, colour: str) -> None:
-    axes.imshow(read_frame(tracklet, len(tracklet) // 2), aspect="auto")
-    axes.set_box_aspect(2)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set(color=colour, linewidth=3)
-    axes.set_title(words, fontsize=7, color=INK, pad=3)

@@ -41,6 +41,13 @@ def natural(text: str) -> int:
     return int(text)
 
 
+def odd(text: str) -> int:
+    """An odd whole number from 1."""
+    if not text.isdecimal() or int(text) % 2 == 0:
+        raise argparse.ArgumentTypeError(f"an odd whole number is needed, not {text!r}")
+    return int(text)
+
+
 def picture(text: str) -> Path:
     """A file name that ends as a picture's does."""
     if Path(text).suffix.lower() not in (".png", ".pdf", ".svg"):

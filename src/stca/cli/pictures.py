@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from stca.cli.evaluating import test_data
-from stca.cli.parsing import Verbs, add_data, add_test_data, add_verb, natural, picture, positive
+from stca.cli.parsing import Verbs, add_data, add_test_data, add_verb, natural, odd, picture, positive
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from stca.analysis import RankedList
+    from stca.config import DataConfig
+    from stca.models import ReIDModel
+    from stca.tracklets import Splits, Tracklet
 
 Item = TypeVar("Item")
 
@@ -17,11 +25,14 @@ def add_verbs(verbs: Verbs) -> None:
     parent = verbs.add_parser("show", help="pictures: attention, ranked lists, loss curves")
     below = parent.add_subparsers(title="verbs", metavar="VERB", required=True)
 
-    attention = add_verb(below, "attention", _attention, help="where STCA looks, over the frames of clips")
+    attention = add_verb(below, "attention", _attention, help="where a model looks, over the frames of clips")
     ranks = add_verb(below, "ranks", _ranks, help="queries beside what was found, right and wrong marked")
     for parser in (attention, ranks):
         parser.add_argument(
             "model", help="a run's folder, a .safetensors file, or a model's name (untrained)"
+        )
+        parser.add_argument(
+            "--against", metavar="MODEL", help="beside this one, on the same tracklets, e.g. a 2D baseline"
         )
         (add_data if parser is attention else add_test_data)(parser)
         parser.add_argument("--count", type=positive, default=4, help="how many tracklets or queries")
@@ -34,6 +45,9 @@ def add_verbs(verbs: Verbs) -> None:
 
     curves = add_verb(below, "curves", _curves, help="the terms of the loss over training")
     curves.add_argument("run_dir", nargs="+", type=Path, metavar="run", help="folders of runs")
+    curves.add_argument(
+        "--smooth", type=odd, default=1, metavar="N", help="mean over N logged values, an odd number"
+    )
     for parser in (attention, ranks, curves):
         parser.add_argument(
             "--out", type=picture, required=True, metavar="FILE.png", help="where to (.png .pdf .svg)"
@@ -43,27 +57,68 @@ def add_verbs(verbs: Verbs) -> None:
 def _attention(given: argparse.Namespace) -> None:
     import numpy as np
 
-    from stca.analysis import attention_figure, clip_attention, save_figure
+    from stca.analysis import clip_maps, maps_figure, save_figure
     from stca.runs import open_model
 
-    splits = test_data(given, given.model)
+    splits = _test_data(given)
     tracklets = _chosen(given, {t.key: t for t in splits.query})
     if not given.key:
         order = np.random.default_rng(given.seed).permutation(len(tracklets))[: given.count]
         tracklets = [tracklets[i] for i in order]
     model = open_model(given.model)
-    clips = [clip_attention(model, t, clip_len=given.frames) for t in tracklets]
-    print(save_figure(attention_figure(clips), given.out))
+    label, other = _labels(given)
+    models = {other: open_model(given.against, like=model)} if given.against else {}
+    models[label] = model
+    clips = [clip_maps(models, t, clip_len=given.frames) for t in tracklets]
+    print(save_figure(maps_figure(clips, title=f"{splits.name}: where the models look"), given.out))
 
 
 def _ranks(given: argparse.Namespace) -> None:
-    from stca.analysis import pick, ranked_lists, ranked_lists_figure, save_figure
-    from stca.evaluation import embed_test_set
+    from stca.analysis import pick, ranked_lists_figure, save_figure
     from stca.runs import open_model
 
-    splits = test_data(given, given.model)
+    splits = _test_data(given)
+    model = open_model(given.model)
+    lists = _lists(given, model, splits)
+    tracklets = {t.key: t for t in (*splits.query, *splits.gallery)}
+    title = f"{splits.name}, protocol {given.protocol or splits.protocols[0]}, {given.metric} distance"
+    aspect = model.image_size[0] / model.image_size[1]
+    if given.against:
+        others = _lists(given, open_model(given.against, like=model), splits)
+        figure = _paired(given, lists, others, tracklets, title=title, aspect=aspect)
+    else:
+        chosen = _chosen(given, {each.query: each for each in lists})
+        if not given.key:
+            chosen = pick(chosen, given.count, seed=given.seed)
+        figure = ranked_lists_figure(chosen, tracklets, title=title, aspect=aspect)
+    print(save_figure(figure, given.out))
+
+
+def _paired(
+    given: argparse.Namespace,
+    lists: list[RankedList],
+    others: list[RankedList],
+    tracklets: dict[str, Tracklet],
+    *,
+    title: str,
+    aspect: float,
+) -> Figure:
+    from stca.analysis import deal, pair_lists, paired_lists_figure
+
+    pairs = pair_lists(lists, others)
+    chosen = _chosen(given, {pair.query: pair for pair in pairs})
+    if not given.key:
+        chosen = deal(chosen, given.count, seed=given.seed)
+    labels = _labels(given)
+    return paired_lists_figure(chosen, pairs, tracklets, labels=labels, title=title, aspect=aspect)
+
+
+def _lists(given: argparse.Namespace, model: ReIDModel, splits: Splits) -> list[RankedList]:
+    from stca.analysis import ranked_lists
+    from stca.evaluation import embed_test_set
+
     test = embed_test_set(
-        open_model(given.model),
+        model,
         splits,
         clip_len=given.clip_len,
         batch_size=given.batch_size,
@@ -72,12 +127,7 @@ def _ranks(given: argparse.Namespace) -> None:
         workers=given.workers,
     )
     protocol = given.protocol or splits.protocols[0]
-    lists = ranked_lists(*test, k=given.k, metric=given.metric, protocol=protocol)
-    chosen = _chosen(given, {each.query: each for each in lists})
-    if not given.key:
-        chosen = pick(chosen, given.count, seed=given.seed)
-    tracklets = {t.key: t for t in (*splits.query, *splits.gallery)}
-    print(save_figure(ranked_lists_figure(chosen, tracklets, title=f"protocol {protocol}"), given.out))
+    return ranked_lists(*test, k=given.k, metric=given.metric, protocol=protocol)
 
 
 def _curves(given: argparse.Namespace) -> None:
@@ -85,7 +135,45 @@ def _curves(given: argparse.Namespace) -> None:
     from stca.run_dir import RunDir
 
     runs = {str(path): RunDir.open(path).metrics() for path in given.run_dir}
-    print(save_figure(curves_figure(runs), given.out))
+    print(save_figure(curves_figure(runs, window=given.smooth), given.out))
+
+
+def _test_data(given: argparse.Namespace) -> Splits:
+    """The model's test data, which must be the other model's too, unless --data decides."""
+    from stca.errors import ConfigError
+    from stca.run_dir import RunDir
+    from stca.runs import is_path
+
+    runs = [name for name in (given.model, given.against) if name and is_path(name)]
+    folders = [name for name in runs if not name.endswith(".safetensors")]
+    if len(folders) == 2 and not given.data:
+        ours, theirs = (_tested_on(RunDir.open(Path(name)).config().data) for name in folders)
+        if ours != theirs:
+            raise ConfigError(
+                "These two runs were tested on different data",
+                expected=ours,
+                found=theirs,
+                where=given.against,
+                hint="--dataset NAME --data ROOT, to show both on one test set",
+            )
+    return test_data(given, given.model)
+
+
+def _tested_on(data: DataConfig) -> str:
+    options = data.eval_options if data.eval_roots else data.options
+    roots = ", ".join(data.eval_roots or data.roots)
+    source = (data.eval_source if data.eval_roots else None) or data.source
+    return f"{source} at {roots}, split {data.split}" + (f", {options}" if options else "")
+
+
+def _labels(given: argparse.Namespace) -> tuple[str, str]:
+    """Short names of the two models, that differ."""
+    from stca.analysis import shorten
+
+    names = [str(name).rstrip("/") for name in (given.model, given.against or "")]
+    short = [Path(name).name for name in names]
+    first, second = (shorten(name, 15) for name in (short if short[0] != short[1] else names))
+    return (first, second) if first != second else (f"1: {first}", f"2: {second}")
 
 
 def _chosen(given: argparse.Namespace, items: dict[str, Item]) -> list[Item]:

@@ -133,7 +133,7 @@ def _pictures(run: RunDir, model: ReIDModel, splits: Splits, test: TestSet) -> l
             f"Left in blue the query, then the closest gallery tracklets with their cosine distance: green "
             f"shows the same person, red somebody else. Protocol {protocol}; queries drawn at random, up to "
             "half of them with a wrong first answer.",
-            ranked_lists_figure(lists, by_key),
+            ranked_lists_figure(lists, by_key, aspect=model.image_size[0] / model.image_size[1]),
         )
     ]
     if isinstance(model, STCA):
@@ -142,8 +142,8 @@ def _pictures(run: RunDir, model: ReIDModel, splits: Splits, test: TestSet) -> l
             Picture(
                 "Where it looks",
                 "The gates of the 2D stream over a clip's frames: 1 + A_S, where the frame agrees with the "
-                "clip, and 1 + A_T, where the clip agrees with the frame. Red is the most, blue the least "
-                "attended place; at the left the range of the gate's values.",
+                "clip, and 1 + A_T, where the clip agrees with the frame. Yellow is the most, dark blue the "
+                "least attended place; above each row the range of the gate's values.",
                 attention_figure(chosen),
             )
         )
