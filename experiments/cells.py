@@ -7,6 +7,7 @@
     run.model(), run.splits()      # the trained network; the data it is tested on
     run.test()                     # TestSet: query and gallery vectors, kept beside the run
     run.scores("euclidean")        # a Score per protocol, kept as well; neither trains nor embeds again
+    run.known_scores("cosine")     # what is there already; computes nothing
 
 Two processes that want the same run do it once: the second waits. `setting.Setting` makes a recipe's runs.
 """
@@ -164,8 +165,7 @@ class Run:
     def scores(self, metric: Metric = "cosine") -> tuple[Score, ...]:
         """Of every protocol of its data that has an answer to some query."""
         self.ensure()
-        file = self.path / f"test-{self._clip_len}-frames" / f"{metric}.json"
-        if known := _read_scores(file):
+        if known := self.known_scores(metric):
             return known
         splits = self.splits()
         protocols = [p for p in splits.protocols if count_unanswered(splits, p) < len(splits.query)]
@@ -173,8 +173,27 @@ class Run:
             Score(m.protocol, metric, m.num_queries, m.gallery_size, {f: m.value(f) for f in FIGURES})
             for m in score(self.test(), protocols, metric=metric)
         )
-        write_text(file, json.dumps([dataclasses.asdict(each) for each in found], indent=1) + "\n")
+        text = json.dumps([dataclasses.asdict(each) for each in found], indent=1)
+        write_text(self._scores_file(metric), text + "\n")
         return found
+
+    def known_scores(self, metric: Metric = "cosine") -> tuple[Score, ...]:
+        """Those that `scores` has left; empty where it has not, or the file is damaged."""
+        return _read_scores(self._scores_file(metric)) if self.done else ()
+
+    def seconds(self) -> float:
+        """How long its training took by its own log, without tests; about, where it was interrupted."""
+        batch = self.config.batch.identities * self.config.batch.instances
+        records = [r for r in RunDir(self.path).metrics() if r["kind"] == "train"]
+        steps = [0, *(r["step"] for r in records)]
+        return sum(
+            (after - before) * batch / record["clips_per_s"]
+            for before, after, record in zip(steps, steps[1:], records, strict=False)
+            if record.get("clips_per_s")
+        )
+
+    def _scores_file(self, metric: Metric) -> Path:
+        return self.path / f"test-{self._clip_len}-frames" / f"{metric}.json"
 
     @property
     def _clip_len(self) -> int:

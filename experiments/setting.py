@@ -122,7 +122,7 @@ def tiny_config(config: RunConfig, data: str) -> RunConfig:
     )
     epochs = _TINY_EPOCHS[data]
     optim = OptimConfig(epochs=epochs, lr=1e-3, milestones=(epochs * 7 // 10,), warmup_epochs=1)
-    return dataclasses.replace(config, model=model, optim=optim)
+    return dataclasses.replace(config, model=model, optim=optim, log_every=1)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -164,14 +164,14 @@ def from_arguments(given: argparse.Namespace) -> Setting:
 
 def command(program: str, given: argparse.Namespace) -> str:
     """The command that says the same."""
-    words = [program]
+    words: list[str] = []
     for name in ("data", "weights"):
         if values := getattr(given, name):
             words += [word for value in values for word in (f"--{name}", value)]
     words += ["--seeds", *map(str, given.seeds)]
     words += ["--tiny"] * given.tiny + (["--persons", str(given.persons)] if given.persons != 24 else [])
     words += ["--set", *given.set] if given.set else []
-    return shlex.join(["python", *words])
+    return f"python {program} {shlex.join(words)}"
 
 
 def _pairs(given: Sequence[str], option: str, names: Sequence[str] | None) -> dict[str, str]:
