@@ -1,0 +1,234 @@
+"""What STCA owes to its gate: the same training with parts of it taken away, over several seeds.
+
+    python experiments/attention_study.py                 # 8 systems x 2 data sets x 5 seeds; about an hour
+    python experiments/attention_study.py --seeds 0 --persons 8 --set optim.epochs=1
+
+Each seed has its own people, cameras and weights. Two data sets of synthetic walkers: `plain`, and `twins`,
+whose persons come in pairs that differ in gait only, so that no single frame tells them apart. Runs are kept
+in runs/study/cells and never trained twice; two are trained at a time, each on its half of the cores. The
+page, its figures as CSV and its picture go to experiments/results/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import multiprocessing
+import os
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from cells import Run
+from jaxtyping import Float
+
+from stca.clips import Transform, dense_batches, normalise
+from stca.config import ClipConfig, DataConfig, ModelConfig, OptimConfig, RunConfig, override
+from stca.datasets.walkers import Nuisances, make_walkers
+from stca.distance import pairwise_distance
+from stca.errors import StcaError
+from stca.evaluation import TestSet
+from stca.models import STCA
+from stca.progress import progress
+
+SYSTEMS: dict[str, tuple[str, dict[str, object]]] = {
+    "cnn2d": ("cnn2d_small", {}),
+    "cnn3d": ("cnn3d_small", {}),
+    "concat": ("concat_small", {}),
+    "sum": ("sum_small", {}),
+    "sum, normed": ("sum_small", {"fusion": "official"}),
+    "STCA": ("stca_small", {}),
+    "STCA, sharper": ("stca_small", {"temperature": 0.0025}),
+    "STCA, not normed": ("stca_small", {"fusion": "sum"}),
+}
+"""Model and options. "sum, normed" is STCA with A = 0: 2 F_S + F_T, L2-normalised over channels."""
+
+DIALS = {"plain": 1.0, "twins": 0.3}
+"""All nuisances of each data set. At 1.0 no system learnt the twins' gait in so few steps."""
+
+SIZE, CLIP_LEN, EPOCHS = (96, 48), 8, 25
+
+
+class Case(NamedTuple):
+    """One training."""
+
+    data: str
+    system: str
+    seed: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What one run gave, as fractions of 1; `gate_*` are of 1 + A_S and NaN without a gate.
+
+    Args:
+        case: which run.
+        key: its folder's name.
+        steps: of training.
+        rank1: by protocol mars-A.
+        mean_ap: by protocol mars-A.
+        twin: how often the nearest of the person's own tracklets is nearer than the nearest of the twin's,
+            in other cameras than the query's; chance is 0.5. In `plain`, persons are paired by their number.
+        gate_least: over all places of all test frames.
+        gate_mean: 1 + 1 / places, since attention sums to one.
+        gate_most: over all places of all test frames.
+        gate_spread: mean over frames of the standard deviation over places.
+
+    """
+
+    case: Case
+    key: str
+    steps: int
+    rank1: float
+    mean_ap: float
+    twin: float
+    gate_least: float = np.nan
+    gate_mean: float = np.nan
+    gate_most: float = np.nan
+    gate_spread: float = np.nan
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    given = parser().parse_args(arguments)
+    cases = [Case(d, s, seed) for seed in given.seeds for d in given.data for s in given.systems]
+    try:
+        for seed in given.seeds:
+            for data in given.data:
+                _data(given, data, seed)
+        found = _run_all(given, cases)
+    except StcaError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on", file=sys.stderr)
+        return 130
+    from study_page import write
+
+    print(*write(found, given), sep="\n")
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4], metavar="SEED")
+    made.add_argument("--data", nargs="+", choices=list(DIALS), default=list(DIALS))
+    made.add_argument("--systems", nargs="+", choices=list(SYSTEMS), default=list(SYSTEMS), metavar="NAME")
+    made.add_argument("--persons", type=int, default=40, help="to train on, and as many to test on")
+    made.add_argument("--set", nargs="*", default=[], metavar="key=value", help="settings of every run")
+    made.add_argument("--jobs", type=int, default=2, help="runs trained at the same time")
+    made.add_argument("--runs", type=Path, default=Path("runs/study"))
+    made.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    return made
+
+
+def measure(given: argparse.Namespace, case: Case) -> Measured:
+    """Train, unless it is done, and test."""
+    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // given.jobs))
+    run = Run(config_of(given, case), given.runs / "cells")
+    kept = run.path / "study.json"
+    if run.done and kept.is_file():
+        content = json.loads(kept.read_text())
+        return Measured(**{**content, "case": Case(*content["case"])})
+    run.ensure()
+    test = run.test()
+    score = next(each for each in run.scores() if each.protocol == "mars-A")
+    figures = score.figures
+    found = Measured(
+        case,
+        run.key,
+        run.state().step,
+        figures["rank-1"],
+        figures["mAP"],
+        twin_accuracy(test),
+        *gate_figures(run),
+    )
+    kept.write_text(json.dumps(dataclasses.asdict(found)) + "\n")
+    return found
+
+
+def config_of(given: argparse.Namespace, case: Case) -> RunConfig:
+    """The same for all systems but for the model."""
+    name, options = SYSTEMS[case.system]
+    config = RunConfig(
+        recipe="attention_study",
+        data=DataConfig("walkers", (str(_data(given, case.data, case.seed)),)),
+        model=ModelConfig(name, SIZE, options),
+        clips=ClipConfig(CLIP_LEN),
+        optim=OptimConfig(epochs=EPOCHS, lr=1e-3, milestones=(EPOCHS * 7 // 10,), warmup_epochs=1),
+        seed=case.seed,
+        workers=0,
+        log_every=1,
+    )
+    return override(config, given.set)
+
+
+def twin_accuracy(test: TestSet) -> float:
+    """How often a query's own nearest tracklet is nearer than its twin's; ties count half."""
+    query, gallery = test
+    distance = pairwise_distance(torch.from_numpy(query.vectors), torch.from_numpy(gallery.vectors)).numpy()
+    right = []
+    for row, (person, camera) in enumerate(zip(query.person_ids, query.camera_ids, strict=True)):
+        elsewhere = gallery.camera_ids != camera
+        twin = person + 1 if person % 2 else person - 1  # persons 1 and 2, 3 and 4, ...
+        own, other = (distance[row, elsewhere & (gallery.person_ids == each)] for each in (person, twin))
+        if len(own) and len(other):
+            right.append(0.5 * (own.min() < other.min()) + 0.5 * (own.min() <= other.min()))
+    return float(np.mean(right))
+
+
+def gate_figures(run: Run) -> tuple[float, ...]:
+    """Least, mean, most and spread of 1 + A_S over the queries' clips; nothing for models without a gate."""
+    model = run.model()
+    if not isinstance(model, STCA):
+        return ()
+    tracklets = run.splits().query
+    _, batches = dense_batches(tracklets, Transform(model.image_size), clip_len=CLIP_LEN, batch_size=16)
+    gates: list[Float[np.ndarray, "B T h w"]] = []
+    with torch.inference_mode():
+        gates = [model.attention_maps(normalise(batch.frames))[0].numpy() for batch in batches]
+    gate = np.concatenate(gates)
+    spread = gate.std(axis=(2, 3)).mean()
+    return float(gate.min()), float(gate.mean(dtype=np.float64)), float(gate.max()), float(spread)
+
+
+def _data(given: argparse.Namespace, data: str, seed: int) -> Path:
+    dial = DIALS[data]
+    return make_walkers(
+        given.runs / "data" / f"{data}-{given.persons}-{seed}",
+        train_persons=given.persons,
+        test_persons=given.persons,
+        frames=(12, 24),
+        seed=seed,
+        twins=data == "twins",
+        nuisances=Nuisances(**{each.name: dial for each in dataclasses.fields(Nuisances)}),
+    )
+
+
+def _run_all(given: argparse.Namespace, cases: Sequence[Case]) -> list[Measured]:
+    """Several at a time; in the order of `cases`."""
+    if given.jobs == 1:
+        return [measure(given, case) for case in progress(cases, label="runs")]
+    context = multiprocessing.get_context("spawn")  # a fork after the first forward pass hangs
+    with ProcessPoolExecutor(given.jobs, mp_context=context, initializer=_quiet) as pool:
+        futures = [pool.submit(measure, given, case) for case in cases]
+        try:
+            for done in progress(as_completed(futures), label="runs", total=len(futures)):
+                done.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+    return [future.result() for future in futures]
+
+
+def _quiet() -> None:
+    """The progress of single runs would be a muddle."""
+    sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
+
+
+if __name__ == "__main__":
+    sys.exit(main())
