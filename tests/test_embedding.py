@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+import stca.embedding
 from stca.clips import Transform, decode_clip, normalise, sample_clips
 from stca.embedding import embed_tracklets
 from stca.errors import DatasetError
@@ -129,6 +130,19 @@ def test_bad_frames_are_counted_once_and_the_first_is_named(
         path.write_bytes(b"")
     with pytest.raises(DatasetError, match="No frame of a tracklet can be read"):
         embed(model, people)
+
+
+def test_a_label_shows_progress_and_none_does_not(
+    model: ReIDModel, tracklets: list[Tracklet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels: list[str] = []
+    monkeypatch.setattr(
+        stca.embedding, "progress", lambda items, *, label, total: labels.append(f"{label} {total}") or items
+    )
+    silent = embed(model, tracklets, batch_size=5, label="")
+    assert labels == []
+    np.testing.assert_array_equal(silent.vectors, embed(model, tracklets, batch_size=5, label="q").vectors)
+    assert labels == ["q 3"]
 
 
 def test_nothing_cannot_be_embedded(model: ReIDModel) -> None:

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,10 +7,11 @@ import pytest
 
 import stca.evaluation
 from stca.datasets import load_dataset
+from stca.embedding import embed_tracklets
 from stca.errors import DatasetError, RankingError
 from stca.evaluation import embed_test_set, evaluate, score
 from stca.models import ReIDModel, create_model
-from stca.tracklets import Splits, Tracklet
+from stca.tracklets import Embeddings, Splits, Tracklet
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +86,19 @@ def test_options_reach_the_embedding(
     with pytest.raises(InterruptedError):
         evaluate(colours, splits, **options)
     assert seen == options
+
+
+def test_another_function_may_embed_with_the_same_arguments(colours: ReIDModel, splits: Splits) -> None:
+    asked: list[dict[str, object]] = []
+
+    def embed(model: ReIDModel, rows: Sequence[Tracklet], **options: object) -> Embeddings:
+        asked.append(options)
+        return embed_tracklets(model, rows[::-1], **options).subset(range(len(rows))[::-1])
+
+    found, expected = (embed_test_set(colours, splits, embed=each, **OPTIONS) for each in (embed, None))
+    assert len(asked) == 1
+    assert found.query.keys == expected.query.keys
+    np.testing.assert_allclose(found.gallery.vectors, expected.gallery.vectors, rtol=1e-5)
 
 
 @pytest.mark.parametrize("part", ["query", "gallery"])

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 import stca.runs.running
+import stca.runs.sharing
 from stca.config import BatchConfig, ClipConfig, DataConfig, EvalConfig, ModelConfig, OptimConfig, RunConfig
 from stca.datasets import load_dataset
 from stca.embedding import embed_tracklets
@@ -89,19 +90,30 @@ def test_evaluations_along_the_way_use_the_runs_device(
     config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[dict[str, object]] = []
-    monkeypatch.setattr(
-        stca.runs.running, "evaluate", lambda model, splits, **options: seen.append(options) or []
-    )
+    real_embed, real_score = stca.runs.sharing.embed_tracklets, stca.runs.running.score
+
+    def embed(*arguments: object, **options: object) -> object:
+        seen.append(options)
+        return real_embed(*arguments, **options)
+
+    def score(*arguments: object, **options: object) -> object:
+        seen.append(options)
+        return real_score(*arguments, **options)
+
+    monkeypatch.setattr(stca.runs.sharing, "embed_tracklets", embed)
+    monkeypatch.setattr(stca.runs.running, "score", score)
     settings = EvalConfig(every=0, batch_size=3, clip_len=4, metric="euclidean")
     train(replace(config, eval=settings, optim=OptimConfig(epochs=1), precision="bf16"), tmp_path / "run")
     assert seen == [
         {
-            "metric": "euclidean",
             "clip_len": 4,
             "batch_size": 3,
-            "workers": 0,
             "device": "cpu",
-        }
+            "precision": "float32",
+            "workers": 0,
+            "neck": "after",
+        },
+        {"metric": "euclidean"},
     ]
 
 
@@ -169,7 +181,7 @@ def test_data_that_is_not_there_or_has_nobody_to_train_on_is_a_clear_error(
         train(
             replace(config, data=DataConfig(source="folder", roots=(str(tmp_path / "no"),))), tmp_path / "run"
         )
-    with pytest.raises(ConfigError, match="colour_histogram, stca"):
+    with pytest.raises(ConfigError, match=r"colour_histogram, .*stca"):
         train(replace(config, model=ModelConfig("resnet")), tmp_path / "run")
     real = load_dataset
     monkeypatch.setattr(stca.runs.running, "load_dataset", lambda *a, **o: replace(real(*a, **o), train=()))

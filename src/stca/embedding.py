@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from jaxtyping import Float32
 
 from stca.clips import Transform, dense_batches, normalise
 from stca.devices import resolve_device, resolve_precision
@@ -46,7 +47,7 @@ def embed_tracklets(
         precision: "float32", "bf16", or "auto" for bf16 where the hardware has it.
         workers: processes that decode.
         neck: "after" the BN neck, as the official code scores, or "before" it.
-        label: for the progress bar.
+        label: for the progress bar; none if empty.
 
     Raises:
         DatasetError: no tracklets, or one without any readable frame.
@@ -67,7 +68,7 @@ def embed_tracklets(
         batch_size=batch_size,
         workers=workers,
     )
-    for batch in progress(batches, label=label, total=total):
+    for batch in progress(batches, label=label, total=total) if label else batches:
         clips = normalise(batch.frames.to(place, non_blocking=True))
         with torch.inference_mode(), torch.autocast(place.type, torch.bfloat16, enabled=bf16):
             output = model(clips)
@@ -77,8 +78,13 @@ def embed_tracklets(
         bad.update(batch.bad_frames)
     if bad:
         print(f"warning: {len(bad)} frames could not be read, first {min(bad)}", file=sys.stderr)
+    return label_vectors((sums / counts).numpy(), tracklets)
+
+
+def label_vectors(vectors: Float32[np.ndarray, "N D"], tracklets: Sequence[Tracklet]) -> Embeddings:
+    """One vector per tracklet, with whose it is, where it was seen, and its name."""
     return Embeddings(
-        (sums / counts).numpy(),
+        vectors,
         np.array([t.person_id for t in tracklets], dtype=np.int64),
         np.array([t.camera_id for t in tracklets], dtype=np.int64),
         tuple(t.key for t in tracklets),

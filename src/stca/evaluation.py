@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 from stca.distance import Metric
@@ -89,8 +89,12 @@ def embed_test_set(
     precision: str = "float32",
     workers: int = 2,
     neck: Neck = "after",
+    embed: Callable[..., Embeddings] | None = None,
 ) -> TestSet:
-    """Embed queries and gallery; a tracklet that is in both is embedded once."""
+    """Embed queries and gallery; a tracklet that is in both is embedded once.
+
+    `embed` stands in for `embed_tracklets`, with the same arguments: where the work is shared out, for one.
+    """
     if not splits.query or not splits.gallery:
         raise DatasetError(
             f"{splits.name} has no test half",
@@ -100,7 +104,7 @@ def embed_test_set(
     row: dict[Tracklet, int] = {}
     for tracklet in (*splits.query, *splits.gallery):
         row.setdefault(tracklet, len(row))
-    embedded = embed_tracklets(
+    embedded = (embed or embed_tracklets)(
         model,
         list(row),
         clip_len=clip_len,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -12,11 +13,12 @@ from stca.config import DataConfig, EvalConfig, RunConfig
 from stca.datasets import load_dataset
 from stca.datasets.counts import count_unanswered
 from stca.errors import ConfigError, DatasetError
-from stca.evaluation import evaluate
+from stca.evaluation import embed_test_set, evaluate, score
 from stca.lookup import as_tuples
 from stca.models import ReIDModel, build_model, create_model, load_model, load_weights
 from stca.ranking import RankMetrics
 from stca.run_dir import RunDir
+from stca.runs.sharing import embed_shared
 from stca.tracklets import Splits
 from stca.training import fit, launch
 
@@ -53,9 +55,17 @@ def train(config: RunConfig, out: Path, *, resume: bool = False) -> RunDir:
                 print(report)
 
     def figures(trained: ReIDModel) -> dict[str, float]:
-        return headline(
-            evaluate_model(trained, test, config.eval, workers=config.workers, device=config.device)
+        found = embed_test_set(
+            trained,
+            test,
+            clip_len=config.eval.clip_len,
+            batch_size=config.eval.batch_size,
+            workers=config.workers,
+            device=config.device,
+            embed=partial(embed_shared, fabric),
         )
+        ranks = score(found, test.protocols, metric=config.eval.metric) if fabric.is_global_zero else []
+        return headline(ranks)
 
     fit(model, splits.train, config, run, evaluate=figures if _can_test(test) else None, fabric=fabric)
     return run

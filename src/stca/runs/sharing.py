@@ -1,0 +1,42 @@
+"""Embedding shared out over the processes of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from stca.embedding import embed_tracklets, label_vectors
+from stca.models import ReIDModel
+from stca.tracklets import Embeddings, Tracklet
+from stca.training import Fabric
+
+
+def embed_shared(
+    fabric: Fabric, model: ReIDModel, tracklets: Sequence[Tracklet], **options: Any
+) -> Embeddings:
+    """`embed_tracklets`, every rank a part of it; all ranks get all vectors, in the order of `tracklets`.
+
+    Args:
+        fabric: whose ranks; all of them call this.
+        model: with the same weights on every rank.
+        tracklets: the same on every rank; there may be fewer than ranks. Long ones are dealt out first.
+        options: of `embed_tracklets`.
+
+    Raises:
+        DatasetError: no tracklets, or one without any readable frame.
+
+    """
+    if fabric.world_size == 1 or not tracklets:
+        return embed_tracklets(model, tracklets, **options)
+    rows = sorted(range(len(tracklets)), key=lambda row: -len(tracklets[row]))
+    mine = rows[fabric.global_rank :: fabric.world_size]
+    vectors = torch.zeros(len(tracklets), model.embedding_dim)
+    if mine:
+        label = "embed" if fabric.is_global_zero else ""
+        part = embed_tracklets(model, [tracklets[row] for row in mine], **options, label=label)
+        vectors[mine] = torch.from_numpy(part.vectors)
+    # A row is one rank's vector and the others' zeros: their sum is exact.
+    total = fabric.all_reduce(vectors.to(fabric.device), reduce_op="sum").cpu().numpy()
+    return label_vectors(total, tracklets)
