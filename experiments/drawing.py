@@ -63,7 +63,7 @@ class Drawn:
             image = Image.open(buffer).convert("RGB")
             data = _encode(image)
             if len(data) > LIMIT and self.photos:
-                data = _encode(image.quantize(256, kmeans=1))
+                data = _encode(image.quantize(256, method=Image.Quantize.FASTOCTREE))
             if len(data) <= LIMIT:
                 break
         return data
@@ -99,9 +99,9 @@ def attention(models: Mapping[str, ReIDModel], splits: Splits, *, data: str, see
         for frame, values in enumerate(each.values)
     ]
     caption = (
-        f"{how[0].upper()}{how[1:]} ({data}). Below the frames: the activation of the 2D baseline (trained "
-        "with cosine mining) and of STCA, which is the L2 norm over the channels of the last 2D feature map, per "
-        "place, in multiples of its mean over the clip, on one colour scale for both; then STCA's gate "
+        f"{how[0].upper()}{how[1:]} ({data}). Below the frames the activation of the 2D baseline (trained "
+        "with cosine mining) and of STCA: per place the L2 norm over the channels of the last 2D feature "
+        "map, in multiples of its mean over the clip, on one colour scale for both. Then STCA's gate "
         "1 + A_S, coloured from its least to its most in each clip. Ranges stand above the rows. The paper "
         "does not say how its maps were made from the feature maps. The table of numbers has each frame's "
         "least, mean and most, as they come from the network."
@@ -169,9 +169,9 @@ def losses(metrics: Mapping[str, Sequence[Mapping[str, Any]]], *, data: str) -> 
     figure = loss_figure(metrics, terms=TERMS, window=window, title=title)
     caption = (
         f"Total and triplet loss of STCA on {data}: (a), (b) with cosine, (c), (d) with euclidean distance "
-        f"in the triplet loss. Faint: as logged. Line: mean over {window} logged values. Every part has its own "
-        "scale: a euclidean distance of vectors without norm 1 has another size than a cosine distance, so "
-        "the curves' shapes compare, not their heights."
+        f"in the triplet loss. Faint: as logged. Line: mean over {window} logged values. Every part has its "
+        "own scale: a euclidean distance has another size than a cosine distance, so the curves' shapes "
+        "compare, not their heights."
     )
     rows = []
     for label, records in trained.items():

@@ -69,7 +69,7 @@ def _runs(given: argparse.Namespace, figures: Sequence[str]) -> dict[str, Run]:
     """Every run that the figures need, once, by its recipe."""
     wanted = setting.from_arguments(given)
     recipes = dict.fromkeys(recipe for figure in figures for recipe in FIGURES[figure])
-    return {recipe: wanted.runs_of_seed(recipe, wanted.seeds[0])[0] for recipe in recipes}
+    return {recipe: wanted.runs(recipe)[0] for recipe in recipes}
 
 
 def _draw(given: argparse.Namespace, figure: str, runs: Mapping[str, Run]) -> Drawn:

@@ -18,7 +18,7 @@ from stca.analysis.figures import INK, PAGE, Box, Sheet, finish, printable, shor
 Kind = Literal["activation", "gate"]
 
 COLOURS: dict[Kind, str] = {"activation": "inferno", "gate": "viridis"}
-_LABEL, _GAP, _BETWEEN, _CAPTION, _HEADER, _BAR = 1.0, 0.04, 0.22, 0.17, 0.36, 0.55
+_LABEL, _GAP, _BETWEEN, _CAPTION, _LINE, _BAR = 1.0, 0.04, 0.22, 0.17, 0.135, 0.55
 _TALLEST = 1.6
 _OPACITY = 0.6
 
@@ -81,43 +81,77 @@ def maps_figure(
         note: below the title, in small print.
 
     """
-    first = clips[0]
-    across = min(across, len(clips))
-    columns = len(range(0, len(first.frames), every))
-    height, width = first.frames.shape[1:3]
-    free = PAGE - _LABEL - (across - 1) * _BETWEEN - across * (columns - 1) * _GAP
-    tile_w = min(free / (across * columns), _TALLEST * width / height)
-    tile_h = tile_w * height / width
-    block_w = columns * tile_w + (columns - 1) * _GAP
-    rows = 1 + len(first.maps)
-    block_h = _HEADER + rows * tile_h + (rows - 1) * _CAPTION + _BETWEEN
-    lines = -(-len(clips) // across)
+    layout = _Layout.of(clips, across=across, every=every)
     top = (0.3 if title else 0.05) + (0.16 * (1 + note.count("\n")) if note else 0)
-    sheet = Sheet.new(
-        max(_LABEL + across * block_w + (across - 1) * _BETWEEN, 5.4), top + lines * block_h + _BAR
-    )
+    sheet = Sheet.new(max(layout.width, 5.4), top + layout.height(len(clips)) + _BAR)
     sheet.words(0, 0, title, size=10)
     sheet.words(0, 0.22 if title else 0, note, size=7)
     limits = _limits(clips)
     for number, clip in enumerate(clips):
-        line, place = divmod(number, across)
-        left, y = _LABEL + place * (block_w + _BETWEEN), top + line * block_h
-        letters = max(12, int(block_w / 0.062))
-        sheet.words(left, y, f"{printable(shorten(clip.key, letters))}\n{clip.words}", size=7)
-        y += _HEADER
-        for row in range(rows):
-            each = clip.maps[row - 1] if row else None
-            if each:
-                sheet.words(left, y - _CAPTION + 0.02, each.words, size=7, color="#555555")
-            if place == 0:
-                label = each.label if each else "frames"
-                sheet.words(_LABEL - 0.08, y + tile_h / 2, label, ha="right", va="center")
-            for column, frame in enumerate(range(0, len(clip.frames), every)):
-                axes = sheet.axes(Box(left + column * (tile_w + _GAP), y, tile_w, tile_h))
-                _draw(axes, clip.frames[frame], each, frame, limits)
-            y += tile_h + _CAPTION
-    _bars(sheet, sheet.height - _BAR + 0.1, {each.kind for each in first.maps}, limits)
+        line, place = divmod(number, layout.across)
+        x = _LABEL + place * (layout.block_w + _BETWEEN)
+        _block(sheet, x, top + line * layout.block_h, clip, layout, limits)
+        if place == 0:
+            for row, label in enumerate(["frames", *(each.label for each in clip.maps)]):
+                middle = top + line * layout.block_h + layout.row(row) + layout.tile_h / 2
+                sheet.words(_LABEL - 0.08, middle, label, ha="right", va="center")
+    _bars(sheet, sheet.height - _BAR + 0.1, {each.kind for each in clips[0].maps}, limits)
     return finish(sheet.figure)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Sizes in inches; a block is a clip with its maps, as wide as fits `across` times on a page."""
+
+    across: int
+    frames: tuple[int, ...]
+    rows: int
+    header: float
+    tile_w: float
+    tile_h: float
+
+    @classmethod
+    def of(cls, clips: Sequence[ClipMaps], *, across: int, every: int) -> _Layout:
+        first, across = clips[0], min(across, len(clips))
+        frames = tuple(range(0, len(first.frames), every))
+        shape = first.frames.shape[1] / first.frames.shape[2]
+        free = PAGE - _LABEL - (across - 1) * _BETWEEN - across * (len(frames) - 1) * _GAP
+        width = min(free / (across * len(frames)), _TALLEST / shape)
+        header = _LINE * (2 if first.words else 1) + 0.06
+        return cls(across, frames, 1 + len(first.maps), header, width, width * shape)
+
+    @property
+    def block_w(self) -> float:
+        return len(self.frames) * (self.tile_w + _GAP) - _GAP
+
+    @property
+    def block_h(self) -> float:
+        return self.row(self.rows) - _CAPTION + _BETWEEN
+
+    @property
+    def width(self) -> float:
+        return _LABEL + self.across * (self.block_w + _BETWEEN) - _BETWEEN
+
+    def height(self, clips: int) -> float:
+        return -(-clips // self.across) * self.block_h
+
+    def row(self, number: int) -> float:
+        """Where a row of crops begins, below the block's upper edge."""
+        return self.header + number * (self.tile_h + _CAPTION)
+
+
+def _block(
+    sheet: Sheet, x: float, y: float, clip: ClipMaps, layout: _Layout, limits: tuple[float, float]
+) -> None:
+    key = printable(shorten(clip.key, max(12, int(layout.block_w / 0.062))))
+    sheet.words(x, y, f"{key}\n{clip.words}", size=7)
+    for row, each in enumerate([None, *clip.maps]):
+        top = y + layout.row(row)
+        if each:
+            sheet.words(x, top - _CAPTION + 0.02, each.words, size=7, color="#555555")
+        for column, frame in enumerate(layout.frames):
+            box = Box(x + column * (layout.tile_w + _GAP), top, layout.tile_w, layout.tile_h)
+            _draw(sheet.axes(box), clip.frames[frame], each, frame, limits)
 
 
 def _limits(clips: Sequence[ClipMaps]) -> tuple[float, float]:
