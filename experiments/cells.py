@@ -18,6 +18,7 @@ import dataclasses
 import fcntl
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -128,7 +129,7 @@ class Run:
         self.cells.mkdir(parents=True, exist_ok=True)
         with _alone(self.cells / f"{self.key}.lock"):
             if not self.done:
-                self._point_to_data()
+                self._prepare()
                 evaluation = dataclasses.replace(self.config.eval, every=0)
                 run = train(dataclasses.replace(self.config, eval=evaluation), self.path, resume=True)
                 write_text(run.path / "finished.json", json.dumps({"step": _step(run)}) + "\n")
@@ -199,8 +200,11 @@ class Run:
     def _clip_len(self) -> int:
         return self.config.eval.clip_len or self.config.clips.clip_len
 
-    def _point_to_data(self) -> None:
-        """A run that was begun with the data elsewhere goes on where they are now."""
+    def _prepare(self) -> None:
+        """A run that was begun with the data elsewhere goes on where they are now; a lost one begins anew."""
+        if not RunDir(self.path).checkpoints():
+            for vectors in self.path.glob("test-*"):
+                shutil.rmtree(vectors)
         file = self.path / "config.yaml"
         if not file.is_file():
             return

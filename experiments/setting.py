@@ -18,7 +18,7 @@ from pathlib import Path
 
 from cells import Run
 
-from stca.config import ModelConfig, OptimConfig, RunConfig, override
+from stca.config import DataConfig, ModelConfig, OptimConfig, RunConfig, override
 from stca.datasets.walkers import make_walkers
 from stca.errors import ConfigError
 from stca.recipes import recipe
@@ -63,33 +63,34 @@ class Setting:
     folder: Path = Path("runs")
 
     def runs(self, name: str) -> list[Run]:
-        """All runs of a recipe, seed by seed; makes the walkers it needs.
+        """All runs of a recipe, seed by seed, and split by split; makes the walkers it needs.
 
         Raises:
             NoDataError: its data set was not given.
 
         """
-        return [run for seed in self.seeds for run in self.runs_of_seed(name, seed)]
-
-    def runs_of_seed(self, name: str, seed: int) -> list[Run]:
-        """A run for every split of the recipe's data."""
         config = recipe(name)
         data = SOURCES.get(config.data.source, config.data.source)
-        splits = (TINY_SPLITS if self.tiny else SPLITS).get(data, 1)
-        return [self._run(config, data, seed, split) for split in range(splits)]
-
-    def _run(self, config: RunConfig, data: str, seed: int, split: int) -> Run:
         if self.tiny:
             config = tiny_config(config, data)
-            root = str(self._walkers(data, split))
-            place = dataclasses.replace(config.data, source="walkers", roots=(root,))
-        else:
-            if data not in self.data:
-                raise NoDataError(f"There is no --data for {data}", hint=f"--data {data}=/data/{data}")
-            place = dataclasses.replace(config.data, roots=(self.data[data],), split=split)
+        elif data in self.data:
             config = dataclasses.replace(config, model=self._pretrained(config.model))
-        config = dataclasses.replace(config, data=place, seed=seed)
-        return Run(override(config, self.changes), self.folder / "cells")
+        else:
+            raise NoDataError(f"There is no --data for {data}", hint=f"--data {data}=/data/{data}")
+        config = override(config, self.changes) if self.changes else config
+        splits = range((TINY_SPLITS if self.tiny else SPLITS).get(data, 1))
+        places = [self._place(config.data, data, split) for split in splits]
+        return [
+            Run(dataclasses.replace(config, data=place, seed=seed), self.folder / "cells")
+            for seed in self.seeds
+            for place in places
+        ]
+
+    def _place(self, config: DataConfig, data: str, split: int) -> DataConfig:
+        if self.tiny:
+            root = str(self._walkers(data, split))
+            return dataclasses.replace(config, source="walkers", roots=(root,))
+        return dataclasses.replace(config, roots=(self.data[data],), split=split)
 
     def _pretrained(self, model: ModelConfig) -> ModelConfig:
         """Start from the files of the backbones that the model has."""
