@@ -1,0 +1,106 @@
+"""The attention study: its measures against slow ones, its page, and the whole of it once, very small."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import attention_study
+import numpy as np
+import pytest
+import study_page
+from attention_study import SYSTEMS, Case, Measured, main, twin_accuracy
+
+from stca.evaluation import TestSet
+from stca.tracklets import Embeddings
+
+
+def embeddings(vectors: np.ndarray, persons: list[int], cameras: list[int]) -> Embeddings:
+    keys = tuple(f"{i}" for i in range(len(persons)))
+    return Embeddings(vectors.astype(np.float32), np.array(persons), np.array(cameras), keys)
+
+
+def test_twin_accuracy_is_that_of_a_loop() -> None:
+    rng = np.random.default_rng(0)
+    persons = [int(p) for p in rng.integers(1, 9, 40)]
+    cameras = [int(c) for c in rng.integers(1, 4, 40)]
+    vectors = rng.normal(size=(40, 5)) + np.array(persons)[:, None]
+    query, gallery = (
+        embeddings(vectors[part], persons[part], cameras[part]) for part in (slice(15), slice(15, None))
+    )
+    right = []
+    for q in range(15):
+        best = {}
+        for g in range(25):
+            if gallery.camera_ids[g] == query.camera_ids[q]:
+                continue
+            a, b = query.vectors[q], gallery.vectors[g]
+            distance = 1 - a @ b / np.linalg.norm(a) / np.linalg.norm(b)
+            who = int(gallery.person_ids[g])
+            best[who] = min(best.get(who, np.inf), distance)
+        own = int(query.person_ids[q])
+        twin = {1: 2, 2: 1, 3: 4, 4: 3, 5: 6, 6: 5, 7: 8, 8: 7}[own]
+        if own in best and twin in best:
+            right.append(best[own] < best[twin])
+    assert 0 < sum(right) < len(right)
+    assert twin_accuracy(TestSet(query, gallery)) == pytest.approx(np.mean(right))
+
+
+def test_vectors_that_tell_nothing_give_chance() -> None:
+    same = np.ones((8, 3))
+    test = TestSet(embeddings(same[:4], [1, 2, 3, 4], [1] * 4), embeddings(same[:4], [1, 2, 3, 4], [2] * 4))
+    assert twin_accuracy(test) == 0.5
+
+
+def test_the_interval_is_students() -> None:
+    mean, half = study_page.interval([1.0, 2.0, 3.0, 4.0, 5.0])
+    assert (mean, half) == pytest.approx((3.0, 2.776 * np.sqrt(2.5 / 5)), abs=1e-3)
+    assert np.isnan(study_page.interval([1.0])[1])
+
+
+def measured() -> list[Measured]:
+    rng = np.random.default_rng(0)
+    return [
+        Measured(Case(data, system, seed), "0" * 12, 7, *(0.5 + 0.1 * rng.random(3)))
+        for data in ("plain", "twins")
+        for system in SYSTEMS
+        for seed in range(3)
+    ]
+
+
+def test_the_page_holds_every_system_and_marks_differences_beyond_the_interval(tmp_path: Path) -> None:
+    found = [
+        dataclasses.replace(m, rank1=0.9 + m.case.seed / 1000) if m.case.system == "STCA" else m
+        for m in measured()
+    ]
+    given = attention_study.parser().parse_args(["--out", str(tmp_path), "--seeds", "0", "1", "2"])
+    page, table, picture = study_page.write(found, given)
+    text = page.read_text()
+    assert all(text.count(f"| {system} |") >= 2 for system in SYSTEMS)
+    rows = re.findall(r"^\| cnn2d \| (\*\*)?\+", text, re.MULTILINE)
+    assert rows == ["**", "**"]
+    assert len(table.read_text().splitlines()) == 1 + len(found)
+    assert picture.stat().st_size > 10_000
+
+
+def test_the_whole_study_once_and_again_from_what_is_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--seeds", "0", "--persons", "4", "--jobs", "1", "--systems", "cnn2d", "STCA", "--data", "twins"]
+    words += ["--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]
+    words += ["--set", "optim.epochs=1", "optim.milestones=[]", "batch.identities=2", "batch.instances=2"]
+    words += ["optim.warmup_epochs=0", "clips.clip_len=2"]
+    assert main(words) == 0
+    first = (tmp_path / "out" / "attention_study.csv").read_text()
+    assert len(first.splitlines()) == 3
+    stamps = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/cells/*/finished.json")}
+    assert len(stamps) == 2
+    assert main(words) == 0
+    assert (tmp_path / "out" / "attention_study.csv").read_text() == first
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/cells/*/finished.json")} == stamps
+    capsys.readouterr()
+
+
+def test_an_error_is_said_and_not_thrown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--seeds", "0", "--persons", "3", "--jobs", "1", "--runs", str(tmp_path), "--out", str(tmp_path)]
+    assert main(words) == 1
+    assert "Twins come in pairs" in capsys.readouterr().err
