@@ -103,8 +103,8 @@ def _page(found: Sequence[Measured], given: argparse.Namespace) -> str:
     lines = ["# What STCA owes to its gate", ""]
     lines += [
         f"Percent, mean ± half the 95 % interval of Student's t over {len(seeds)} seeds "
-        f"({', '.join(map(str, seeds))}) of people, cameras and weights; protocol mars-A. What it means is in "
-        "[docs/attention.md](../../docs/attention.md).",
+        f"({', '.join(map(str, seeds))}) of people, cameras and weights; protocol mars-A. What it means "
+        "is in [docs/attention.md](../../docs/attention.md).",
         "",
     ]
     for kind in dict.fromkeys(m.case.data for m in found):
@@ -112,7 +112,9 @@ def _page(found: Sequence[Measured], given: argparse.Namespace) -> str:
         lines += [f"## {kind} (all nuisances {DIALS[kind]:g})", "", *_figures(here), "", *_differences(here)]
         lines += ["", *_gate_rows(here), ""]
     lines += [
-        f"`own before twin`: {(Measured.__doc__ or '').partition('twin: ')[2].partition(' gate_least')[0].strip()}",
+        "`own before twin`: how often the nearest of the person's own tracklets is nearer than the nearest of "
+        "the twin's, both in other cameras than the query's; chance is 50. In `plain`, where nobody has a twin, "
+        "persons are paired by their number. The gate is 1 + A_S over all places of all test frames.",
         "",
         f"Every run: {SIZE[0]}x{SIZE[1]} pixels, clips of {CLIP_LEN} frames, {found[0].steps} to "
         f"{max(m.steps for m in found)} steps of 8 x 4 clips, Adam at 1e-3; {given.persons} persons to train "
