@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO ?= runs/demo
 
-.PHONY: demo test test-slow check format clean
+.PHONY: demo test test-slow check format clean figures figure4 figure5 figure6
 
 demo: $(READY)  ## make synthetic walkers, train a small STCA, write a page about it
 	$(BIN)/stca demo --out $(DEMO)
@@ -21,6 +21,12 @@ check: $(READY)  ## style, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(MAKE) test
+
+figure4 figure5 figure6: $(READY)  ## a figure of the paper: DATA=/data/mars, or TINY=1
+	$(BIN)/python experiments/figures.py $@ $(if $(TINY),--tiny) $(if $(DATA),--data mars=$(DATA)) $(if $(SEEDS),--seeds $(SEEDS))
+
+figures: $(READY)  ## all three
+	$(BIN)/python experiments/figures.py all $(if $(TINY),--tiny) $(if $(DATA),--data mars=$(DATA)) $(if $(SEEDS),--seeds $(SEEDS))
 
 format: $(READY)
 	$(BIN)/ruff format .

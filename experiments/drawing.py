@@ -90,7 +90,7 @@ def attention(models: Mapping[str, ReIDModel], splits: Splits, *, data: str, see
         "clip; one colour scale for both networks."
     )
     figure = maps_figure(
-        clips, across=PERSONS, every=every, title=f"Where the networks look ({data})", note=note
+        clips, across=PERSONS, every=every, title=f"Where the networks look: {data}", note=note
     )
     rows: list[tuple[object, ...]] = [
         (clip.key, each.label.replace("\n", " ").replace("$", ""), frame + 1, *_summary(values))
@@ -99,7 +99,7 @@ def attention(models: Mapping[str, ReIDModel], splits: Splits, *, data: str, see
         for frame, values in enumerate(each.values)
     ]
     caption = (
-        f"{how[0].upper()}{how[1:]} ({data}). Below the frames the activation of the 2D baseline (trained "
+        f"{how[0].upper()}{how[1:]}, of {data}. Below the frames the activation of the 2D baseline (trained "
         "with cosine mining) and of STCA: per place the L2 norm over the channels of the last 2D feature "
         "map, in multiples of its mean over the clip, on one colour scale for both. Then STCA's gate "
         "1 + A_S, coloured from its least to its most in each clip. Ranges stand above the rows. The paper "
@@ -139,7 +139,7 @@ def lists(
         pairs,
         tracklets,
         labels=SYSTEMS,
-        title=f"The five closest gallery tracklets ({data}; protocol {protocol}, cosine distance)",
+        title=f"The five closest gallery tracklets: {data}; protocol {protocol}, cosine distance",
         aspect=image_size[0] / image_size[1],
     )
     counts = {outcome_words(each, SYSTEMS): count for each, count in count_outcomes(pairs).items()}
@@ -165,7 +165,7 @@ def losses(metrics: Mapping[str, Sequence[Mapping[str, Any]]], *, data: str) -> 
     """
     trained = {label: [r for r in records if r["kind"] == "train"] for label, records in metrics.items()}
     window = usual_window(min(map(len, trained.values())))
-    title = f"STCA's losses by the distance of its triplets ({data}); every part has its own scale"
+    title = f"STCA's losses by the distance in its triplets: {data}; every part has its own scale"
     figure = loss_figure(metrics, terms=TERMS, window=window, title=title)
     caption = (
         f"Total and triplet loss of STCA on {data}: (a), (b) with cosine, (c), (d) with euclidean distance "

@@ -74,7 +74,7 @@ def _runs(given: argparse.Namespace, figures: Sequence[str]) -> dict[str, Run]:
 
 def _draw(given: argparse.Namespace, figure: str, runs: Mapping[str, Run]) -> Drawn:
     first, second = (runs[recipe] for recipe in FIGURES[figure])
-    data = "synthetic walkers, tiny models" if given.tiny else "MARS"
+    data = "synthetic walkers with tiny models" if given.tiny else "MARS"
     if figure == "figure4":
         models = {"2D-CNN": first.model(), "STCA": second.model()}
         return drawing.attention(models, second.splits(), data=data, seed=given.draw)

@@ -11,6 +11,7 @@ from jaxtyping import Float, UInt8
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from stca.analysis.figures import printable
 from stca.analysis.maps import ClipMaps, Map, maps_figure
 from stca.clips import Transform, decode_clip, normalise, sample_clips
 from stca.errors import ConfigError
@@ -95,15 +96,17 @@ def clip_maps(
     first = next(iter(models.values()))
     length = clip_len or first.clip_len
     maps = [
-        Map(f"{label}\nactivation", clip_activation(model, tracklet, clip_len=length), "activation")
+        Map(
+            f"{printable(label)}\nactivation", clip_activation(model, tracklet, clip_len=length), "activation"
+        )
         for label, model in models.items()
     ]
     for label, model in models.items():
         if isinstance(model, STCA):
             gates = clip_attention(model, tracklet, clip_len=length)
-            maps.append(Map(f"{label}\ngate $1 + A_S$", gates.spatial, "gate"))
+            maps.append(Map(f"{printable(label)}\ngate $1 + A_S$", gates.spatial, "gate"))
             if len(models) == 1:
-                maps.append(Map(f"{label}\ngate $1 + A_T$", gates.temporal, "gate"))
+                maps.append(Map(f"{printable(label)}\ngate $1 + A_T$", gates.temporal, "gate"))
     words = f"person {tracklet.person_id}, camera {tracklet.camera_id}"
     return ClipMaps(tracklet.key, words, _middle(first, tracklet, length), tuple(maps))
 

@@ -118,7 +118,7 @@ def loss_figure(
             axes.set_xlim(0, last)
             axes.set_ylim(0, None)
             axes.legend(fontsize=7, frameon=False)
-    figure.suptitle(title, fontsize=10, color=INK, x=0.01, ha="left")
+    figure.suptitle(title, fontsize=9, color=INK, x=0.01, ha="left")
     return finish(figure)
 
 

@@ -15,7 +15,9 @@ from stca.tracklets import Tracklet
 
 _PITCH, _SPACE, _CAPTION, _LABEL = 0.5, 0.07, 0.28, 0.22
 _TITLE = 0.32
-LEGEND = "✓ solid green: the same person.  ✗ dashed red: somebody else.  Blue: the query.  Numbers: distance."
+LEGEND = (
+    "✓ solid green: same person. ✗ dashed red: somebody else. Blue: the query. c: camera; below, distance."
+)
 
 
 def ranked_lists_figure(
@@ -35,7 +37,7 @@ def ranked_lists_figure(
     row = (tile - _SPACE) * aspect + _CAPTION + 0.15
     head = 0.55
     sheet = Sheet.new(max(columns * tile + 0.1, 5.2), head + len(lists) * row)
-    sheet.words(0, 0, title, size=10)
+    sheet.words(0, 0, title, size=9)
     sheet.words(0, 0.23, LEGEND, size=7)
     for number, each in enumerate(lists):
         y = head + number * row + _CAPTION
@@ -76,7 +78,7 @@ def paired_lists_figure(
     head = 0.62
     lines = -(-len(chosen) // across)
     sheet = Sheet.new(max(across * part_w, 5.6), head + lines * part_h)
-    sheet.words(0, 0, title, size=10)
+    sheet.words(0, 0, title, size=9)
     sheet.words(0, 0.24, f"{_counts(everything, labels)}\n{LEGEND}", size=7)
     for number, pair in enumerate(chosen):
         line, place = divmod(number, across)

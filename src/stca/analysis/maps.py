@@ -8,9 +8,10 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, UInt8
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 
 from stca.analysis.figures import INK, PAGE, Box, Sheet, finish, printable, shorten
@@ -84,7 +85,7 @@ def maps_figure(
     layout = _Layout.of(clips, across=across, every=every)
     top = (0.3 if title else 0.05) + (0.16 * (1 + note.count("\n")) if note else 0)
     sheet = Sheet.new(max(layout.width, 5.4), top + layout.height(len(clips)) + _BAR)
-    sheet.words(0, 0, title, size=10)
+    sheet.words(0, 0, title, size=9)
     sheet.words(0, 0.22 if title else 0, note, size=7)
     limits = _limits(clips)
     for number, clip in enumerate(clips):
@@ -194,11 +195,10 @@ def _bars(sheet: Sheet, y: float, kinds: set[Kind], limits: tuple[float, float])
         axes = sheet.axes(Box(0.25 + place * (wide + 0.3), y, wide, 0.09))
         ends = limits if kind == "activation" else (0, 1)
         bar = sheet.figure.colorbar(
-            ScalarMappable(Normalize(*ends), COLOURS[kind]),
+            ScalarMappable(Normalize(*ends), _pale(COLOURS[kind])),
             cax=axes,
             orientation="horizontal",
             extend="both" if kind == "activation" else "neither",
-            alpha=_OPACITY,
         )
         bar.outline.set_visible(False)
         bar.ax.tick_params(labelsize=7, length=2, pad=1, colors=INK)
@@ -207,3 +207,9 @@ def _bars(sheet: Sheet, y: float, kinds: set[Kind], limits: tuple[float, float])
             bar.set_label("gate 1 + A, of each clip (range above each row)", fontsize=7, color=INK)
         else:
             bar.set_label("activation, in multiples of the clip's mean", fontsize=7, color=INK)
+
+
+def _pale(name: str) -> ListedColormap:
+    """A colour map as it looks over white."""
+    colours = colormaps[name](np.linspace(0, 1, 256))
+    return ListedColormap(1 - _OPACITY * (1 - colours[:, :3]))
