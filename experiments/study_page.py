@@ -112,9 +112,9 @@ def _page(found: Sequence[Measured], given: argparse.Namespace) -> str:
         lines += [f"## {kind} (all nuisances {DIALS[kind]:g})", "", *_figures(here), "", *_differences(here)]
         lines += ["", *_gate_rows(here), ""]
     lines += [
-        "`own before twin`: how often the nearest of the person's own tracklets is nearer than the nearest of "
-        "the twin's, both in other cameras than the query's; chance is 50. In `plain`, where nobody has a twin, "
-        "persons are paired by their number. The gate is 1 + A_S over all places of all test frames.",
+        "`own before twin`: how often the nearest of the person's own tracklets is nearer than the nearest "
+        "of the twin's, both in other cameras than the query's; chance is 50. In `plain`, where nobody has a "
+        "twin, persons are paired by their number. The gate is 1 + A_S over all places of all test frames.",
         "",
         f"Every run: {SIZE[0]}x{SIZE[1]} pixels, clips of {CLIP_LEN} frames, {found[0].steps} to "
         f"{max(m.steps for m in found)} steps of 8 x 4 clips, Adam at 1e-3; {given.persons} persons to train "
