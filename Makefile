@@ -6,6 +6,13 @@ READY := $(VENV)/.ready
 DEMO ?= runs/demo
 
 .PHONY: demo test test-slow check format clean figures figure4 figure5 figure6
+.PHONY: table1 table2 table3 table4 complexity tables
+
+# What tables and figures are given: make table2 DATA=/data/mars SEEDS="0 1 2", make tables TINY=1 (docs/paper.md)
+GIVEN = $(if $(DATA),--data mars=$(DATA)) $(if $(DUKE),--data duke=$(DUKE)) $(if $(ILIDS),--data ilids=$(ILIDS)) \
+	$(if $(TINY),--tiny) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(WEIGHTS),--weights $(WEIGHTS)) $(if $(SET),--set $(SET))
+CHOICE = $(if $(ONLY),--only "$(ONLY)") $(if $(DRY),--dry-run)
+PAPER = $(BIN)/python experiments/paper.py
 
 demo: $(READY)  ## make synthetic walkers, train a small STCA, write a page about it
 	$(BIN)/stca demo --out $(DEMO)
@@ -23,10 +30,28 @@ check: $(READY)  ## style, types, tests
 	$(MAKE) test
 
 figure4 figure5 figure6: $(READY)  ## a figure of the paper: DATA=/data/mars, or TINY=1
-	$(BIN)/python experiments/figures.py $@ $(if $(TINY),--tiny) $(if $(DATA),--data mars=$(DATA)) $(if $(SEEDS),--seeds $(SEEDS))
+	$(BIN)/python experiments/figures.py $@ $(GIVEN)
 
 figures: $(READY)  ## all three
-	$(BIN)/python experiments/figures.py all $(if $(TINY),--tiny) $(if $(DATA),--data mars=$(DATA)) $(if $(SEEDS),--seeds $(SEEDS))
+	$(BIN)/python experiments/figures.py all $(GIVEN)
+
+table1: $(READY)  ## STCA beside other methods: DATA=/data/mars DUKE=/data/duke ILIDS=/data/ilids, or TINY=1
+	$(PAPER) $@ $(GIVEN) $(CHOICE)
+
+table2: $(READY)  ## resolution and baselines: DATA=/data/mars
+	$(PAPER) $@ $(GIVEN) $(CHOICE)
+
+table3: $(READY)  ## frames per clip: DATA=/data/mars
+	$(PAPER) $@ $(GIVEN) $(CHOICE)
+
+table4: $(READY)  ## distances: DATA=/data/mars ILIDS=/data/ilids
+	$(PAPER) $@ $(GIVEN) $(CHOICE)
+
+complexity: $(READY)  ## section 4.10; needs no data
+	$(PAPER) $@ $(GIVEN)
+
+tables: $(READY)  ## tables 1 to 4 and section 4.10
+	$(PAPER) all $(GIVEN) $(CHOICE)
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -55,7 +55,7 @@ class State:
     def __str__(self) -> str:
         if self.done:
             return "done"
-        return f"at step {self.step} of {self.total}" if self.step else "to do"
+        return f"at step {self.step} of about {self.total}" if self.step else "to do"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -32,7 +32,11 @@ _GROUPS_OF_4 = {
 
 
 def steps_per_epoch(config: RunConfig) -> int:
-    """Batches of an epoch: from published counts, or counted in the data where there are none."""
+    """Batches of an epoch: from published counts, or counted in the data where there are none.
+
+    Of MARS at most: the last groups of an epoch are too few persons' to fill a batch, and some 223 of 235 are
+    made. Of other data it is the first epoch's number.
+    """
     source, batch = config.data.source, config.batch
     if source not in IDENTITIES:
         sampler = PKSampler(

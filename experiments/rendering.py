@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hours import hours, steps
+from hours import hours
 from outcomes import Outcome
 from plan import Job, Plan
 from tables import Row, Table
@@ -120,7 +120,7 @@ def _run(job: Job, *, tiny: bool) -> str:
     words = [
         job.run.key,
         str(job),
-        f"{steps(job.run.config):,}",
+        f"{job.run.state().step:,}",
         cost,
         took,
         source["commit"],

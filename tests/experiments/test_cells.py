@@ -11,7 +11,7 @@ import cells
 import numpy as np
 import pytest
 from cells import Run, Score
-from hours import steps
+from hours import steps, steps_per_epoch
 
 from stca.clips import PKSampler
 from stca.config import (
@@ -164,7 +164,7 @@ def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_been(
         with pytest.raises(KeyboardInterrupt):
             run.ensure()
     total = steps(run.config)
-    assert str(run.state()) == f"at step {total // 2} of {total}"
+    assert str(run.state()) == f"at step {total // 2} of about {total}"
     assert not run.done
     assert run.known_scores() == ()
     assert run.scores() == done.scores()
@@ -260,7 +260,8 @@ def test_runs_of_tables_have_a_process_each(config: RunConfig, tmp_path: Path) -
 
 def test_steps_are_counted_on_mars_itself(shared: Path) -> None:
     table = read_mat(shared / "protocols" / "mars" / "tracks_train_info.mat", "track_train_info")
-    assert len(PKSampler([int(person) for person in table[:, 2] if person > 0])) == 235
+    made = len(PKSampler([int(person) for person in table[:, 2] if person > 0]))
+    assert 0.94 * 235 < made <= 235 == steps_per_epoch(recipe("stca_mars"))
 
 
 def test_steps_of_published_data_need_no_data() -> None:
