@@ -140,3 +140,14 @@ def test_a_tracklet_without_a_readable_frame_stops_with_its_name(
     _, batches = dense_batches(people, Transform((32, 16)), clip_len=4, batch_size=4, workers=workers)
     with pytest.raises(DatasetError, match="3-1-3"):
         list(batches)
+
+
+def test_processes_together_see_the_clips_of_one(people: list[Tracklet]) -> None:
+    def load(**options: int) -> list[ClipBatch]:
+        sampler = PKSampler([t.person_id for t in people], identities=2, instances=2, **options)
+        return list(train_batches(people, sampler, AUGMENT, clip_len=4, epoch=2))
+
+    whole, shares = load(), [load(rank=rank, world_size=2) for rank in (0, 1)]
+    for one, *parts in zip(whole, *shares, strict=True):
+        assert torch.equal(one.frames, torch.cat([part.frames for part in parts]))
+        assert torch.equal(one.rows, torch.cat([part.rows for part in parts]))
