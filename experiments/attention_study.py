@@ -28,7 +28,7 @@ from cells import Run
 from jaxtyping import Float
 
 from stca.clips import Transform, dense_batches, normalise
-from stca.config import ClipConfig, DataConfig, ModelConfig, OptimConfig, RunConfig, override
+from stca.config import BatchConfig, ClipConfig, DataConfig, ModelConfig, OptimConfig, RunConfig, override
 from stca.datasets.walkers import Nuisances, make_walkers
 from stca.distance import pairwise_distance
 from stca.errors import StcaError
@@ -51,7 +51,7 @@ SYSTEMS: dict[str, tuple[str, dict[str, object]]] = {
 DIALS = {"plain": 1.0, "twins": 0.3}
 """All nuisances of each data set. At 1.0 no system learnt the twins' gait in so few steps."""
 
-SIZE, CLIP_LEN, EPOCHS = (96, 48), 8, 25
+SIZE, CLIP_LEN, INSTANCES, EPOCHS = (96, 48), 8, 2, 11
 
 
 class Case(NamedTuple):
@@ -160,6 +160,7 @@ def config_of(given: argparse.Namespace, case: Case) -> RunConfig:
         data=DataConfig("walkers", (str(_data(given, case.data, case.seed)),)),
         model=ModelConfig(name, SIZE, options),
         clips=ClipConfig(CLIP_LEN),
+        batch=BatchConfig(instances=INSTANCES),
         optim=OptimConfig(epochs=EPOCHS, lr=1e-3, milestones=(EPOCHS * 7 // 10,), warmup_epochs=1),
         seed=case.seed,
         workers=0,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from attention_study import CLIP_LEN, DIALS, SIZE, SYSTEMS, Measured
+from attention_study import CLIP_LEN, DIALS, INSTANCES, SIZE, SYSTEMS, Measured
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
@@ -117,7 +117,7 @@ def _page(found: Sequence[Measured], given: argparse.Namespace) -> str:
         "twin, persons are paired by their number. The gate is 1 + A_S over all places of all test frames.",
         "",
         f"Every run: {SIZE[0]}x{SIZE[1]} pixels, clips of {CLIP_LEN} frames, {found[0].steps} to "
-        f"{max(m.steps for m in found)} steps of 8 x 4 clips, Adam at 1e-3; {given.persons} persons to train "
+        f"{max(m.steps for m in found)} steps of 8 x {INSTANCES} clips, Adam at 1e-3; {given.persons} persons to train "
         f"on and {given.persons} others to test on. Every figure of every run: "
         "[attention_study.csv](attention_study.csv).",
         "",
