@@ -117,8 +117,8 @@ def _page(found: Sequence[Measured], given: argparse.Namespace) -> str:
         "twin, persons are paired by their number. The gate is 1 + A_S over all places of all test frames.",
         "",
         f"Every run: {SIZE[0]}x{SIZE[1]} pixels, clips of {CLIP_LEN} frames, {found[0].steps} to "
-        f"{max(m.steps for m in found)} steps of 8 x {INSTANCES} clips, Adam at 1e-3; {given.persons} persons "
-        f"to train on and {given.persons} others to test on. Every figure of every run: "
+        f"{max(m.steps for m in found)} steps of 8 x {INSTANCES} clips, Adam at 1e-3; {given.persons} "
+        f"persons to train on and {given.persons} others to test on. Every figure of every run: "
         "[attention_study.csv](attention_study.csv).",
         "",
         f"`{_command(given)}`",

@@ -21,8 +21,8 @@ from stca.provenance import provenance
 KEEP = 2
 _BEFORE_THE_FIRST_STEP = {"config.yaml", "provenance.json"}
 _MAY_CHANGE = (
-    *("workers", "device", "log_every", "checkpoint_every", "checkpoint_steps", "eval."),
-    "batch.checkpoint_activations",
+    *("workers=", "device=", "log_every=", "checkpoint_every=", "checkpoint_steps=", "eval."),
+    "batch.checkpoint_activations=",
 )
 
 

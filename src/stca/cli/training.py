@@ -53,6 +53,7 @@ def _train(given: argparse.Namespace) -> None:
     from stca.progress import format_seconds
     from stca.recipes import recipe
     from stca.runs import train
+    from stca.training import is_first
 
     config = recipe(given.recipe)
     data = config.data
@@ -63,6 +64,8 @@ def _train(given: argparse.Namespace) -> None:
     config = override(dataclasses.replace(config, data=data), given.settings)
     start = time.monotonic()
     run = train(config, given.out or Path("runs") / given.recipe.replace(":", "."), resume=given.resume)
+    if not is_first():
+        return
     print(f"trained in {format_seconds(time.monotonic() - start)}: {run.path}")
     for record in run.metrics()[-1:]:
         for name, value in record.items():

@@ -102,8 +102,8 @@ def train_batches(
 ) -> Iterator[ClipBatch]:
     """One epoch of training batches, one random clip per drawn tracklet.
 
-    A clip's chance depends on seed, epoch, batch and place in the whole batch alone, so any number of workers,
-    any number of processes together, and a run resumed at batch `first`, see the same clips.
+    A clip's chance depends on seed, epoch, batch and place in the whole batch alone, so any number of
+    workers, any number of processes together, and a run resumed at batch `first`, see the same clips.
     """
     sampler.set_epoch(epoch)
     dataset = _Clips(tracklets, transform, clip_len=clip_len, mode=mode)

@@ -45,6 +45,11 @@ def launch(config: RunConfig) -> Fabric:
     return fabric
 
 
+def is_first() -> bool:
+    """Whether this is the process that writes and speaks; always so where there is one only."""
+    return not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0
+
+
 def gather(fabric: Fabric, rows: Tensor) -> Tensor:
     """The rows of all ranks, in the order of ranks; without gradient."""
     if fabric.world_size == 1:
