@@ -17,6 +17,7 @@ import json
 import multiprocessing
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -217,7 +218,7 @@ def _run_all(given: argparse.Namespace, cases: Sequence[Case]) -> list[Measured]
     if given.jobs == 1:
         return [measure(given, case) for case in progress(cases, label="runs")]
     context = multiprocessing.get_context("spawn")  # a fork after the first forward pass hangs
-    with ProcessPoolExecutor(given.jobs, mp_context=context, initializer=_quiet) as pool:
+    with ProcessPoolExecutor(given.jobs, mp_context=context, initializer=_begin) as pool:
         futures = [pool.submit(measure, given, case) for case in cases]
         try:
             for done in progress(as_completed(futures), label="runs", total=len(futures)):
@@ -227,9 +228,17 @@ def _run_all(given: argparse.Namespace, cases: Sequence[Case]) -> list[Measured]
     return [future.result() for future in futures]
 
 
-def _quiet() -> None:
-    """The progress of single runs would be a muddle."""
+def _begin() -> None:
+    """Make a process a worker: without the progress of single runs, and no longer there than its parent."""
     sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 if __name__ == "__main__":
