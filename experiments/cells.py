@@ -39,7 +39,10 @@ from stca.runs import load_run, load_test, train
 from stca.tracklets import Embeddings, Splits
 
 CELLS = Path("runs/cells")
-_NO_MATTER = ("recipe", "eval", "device", "workers", "log_every", "checkpoint_every", "checkpoint_steps")
+_NO_MATTER = {
+    *("recipe", "device", "workers", "log_every", "checkpoint_every", "checkpoint_steps"),
+    *("batch.checkpoint_activations", "data.roots", "data.eval_roots", "model.weights"),
+}
 _ONE_AND_THE_SAME = ("mars", "duke_video", "ilids_vid", "prid2011")
 """Published data sets: wherever they lie, they are the same."""
 
@@ -75,7 +78,8 @@ class Run:
 
     Args:
         config: what to train. `recipe`, the roots of published data sets, device, workers, logging and
-            `eval` have no part in the key; weights count by their content, walkers by their `walkers.json`.
+            `eval` have no part in the key; weights count by their content, walkers by their `walkers.json`,
+            and settings at their default not at all.
         cells: the folder of all runs.
 
     """
@@ -86,13 +90,13 @@ class Run:
     @property
     def key(self) -> str:
         """Of what decides the result."""
-        content = dataclasses.asdict(self.config)
-        for name in _NO_MATTER:
-            content.pop(name, None)
-        data, model = content["data"], content["model"]
-        data["roots"] = _which_data(data["source"], data["roots"])
-        data["eval_roots"] = _which_data(data["eval_source"] or data["source"], data["eval_roots"])
-        model["weights"] = [_content(Path(path)) for path in model["weights"]]
+        data, model = self.config.data, self.config.model
+        content = {
+            **_settings(self.config),
+            "data.roots": _which_data(data.source, data.roots),
+            "data.eval_roots": _which_data(data.eval_source or data.source, data.eval_roots),
+            "model.weights": [_content(Path(path)) for path in model.weights],
+        }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
@@ -216,6 +220,22 @@ class Run:
         moved = dataclasses.replace(begun.data, roots=here, eval_roots=there)
         weights = dataclasses.replace(begun.model, weights=self.config.model.weights)
         write_text(file, to_yaml(dataclasses.replace(begun, data=moved, model=weights)))
+
+
+def _settings(config: RunConfig) -> dict[str, object]:
+    """What matters and is not the default, so that a setting which a later version adds changes no key."""
+    mine, default = (dict(_flat(dataclasses.asdict(each))) for each in (config, RunConfig()))
+    changed = {name: value for name, value in mine.items() if value != default[name]}
+    return {k: v for k, v in changed.items() if k not in _NO_MATTER and not k.startswith("eval.")}
+
+
+def _flat(content: dict[str, Any]) -> Iterator[tuple[str, object]]:
+    """The settings of sections as `section.name`."""
+    for section, values in content.items():
+        if isinstance(values, dict):
+            yield from ((f"{section}.{name}", value) for name, value in values.items())
+        else:
+            yield section, values
 
 
 def _step(run: RunDir) -> int:

@@ -68,6 +68,7 @@ def own(done: Run, tmp_path: Path) -> Run:
     "setting",
     [
         *("recipe=x", "workers=5", "device=cuda", "log_every=3", "checkpoint_every=7", "checkpoint_steps=4"),
+        "batch.checkpoint_activations=true",
         *("eval.every=3", "eval.metric=euclidean", "eval.batch_size=2", "eval.clip_len=4"),
     ],
 )
@@ -85,6 +86,11 @@ def test_what_has_no_part_in_the_key(config: RunConfig, setting: str) -> None:
 )
 def test_what_has_a_part_in_it(config: RunConfig, setting: str) -> None:
     assert Run(override(config, [setting])).key != Run(config).key
+
+
+def test_a_setting_at_its_default_is_not_in_the_key_so_that_new_ones_can_come() -> None:
+    assert cells._settings(RunConfig()) == {}
+    assert cells._settings(RunConfig(seed=3, workers=0, eval=EvalConfig(every=1))) == {"seed": 3}
 
 
 def test_a_key_lasts(config: RunConfig) -> None:
