@@ -29,7 +29,13 @@ check: $(READY)  ## style, types, tests
 	$(BIN)/mypy
 	$(MAKE) test
 
-figure4 figure5 figure6: $(READY)  ## a figure of the paper: DATA=/data/mars, or TINY=1
+figure4: $(READY)  ## attention of the 2D baseline and of STCA: DATA=/data/mars, or TINY=1
+	$(BIN)/python experiments/figures.py $@ $(GIVEN)
+
+figure5: $(READY)  ## ranked lists of both
+	$(BIN)/python experiments/figures.py $@ $(GIVEN)
+
+figure6: $(READY)  ## loss curves, cosine and euclidean
 	$(BIN)/python experiments/figures.py $@ $(GIVEN)
 
 figures: $(READY)  ## all three
