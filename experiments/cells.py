@@ -117,7 +117,7 @@ class Run:
     def ensure(self) -> RunDir:
         """The trained run: what is done stays, what was begun goes on.
 
-        There is one test, at the end, whatever `eval.every` says.
+        Without tests on the way: `test` and `scores` do that.
 
         Raises:
             StcaError: as `stca.runs.train`.
@@ -134,8 +134,7 @@ class Run:
         with _alone(self.cells / f"{self.key}.lock"):
             if not self.done:
                 self._prepare()
-                evaluation = dataclasses.replace(self.config.eval, every=0)
-                run = train(dataclasses.replace(self.config, eval=evaluation), self.path, resume=True)
+                run = train(self.config, self.path, resume=True, test=False)
                 write_text(run.path / "finished.json", json.dumps({"step": _step(run)}) + "\n")
         return RunDir.open(self.path)
 

@@ -150,8 +150,7 @@ def test_scores_are_those_of_the_trained_model(done: Run) -> None:
     for score, metrics in zip(done.scores(), expected, strict=True):
         assert (score.num_queries, score.gallery_size) == (metrics.num_queries, metrics.gallery_size)
         assert score.figures == pytest.approx({f: metrics.value(f) for f in score.figures})
-    [logged] = [record for record in run.metrics() if record["kind"] == "eval"]  # one test, at the end
-    assert logged["cross-camera/mAP"] == pytest.approx(done.scores()[0].figures["mAP"])
+    assert all(record["kind"] == "train" for record in run.metrics())  # tested once, for the table
 
 
 def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_been(

@@ -23,13 +23,14 @@ from stca.tracklets import Splits
 from stca.training import fit, launch
 
 
-def train(config: RunConfig, out: Path, *, resume: bool = False) -> RunDir:
+def train(config: RunConfig, out: Path, *, resume: bool = False, test: bool = True) -> RunDir:
     """Train by `config` into the folder `out`.
 
     Args:
         config: what to do; see `stca.recipes`.
         out: a new or empty folder.
         resume: go on with the run that is in `out`, from its newest checkpoint, if there is one.
+        test: whether to test along the way and at the end, as `config.eval` says.
 
     Raises:
         ConfigError: options that do not fit each other or the data, or an `out` that is taken.
@@ -43,7 +44,7 @@ def train(config: RunConfig, out: Path, *, resume: bool = False) -> RunDir:
     torch.manual_seed(config.seed)
     model = _new_model(config, num_ids=len({t.person_id for t in splits.train}))
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, image_size=model.image_size))
-    test = load_test(config, splits)
+    tested = load_test(config, splits) if test else None
     if fabric.is_global_zero:
         RunDir.create(out, config, resume=resume)
     fabric.barrier()
@@ -54,20 +55,21 @@ def train(config: RunConfig, out: Path, *, resume: bool = False) -> RunDir:
             if fabric.is_global_zero:
                 print(report)
 
-    def figures(trained: ReIDModel) -> dict[str, float]:
+    def figures(splits: Splits, trained: ReIDModel) -> dict[str, float]:
         found = embed_test_set(
             trained,
-            test,
+            splits,
             clip_len=config.eval.clip_len,
             batch_size=config.eval.batch_size,
             workers=config.workers,
             device=config.device,
             embed=partial(embed_shared, fabric),
         )
-        ranks = score(found, test.protocols, metric=config.eval.metric) if fabric.is_global_zero else []
+        ranks = score(found, splits.protocols, metric=config.eval.metric) if fabric.is_global_zero else []
         return headline(ranks)
 
-    fit(model, splits.train, config, run, evaluate=figures if _can_test(test) else None, fabric=fabric)
+    evaluate = partial(figures, tested) if tested and _can_test(tested) else None
+    fit(model, splits.train, config, run, evaluate=evaluate, fabric=fabric)
     return run
 
 
