@@ -24,6 +24,7 @@ import lightning_fabric
 from stca.clips import PKSampler
 from stca.config import BatchConfig, ClipConfig, ModelConfig, OptimConfig, RunConfig
 from stca.datasets import load_dataset
+from stca.errors import DatasetError
 from stca.losses import ReIDObjective
 from stca.models import create_model
 from stca.run_dir import RunDir
@@ -33,8 +34,7 @@ from stca.training import backward, fit, launch
 out, people = map(Path, sys.argv[1:])
 config = RunConfig(
     model=ModelConfig("stca_small", (32, 16), {"width": 4}),
-    # Another number of processes would draw other frames: there is nothing to draw.
-    clips=ClipConfig(clip_len=5, flip=0.0, crop=0.0),
+    clips=ClipConfig(clip_len=3),
     batch=BatchConfig(identities=4, instances=2),
     optim=OptimConfig(epochs=3, lr=1e-3, milestones=()),
     device="cpu", precision="float32", workers=0, log_every=1,
@@ -85,6 +85,13 @@ def vectors(fabric, me):
         assert found.keys == tuple(t.key for t in rows)
         torch.save(torch.from_numpy(found.vectors), out / f"vectors {count}, {me}.pt")
 
+def broken(fabric, me):
+    nothing = dataclasses.replace(tracklets[0], frames=(out / "no such frame.jpg",), key="broken")
+    try:
+        embed_shared(fabric, new_model(), [*tracklets[:2], nothing], clip_len=2, device="cpu", workers=0)
+    except DatasetError as error:
+        (out / f"error, {me}").write_text(str(error))
+
 def work():
     fabric = launch(config)
     world, me = fabric.world_size, f"rank {fabric.global_rank} of {fabric.world_size}"
@@ -92,6 +99,7 @@ def work():
         gradients(fabric, world, me)
         weights(fabric, world)
     vectors(fabric, me)
+    broken(fabric, me)
 
 def start(rank, world, port):
     # Forks, since importing takes far longer than the work; with what torchrun gives its processes.
@@ -189,6 +197,13 @@ def test_vectors_are_those_of_one_process_on_every_rank(found: Path, count: int,
     for rank in range(processes):
         shared = torch.load(found / f"vectors {count}, rank {rank} of {processes}.pt")
         torch.testing.assert_close(shared, one, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3])
+def test_a_tracklet_that_cannot_be_read_stops_all_ranks(found: Path, processes: int) -> None:
+    errors = [(found / f"error, rank {rank} of {processes}").read_text() for rank in range(processes)]
+    assert sum("broken" in error for error in errors) == 1
+    assert sum("Another process" in error for error in errors) == processes - 1
 
 
 # --- whole runs -----------------------------------------------------------------------------------------------------

@@ -66,11 +66,6 @@ def test_options_given_as_tuples_are_no_other_config(tmp_path: Path) -> None:
     assert RunDir.create(run.path, config, resume=True) == run
 
 
-def test_the_number_of_processes_may_not_change(run: RunDir) -> None:
-    with pytest.raises(ConfigError, match=r"devices=2 \(was 1\)"):
-        RunDir.create(run.path, replace(CONFIG, devices=2), resume=True)
-
-
 def test_where_and_how_it_is_computed_may_change(run: RunDir) -> None:
     run.save_checkpoint(1, b"one", {"epoch": 1, "step": 1})
     elsewhere = replace(

@@ -473,6 +473,26 @@ def test_a_checkpoint_of_before_there_were_any_within_epochs_is_gone_on_from(
     assert_equal_runs(whole, train(whole.config(), "broken", resume=True))
 
 
+def test_another_number_of_processes_is_said_on_resume(
+    train: Callable[..., RunDir],
+    whole: RunDir,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with monkeypatch.context() as patch:
+        stop_at(6, patch)
+        with pytest.raises(StoppedError):
+            train(whole.config(), "broken")
+    run = RunDir.open(tmp_path / "broken")
+    state = run.load_state()
+    assert state is not None
+    assert state["processes"] == 1
+    torch.save({**state, "processes": 4}, run.checkpoints()[-1] / "state.pt")
+    train(whole.config(), "broken", resume=True)
+    assert "begun with 4 processes and goes on with 1" in capsys.readouterr().err
+
+
 def test_tests_come_at_epoch_ends_wherever_a_run_was_stopped(
     tracklets: tuple[Tracklet, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ from stca.provenance import provenance
 KEEP = 2
 _BEFORE_THE_FIRST_STEP = {"config.yaml", "provenance.json"}
 _MAY_CHANGE = (
-    *("workers=", "device=", "log_every=", "checkpoint_every=", "checkpoint_steps=", "eval."),
+    *("workers=", "device=", "devices=", "log_every=", "checkpoint_every=", "checkpoint_steps=", "eval."),
     "batch.checkpoint_activations=",
 )
 

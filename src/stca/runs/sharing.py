@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from stca.embedding import embed_tracklets, label_vectors
+from stca.errors import DatasetError, StcaError
 from stca.models import ReIDModel
 from stca.tracklets import Embeddings, Tracklet
 from stca.training import Fabric
@@ -25,7 +26,7 @@ def embed_shared(
         options: of `embed_tracklets`.
 
     Raises:
-        DatasetError: no tracklets, or one without any readable frame.
+        DatasetError: no tracklets, or one without any readable frame; on every rank, whoever found it.
 
     """
     if fabric.world_size == 1 or not tracklets:
@@ -33,10 +34,23 @@ def embed_shared(
     rows = sorted(range(len(tracklets)), key=lambda row: -len(tracklets[row]))
     mine = rows[fabric.global_rank :: fabric.world_size]
     vectors = torch.zeros(len(tracklets), model.embedding_dim)
-    if mine:
-        label = "embed" if fabric.is_global_zero else ""
-        part = embed_tracklets(model, [tracklets[row] for row in mine], **options, label=label)
-        vectors[mine] = torch.from_numpy(part.vectors)
+    error: StcaError | None = None
+    try:
+        if mine:
+            label = "embed" if fabric.is_global_zero else ""
+            part = embed_tracklets(model, [tracklets[row] for row in mine], **options, label=label)
+            vectors[mine] = torch.from_numpy(part.vectors)
+    except StcaError as caught:
+        error = caught
+    _raise_together(fabric, error)
     # A row is one rank's vector and the others' zeros: their sum is exact.
     total = fabric.all_reduce(vectors.to(fabric.device), reduce_op="sum").cpu().numpy()
     return label_vectors(total, tracklets)
+
+
+def _raise_together(fabric: Fabric, error: StcaError | None) -> None:
+    """Nobody waits for a rank that has failed."""
+    failed = torch.tensor(float(error is not None), device=fabric.device)
+    if not fabric.all_reduce(failed, reduce_op="sum"):
+        return
+    raise error or DatasetError("Another process could not embed its share", hint="see its own error")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -75,6 +76,7 @@ def fit(
     parts_of_state: dict[str, Stateful] = {"optimizer": adam, "centers": centers, "objective": objective}
     if state is not None:
         _restore(parts_of_state, state, run)
+        _warn_of_other_processes(state, fabric)
     stopped_in_test = evaluation_due(place, config) and not _tested(run, place.step)
     fabric.barrier()  # every rank has read what rank 0 will now change
 
@@ -110,11 +112,22 @@ def fit(
             _check_weights(model, clips[:1], f"step {place.step}, epoch {epoch + 1}")
             if fabric.is_global_zero:
                 state = {name: part.state_dict() for name, part in parts_of_state.items()}
-                run.save_checkpoint(place.step, model_bytes(model), {**place._asdict(), **state})
+                state |= {**place._asdict(), "processes": fabric.world_size}
+                run.save_checkpoint(place.step, model_bytes(model), state)
         if evaluate and evaluation_due(place, config):
             _test(fabric, model, evaluate, log, place)
     log.close()
     model.eval()
+
+
+def _warn_of_other_processes(state: Mapping[str, Any], fabric: Fabric) -> None:
+    before = state.get("processes", fabric.world_size)
+    if fabric.is_global_zero and before != fabric.world_size:
+        print(
+            f"warning: this run was begun with {before} processes and goes on with {fabric.world_size}: it "
+            "will not end with the same bits, and without batch.sync_norm its norms see other clips together",
+            file=sys.stderr,
+        )
 
 
 def _test(fabric: Fabric, model: ReIDModel, evaluate: Evaluate, log: Log, place: Place) -> None:
