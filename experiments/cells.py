@@ -9,27 +9,28 @@
     run.scores("euclidean")        # a Score per protocol, kept as well; neither trains nor embeds again
     run.known_scores("cosine")     # what is there already; computes nothing
 
-Two processes that want the same run do it once: the second waits. `setting.Setting` makes a recipe's runs.
+Two processes that want the same run do it once: the second waits. A folder that holds a run of other settings
+than its key stands for is an error. `setting.Setting` makes a recipe's runs.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import fcntl
-import hashlib
 import json
+import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from hours import steps
+from keys import differing, key_of, read_json, resolved, stored_config
 
 from stca.config import RunConfig, to_yaml
 from stca.datasets.counts import count_unanswered
 from stca.distance import Metric
-from stca.errors import ConfigError, RankingError
+from stca.errors import ConfigError, RankingError, StcaError
 from stca.evaluation import TestSet, embed_test_set, score
 from stca.files import write_text
 from stca.models import ReIDModel
@@ -39,12 +40,6 @@ from stca.runs import load_run, load_test, train
 from stca.tracklets import Embeddings, Splits
 
 CELLS = Path("runs/cells")
-_NO_MATTER = {
-    *("recipe", "device", "workers", "log_every", "checkpoint_every", "checkpoint_steps"),
-    *("batch.checkpoint_activations", "data.roots", "data.eval_roots", "model.weights"),
-}
-_ONE_AND_THE_SAME = ("mars", "duke_video", "ilids_vid", "prid2011")
-"""Published data sets: wherever they lie, they are the same."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,8 +49,12 @@ class State:
     step: int
     total: int
     done: bool
+    taken: bool = False
+    """Whether its folder holds a run of other settings."""
 
     def __str__(self) -> str:
+        if self.taken:
+            return "folder taken by another run"
         if self.done:
             return "done"
         return f"at step {self.step} of about {self.total}" if self.step else "to do"
@@ -79,7 +78,7 @@ class Run:
     Args:
         config: what to train. `recipe`, the roots of published data sets, device, workers, logging and
             `eval` have no part in the key; weights count by their content, walkers by their `walkers.json`,
-            and settings at their default not at all.
+            `precision` by what it is on this machine, other settings at their default not at all.
         cells: the folder of all runs.
 
     """
@@ -89,15 +88,13 @@ class Run:
 
     @property
     def key(self) -> str:
-        """Of what decides the result."""
-        data, model = self.config.data, self.config.model
-        content = {
-            **_settings(self.config),
-            "data.roots": _which_data(data.source, data.roots),
-            "data.eval_roots": _which_data(data.eval_source or data.source, data.eval_roots),
-            "model.weights": [_content(Path(path)) for path in model.weights],
-        }
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+        """Of what decides the result.
+
+        Raises:
+            ConfigError: precision "auto" of a GPU that is not here.
+
+        """
+        return key_of(self.config)
 
     @property
     def path(self) -> Path:
@@ -107,12 +104,12 @@ class Run:
     @property
     def done(self) -> bool:
         """Whether it was trained to the end."""
-        content = _read_json(self.path / "finished.json")
-        return isinstance(content, dict) and bool(RunDir(self.path).checkpoints())
+        content = read_json(self.path / "finished.json")
+        return isinstance(content, dict) and bool(RunDir(self.path).checkpoints()) and not self._others()
 
     def state(self) -> State:
         """How far it is; counts the steps of walkers in the data."""
-        return State(_step(RunDir(self.path)), steps(self.config), self.done)
+        return State(_step(RunDir(self.path)), steps(self.config), self.done, bool(self._others()))
 
     def ensure(self) -> RunDir:
         """The trained run: what is done stays, what was begun goes on.
@@ -120,21 +117,17 @@ class Run:
         Without tests on the way: `test` and `scores` do that.
 
         Raises:
+            ConfigError: more than one process, or a folder that holds a run of other settings.
             StcaError: as `stca.runs.train`.
 
         """
-        if self.config.devices != 1:
-            raise ConfigError(
-                "Runs of a table have a process each",
-                expected="devices=1",
-                found=self.config.devices,
-                hint="start the same command several times, with other rows by --only",
-            )
+        _check_processes(self.config)
         self.cells.mkdir(parents=True, exist_ok=True)
         with _alone(self.cells / f"{self.key}.lock"):
+            self._check_folder()
             if not self.done:
                 self._prepare()
-                run = train(self.config, self.path, resume=True, test=False)
+                run = train(resolved(self.config), self.path, resume=True, test=False)
                 write_text(run.path / "finished.json", json.dumps({"step": _step(run)}) + "\n")
         return RunDir.open(self.path)
 
@@ -167,12 +160,23 @@ class Run:
         return test
 
     def scores(self, metric: Metric = "cosine") -> tuple[Score, ...]:
-        """Of every protocol of its data that has an answer to some query."""
+        """Of every protocol of its data that has an answer to some query.
+
+        Raises:
+            RankingError: there is none.
+
+        """
         self.ensure()
         if known := self.known_scores(metric):
             return known
         splits = self.splits()
         protocols = [p for p in splits.protocols if count_unanswered(splits, p) < len(splits.query)]
+        if not protocols:
+            raise RankingError(
+                f"No query of {splits.name} has an answer",
+                expected="somebody of the queries in the gallery, in another camera",
+                found=f"{len(splits.query)} queries, {len(splits.gallery)} gallery tracklets",
+            )
         found = tuple(
             Score(m.protocol, metric, m.num_queries, m.gallery_size, {f: m.value(f) for f in FIGURES})
             for m in score(self.test(), protocols, metric=metric)
@@ -203,6 +207,27 @@ class Run:
     def _clip_len(self) -> int:
         return self.config.eval.clip_len or self.config.clips.clip_len
 
+    def _others(self) -> dict[str, tuple[object, object]]:
+        """Settings that the run in the folder has and this one has not: what is asked for, what is there."""
+        file = self.path / "config.yaml"
+        if not file.is_file():
+            return {}
+        try:
+            return differing(self.config, stored_config(file))
+        except StcaError as error:
+            return {"config.yaml": ("that of a run", error.what)}
+
+    def _check_folder(self) -> None:
+        """A key leaves out what is at its default, so a default that has changed since shows here only."""
+        if others := self._others():
+            raise ConfigError(
+                "This folder holds a run of other settings",
+                expected=", ".join(f"{name}={asked}" for name, (asked, _) in others.items()),
+                found=", ".join(f"{name}={there}" for name, (_, there) in others.items()),
+                where=self.path,
+                hint="move this folder away; the run is then trained anew",
+            )
+
     def _prepare(self) -> None:
         """A run that was begun with the data elsewhere goes on where they are now; a lost one begins anew."""
         if not RunDir(self.path).checkpoints():
@@ -221,20 +246,16 @@ class Run:
         write_text(file, to_yaml(dataclasses.replace(begun, data=moved, model=weights)))
 
 
-def _settings(config: RunConfig) -> dict[str, object]:
-    """What matters and is not the default, so that a setting which a later version adds changes no key."""
-    mine, default = (dict(_flat(dataclasses.asdict(each))) for each in (config, RunConfig()))
-    changed = {name: value for name, value in mine.items() if value != default[name]}
-    return {k: v for k, v in changed.items() if k not in _NO_MATTER and not k.startswith("eval.")}
-
-
-def _flat(content: dict[str, Any]) -> Iterator[tuple[str, object]]:
-    """The settings of sections as `section.name`."""
-    for section, values in content.items():
-        if isinstance(values, dict):
-            yield from ((f"{section}.{name}", value) for name, value in values.items())
-        else:
-            yield section, values
+def _check_processes(config: RunConfig) -> None:
+    """The second process of one run would wait for the first one's lock, the first for the second."""
+    started = os.environ.get("WORLD_SIZE", "1")
+    if config.devices != 1 or started != "1":
+        raise ConfigError(
+            "Runs of a table have a process each",
+            expected="devices=1, and no torchrun",
+            found=f"devices={config.devices}, WORLD_SIZE={started}",
+            hint="start the same command several times, with other rows by --only",
+        )
 
 
 def _step(run: RunDir) -> int:
@@ -243,35 +264,10 @@ def _step(run: RunDir) -> int:
     return int(saved[-1].name.removeprefix("step-")) if saved else 0
 
 
-def _which_data(source: str, roots: Sequence[str]) -> list[object]:
-    """What tells one data set from another."""
-    if source in _ONE_AND_THE_SAME:
-        return []
-    if source == "walkers":
-        return [_read_json(Path(root) / "walkers.json") or root for root in roots]
-    return [str(Path(root).expanduser().absolute()) for root in roots]
-
-
-def _content(path: Path) -> str:
-    """A file's digest; its name where it is not here."""
-    if not path.is_file():
-        return path.name
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _read_json(path: Path) -> Any:
-    """None for what is missing or damaged."""
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError, RecursionError):
-        return None
-
-
 def _read_scores(path: Path) -> tuple[Score, ...]:
     """Empty for what is missing or damaged."""
     try:
-        found = tuple(Score(**each) for each in _read_json(path) or ())
+        found = tuple(Score(**each) for each in read_json(path) or ())
         whole = all(set(each.figures) == set(FIGURES) for each in found)
         valid = all(0 <= value <= 1 for each in found for value in each.figures.values())
     except (TypeError, AttributeError):

@@ -1,5 +1,6 @@
 """Runs by what decides their result: which settings count, what is done once, what is made again."""
 
+import hashlib
 import json
 import shutil
 import threading
@@ -8,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import cells
+import keys
 import numpy as np
 import pytest
 from cells import Run, Score
@@ -27,7 +29,7 @@ from stca.config import (
     to_yaml,
 )
 from stca.datasets.layout import read_mat
-from stca.errors import ConfigError
+from stca.errors import ConfigError, RankingError
 from stca.recipes import recipe
 from stca.run_dir import RunDir
 from stca.runs import evaluate_model, load_run
@@ -89,8 +91,19 @@ def test_what_has_a_part_in_it(config: RunConfig, setting: str) -> None:
 
 
 def test_a_setting_at_its_default_is_not_in_the_key_so_that_new_ones_can_come() -> None:
-    assert cells._settings(RunConfig()) == {}
-    assert cells._settings(RunConfig(seed=3, workers=0, eval=EvalConfig(every=1))) == {"seed": 3}
+    assert keys._settings(RunConfig()) == {}
+    assert keys._settings(RunConfig(seed=3, workers=0, eval=EvalConfig(every=1))) == {"seed": 3}
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_auto_is_the_precision_that_it_comes_to_here(
+    config: RunConfig, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "resolve_precision", lambda *_: precision)
+    auto = Run(replace(config, precision="auto")).key
+    assert auto == Run(override(config, [f"precision={precision}"])).key
+    other = {"float32": "bf16", "bf16": "float32"}[precision]
+    assert auto != Run(override(config, [f"precision={other}"])).key
 
 
 def test_a_key_lasts(config: RunConfig) -> None:
@@ -129,6 +142,70 @@ def test_weights_count_by_their_content(config: RunConfig, tmp_path: Path) -> No
     )
     assert same == moved != other
     assert same != Run(config).key
+
+
+def test_weights_are_read_once_until_they_change(
+    config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a.pth"
+    file.write_text("1")
+    run = Run(replace(config, model=replace(config.model, weights=(str(file),))))
+    before = run.key
+    with monkeypatch.context() as patch:
+        patch.setattr(hashlib, "file_digest", lambda *_: pytest.fail("was read again"))
+        assert run.key == before
+    file.write_text("22")
+    assert run.key != before
+
+
+def change_default(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+    """Pretend that an option of the run had another default when its folder was made."""
+    file = run.path / "config.yaml"
+    begun = from_yaml(file.read_text())
+    file.write_text(to_yaml(replace(begun, loss=replace(begun.loss, margin=0.25))))
+    monkeypatch.setattr(cells, "train", lambda *_, **__: pytest.fail("was trained"))
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_folder_with_another_runs_settings_is_an_error(
+    own: Run, finished: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_default(monkeypatch, own)
+    if not finished:
+        (own.path / "finished.json").unlink()
+    assert not own.done
+    assert str(own.state()) == "folder taken by another run"
+    assert own.known_scores() == ()
+    with pytest.raises(
+        ConfigError, match=r"loss\.margin=0\.3\n.*loss\.margin=0\.25[\s\S]*move this folder away"
+    ):
+        own.scores()
+
+
+def test_a_run_without_an_image_size_knows_itself_again(
+    config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(replace(config, model=replace(config.model, image_size=None)), tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(RunDir, "save_checkpoint", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run.ensure()
+    assert from_yaml((run.path / "config.yaml").read_text()).model.image_size is not None
+    assert run._others() == {}
+
+
+def test_damaged_configs_are_an_error(own: Run) -> None:
+    (own.path / "config.yaml").write_bytes(b"\xff\x00")
+    assert not own.done
+    with pytest.raises(ConfigError, match="move this folder away"):
+        own.ensure()
+
+
+def test_data_without_an_answer_is_an_error(own: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    splits = own.splits()
+    monkeypatch.setattr(Run, "splits", lambda _: replace(splits, gallery=()))
+    with pytest.raises(RankingError, match=r"No query of[\s\S]*0 gallery tracklets"):
+        own.scores("euclidean")
 
 
 def test_a_run_is_trained_and_embedded_once(own: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,7 +294,7 @@ def test_without_its_checkpoints_a_run_is_not_done(own: Run) -> None:
 def test_an_unfinished_run_follows_its_data(
     config: RunConfig, make_people: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cells, "_ONE_AND_THE_SAME", ("folder",))
+    monkeypatch.setattr(keys, "_ONE_AND_THE_SAME", ("folder",))
     make_people(tmp_path / "old")
     run = Run(replace(config, data=DataConfig("folder", (str(tmp_path / "old"),))), tmp_path / "cells")
     run.ensure()
@@ -261,6 +338,15 @@ def test_training_time_follows_from_the_log(own: Run) -> None:
 def test_runs_of_tables_have_a_process_each(config: RunConfig, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"process each[\s\S]*--only"):
         Run(replace(config, devices=2), tmp_path).ensure()
+
+
+def test_nor_do_they_start_under_torchrun(
+    config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match=r"WORLD_SIZE=2"):
+        Run(config, tmp_path).ensure()
+    assert not list(tmp_path.iterdir())
 
 
 def test_steps_are_counted_on_mars_itself(shared: Path) -> None:
