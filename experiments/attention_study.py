@@ -34,6 +34,7 @@ from stca.datasets.walkers import Nuisances, make_walkers
 from stca.distance import pairwise_distance
 from stca.errors import StcaError
 from stca.evaluation import TestSet
+from stca.files import write_text
 from stca.models import STCA
 from stca.progress import progress
 
@@ -50,7 +51,7 @@ SYSTEMS: dict[str, tuple[str, dict[str, object]]] = {
 """Model and options. "sum, normed" is STCA with A = 0: 2 F_S + F_T, L2-normalised over channels."""
 
 DIALS = {"plain": 1.0, "twins": 0.3}
-"""All nuisances of each data set. At 1.0 no system learnt the twins' gait in so few steps."""
+"""All nuisances of each data set; the twins' are turned down so that gait can be learnt in few steps."""
 
 SIZE, CLIP_LEN, INSTANCES, EPOCHS = (96, 48), 8, 2, 11
 
@@ -133,9 +134,8 @@ def measure(given: argparse.Namespace, case: Case) -> Measured:
     torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // given.jobs))
     run = Run(config_of(given, case), given.runs / "cells")
     kept = run.path / "study.json"
-    if run.done and kept.is_file():
-        content = json.loads(kept.read_text())
-        return Measured(**{**content, "case": Case(*content["case"])})
+    if run.done and (known := _read(kept)):
+        return known
     run.ensure()
     test = run.test()
     score = next(each for each in run.scores() if each.protocol == "mars-A")
@@ -149,8 +149,17 @@ def measure(given: argparse.Namespace, case: Case) -> Measured:
         twin_accuracy(test),
         *gate_figures(run),
     )
-    kept.write_text(json.dumps(dataclasses.asdict(found)) + "\n")
+    write_text(kept, json.dumps(dataclasses.asdict(found)) + "\n")
     return found
+
+
+def _read(path: Path) -> Measured | None:
+    """None for what is missing or damaged."""
+    try:
+        content = json.loads(path.read_text())
+        return Measured(**{**content, "case": Case(*content["case"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def config_of(given: argparse.Namespace, case: Case) -> RunConfig:

@@ -6,7 +6,7 @@ import argparse
 import csv
 import io
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from scipy import stats
 from stca.analysis import save_figure
 from stca.files import write_text
 from stca.provenance import provenance
+from stca.run_dir import RunDir
 
 FIGURES: dict[str, Callable[[Measured], float]] = {
     "rank-1": lambda m: 100 * m.rank1,
@@ -116,10 +117,11 @@ def _page(found: Sequence[Measured], given: argparse.Namespace) -> str:
         "of the twin's, both in other cameras than the query's; chance is 50. In `plain`, where nobody has a "
         "twin, persons are paired by their number. The gate is 1 + A_S over all places of all test frames.",
         "",
-        f"Every run: {SIZE[0]}x{SIZE[1]} pixels, clips of {CLIP_LEN} frames, {found[0].steps} to "
-        f"{max(m.steps for m in found)} steps of 8 x {INSTANCES} clips, Adam at 1e-3; {given.persons} "
-        f"persons to train on and {given.persons} others to test on. Every figure of every run: "
-        "[attention_study.csv](attention_study.csv).",
+        f"Every run: {SIZE[0]}x{SIZE[1]} pixels, clips of {CLIP_LEN} frames, "
+        f"{_range(m.steps for m in found)} steps of 8 x {INSTANCES} clips, Adam at 1e-3 with one epoch of "
+        f"warm-up and a tenth of it for the last third; {given.persons} persons to train on and "
+        f"{given.persons} others to test on. Every figure of every run: "
+        f"[attention_study.csv](attention_study.csv). Trained at commit {_commits(found, given)}.",
         "",
         f"`{_command(given)}`",
         "",
@@ -127,6 +129,17 @@ def _page(found: Sequence[Measured], given: argparse.Namespace) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _range(values: Iterable[int]) -> str:
+    """One number, or from the least to the most."""
+    ordered = sorted(set(values))
+    return f"{ordered[0]} to {ordered[-1]}" if len(ordered) > 1 else str(ordered[0])
+
+
+def _commits(found: Sequence[Measured], given: argparse.Namespace) -> str:
+    runs = (RunDir(given.runs / "cells" / m.key) for m in found)
+    return ", ".join(dict.fromkeys(run.provenance()["commit"] for run in runs))
 
 
 def _figures(here: Sequence[Measured]) -> list[str]:
@@ -144,7 +157,11 @@ def _differences(here: Sequence[Measured]) -> list[str]:
     others = [s for s in dict.fromkeys(m.case.system for m in here) if s != OURS]
     if not ours or not others:
         return []
-    lines = ["STCA less the other, seed by seed; **bold** where the interval leaves out 0:", ""]
+    lines = [
+        "STCA less the other, seed by seed; **bold** where the 95 % interval leaves out 0. Of so many "
+        "intervals one in twenty does so by chance:",
+        "",
+    ]
     lines += ["| STCA less | " + " | ".join(FIGURES) + " |", "|---|" + "---:|" * len(FIGURES)]
     for system in others:
         mine = [m for m in here if m.case.system == system and m.case.seed in ours]

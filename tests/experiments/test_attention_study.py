@@ -10,7 +10,8 @@ import pytest
 import study_page
 from attention_study import SYSTEMS, Case, Measured, main, twin_accuracy
 
-from stca.evaluation import TestSet
+from sequences import tiny_walkers
+from stca import evaluation
 from stca.tracklets import Embeddings
 
 
@@ -42,12 +43,12 @@ def test_twin_accuracy_is_that_of_a_loop() -> None:
         if own in best and twin in best:
             right.append(best[own] < best[twin])
     assert 0 < sum(right) < len(right)
-    assert twin_accuracy(TestSet(query, gallery)) == pytest.approx(np.mean(right))
+    assert twin_accuracy(evaluation.TestSet(query, gallery)) == pytest.approx(np.mean(right))
 
 
 def test_vectors_that_tell_nothing_give_chance() -> None:
     same = np.ones((8, 3))
-    test = TestSet(embeddings(same[:4], [1, 2, 3, 4], [1] * 4), embeddings(same[:4], [1, 2, 3, 4], [2] * 4))
+    test = evaluation.TestSet(embeddings(same[:4], [1, 2, 3, 4], [1] * 4), embeddings(same[:4], [1, 2, 3, 4], [2] * 4))
     assert twin_accuracy(test) == 0.5
 
 
@@ -83,8 +84,11 @@ def test_the_page_holds_every_system_and_marks_differences_beyond_the_interval(t
 
 
 def test_the_whole_study_once_and_again_from_what_is_there(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    root = tiny_walkers(tmp_path / "walkers")
+    monkeypatch.setattr(attention_study, "_data", lambda *_: root)
+    monkeypatch.setattr(attention_study, "SIZE", (32, 16))
     words = ["--seeds", "0", "--persons", "4", "--jobs", "1", "--systems", "cnn2d", "STCA", "--data", "twins"]
     words += ["--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]
     words += ["--set", "optim.epochs=1", "optim.milestones=[]", "batch.identities=2", "batch.instances=2"]
@@ -97,10 +101,12 @@ def test_the_whole_study_once_and_again_from_what_is_there(
     assert main(words) == 0
     assert (tmp_path / "out" / "attention_study.csv").read_text() == first
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/cells/*/finished.json")} == stamps
-    capsys.readouterr()
+    next(tmp_path.glob("runs/cells/*/study.json")).write_text("{")
+    assert main(words) == 0
+    assert (tmp_path / "out" / "attention_study.csv").read_text() == first
 
 
 def test_an_error_is_said_and_not_thrown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["--seeds", "0", "--persons", "3", "--jobs", "1", "--runs", str(tmp_path), "--out", str(tmp_path)]
+    words = ["--data", "twins", "--persons", "3", "--runs", str(tmp_path), "--out", str(tmp_path)]
     assert main(words) == 1
     assert "Twins come in pairs" in capsys.readouterr().err
