@@ -29,17 +29,17 @@ check: $(READY)  ## style, types, tests
 	$(BIN)/mypy
 	$(MAKE) test
 
-figure4: $(READY)  ## attention of the 2D baseline and of STCA: DATA=/data/mars, or TINY=1
-	$(BIN)/python experiments/figures.py $@ $(GIVEN)
+figure4: $(READY)  ## attention of 2D-CNN with Cosine and of STCA: DATA=/data/mars, or TINY=1
+	$(BIN)/python experiments/figures.py $@ $(GIVEN) $(if $(DRY),--dry-run)
 
-figure5: $(READY)  ## ranked lists of both
-	$(BIN)/python experiments/figures.py $@ $(GIVEN)
+figure5: $(READY)  ## ranked lists of the 2D baseline and of STCA
+	$(BIN)/python experiments/figures.py $@ $(GIVEN) $(if $(DRY),--dry-run)
 
 figure6: $(READY)  ## loss curves, cosine and euclidean
-	$(BIN)/python experiments/figures.py $@ $(GIVEN)
+	$(BIN)/python experiments/figures.py $@ $(GIVEN) $(if $(DRY),--dry-run)
 
 figures: $(READY)  ## all three
-	$(BIN)/python experiments/figures.py all $(GIVEN)
+	$(BIN)/python experiments/figures.py all $(GIVEN) $(if $(DRY),--dry-run)
 
 table1: $(READY)  ## STCA beside other methods: DATA=/data/mars DUKE=/data/duke ILIDS=/data/ilids, or TINY=1
 	$(PAPER) $@ $(GIVEN) $(CHOICE)

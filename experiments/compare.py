@@ -22,7 +22,7 @@ from stca.config import RunConfig, override
 from stca.evaluation import embed_test_set
 from stca.files import write_text
 from stca.progress import format_seconds
-from stca.provenance import provenance
+from stca.provenance import provenance_line
 from stca.ranking import RankMetrics
 from stca.ranking.metrics import FIGURES
 from stca.recipes import small_mot, small_walkers
@@ -73,7 +73,6 @@ def footage_config(given: argparse.Namespace, seed: int) -> RunConfig:
 
 def page(given: argparse.Namespace, results: Sequence[Results], took: str) -> str:
     """The table over seeds, each seed's own, and how they came about."""
-    source = " ".join(f"{name}: {value}." for name, value in provenance().items() if name != "command")
     title = {"walkers": "Synthetic walkers", "footage": "Real footage"}[given.data]
     lines = [f"# {title}: trained, untrained, colour histogram", ""]
     lines += [f"Percent, mean ± standard deviation over seeds {', '.join(map(str, given.seeds))}.", ""]
@@ -81,7 +80,7 @@ def page(given: argparse.Namespace, results: Sequence[Results], took: str) -> st
     lines += [
         f"`{command(given)}`",
         "",
-        f"{source} Took {took} (what was already there was not made again).",
+        f"{provenance_line()} Took {took} (what was already there was not made again).",
         "",
     ]
     lines += ["```json", json.dumps(first_json(results[0]), indent=1), "```", ""]

@@ -9,7 +9,7 @@ import torch
 
 from stca.analysis import Complexity, measure_complexity
 from stca.models import create_model
-from stca.provenance import provenance
+from stca.provenance import provenance_line
 
 SIZES = ((384, 128), (256, 128))
 FRAMES = (1, 8)
@@ -80,8 +80,7 @@ def markdown(found: Sequence[Cost], command: str) -> str:
         size = f"{each.image_size[0]}x{each.image_size[1]}"
         adds = " | ".join(_giga(count) for count in each.multiply_adds)
         lines.append(f"| {each.network} | {size} | {_mega(each.parameters)} | {adds} |")
-    source = " ".join(f"{name}: {value}." for name, value in provenance().items() if name != "command")
-    return "\n".join([*lines, "", f"`{command}`", "", source, ""])
+    return "\n".join([*lines, "", f"`{command}`", "", provenance_line(), ""])
 
 
 def to_csv(found: Sequence[Cost]) -> str:

@@ -73,7 +73,7 @@ def attention(models: Mapping[str, ReIDModel], splits: Splits, *, data: str, see
     """Figure 4: what the networks respond to, and STCA's gate.
 
     Args:
-        models: the 2D baseline and STCA, by label.
+        models: 2D-CNN with Cosine and STCA, by label.
         splits: whose queries are shown, one each of some persons drawn at random.
         data: what to call them.
         seed: of the draw.
@@ -99,8 +99,8 @@ def attention(models: Mapping[str, ReIDModel], splits: Splits, *, data: str, see
         for frame, values in enumerate(each.values)
     ]
     caption = (
-        f"{how[0].upper()}{how[1:]}, of {data}. Below the frames the activation of the 2D baseline (trained "
-        "with cosine mining) and of STCA: per place the L2 norm over the channels of the last 2D feature "
+        f"{how[0].upper()}{how[1:]}, of {data}. Below the frames the activation of 2D-CNN with Cosine "
+        "and of STCA: per place the L2 norm over the channels of the last 2D feature "
         "map, in multiples of its mean over the clip, on one colour scale for both. Then STCA's gate "
         "1 + A_S, coloured from its least to its most in each clip. Ranges stand above the rows. The paper "
         "does not say how its maps were made from the feature maps. The table of numbers has each frame's "
@@ -118,7 +118,7 @@ def lists(
     image_size: tuple[int, int],
     seed: int = 0,
 ) -> Drawn:
-    """Figure 5: six queries' five closest gallery tracklets by STCA and by the 2D baseline.
+    """Figure 5: six queries' five closest gallery tracklets by STCA and by the paper's baseline.
 
     Args:
         ours: as STCA embeds them.
@@ -144,8 +144,9 @@ def lists(
     )
     counts = {outcome_words(each, SYSTEMS): count for each, count in count_outcomes(pairs).items()}
     caption = (
-        f"Top {LENGTH} of {len(chosen)} queries by STCA (above) and by the 2D baseline (below) on {data}, "
-        f"protocol {protocol}: green with a tick is the same person, dashed red with a cross somebody else. "
+        f"Top {LENGTH} of {len(chosen)} queries by STCA (above) and by the baseline, 2D-CNN without "
+        f"Cosine, (below) on {data}, protocol {protocol}: green with a tick is the same person, dashed red "
+        "with a cross somebody else. "
         f"At rank 1, of all {len(pairs):,} queries: "
         + ", ".join(f"{words}: {count:,}" for words, count in counts.items())
         + f". The queries shown are drawn at random (seed {seed}) from these four kinds in turn, so they say "

@@ -3,9 +3,9 @@
     python experiments/figures.py figure4 --data mars=/data/mars
     python experiments/figures.py all --tiny
 
-They show the runs of the tables (`stca_mars`, `cnn2d_mars`, `stca_mars_euclidean`, first seed): what is not
-trained yet is trained first. Pictures go to experiments/results/ (tiny ones to experiments/results/tiny/),
-each with its numbers as CSV and a page that says how it came about.
+They show the runs of the tables (`FIGURES`, first seed): what is not trained yet is trained first. Pictures
+go to experiments/results/ (tiny ones to experiments/results/tiny/), each with its numbers as CSV and a page
+that says how it came about. `--dry-run` says what would be trained.
 """
 
 from __future__ import annotations
@@ -21,15 +21,18 @@ import drawing
 import setting
 from cells import Run
 from drawing import Drawn
+from plan import Job, listing
 
 from stca.errors import StcaError
 from stca.files import atomic_write, write_text
-from stca.provenance import provenance
+from stca.provenance import provenance_line
 
 RESULTS = Path(__file__).parent / "results"
-BASELINE, OURS, EUCLIDEAN = "cnn2d_mars", "stca_mars", "stca_mars_euclidean"
+OURS, EUCLIDEAN = "stca_mars", "stca_mars_euclidean"
+WITH_COSINE, BASELINE = "cnn2d_mars", "cnn2d_mars_euclidean"
+"""Of table 2: "2D-CNN with Cosine" and "2D-CNN (Baseline)"."""
 FIGURES: dict[str, tuple[str, ...]] = {
-    "figure4": (BASELINE, OURS),
+    "figure4": (WITH_COSINE, OURS),
     "figure5": (OURS, BASELINE),
     "figure6": (OURS, EUCLIDEAN),
 }
@@ -41,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = list(FIGURES) if given.figure == "all" else [given.figure]
     try:
         runs = _runs(given, chosen)
+        if given.dry_run:
+            print(listing([Job(recipe, run) for recipe, run in runs.items()]))
+            return 0
         for number, (recipe, run) in enumerate(runs.items(), 1):
             print(f"run {number} of {len(runs)}: {recipe}, {run.state()} ({run.path})", flush=True)
             run.ensure()
@@ -61,6 +67,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("figure", choices=(*FIGURES, "all"))
     setting.add_arguments(made)
     made.add_argument("--draw", type=int, default=0, metavar="SEED", help="of the choice of tracklets")
+    made.add_argument(
+        "--dry-run", action="store_true", help="list the runs, their state and cost; train nothing"
+    )
     made.add_argument("--out", type=Path, help="default: experiments/results, or experiments/results/tiny")
     return made
 
@@ -76,7 +85,7 @@ def _draw(given: argparse.Namespace, figure: str, runs: Mapping[str, Run]) -> Dr
     first, second = (runs[recipe] for recipe in FIGURES[figure])
     data = "synthetic walkers with tiny models" if given.tiny else "MARS"
     if figure == "figure4":
-        models = {"2D-CNN": first.model(), "STCA": second.model()}
+        models = {"2D-CNN with Cosine": first.model(), "STCA": second.model()}
         return drawing.attention(models, second.splits(), data=data, seed=given.draw)
     if figure == "figure5":
         image_size = first.model().image_size
@@ -116,12 +125,10 @@ def page(given: argparse.Namespace, figure: str, drawn: Drawn, runs: Mapping[str
             values = " | ".join(f"{100 * score.figures[name]:.1f}" for name in ("rank-1", "mAP"))
             seed, steps = run.config.seed, run.state().step
             lines.append(f"| {recipe} ({run.key}) | {seed} | {steps} | {score.protocol} | {values} |")
-    source = " ".join(f"{name}: {value}." for name, value in provenance().items() if name != "command")
     shown = argparse.Namespace(**{**vars(given), "seeds": given.seeds[:1]})
     command = setting.command(f"experiments/figures.py {figure}", shown)
-    command += f" --draw {given.draw}" if given.draw else ""
     return "\n".join(
-        [*lines, "", f"Numbers: [{figure}.csv]({figure}.csv)", "", f"`{command}`", "", source, ""]
+        [*lines, "", f"Numbers: [{figure}.csv]({figure}.csv)", "", f"`{command}`", "", provenance_line(), ""]
     )
 
 

@@ -13,7 +13,7 @@ from setting import NoDataError, Setting
 from tables import Cell, Table
 
 from stca.distance import Metric
-from stca.errors import StcaError
+from stca.errors import ConfigError, StcaError
 from stca.progress import format_seconds
 
 
@@ -23,11 +23,13 @@ class Job:
 
     recipe: str
     run: Run
-    split: int
-    metrics: tuple[Metric, ...]
+    split: int | None = None
+    """None where there is one only."""
+    metrics: tuple[Metric, ...] = ("cosine",)
 
     def __str__(self) -> str:
-        return f"{self.recipe}, seed {self.run.config.seed}" + (f", split {self.split}" if self.split else "")
+        split = "" if self.split is None else f", split {self.split}"
+        return f"{self.recipe}, seed {self.run.config.seed}{split}"
 
 
 @dataclass
@@ -38,6 +40,9 @@ class Plan:
         setting: where data lie, seeds, size.
         tables: which.
         only: a cell whose row, column and recipe lack this text is not run (but shown, if it was before).
+
+    Raises:
+        ConfigError: `only` matches nothing.
 
     """
 
@@ -52,6 +57,7 @@ class Plan:
     """By a run's key: what went wrong."""
 
     def __post_init__(self) -> None:
+        self._check_only()
         for recipe in dict.fromkeys(recipe for _, recipe in self._cells()):
             try:
                 self.runs[recipe] = self.setting.runs(recipe)
@@ -61,27 +67,22 @@ class Plan:
     def jobs(self, *, everything: bool = False) -> list[Job]:
         """Every run once, those of the first table first; with `everything`, also what `only` leaves out."""
         metrics: dict[str, list[Metric]] = {}
-        named: dict[str, tuple[str, Run, int]] = {}
+        named: dict[str, tuple[str, Run, int | None]] = {}
         for cell, recipe in self._cells():
             if not everything and not cell.matches(self.only):
                 continue
             runs = self.runs.get(recipe, [])
             splits = len(runs) // len(self.setting.seeds)
             for number, run in enumerate(runs):
-                named.setdefault(run.key, (recipe, run, number % splits))
+                named.setdefault(run.key, (recipe, run, number % splits if splits > 1 else None))
                 metrics.setdefault(run.key, []).append(cell.row.metric)
         return [Job(*named[key], tuple(dict.fromkeys(metrics[key]))) for key in named]
 
     def listing(self) -> str:
         """The runs, how far each is, and what its training costs."""
-        jobs = self.jobs()
-        lines = [f"{'run':<14}{'state':<28}{'A100 hours':>10}  what"]
-        lines += [
-            f"{job.run.key:<14}{job.run.state()!s:<28}{hours(job.run.config):>10.3g}  {job}" for job in jobs
-        ]
-        left = sum(hours(job.run.config) for job in jobs if not job.run.done)
-        lines.append(f"{len(jobs)} runs; what is to do costs {left:.3g} A100 hours, derived, not measured")
-        return "\n".join([*lines, *(f"not run: {name}: {why}" for name, why in self.missing.items())])
+        return "\n".join(
+            [listing(self.jobs()), *(f"not run: {name}: {why}" for name, why in self.missing.items())]
+        )
 
     def carry_out(self) -> None:
         """Train, embed and score what is missing; a run that fails is noted, and the next one begins."""
@@ -105,12 +106,38 @@ class Plan:
             self.failed[job.run.key] = f"{type(error).__name__}: {first}"
             _say(f"failed: {job}: {error if isinstance(error, StcaError) else repr(error)}")
 
+    def _check_only(self) -> None:
+        cells = [cell for cell, _ in self._cells()]
+        if not any(cell.matches(self.only) for cell in cells):
+            words = (
+                dict.fromkeys(cell.row.label for cell in cells),
+                dict.fromkeys(cell.column.label for cell in cells),
+                dict.fromkeys(cell.recipe for cell in cells),
+            )
+            rows, columns, recipes = ("; ".join(map(str, each)) for each in words)
+            raise ConfigError(
+                "--only matches no cell",
+                expected=f"part of a row ({rows}), of a column ({columns}) or of a recipe ({recipes})",
+                found=self.only,
+            )
+
     def _cells(self) -> Iterator[tuple[Cell, str]]:
         """Those that a recipe fills."""
         for table in self.tables:
             for cell in table.cells():
                 if cell.recipe is not None:
                     yield cell, cell.recipe
+
+
+def listing(jobs: Sequence[Job]) -> str:
+    """Runs, how far each is, and what its training costs."""
+    lines = [f"{'run':<14}{'state':<28}{'A100 hours':>10}  what"]
+    lines += [
+        f"{job.run.key:<14}{job.run.state()!s:<28}{hours(job.run.config):>10.3g}  {job}" for job in jobs
+    ]
+    left = sum(hours(job.run.config) for job in jobs if not job.run.done)
+    lines.append(f"{len(jobs)} runs; what is to do costs {left:.3g} A100 hours, derived, not measured")
+    return "\n".join(lines)
 
 
 def _say(words: str) -> None:

@@ -7,21 +7,20 @@ from collections.abc import Sequence
 from hours import hours
 from outcomes import Outcome
 from plan import Job, Plan
+from setting import streams
 from tables import Row, Table
 
 from stca.progress import format_seconds
-from stca.provenance import provenance
+from stca.provenance import provenance_line
 from stca.run_dir import RunDir
 
 TINY = (
     "Tiny: the `_small` models at a quarter of the image size, on synthetic walkers in place of the data "
-    "sets, with some 150 steps of training each. It shows that the code runs; **its figures do not compare "
-    "with the paper's**, which stand beside them as in the full table."
+    "sets, with some 150 steps of training each on a schedule of their own. It shows that the code runs; "
+    "**its figures do not compare with the paper's**, which stand beside them as in the full table."
 )
-FROM_SCRATCH = (
-    "Trained from random weights: expect less than the paper has, which starts from ImageNet's and Kinetics' "
-    "(`--weights`)."
-)
+_PAPER = "which starts from ImageNet's and Kinetics' (`--weights`)"
+FROM_SCRATCH = "Trained from random weights: expect less than the paper has, " + _PAPER + "."
 
 
 def markdown(table: Table, found: Sequence[Outcome], plan: Plan, command: str) -> str:
@@ -30,8 +29,8 @@ def markdown(table: Table, found: Sequence[Outcome], plan: Plan, command: str) -
     lines = [f"# {table.title}", ""]
     if setting.tiny:
         lines += [TINY, ""]
-    elif not setting.weights:
-        lines += [FROM_SCRATCH, ""]
+    elif words := _start(plan, found):
+        lines += [words, ""]
     spread = ", mean ± standard deviation over seeds" if len(setting.seeds) > 1 else ", seed"
     lines += [f"Percent{spread} {', '.join(map(str, setting.seeds))}. {table.words}".rstrip(), ""]
     lines += [*_figures(table, found), ""]
@@ -43,9 +42,25 @@ def markdown(table: Table, found: Sequence[Outcome], plan: Plan, command: str) -
     for note in dict.fromkeys(each.note for each in found if each.note):
         lines += [f"{note}.", ""]
     lines += _runs(plan, found)
-    source = " ".join(f"{name}: {value}." for name, value in provenance().items() if name != "command")
-    lines += [f"`{command}`", "", f"Written: {source}", ""]
+    lines += [f"`{command}`", "", f"Written: {provenance_line()}", ""]
     return "\n".join(lines)
+
+
+def _start(plan: Plan, found: Sequence[Outcome]) -> str:
+    """What the runs of these cells start from, where it is not what the paper's do."""
+    models = {each.recipe: plan.runs[each.recipe][0].config.model for each in found if each.runs}
+    needed = {name: len(streams(model)) for name, model in models.items()}
+    given = {
+        name: needed[name] if model.inflate and model.weights else len(model.weights)
+        for name, model in models.items()
+    }
+    if not any(given.values()):
+        return FROM_SCRATCH if given else ""
+    less = [f"{name} ({given[name]} of {needed[name]})" for name in given if given[name] < needed[name]]
+    if not less:
+        return ""
+    words = f"Not all streams start from pretrained weights: {', '.join(less)}. "
+    return words + "Expect less of these than the paper has, " + _PAPER + "."
 
 
 def _figures(table: Table, found: Sequence[Outcome]) -> list[str]:

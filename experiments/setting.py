@@ -4,8 +4,9 @@
     setting = from_arguments(parser.parse_args())
     setting.runs("stca_mars")                    # list[cells.Run]: one per seed and split
 
-Tiny runs take the `_small` models, a quarter of the image size and synthetic walkers in place of each data
-set; everything else is the same code.
+What an option of its own gives (seed, data, weights) is no `--set`. Tiny runs take the `_small` models, a
+quarter of the image size and synthetic walkers in place of each data set, on a schedule of their own;
+everything else is the same code.
 """
 
 from __future__ import annotations
@@ -13,14 +14,15 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from cells import Run
 
-from stca.config import DataConfig, ModelConfig, OptimConfig, RunConfig, override
+from stca.config import DataConfig, ModelConfig, OptimConfig, RunConfig, override, parse_assignments
 from stca.datasets.walkers import make_walkers
 from stca.errors import ConfigError
+from stca.models.backbones import BACKBONES_2D, BACKBONES_3D
 from stca.recipes import recipe
 
 SOURCES = {"mars": "mars", "duke_video": "duke", "ilids_vid": "ilids"}
@@ -33,6 +35,13 @@ _SPLIT_SEED = 10
 _TINY_EPOCHS = {"mars": 38, "duke": 38, "ilids": 150}  # some 150 steps each
 BACKBONES = {"backbone2d": "resnet50_ibn_a", "backbone3d": "resnet3d_50"}
 """What a model has where its options do not say."""
+_NOT_SET = {
+    "seed": "--seeds",
+    "data": "--data",
+    "model.weights": "--weights",
+    "eval.metric": "table4, which scores by both distances",
+}
+"""Settings of single runs, and what gives them."""
 
 
 class NoDataError(ConfigError):
@@ -52,6 +61,9 @@ class Setting:
         persons: to train on and as many to test on, of the walkers.
         folder: runs lie in its `cells`, walkers in its `data`.
 
+    Raises:
+        ConfigError: options that do not go together, or a change of what another option gives.
+
     """
 
     data: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -61,6 +73,20 @@ class Setting:
     tiny: bool = False
     persons: int = 24
     folder: Path = Path("runs")
+
+    def __post_init__(self) -> None:
+        if self.tiny and (self.data or self.weights):
+            raise ConfigError(
+                "Tiny models take no data set and no weights",
+                expected="--tiny alone: they train on synthetic walkers, from random weights",
+                found="--data" if self.data else "--weights",
+            )
+        for name in parse_assignments(self.changes):
+            given_by = _NOT_SET.get(name, _NOT_SET.get(name.partition(".")[0]))
+            if given_by:
+                raise ConfigError(
+                    f"{name} is no setting of every run", found=f"--set {name}=...", hint=given_by
+                )
 
     def runs(self, name: str) -> list[Run]:
         """All runs of a recipe, seed by seed, and split by split; makes the walkers it needs.
@@ -94,10 +120,7 @@ class Setting:
 
     def _pretrained(self, model: ModelConfig) -> ModelConfig:
         """Start from the files of the backbones that the model has."""
-        backbones = {**BACKBONES, **{k: v for k, v in model.options.items() if k in BACKBONES}}
-        if model.name in ("cnn2d", "cnn3d"):
-            backbones = {f"backbone{model.name[3:]}": backbones[f"backbone{model.name[3:]}"]}
-        files = tuple(self.weights[each] for each in backbones.values() if each in self.weights)
+        files = tuple(self.weights[each] for each in streams(model) if each in self.weights)
         return dataclasses.replace(model, weights=files) if files else model
 
     def _walkers(self, data: str, split: int) -> Path:
@@ -113,6 +136,14 @@ class Setting:
             size=_SIZE,
             **two_cameras,  # type: ignore[arg-type]
         )
+
+
+def streams(model: ModelConfig) -> tuple[str, ...]:
+    """The backbones that a model has."""
+    backbones = {**BACKBONES, **{k: v for k, v in model.options.items() if k in BACKBONES}}
+    if model.name in ("cnn2d", "cnn3d"):
+        return (backbones[f"backbone{model.name[3:]}"],)
+    return tuple(backbones.values())
 
 
 def tiny_config(config: RunConfig, data: str) -> RunConfig:
@@ -138,7 +169,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         default=[],
         metavar="BACKBONE=FILE",
-        help="to start from",
+        help=f"to start from, of {', '.join((*BACKBONES_2D, *BACKBONES_3D))}",
     )
     parser.add_argument("--tiny", action="store_true", help="small models on synthetic walkers")
     parser.add_argument("--persons", type=int, default=24, help="walkers to train on; as many to test on")
@@ -156,7 +187,7 @@ def from_arguments(given: argparse.Namespace) -> Setting:
         data=_pairs(given.data, "--data", SOURCES.values()),
         seeds=tuple(given.seeds),
         changes=tuple(given.set),
-        weights=_pairs(given.weights, "--weights", None),
+        weights=_pairs(given.weights, "--weights", (*BACKBONES_2D, *BACKBONES_3D)),
         tiny=given.tiny,
         persons=given.persons,
         folder=given.runs or Path("runs/tiny" if given.tiny else "runs"),
@@ -164,23 +195,22 @@ def from_arguments(given: argparse.Namespace) -> Setting:
 
 
 def command(program: str, given: argparse.Namespace) -> str:
-    """The command that says the same."""
-    words: list[str] = []
-    for name in ("data", "weights"):
-        if values := getattr(given, name):
-            words += [word for value in values for word in (f"--{name}", value)]
+    """The command that says the same, what tables and figures add to `add_arguments` included."""
+    words = [word for value in given.data for word in ("--data", value)]
+    words += ["--weights", *given.weights] if given.weights else []
     words += ["--seeds", *map(str, given.seeds)]
     words += ["--tiny"] * given.tiny + (["--persons", str(given.persons)] if given.persons != 24 else [])
     words += ["--set", *given.set] if given.set else []
+    for name in ("only", "draw", "runs", "out"):
+        words += [f"--{name}={value}"] if (value := getattr(given, name, None)) else []
     return f"python {program} {shlex.join(words)}"
 
 
-def _pairs(given: Sequence[str], option: str, names: Sequence[str] | None) -> dict[str, str]:
+def _pairs(given: Sequence[str], option: str, names: Collection[str]) -> dict[str, str]:
     pairs = {}
     for each in given:
         name, equals, value = each.partition("=")
-        if not equals or not value or (names is not None and name not in names):
-            expected = "|".join(names) if names is not None else "BACKBONE"
-            raise ConfigError(f"{option} takes pairs", expected=f"{expected}=...", found=each)
+        if not equals or not value or name not in names:
+            raise ConfigError(f"{option} takes pairs", expected=f"{'|'.join(names)}=...", found=each)
         pairs[name] = value
     return pairs

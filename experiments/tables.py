@@ -144,8 +144,8 @@ TABLE2 = Table(
         _two_sizes("Concatenate(2D-CNN, 3D-CNN) with Cosine", (81.9, 86.9, 83.1, 86.6, 500), "concat"),
         _two_sizes("STCA with Cosine", (84.9, 89.1, 87.0, 90.3, 450), "stca"),
     ),
-    "Epoch: in the paper's lines about where training converged, in ours how many were trained. All are "
-    "scored by cosine; rows without Cosine are trained with euclidean mining.",
+    "Epoch: in the paper's lines about where training converged, in ours how many were trained. Ours are "
+    "all scored by cosine; for rows without Cosine the paper does not say.",
 )
 
 _FRAMES: Mapping[int, Published] = {

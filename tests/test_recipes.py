@@ -3,6 +3,7 @@ import re
 import pytest
 import torch
 from hours import hours, multiply_adds, steps
+from tables import TABLES
 
 from stca.cli.main import build_parser
 from stca.config import override
@@ -53,6 +54,29 @@ def test_hours_in_docstrings_are_those_derived(name: str) -> None:
 @pytest.mark.parametrize("name", OF_THE_PAPER)
 def test_a_docstring_says_what_the_paper_has(name: str) -> None:
     assert re.search(r"The paper's figure: (none\.|rank-1 \d\d\.\d)", RECIPES[name].__doc__ or "")
+
+
+@pytest.mark.parametrize("name", OF_THE_PAPER)
+def test_the_paper_s_figures_in_docstrings_are_those_of_its_tables(name: str) -> None:
+    words = " ".join((RECIPES[name].__doc__ or "").split())
+    said = re.search(r"The paper's figure: (none\.|.*?\))", words)
+    assert said, words
+    figures: dict[tuple[str, str], set[float | None]] = {}
+    tables = set()
+    for cell in (cell for table in TABLES.values() for cell in table.cells()):
+        if cell.recipe == name.removesuffix("_literal"):
+            figures.setdefault((cell.row.metric, cell.column.figure), set()).add(cell.published)
+            tables.add(int(cell.table.removeprefix("table")))
+    metrics = ("cosine", "euclidean") if "euclidean`" in said[1] else ("cosine",)
+    printed = [figures.get((metric, figure), set()) for metric in metrics for figure in ("rank-1", "mAP")]
+    assert [float(number) for number in re.findall(r"\d\d\.\d", said[1])] == [
+        value for each in printed for value in each
+    ]
+    places = re.search(r"\(tables? (\d)(?: (to|and) (\d))?", said[1])
+    named = [int(place) for place in places.group(1, 3) if place] if places else []
+    if places and places[2] == "to":
+        named = list(range(named[0], named[1] + 1))
+    assert named == sorted(tables)
 
 
 def test_what_the_rows_of_table_2_differ_in() -> None:

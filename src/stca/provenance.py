@@ -28,6 +28,11 @@ def provenance() -> dict[str, str]:
     }
 
 
+def provenance_line() -> str:
+    """`provenance` as a line of text, for a page that shows its command elsewhere."""
+    return " ".join(f"{name}: {value}." for name, value in provenance().items() if name != "command")
+
+
 def _commit() -> str:
     folder = Path(__file__).parent
     try:

@@ -12,11 +12,13 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 from setting import Setting
+from tables import TABLES
 
 from sequences import TINY_MODEL
 from stca import Embeddings, create_model, evaluation, load_dataset
 from stca.analysis import clip_activation, smooth
 from stca.config import DataConfig
+from stca.recipes import recipe
 from stca.tracklets import Splits, Tracklet
 
 
@@ -126,10 +128,22 @@ def test_all_three_from_the_command(
         assert f"figures.py {name} --seeds 0 --tiny --set" in page
         assert all(recipe in page for recipe in figures.FIGURES[name])
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("model.safetensors")}
-    assert len(before) == 3
+    assert len(before) == 4
     assert figures.main(["figure6", *call[1:], *settings]) == 0
     assert before == {path: path.stat().st_mtime_ns for path in before}, "nothing is trained again"
     assert "done" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("figure", "row"),
+    [("figure4", "2D-CNN with Cosine"), ("figure5", "2D-CNN"), ("figure6", "STCA with Cosine")],
+)
+def test_a_figure_shows_the_row_of_table_2_that_the_paper_names(figure: str, row: str) -> None:
+    [recipes] = [each.recipes for each in TABLES["table2"].rows if each.label == row]
+    assert set(recipes[2:]) & set(figures.FIGURES[figure])
+    assert ("euclidean" in [recipe(name).loss.metric for name in figures.FIGURES[figure]]) == (
+        figure != "figure4"
+    )
 
 
 def test_without_data_there_is_one_clear_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,20 +1,23 @@
 """The tables: published figures, which runs fill them, what is written; one of them from end to end."""
 
 import csv
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
 import costs
+import figures
 import paper
 import pytest
 import setting
 from cells import Run, Score
 from outcomes import Outcome, from_csv, outcomes, to_csv
 from plan import Plan
-from rendering import markdown
+from rendering import FROM_SCRATCH, markdown
 from setting import NoDataError, Setting, tiny_config
 from tables import TABLES, Column, Row, Table
 
+from stca.config import OptimConfig
 from stca.datasets.walkers import make_walkers
 from stca.errors import ConfigError, DatasetError
 from stca.recipes import recipe
@@ -112,10 +115,75 @@ def test_weights_go_to_the_networks_that_have_the_backbone() -> None:
     assert {name: given.runs(name)[0].config.model.weights for name in expected} == expected
 
 
-def test_tiny_runs_differ_in_size_only() -> None:
+@pytest.mark.parametrize(
+    "words",
+    [
+        "table2 --data mars=/m --data duke=/d --weights resnet50_ibn_a=a.pth resnet3d_50=b.pth --seeds 0 1",
+        "table4 --tiny --persons 5 --runs some/where --out 'a b' --only 'cosine mining' --set workers=0 optim.lr=1",
+        "all --data mars=/m --set optim.lr=1e-4 --only=--x",
+        "figure5 --data 'mars=/a b' --weights c3d=c.pth --draw 3 --seeds 4",
+        "figure6 --tiny",
+    ],
+)
+def test_the_printed_command_says_the_same(words: str) -> None:
+    given = shlex.split(words)
+    program = figures if given[0].startswith("figure") else paper
+    said = program.parser().parse_args(given)
+    python, script, *again = shlex.split(setting.command(f"experiments/x.py {given[0]}", said))
+    assert (python, script) == ("python", "experiments/x.py")
+    assert program.parser().parse_args(again) == said
+
+
+def test_weights_are_of_backbones_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert paper.main(["table2", "--data", "mars=/m", "--weights", "resnet50_ibna=a.pth"]) == 1
+    err = capsys.readouterr().err
+    assert all(name in err for name in ("resnet50_ibna=a.pth", "resnet50_ibn_a|", "|c3d"))
+
+
+@pytest.mark.parametrize(
+    ("change", "instead"),
+    [
+        *(("seed=1", "--seeds"), ("data.roots=[/x]", "--data"), ("data.options.a=1", "--data")),
+        *(("model.weights=[a.pth]", "--weights"), ("eval.metric=euclidean", "table4")),
+    ],
+)
+def test_what_another_option_gives_is_no_set(
+    change: str, instead: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for program, what in ((paper, "table2"), (figures, "figure6")):
+        assert program.main([what, "--data", "mars=/m", "--set", "workers=0", change]) == 1
+        assert f"try:      {instead}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--data", "mars=/m"], ["--weights", "c3d=c.pth"]])
+def test_tiny_takes_no_data_and_no_weights(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert paper.main(["table2", "--tiny", *words]) == 1
+    assert f"found:    {words[0]}" in capsys.readouterr().err
+
+
+def test_a_page_says_what_was_not_pretrained(tmp_path: Path) -> None:
+    def page(*changes: str, **weights: str) -> str:
+        made = Setting(data={"mars": "/m"}, changes=changes, weights=weights, folder=tmp_path)
+        plan = Plan(made, [FEW])
+        return markdown(FEW, outcomes(plan, FEW), plan, "")
+
+    assert FROM_SCRATCH in page()
+    assert FROM_SCRATCH in page(c3d="c.pth"), "no network of this table has it"
+    some = page(resnet50_ibn_a="a.pth")
+    assert "pretrained weights: stca_mars (1 of 2). " in some
+    assert FROM_SCRATCH not in some
+    for whole in (
+        page(resnet50_ibn_a="a.pth", resnet3d_50="b.pth"),
+        page("model.inflate=true", resnet50_ibn_a="a.pth"),
+    ):
+        assert "weights" not in whole
+
+
+def test_tiny_runs_differ_in_size_and_schedule_only() -> None:
     config = recipe("stca_mars_256")
     tiny = tiny_config(config, "mars")
     assert (tiny.model.name, tiny.model.image_size) == ("stca_small", (64, 32))
+    assert tiny.optim == OptimConfig(epochs=38, lr=1e-3, milestones=(26,), warmup_epochs=1)
     assert replace(tiny, model=config.model, optim=config.optim, log_every=config.log_every) == config
 
 
@@ -149,6 +217,38 @@ def test_a_dry_run_lists_state_and_cost(capsys: pytest.CaptureFixture[str], tmp_
     assert "stca_mars_t12, seed 1" in out
     assert "12 runs; what is to do costs 44.1 A100 hours, derived, not measured" in out
     assert not list(tmp_path.iterdir())
+
+
+def test_a_dry_run_names_every_split(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    call = [
+        "table4",
+        "--data",
+        "ilids=/no/where",
+        "--runs",
+        str(tmp_path),
+        "--only",
+        "stca_ilids",
+        "--dry-run",
+    ]
+    assert paper.main(call) == 0
+    out = capsys.readouterr().out
+    assert all(f"stca_ilids, seed 0, split {split}\n" in out for split in range(10))
+
+
+def test_a_dry_run_of_figures_does_the_same(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    call = ["figure5", "--data", "mars=/no/where", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path)]
+    assert figures.main([*call, "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert "2 runs; what is to do costs 9.29 A100 hours, derived, not measured" in out
+    assert all(f"  {recipe}, seed 0\n" in out for recipe in ("stca_mars", "cnn2d_mars_euclidean"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_only_must_match_something(capsys: pytest.CaptureFixture[str]) -> None:
+    assert paper.main(["table2", "--data", "mars=/m", "--only", "256 x 128"]) == 1
+    err = capsys.readouterr().err
+    assert "found:    256 x 128" in err
+    assert all(name in err for name in ("2D-CNN with Cosine", "256x128 mAP", "cnn3d_mars_256"))
 
 
 FEW = Table(

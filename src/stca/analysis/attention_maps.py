@@ -69,12 +69,8 @@ def clip_activation(
 
     """
     clips = _batch(model, _middle(model, tracklet, clip_len))
-    try:
-        with torch.inference_mode():
-            maps: np.ndarray = activation(model.eval().frame_maps(clips))[0].cpu().numpy()
-    except ConfigError as error:
-        expected = "a model with a 2D stream, e.g. stca or cnn2d"
-        raise ConfigError(error.what, expected=expected, found=type(model).__name__) from error
+    with torch.inference_mode():
+        maps: np.ndarray = activation(model.eval().frame_maps(clips))[0].cpu().numpy()
     return maps
 
 

@@ -79,7 +79,11 @@ class ReIDModel(nn.Module):
         return self._frame_maps(clips)
 
     def _frame_maps(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T C h w"]:
-        raise ConfigError("This model has no 2D feature maps", found=type(self).__name__)
+        raise ConfigError(
+            "This model has no 2D feature maps",
+            expected="a model with a 2D stream, e.g. stca or cnn2d",
+            found=type(self).__name__,
+        )
 
     def forward(self, clips: Float[Tensor, "B T 3 H W"]) -> ReIDOutput:
         """Float32 clips, RGB, ImageNet-normalised, of the model's own image size.
