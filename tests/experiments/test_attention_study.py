@@ -48,7 +48,9 @@ def test_twin_accuracy_is_that_of_a_loop() -> None:
 
 def test_vectors_that_tell_nothing_give_chance() -> None:
     same = np.ones((8, 3))
-    test = evaluation.TestSet(embeddings(same[:4], [1, 2, 3, 4], [1] * 4), embeddings(same[:4], [1, 2, 3, 4], [2] * 4))
+    test = evaluation.TestSet(
+        embeddings(same[:4], [1, 2, 3, 4], [1] * 4), embeddings(same[:4], [1, 2, 3, 4], [2] * 4)
+    )
     assert twin_accuracy(test) == 0.5
 
 
