@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-from attention_study import CLIP_LEN, DIALS, INSTANCES, SIZE, SYSTEMS, Measured
+from attention_study import CLIP_LEN, SETUPS, SIZE, SYSTEMS, Measured
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
 from stca.analysis import save_figure
 from stca.files import write_text
-from stca.provenance import provenance
+from stca.provenance import provenance_line
 from stca.run_dir import RunDir
 
 FIGURES: dict[str, Callable[[Measured], float]] = {
@@ -100,7 +100,6 @@ def _dress(axes: Axes) -> None:
 
 def _page(found: Sequence[Measured], given: argparse.Namespace) -> str:
     seeds = list(dict.fromkeys(m.case.seed for m in found))
-    source = " ".join(f"{name}: {value}." for name, value in provenance().items() if name != "command")
     lines = ["# What STCA owes to its gate", ""]
     lines += [
         f"Percent, mean ± half the 95 % interval of Student's t over {len(seeds)} seeds "
@@ -110,25 +109,33 @@ def _page(found: Sequence[Measured], given: argparse.Namespace) -> str:
     ]
     for kind in dict.fromkeys(m.case.data for m in found):
         here = [m for m in found if m.case.data == kind]
-        lines += [f"## {kind} (all nuisances {DIALS[kind]:g})", "", *_figures(here), "", *_differences(here)]
+        lines += [f"## {kind}", "", _setup(kind, here), "", *_figures(here), "", *_differences(here)]
         lines += ["", *_gate_rows(here), ""]
     lines += [
         "`own before twin`: how often the nearest of the person's own tracklets is nearer than the nearest "
         "of the twin's, both in other cameras than the query's; chance is 50. In `plain`, where nobody has a "
         "twin, persons are paired by their number. The gate is 1 + A_S over all places of all test frames.",
         "",
-        f"Every run: {SIZE[0]}x{SIZE[1]} pixels, clips of {CLIP_LEN} frames, "
-        f"{_range(m.steps for m in found)} steps of 8 x {INSTANCES} clips, Adam at 1e-3 with one epoch of "
+        f"Every run: {SIZE[0]}x{SIZE[1]} pixels, clips of {CLIP_LEN} frames, Adam at 1e-3 with one epoch of "
         f"warm-up and a tenth of it for the last third; {given.persons} persons to train on and "
         f"{given.persons} others to test on. Every figure of every run: "
         f"[attention_study.csv](attention_study.csv). Trained at commit {_commits(found, given)}.",
         "",
         f"`{_command(given)}`",
         "",
-        f"Written: {source}",
+        f"Written: {provenance_line()}",
         "",
     ]
     return "\n".join(lines)
+
+
+def _setup(kind: str, here: Sequence[Measured]) -> str:
+    setup, seeds = SETUPS[kind], {s: sum(m.case.system == s for m in here) for s in SYSTEMS}
+    words = (
+        f"All nuisances at {setup.nuisances:g}, tracklets of {setup.frames[0]} to {setup.frames[1]} frames, "
+    )
+    words += f"{_range(m.steps for m in here)} steps of 8 x {setup.instances} clips."
+    return f"{words} Seeds per system: {_range(n for n in seeds.values() if n)}."
 
 
 def _range(values: Iterable[int]) -> str:
@@ -205,7 +212,7 @@ def _csv(found: Sequence[Measured]) -> str:
 
 def _command(given: argparse.Namespace) -> str:
     words = ["--seeds", *map(str, given.seeds)]
-    words += ["--data", *given.data] if given.data != list(DIALS) else []
+    words += ["--data", *given.data] if given.data != list(SETUPS) else []
     words += ["--systems", *given.systems] if given.systems != list(SYSTEMS) else []
     words += ["--persons", str(given.persons)] if given.persons != 40 else []
     words += ["--set", *given.set] if given.set else []

@@ -95,6 +95,7 @@ def test_the_whole_study_once_and_again_from_what_is_there(
     words += ["--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]
     words += ["--set", "optim.epochs=1", "optim.milestones=[]", "batch.identities=2", "batch.instances=2"]
     words += ["optim.warmup_epochs=0", "clips.clip_len=2"]
+    assert main([*words, "--known"]) == 1
     assert main(words) == 0
     first = (tmp_path / "out" / "attention_study.csv").read_text()
     assert len(first.splitlines()) == 3
@@ -103,6 +104,8 @@ def test_the_whole_study_once_and_again_from_what_is_there(
     assert main(words) == 0
     assert (tmp_path / "out" / "attention_study.csv").read_text() == first
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/cells/*/finished.json")} == stamps
+    assert main([*words, "--known"]) == 0
+    assert (tmp_path / "out" / "attention_study.csv").read_text() == first
     next(tmp_path.glob("runs/cells/*/study.json")).write_text("{")
     assert main(words) == 0
     assert (tmp_path / "out" / "attention_study.csv").read_text() == first
