@@ -25,7 +25,7 @@ def variants() -> list[tuple[str, dict[str, object]]]:
     found = []
     for name in FULL:
         lacking = {"cnn2d": ("backbone3d",), "cnn3d": ("backbone2d", "pooling")}.get(name, ())
-        for part in PARTS.keys() - set(lacking):
+        for part in (each for each in PARTS if each not in lacking):
             found += [(name, {part: choice}) for choice in PARTS[part]]
     found += [("stca", {"gate": gate}) for gate in ("conv2_x", "conv3_x")]
     found += [(name, {"fusion": fusion}) for name in ("stca", "sum") for fusion in ("official", "sum")]
