@@ -121,9 +121,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     cases = [Case(d, s, seed) for seed in given.seeds for d in given.data for s in given.systems]
     try:
-        for seed in given.seeds:
-            for data in given.data:
-                _data(given, data, seed)
         found = _known(given, cases) if given.known else _run_all(given, cases)
     except StcaError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -204,7 +201,7 @@ def config_of(given: argparse.Namespace, case: Case) -> RunConfig:
     (name, options), setup = SYSTEMS[case.system], SETUPS[case.data]
     config = RunConfig(
         recipe="attention_study",
-        data=DataConfig("walkers", (str(_data(given, case.data, case.seed)),)),
+        data=DataConfig("walkers", (str(_root(given, case.data, case.seed)),)),
         model=ModelConfig(name, SIZE, options),
         clips=ClipConfig(CLIP_LEN),
         batch=BatchConfig(instances=setup.instances),
@@ -245,10 +242,14 @@ def gate_figures(run: Run) -> tuple[float, ...]:
     return float(gate.min()), float(gate.mean(dtype=np.float64)), float(gate.max()), float(spread)
 
 
-def _data(given: argparse.Namespace, data: str, seed: int) -> Path:
+def _root(given: argparse.Namespace, data: str, seed: int) -> Path:
+    return Path(given.runs / "data" / f"{data}-{given.persons}-{seed}")
+
+
+def _make_data(given: argparse.Namespace, data: str, seed: int) -> None:
     setup = SETUPS[data]
-    return make_walkers(
-        given.runs / "data" / f"{data}-{given.persons}-{seed}",
+    make_walkers(
+        _root(given, data, seed),
         train_persons=given.persons,
         test_persons=given.persons,
         frames=setup.frames,
@@ -261,6 +262,8 @@ def _data(given: argparse.Namespace, data: str, seed: int) -> Path:
 
 def _run_all(given: argparse.Namespace, cases: Sequence[Case]) -> list[Measured]:
     """Several at a time; in the order of `cases`."""
+    for data, seed in dict.fromkeys((case.data, case.seed) for case in cases):
+        _make_data(given, data, seed)
     if given.jobs == 1:
         return [measure(given, case) for case in progress(cases, label="runs")]
     context = multiprocessing.get_context("spawn")  # a fork after the first forward pass hangs

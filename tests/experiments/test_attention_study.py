@@ -89,7 +89,8 @@ def test_the_whole_study_once_and_again_from_what_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = tiny_walkers(tmp_path / "walkers")
-    monkeypatch.setattr(attention_study, "_data", lambda *_: root)
+    monkeypatch.setattr(attention_study, "_root", lambda *_: root)
+    monkeypatch.setattr(attention_study, "_make_data", lambda *_: None)
     monkeypatch.setattr(attention_study, "SIZE", (32, 16))
     words = ["--seeds", "0", "--persons", "4", "--jobs", "1", "--systems", "cnn2d", "STCA", "--data", "twins"]
     words += ["--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]
