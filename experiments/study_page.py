@@ -60,10 +60,12 @@ def draw(found: Sequence[Measured]) -> Figure:
             if name == "own before twin":
                 axes.axvline(50, color=INK, linewidth=0.8, linestyle=":")
                 axes.annotate("chance", (50, 0.01), xycoords=("data", "axes fraction"), fontsize=8, color=INK)
+            low, high = axes.get_xlim()
+            axes.set_xlim(max(low, -1), min(high, 101))  # an interval of few seeds may leave the possible
         _gates(row[-1], [chosen[s] for s in systems])
         row[-1].set_title(f"{kind}: the gate 1 + A_S, least to most", fontsize=10, color=INK)
         row[0].set_yticks(range(len(systems)), systems, fontsize=9)
-        row[0].invert_yaxis()
+        row[0].set_ylim(len(systems) - 0.5, -0.5)
     return figure
 
 
@@ -82,8 +84,9 @@ def _points(axes: Axes, columns: Sequence[Sequence[float]]) -> None:
 def _gates(axes: Axes, columns: Sequence[Sequence[Measured]]) -> None:
     for place, measured in enumerate(columns):
         gated = [m for m in measured if m.gate_mean == m.gate_mean]
-        if not gated:
+        if not gated and measured:
             axes.text(0.02, place, "no gate", transform=axes.get_yaxis_transform(), fontsize=8, va="center")
+        if not gated:
             continue
         least, most = min(m.gate_least for m in gated), max(m.gate_most for m in gated)
         axes.plot([least, most], [place, place], color=BLUE, alpha=0.4, linewidth=5, solid_capstyle="butt")
