@@ -151,7 +151,6 @@ def parser() -> argparse.ArgumentParser:
 
 def measure(given: argparse.Namespace, case: Case) -> Measured:
     """Train, unless it is done, and test."""
-    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // given.jobs))
     run = Run(config_of(given, case), given.runs / "cells")
     kept = run.path / "study.json"
     if run.done and (known := _read(kept)):
@@ -267,7 +266,9 @@ def _run_all(given: argparse.Namespace, cases: Sequence[Case]) -> list[Measured]
     if given.jobs == 1:
         return [measure(given, case) for case in progress(cases, label="runs")]
     context = multiprocessing.get_context("spawn")  # a fork after the first forward pass hangs
-    with ProcessPoolExecutor(given.jobs, mp_context=context, initializer=_begin) as pool:
+    with ProcessPoolExecutor(
+        given.jobs, mp_context=context, initializer=_begin, initargs=(given.jobs,)
+    ) as pool:
         futures = [pool.submit(measure, given, case) for case in cases]
         try:
             for done in progress(as_completed(futures), label="runs", total=len(futures)):
@@ -277,8 +278,9 @@ def _run_all(given: argparse.Namespace, cases: Sequence[Case]) -> list[Measured]
     return [future.result() for future in futures]
 
 
-def _begin() -> None:
+def _begin(jobs: int) -> None:
     """Make a process a worker: without the progress of single runs, and no longer there than its parent."""
+    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // jobs))
     sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
