@@ -5,13 +5,15 @@
 
 Each seed has its own people, cameras and weights. Two data sets of synthetic walkers: `plain`, and `twins`,
 whose persons come in pairs that differ in gait only, so that no single frame tells them apart. Runs are kept
-in runs/study/cells and never trained twice; two are trained at a time, each on its half of the cores. The
-page, its figures as CSV and its picture go to experiments/results/.
+in runs/study/cells and never trained twice, nor are those whose figures are in the CSV of an earlier call
+(another --out begins anew); two are trained at a time, each on its half of the cores. The page, its figures
+as CSV and its picture go to experiments/results/.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import dataclasses
 import json
 import multiprocessing
@@ -102,6 +104,8 @@ class Measured:
         gate_mean: 1 + 1 / places, since attention sums to one.
         gate_most: over all places of all test frames.
         gate_spread: mean over frames of the standard deviation over places.
+        commit: of the code that trained it.
+        machine: on which.
 
     """
 
@@ -115,6 +119,8 @@ class Measured:
     gate_mean: float = np.nan
     gate_most: float = np.nan
     gate_spread: float = np.nan
+    commit: str = ""
+    machine: str = ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -153,9 +159,9 @@ def measure(given: argparse.Namespace, case: Case) -> Measured:
     """Train, unless it is done, and test."""
     run = Run(config_of(given, case), given.runs / "cells")
     kept = run.path / "study.json"
-    if run.done and (known := _read(kept)):
+    if known := (run.done and _read(kept)) or recorded(table_file(given)).get((case, run.key)):
         return known
-    run.ensure()
+    made = run.ensure().provenance()
     test = run.test()
     score = next(each for each in run.scores() if each.protocol == "mars-A")
     figures = score.figures
@@ -166,7 +172,9 @@ def measure(given: argparse.Namespace, case: Case) -> Measured:
         figures["rank-1"],
         figures["mAP"],
         twin_accuracy(test),
-        *gate_figures(run),
+        *(gate_figures(run) or (np.nan,) * 4),
+        made["commit"],
+        made["machine"],
     )
     write_text(kept, json.dumps(dataclasses.asdict(found)) + "\n")
     return found
@@ -181,6 +189,30 @@ def _read(path: Path) -> Measured | None:
         return None
 
 
+def table_file(given: argparse.Namespace) -> Path:
+    """Where every figure of every run goes."""
+    return Path(given.out / "attention_study.csv")
+
+
+def recorded(path: Path) -> dict[tuple[Case, str], Measured]:
+    """What an earlier call has written there, by case and key; nothing of what is missing or damaged."""
+    found = {}
+    try:
+        with path.open(newline="") as file:
+            for row in csv.DictReader(file):
+                case = Case(row.pop("data"), row.pop("system"), int(row.pop("seed")))
+                figures = {
+                    each.name: float(row[each.name])
+                    for each in dataclasses.fields(Measured)
+                    if each.type == "float"
+                }
+                known = Measured(case=case, **{**row, **figures, "steps": int(row["steps"])})
+                found[case, known.key] = known
+    except (OSError, ValueError, TypeError, KeyError):
+        return {}
+    return found
+
+
 def _known(given: argparse.Namespace, cases: Sequence[Case]) -> list[Measured]:
     """What earlier calls have measured.
 
@@ -188,8 +220,12 @@ def _known(given: argparse.Namespace, cases: Sequence[Case]) -> list[Measured]:
         ConfigError: nothing.
 
     """
-    runs = (Run(config_of(given, case), given.runs / "cells") for case in cases)
-    found = [known for run in runs if (known := _read(run.path / "study.json"))]
+    found = []
+    written = {case: m for (case, _), m in recorded(table_file(given)).items()}
+    for case in cases:
+        run = Run(config_of(given, case), given.runs / "cells")
+        if known := _read(run.path / "study.json") or written.get(case):
+            found.append(known)
     if not found:
         raise ConfigError("Nothing is measured yet", where=given.runs, hint="the same without --known")
     return found

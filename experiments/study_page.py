@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-from attention_study import CLIP_LEN, SETUPS, SIZE, SYSTEMS, Measured
+from attention_study import CLIP_LEN, SETUPS, SIZE, SYSTEMS, Measured, table_file
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
@@ -18,7 +18,6 @@ from scipy import stats
 from stca.analysis import save_figure
 from stca.files import write_text
 from stca.provenance import provenance_line
-from stca.run_dir import RunDir
 
 FIGURES: dict[str, Callable[[Measured], float]] = {
     "rank-1": lambda m: 100 * m.rank1,
@@ -31,7 +30,8 @@ INK, BLUE = "#222222", "#4575b4"
 
 def write(found: Sequence[Measured], given: argparse.Namespace) -> list[Path]:
     """Write attention_study.md, .csv and .png into `given.out`; returns where they are."""
-    page, table, picture = (given.out / f"attention_study.{suffix}" for suffix in ("md", "csv", "png"))
+    table = table_file(given)
+    page, picture = table.with_suffix(".md"), table.with_suffix(".png")
     write_text(page, _page(found, given))
     write_text(table, _csv(found))
     save_figure(draw(found), picture)
@@ -122,7 +122,8 @@ def _page(found: Sequence[Measured], given: argparse.Namespace) -> str:
         f"Every run: {SIZE[0]}x{SIZE[1]} pixels, clips of {CLIP_LEN} frames, Adam at 1e-3 with one epoch of "
         f"warm-up and a tenth of it for the last third; {given.persons} persons to train on and "
         f"{given.persons} others to test on. Every figure of every run: "
-        f"[attention_study.csv](attention_study.csv). Trained at commit {_commits(found, given)}.",
+        f"[attention_study.csv](attention_study.csv). Trained at commit "
+        f"{_listed(m.commit for m in found)}, on {_listed(m.machine for m in found)}.",
         "",
         f"`{_command(given)}`",
         "",
@@ -147,9 +148,9 @@ def _range(values: Iterable[int]) -> str:
     return f"{ordered[0]} to {ordered[-1]}" if len(ordered) > 1 else str(ordered[0])
 
 
-def _commits(found: Sequence[Measured], given: argparse.Namespace) -> str:
-    runs = (RunDir(given.runs / "cells" / m.key) for m in found)
-    return ", ".join(dict.fromkeys(run.provenance()["commit"] for run in runs))
+def _listed(words: Iterable[str]) -> str:
+    """Each once."""
+    return "; ".join(dict.fromkeys(words))
 
 
 def _figures(here: Sequence[Measured]) -> list[str]:

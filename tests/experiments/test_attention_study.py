@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import shutil
 from pathlib import Path
 
 import attention_study
@@ -110,6 +111,14 @@ def test_the_whole_study_once_and_again_from_what_is_there(
     next(tmp_path.glob("runs/cells/*/study.json")).write_text("{")
     assert main(words) == 0
     assert (tmp_path / "out" / "attention_study.csv").read_text() == first
+    shutil.rmtree(tmp_path / "runs")  # what the CSV holds is not trained again, what it lost is
+    assert main(words) == 0
+    assert not (tmp_path / "runs" / "cells").exists()
+    assert (tmp_path / "out" / "attention_study.csv").read_text() == first
+    (tmp_path / "out" / "attention_study.csv").write_text("".join(first.splitlines(keepends=True)[:2]))
+    assert main(words) == 0
+    assert len(list(tmp_path.glob("runs/cells/*/finished.json"))) == 1
+    assert len((tmp_path / "out" / "attention_study.csv").read_text().splitlines()) == 3
 
 
 def test_an_error_is_said_and_not_thrown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
