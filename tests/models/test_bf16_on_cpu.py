@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from stca.models.resnet3d import Conv3d
+from stca.models.layers3d import Conv3d
 
 
 @pytest.mark.parametrize(

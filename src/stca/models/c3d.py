@@ -5,8 +5,9 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from stca.models.layers3d import BatchNorm3d, Conv3d
 from stca.models.resnet2d import check_shape, initialise
-from stca.models.resnet3d import Conv3d, Stream3d, stem_conv
+from stca.models.resnet3d import Stream3d, stem_conv
 
 
 class C3D(Stream3d):
@@ -34,7 +35,7 @@ class C3D(Stream3d):
         self.channels = (4 * width, 8 * width, 8 * width, 8 * width)[: len(layers)]
         first = stem_conv(width, (stem_frames, 3, 3), stride=(1, 1, 1))
         self.first = nn.Sequential(
-            *(first, nn.BatchNorm3d(width), nn.ReLU(inplace=True), nn.MaxPool3d((1, 2, 2))),
+            *(first, BatchNorm3d(width), nn.ReLU(inplace=True), nn.MaxPool3d((1, 2, 2))),
             *(*_conv(width, 2 * width), _pool()),
         )
         stages = (
@@ -54,7 +55,7 @@ class C3D(Stream3d):
 
 
 def _conv(channels: int, out: int) -> tuple[nn.Module, ...]:
-    return Conv3d(channels, out, 3, padding=1, bias=False), nn.BatchNorm3d(out), nn.ReLU(inplace=True)
+    return Conv3d(channels, out, 3, padding=1, bias=False), BatchNorm3d(out), nn.ReLU(inplace=True)
 
 
 def _pool() -> nn.MaxPool3d:

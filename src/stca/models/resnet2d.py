@@ -11,8 +11,12 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from stca.models.channels import join_channels, split_channels
+from stca.models.layers3d import is_bf16_on_cpu
 
 Norm = Literal["bn", "ibn-a"]
 
@@ -29,8 +33,13 @@ class IBN(nn.Module):
         self.BN = nn.BatchNorm2d(channels - self.split)
 
     def forward(self, x: Float[Tensor, "B C h w"]) -> Float[Tensor, "B C h w"]:
-        """Normalise."""
-        return torch.cat((self.IN(x[:, : self.split]), self.BN(x[:, self.split :])), dim=1)
+        """Normalise. In bf16 on a CPU so that channels stay last, which is several times faster."""
+        if not is_bf16_on_cpu(x):
+            return torch.cat((self.IN(x[:, : self.split]), self.BN(x[:, self.split :])), dim=1)
+        single, batch = split_channels(x, self.split)
+        weight, bias, eps = self.IN.weight, self.IN.bias, self.IN.eps
+        images = [F.batch_norm(each, None, None, weight, bias, True, eps=eps) for each in single.split(1)]
+        return join_channels(torch.cat(images), self.BN(batch))
 
 
 class SqueezeExcitation(nn.Module):

@@ -7,28 +7,11 @@ and Zisserman, "Quo vadis, action recognition?", CVPR 2017, as Wang et al., "Non
 
 from __future__ import annotations
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from stca.models.layers3d import BatchNorm3d, Conv3d, MaxPool3d
 from stca.models.resnet2d import EXPANSION, check_shape, initialise
-
-
-class Conv3d(nn.Conv3d):
-    """`nn.Conv3d` that stays in float32 where bf16 is wrong.
-
-    PyTorch 2.13 on a CPU gets the bf16 gradient of a kernel wrong where the input is smaller than the kernel
-    in any direction, and says nothing: relative errors of 0.7 to infinity were measured at 2 frames under a
-    kernel of 3 (which full STCA reaches at 8 frames), and memory corruption at 4 frames under 7.
-    """
-
-    def forward(self, x: Float[Tensor, "B C t h w"]) -> Float[Tensor, "B D s i j"]:
-        """Convolve."""
-        fits = all(size >= kernel for size, kernel in zip(x.shape[2:], self.kernel_size, strict=True))
-        if fits or x.device.type != "cpu" or not self.training:
-            return super().forward(x)
-        with torch.autocast("cpu", enabled=False):
-            return super().forward(x.float())
 
 
 class Bottleneck3d(nn.Module):
@@ -54,17 +37,17 @@ class Bottleneck3d(nn.Module):
         out = width * EXPANSION
         first, second = ((count, count // 2) for count in frames)
         self.conv1 = Conv3d(channels, width, (first[0], 1, 1), padding=(first[1], 0, 0), bias=False)
-        self.bn1 = nn.BatchNorm3d(width)
+        self.bn1 = BatchNorm3d(width)
         kernel, padding = (second[0], 3, 3), (second[1], 1, 1)
         self.conv2 = Conv3d(width, width, kernel, stride=stride, padding=padding, bias=False)
-        self.bn2 = nn.BatchNorm3d(width)
+        self.bn2 = BatchNorm3d(width)
         self.conv3 = Conv3d(width, out, 1, bias=False)
-        self.bn3 = nn.BatchNorm3d(out)
+        self.bn3 = BatchNorm3d(out)
         self.relu = nn.ReLU(inplace=True)
         self.downsample: nn.Module | None = None
         if stride != (1, 1, 1) or channels != out:
             conv = Conv3d(channels, out, 1, stride=stride, bias=False)
-            self.downsample = nn.Sequential(conv, nn.BatchNorm3d(out))
+            self.downsample = nn.Sequential(conv, BatchNorm3d(out))
 
     def forward(self, x: Float[Tensor, "B C t h w"]) -> Float[Tensor, "B D s i j"]:
         """Transform and add."""
@@ -114,9 +97,9 @@ class ResNet3d(Stream3d):
         super().__init__()
         check_shape(layers, width)
         self.conv1 = stem_conv(width, (stem_frames, 7, 7), stride=(1, 2, 2))
-        self.bn1 = nn.BatchNorm3d(width)
+        self.bn1 = BatchNorm3d(width)
         self.relu = nn.ReLU(inplace=True)
-        self.maxpool: nn.Module = nn.MaxPool3d(3, stride=2, padding=1)
+        self.maxpool = MaxPool3d((3, 3, 3), (2, 2, 2), (1, 1, 1))
         self.channels = tuple(width * EXPANSION * 2**stage for stage in range(len(layers)))
         inputs = (width, *self.channels)
         for stage, count in enumerate(layers):
@@ -153,7 +136,7 @@ class InflatedResNet3d(ResNet3d):
         self, *, layers: tuple[int, ...] = (3, 4, 6, 3), width: int = 64, stem_frames: int = 5
     ) -> None:
         super().__init__(layers=layers, width=width, stem_frames=stem_frames)
-        self.maxpool = nn.MaxPool3d((1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1))
+        self.maxpool = MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1))
         if len(layers) > 1:
             self.get_submodule("layer1").append(HalveTime())  # type: ignore[operator]
 
