@@ -153,6 +153,8 @@ class Run:
             clip_len=self._clip_len,
             batch_size=self.config.eval.batch_size,
             device=self.config.device,
+            precision="float32",
+            runtime="torch",
             workers=self.config.workers,
         )
         test.query.save(folder / "query.npz")

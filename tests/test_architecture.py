@@ -12,14 +12,14 @@ SOURCE = Path(__file__).parent.parent / "src" / "stca"
 FLOORS = (
     "errors version files lookup devices images progress provenance protocols tracklets distance boxes video",
     "datasets clips models losses ranking config run_dir tracking",
-    "training embedding analysis export",
+    "training embedding inference analysis export",
     "evaluation gallery",
     "recipes runs web",
     "cli",
     "__init__ __main__",
 )
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}
-ROOMS = {"run_dir": "config"}
+ROOMS = {"run_dir": "config", "embedding": "inference", "export": "inference"}
 """Modules that share a room; a package is one room by itself, and so is the ground floor."""
 
 

@@ -82,7 +82,14 @@ def test_options_reach_the_embedding(
         raise InterruptedError
 
     monkeypatch.setattr(stca.evaluation, "embed_tracklets", stop)
-    options = {"clip_len": 5, "batch_size": 7, "precision": "bf16", "neck": "before", **OPTIONS}
+    options = {
+        "clip_len": 5,
+        "batch_size": 7,
+        "precision": "bf16",
+        "runtime": "torch",
+        "neck": "before",
+        **OPTIONS,
+    }
     with pytest.raises(InterruptedError):
         evaluate(colours, splits, **options)
     assert seen == options

@@ -234,7 +234,8 @@ def test_activations_computed_again_change_nothing(
             }
         )
         kept.append(sum(sizes))
-    assert kept[1] < 0.6 * kept[0]
+    most = 0.65 if "bf16" in precision else 0.6  # in bf16 the 3D stem keeps its frames once per tap
+    assert kept[1] < most * kept[0]
     plain, recomputed = results
     assert plain.keys() == recomputed.keys()
     for key, tensor in plain.items():

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 from stca.distance import Metric
-from stca.embedding import Neck, embed_tracklets
+from stca.embedding import embed_tracklets
 from stca.errors import DatasetError
+from stca.inference import Neck
 from stca.models import ReIDModel
 from stca.ranking import KReciprocal, RankMetrics, rank
 from stca.tracklets import Embeddings, Splits, Tracklet
@@ -32,7 +33,8 @@ def evaluate(
     clip_len: int | None = None,
     batch_size: int = 16,
     device: str = "auto",
-    precision: str = "float32",
+    precision: str = "auto",
+    runtime: str = "auto",
     workers: int = 2,
     neck: Neck = "after",
 ) -> list[RankMetrics]:
@@ -47,7 +49,8 @@ def evaluate(
         clip_len: see `embed_tracklets`, also for what follows.
         batch_size: clips per forward pass.
         device: "auto", "cpu" or "cuda".
-        precision: "float32", "bf16", or "auto".
+        precision: "float32", "bf16", "int8", or "auto".
+        runtime: "torch", "compile", "openvino", "onnxruntime", or "auto".
         workers: processes that decode.
         neck: which vectors to rank.
 
@@ -63,6 +66,7 @@ def evaluate(
         batch_size=batch_size,
         device=device,
         precision=precision,
+        runtime=runtime,
         workers=workers,
         neck=neck,
     )
@@ -86,7 +90,8 @@ def embed_test_set(
     clip_len: int | None = None,
     batch_size: int = 16,
     device: str = "auto",
-    precision: str = "float32",
+    precision: str = "auto",
+    runtime: str = "auto",
     workers: int = 2,
     neck: Neck = "after",
     embed: Callable[..., Embeddings] | None = None,
@@ -111,6 +116,7 @@ def embed_test_set(
         batch_size=batch_size,
         device=device,
         precision=precision,
+        runtime=runtime,
         workers=workers,
         neck=neck,
     )

@@ -123,6 +123,7 @@ class Embeddings:
         camera_ids: (N,) int64 like them, one per tracklet. (One per frame is the classic mistake: it silently
             switches the same-camera rule off. Lengths are therefore checked.)
         keys: N names.
+        computed_by: what computed the vectors: precision, runtime, version; empty where nobody said.
 
     Raises:
         RankingError: lengths that differ, vectors that are no numbers or not finite, or ids that are no
@@ -134,6 +135,7 @@ class Embeddings:
     person_ids: Int64[np.ndarray, " N"]
     camera_ids: Int64[np.ndarray, " N"]
     keys: tuple[str, ...]
+    computed_by: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "vectors", _numbers("vectors", self.vectors, "fiu", np.float32))
@@ -174,7 +176,9 @@ class Embeddings:
         """Those rows, in that order."""
         index = np.asarray(rows, dtype=np.int64)
         keys = tuple(self.keys[i] for i in index)
-        return Embeddings(self.vectors[index], self.person_ids[index], self.camera_ids[index], keys)
+        return Embeddings(
+            self.vectors[index], self.person_ids[index], self.camera_ids[index], keys, self.computed_by
+        )
 
     @classmethod
     def concatenate(cls, parts: Sequence[Embeddings]) -> Embeddings:
@@ -184,6 +188,7 @@ class Embeddings:
             np.concatenate([p.person_ids for p in parts]),
             np.concatenate([p.camera_ids for p in parts]),
             tuple(key for p in parts for key in p.keys),
+            "; ".join(dict.fromkeys(p.computed_by for p in parts if p.computed_by)),
         )
 
     def save(self, path: Path) -> None:
@@ -195,6 +200,7 @@ class Embeddings:
                 person_ids=self.person_ids,
                 camera_ids=self.camera_ids,
                 keys=np.array(self.keys, dtype=np.str_),
+                computed_by=np.array(self.computed_by),
             )
 
     @classmethod
@@ -208,7 +214,8 @@ class Embeddings:
         try:
             with np.load(path, allow_pickle=False) as data:
                 keys = tuple(str(k) for k in data["keys"])
-                return cls(data["vectors"], data["person_ids"], data["camera_ids"], keys)
+                computed_by = str(data["computed_by"]) if "computed_by" in data else ""
+                return cls(data["vectors"], data["person_ids"], data["camera_ids"], keys, computed_by)
         except (OSError, KeyError, ValueError, TypeError, EOFError, BadZipFile) as error:
             raise RankingError(
                 "Cannot read embeddings", expected="an .npz file by `stca embed`", found=error, where=path

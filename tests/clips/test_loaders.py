@@ -54,7 +54,9 @@ def test_training_batches_do_not_depend_on_the_number_of_workers(
     people[3].frames[2].write_bytes(b"broken")
     workers = [
         list(
-            train_batches(people, sampler_of(people), AUGMENT, clip_len=4, mode=mode, epoch=3, workers=number)
+            train_batches(
+                people, sampler_of(people), AUGMENT, clip_len=4, mode=mode, epochs=[3], workers=number
+            )
         )
         for number in ((0, 2) if mode == "consecutive" else (0, 0))
     ]
@@ -71,8 +73,8 @@ def test_dense_batches_do_not_depend_on_the_number_of_workers(people: list[Track
 
 
 def test_a_run_resumed_in_the_middle_of_an_epoch_sees_the_same_clips(people: list[Tracklet]) -> None:
-    whole = list(train_batches(people, sampler_of(people), AUGMENT, clip_len=4, epoch=1))
-    rest = list(train_batches(people, sampler_of(people), AUGMENT, clip_len=4, epoch=1, first=1))
+    whole = list(train_batches(people, sampler_of(people), AUGMENT, clip_len=4, epochs=[1]))
+    rest = list(train_batches(people, sampler_of(people), AUGMENT, clip_len=4, epochs=[1], first=1))
     assert len(whole) > 1 or not rest
     for one, two in zip(whole[1:], rest, strict=True):
         assert torch.equal(one.frames, two.frames)
@@ -84,7 +86,7 @@ def test_epochs_seeds_and_places_draw_differently(make_tracklet: Callable[..., T
         batch.frames
         for epoch in range(3)
         for seed in range(3)
-        for batch in train_batches(people, sampler_of(people, seed=seed), AUGMENT, clip_len=2, epoch=epoch)
+        for batch in train_batches(people, sampler_of(people, seed=seed), AUGMENT, clip_len=2, epochs=[epoch])
     ]
     # Both places of a person hold its only tracklet, drawn twice on its own; 19 starts are possible.
     assert len({clip.numpy().tobytes() for batch in clips for clip in batch}) > 12
@@ -93,7 +95,7 @@ def test_epochs_seeds_and_places_draw_differently(make_tracklet: Callable[..., T
 
 def test_training_rows_are_the_samplers(people: list[Tracklet]) -> None:
     sampler = sampler_of(people)
-    batches = list(train_batches(people, sampler, AUGMENT, clip_len=4, epoch=2))
+    batches = list(train_batches(people, sampler, AUGMENT, clip_len=4, epochs=[2]))
     assert [batch.rows.tolist() for batch in batches] == list(sampler)
     assert all(batch.frames.shape == (4, 4, 32, 16, 3) for batch in batches)
     assert all(batch.frames.dtype == torch.uint8 for batch in batches)
@@ -102,7 +104,7 @@ def test_training_rows_are_the_samplers(people: list[Tracklet]) -> None:
 def test_training_clips_are_consecutive_frames_and_short_tracklets_go_round(people: list[Tracklet]) -> None:
     plain = Transform((32, 16))
     for epoch in range(5):
-        for batch in train_batches(people, sampler_of(people), plain, clip_len=4, epoch=epoch):
+        for batch in train_batches(people, sampler_of(people), plain, clip_len=4, epochs=[epoch]):
             for row, clip in zip(batch.rows.tolist(), batch.frames.float().mean((2, 3, 4)), strict=True):
                 frames = [round((float(level) - 10) / 10) for level in clip]
                 length = len(people[row])
@@ -145,7 +147,7 @@ def test_a_tracklet_without_a_readable_frame_stops_with_its_name(
 def test_processes_together_see_the_clips_of_one(people: list[Tracklet]) -> None:
     def load(**options: int) -> list[ClipBatch]:
         sampler = PKSampler([t.person_id for t in people], identities=2, instances=2, **options)
-        return list(train_batches(people, sampler, AUGMENT, clip_len=4, epoch=2))
+        return list(train_batches(people, sampler, AUGMENT, clip_len=4, epochs=[2]))
 
     whole, shares = load(), [load(rank=rank, world_size=2) for rank in (0, 1)]
     for one, *parts in zip(whole, *shares, strict=True):

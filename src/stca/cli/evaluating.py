@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from stca.cli.parsing import Verbs, add_test_data, add_verb, positive, size
 
 if TYPE_CHECKING:
+    from stca.models import ReIDModel
     from stca.ranking import Figure, RankMetrics
     from stca.tracklets import Splits
 
@@ -100,12 +101,9 @@ def _evaluate(given: argparse.Namespace) -> None:
 
     splits = test_data(given, given.model[0])
     print(splits)
-    scored: dict[str, list[RankMetrics]] = {}
-    reference = None
-    for name in dict.fromkeys([*given.model, *filter(None, [given.against])]):
-        model = open_model(name, like=reference)
-        reference = reference or model
-        scored[name] = evaluate(
+
+    def figures(model: ReIDModel, name: str, precision: str) -> list[RankMetrics]:
+        return evaluate(
             model,
             test_data(given, name) if given.mean_over_splits else splits,
             metric=given.metric,
@@ -114,10 +112,20 @@ def _evaluate(given: argparse.Namespace) -> None:
             clip_len=given.clip_len,
             batch_size=given.batch_size,
             device=given.device,
-            precision=given.precision,
+            precision=precision,
+            runtime=given.runtime,
             workers=given.workers,
             neck=given.neck,
         )
+
+    scored: dict[str, list[RankMetrics]] = {}
+    reference = None
+    for name in dict.fromkeys([*given.model, *filter(None, [given.against])]):
+        model = open_model(name, like=reference)
+        reference = reference or model
+        scored[name] = figures(model, name, given.precision)
+        if given.precision == "int8":
+            print(_moved(figures(model, name, "float32"), scored[name]))
     if given.mean_over_splits:
         for same_protocol in zip(*scored.values(), strict=True):
             print(mean_over_splits(same_protocol).table())
@@ -149,6 +157,16 @@ def _paired(baseline: list[RankMetrics], other: list[RankMetrics], name: str) ->
     return "\n".join(lines)
 
 
+def _moved(exact: list[RankMetrics], quantised: list[RankMetrics]) -> str:
+    """What int8 cost, in points."""
+    figures: tuple[Figure, ...] = ("rank-1", "mAP")
+    return "\n".join(
+        f"{before.protocol}: from float32 to int8 "
+        + ", ".join(f"{f} moved by {100 * (after.value(f) - before.value(f)):+.2f}" for f in figures)
+        for before, after in zip(exact, quantised, strict=True)
+    )
+
+
 def _embed(given: argparse.Namespace) -> None:
     from stca.embedding import embed_tracklets
     from stca.runs import open_model
@@ -161,6 +179,7 @@ def _embed(given: argparse.Namespace) -> None:
         batch_size=given.batch_size,
         device=given.device,
         precision=given.precision,
+        runtime=given.runtime,
         workers=given.workers,
     )
     embeddings.save(given.out)

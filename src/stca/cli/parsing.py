@@ -88,6 +88,15 @@ def add_test_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", type=positive, default=16, help="clips per forward pass")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
     parser.add_argument(
-        "--precision", choices=("float32", "bf16", "auto"), default="float32", help="of the network"
+        "--precision",
+        choices=("auto", "float32", "bf16", "int8"),
+        default="auto",
+        help="of the network; auto: bf16 where the hardware has it and there is much to do",
+    )
+    parser.add_argument(
+        "--runtime",
+        choices=("auto", "torch", "compile", "openvino", "onnxruntime"),
+        default="auto",
+        help="what computes; auto: OpenVINO on CPUs where there is much to do, else torch",
     )
     parser.add_argument("--workers", type=natural, default=2, help="processes that decode images")

@@ -124,6 +124,7 @@ def _lists(given: argparse.Namespace, model: ReIDModel, splits: Splits) -> list[
         batch_size=given.batch_size,
         device=given.device,
         precision=given.precision,
+        runtime=given.runtime,
         workers=given.workers,
     )
     protocol = given.protocol or splits.protocols[0]

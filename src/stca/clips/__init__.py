@@ -1,7 +1,7 @@
 """From `Splits` to batches: which frames, decoded how, changed how, grouped how."""
 
 from stca.clips.decoding import decode_clip, read_frame
-from stca.clips.loaders import ClipBatch, dense_batches, train_batches
+from stca.clips.loaders import ClipBatch, count_clips, dense_batches, train_batches
 from stca.clips.pk_sampler import PKSampler
 from stca.clips.sampling import SamplingMode, sample_clips
 from stca.clips.transforms import Transform, normalise
@@ -11,6 +11,7 @@ __all__ = [
     "PKSampler",
     "SamplingMode",
     "Transform",
+    "count_clips",
     "decode_clip",
     "dense_batches",
     "normalise",

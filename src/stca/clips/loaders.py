@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,25 +96,28 @@ def train_batches(
     *,
     clip_len: int,
     mode: SamplingMode = "consecutive",
-    epoch: int = 0,
+    epochs: Sequence[int] = (0,),
     first: int = 0,
     workers: int = 0,
 ) -> Iterator[ClipBatch]:
-    """One epoch of training batches, one random clip per drawn tracklet.
+    """Training batches of one epoch after the other, one random clip per drawn tracklet.
 
     A clip's chance depends on seed, epoch, batch and place in the whole batch alone, so any number of
-    workers, any number of processes together, and a run resumed at batch `first`, see the same clips.
+    workers, any number of processes together, and a run resumed at batch `first` of the first epoch, see the
+    same clips. Workers live from the first epoch to the last and decode ahead across their borders, so the
+    sampler may be epochs ahead of the batches.
     """
-    sampler.set_epoch(epoch)
     dataset = _Clips(tracklets, transform, clip_len=clip_len, mode=mode)
-    batches = [
-        [
-            _Request(row, seed=(sampler.seed, epoch, number, 0, place))
-            for place, row in enumerate(rows, start=sampler.rank * len(rows))
-        ]
-        for number, rows in enumerate(sampler)
-    ]
-    yield from _load(dataset, batches[first:], workers)
+    yield from _load(dataset, _random_requests(sampler, epochs, first), workers)
+
+
+def _random_requests(sampler: PKSampler, epochs: Sequence[int], first: int) -> Iterator[list[_Request]]:
+    for epoch in epochs:
+        sampler.set_epoch(epoch)
+        for number, rows in enumerate(list(sampler)):
+            if epoch != epochs[0] or number >= first:
+                places = enumerate(rows, start=sampler.rank * len(rows))
+                yield [_Request(row, seed=(sampler.seed, epoch, number, 0, place)) for place, row in places]
 
 
 def dense_batches(
@@ -140,7 +143,12 @@ def dense_batches(
     return len(batches), _load(_Clips(tracklets, transform, clip_len=clip_len), batches, workers)
 
 
-def _load(dataset: _Clips, batches: list[list[_Request]], workers: int) -> Iterator[ClipBatch]:
+def count_clips(tracklets: Sequence[Tracklet], clip_len: int) -> int:
+    """How many dense clips all tracklets have together."""
+    return sum(-(-len(tracklet) // clip_len) for tracklet in tracklets)
+
+
+def _load(dataset: _Clips, batches: Iterable[list[_Request]], workers: int) -> Iterator[ClipBatch]:
     loader = DataLoader(
         dataset,
         batch_sampler=batches,

@@ -57,6 +57,8 @@ class ReIDModel(nn.Module):
     embedding_dim: int
     trainable: bool = True
     """False for models that have nothing to learn."""
+    exportable: bool = True
+    """False for models that are no PyTorch network inside, which no other runtime could take."""
 
     def __init__(self, *, image_size: tuple[int, int], clip_len: int = 8) -> None:
         super().__init__()

@@ -92,7 +92,7 @@ def conv3d_by_frames(
     images = (seen[0] if len(taps) == 1 else torch.cat(seen, dim=-1)).flatten(0, 1).permute(0, 3, 1, 2)
     kernel = weight[:, :, taps].transpose(1, 2).flatten(1, 2)
     out = F.conv2d(images, kernel, bias, tuple(stride[1:]), tuple(padding[1:]))
-    return out.unflatten(0, (len(x), count)).movedim(1, 2)
+    return torch.unflatten(out, 0, (len(x), count)).movedim(1, 2)
 
 
 def is_bf16_on_cpu(x: Tensor) -> bool:
@@ -102,7 +102,8 @@ def is_bf16_on_cpu(x: Tensor) -> bool:
 
 def _over_frames(layer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Apply a 2D layer to all frames of all clips; nothing is copied where channels are last."""
-    return layer(x.transpose(1, 2).flatten(0, 1)).unflatten(0, (len(x), x.shape[2])).transpose(1, 2)
+    frames = layer(x.transpose(1, 2).flatten(0, 1))
+    return torch.unflatten(frames, 0, (len(x), x.shape[2])).transpose(1, 2)
 
 
 def _numbers(padding: str | tuple[int, ...]) -> tuple[int, ...]:

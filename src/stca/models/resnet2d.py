@@ -37,8 +37,10 @@ class IBN(nn.Module):
         if not is_bf16_on_cpu(x):
             return torch.cat((self.IN(x[:, : self.split]), self.BN(x[:, self.split :])), dim=1)
         single, batch = split_channels(x, self.split)
-        weight, bias, eps = self.IN.weight, self.IN.bias, self.IN.eps
-        images = [F.batch_norm(each, None, None, weight, bias, True, eps=eps) for each in single.split(1)]
+        images = [  # a batch norm that sees one image is an instance norm
+            F.batch_norm(image, None, None, self.IN.weight, self.IN.bias, True, eps=self.IN.eps)
+            for image in torch.split(single, 1)
+        ]
         return join_channels(torch.cat(images), self.BN(batch))
 
 

@@ -37,6 +37,7 @@ class RankMetrics:
         inp: (Q,) number of answers by the rank of the last (Ye et al. 2021: inverse negative penalty).
         person_ids: (Q,) who the scored queries ask for.
         keys: names of the scored queries, or None.
+        computed_by: what computed the queries' vectors; empty where nobody said.
 
     """
 
@@ -51,6 +52,7 @@ class RankMetrics:
     inp: Float64[np.ndarray, " Q"]
     person_ids: Int64[np.ndarray, " Q"]
     keys: tuple[str, ...] | None
+    computed_by: str = ""
 
     @property
     def num_queries(self) -> int:
@@ -113,6 +115,7 @@ class RankMetrics:
                 low, high = 100 * interval.low, 100 * interval.high
                 line += f"   95% over persons: {low:.2f} to {high:.2f}" if low == low else "   (one person)"
             lines.append(line)
+        lines += [f"  vectors in {self.computed_by}"] if self.computed_by else []
         return "\n".join(lines)
 
     def json(self) -> dict[str, object]:
@@ -122,6 +125,7 @@ class RankMetrics:
             "protocol": self.protocol,
             "metric": self.metric,
             "reranking": self.reranking,
+            "computed_by": self.computed_by,
             "gallery_size": self.gallery_size,
             "num_queries": self.num_queries,
             "num_unanswerable": self.num_unanswerable,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator
 from typing import Literal, get_args
 
@@ -67,8 +68,10 @@ def rank(
     blocks = [GalleryBlock(gallery.vectors[p[0] : p[-1] + 1], labels.subset(p)) for p in parts]
     settings = find_reranking(reranking)
     if settings is not None:
-        return _rank_again(query, blocks, find_protocol(protocol), settings, (metric, max_rank))
-    return rank_blocks(query, blocks, metric=metric, protocol=protocol, max_rank=max_rank)
+        found = _rank_again(query, blocks, find_protocol(protocol), settings, (metric, max_rank))
+    else:
+        found = rank_blocks(query, blocks, metric=metric, protocol=protocol, max_rank=max_rank)
+    return dataclasses.replace(found, computed_by=query.computed_by)
 
 
 def rank_blocks(

@@ -63,6 +63,8 @@ def train(config: RunConfig, out: Path, *, resume: bool = False, test: bool = Tr
             batch_size=config.eval.batch_size,
             workers=config.workers,
             device=config.device,
+            precision="float32",
+            runtime="torch",  # converting a network that will change pays for nobody
             embed=partial(embed_shared, fabric),
         )
         ranks = score(found, splits.protocols, metric=config.eval.metric) if fabric.is_global_zero else []

@@ -34,18 +34,20 @@ def embed_shared(
     rows = sorted(range(len(tracklets)), key=lambda row: -len(tracklets[row]))
     mine = rows[fabric.global_rank :: fabric.world_size]
     vectors = torch.zeros(len(tracklets), model.embedding_dim)
+    computed_by = ""
     error: StcaError | None = None
     try:
         if mine:
             label = "embed" if fabric.is_global_zero else ""
             part = embed_tracklets(model, [tracklets[row] for row in mine], **options, label=label)
             vectors[mine] = torch.from_numpy(part.vectors)
+            computed_by = part.computed_by
     except StcaError as caught:
         error = caught
     _raise_together(fabric, error)
     # A row is one rank's vector and the others' zeros: their sum is exact.
     total = fabric.all_reduce(vectors.to(fabric.device), reduce_op="sum").cpu().numpy()
-    return label_vectors(total, tracklets)
+    return label_vectors(total, tracklets, computed_by=computed_by)
 
 
 def _raise_together(fabric: Fabric, error: StcaError | None) -> None:

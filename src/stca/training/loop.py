@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from stca.clips import PKSampler, normalise
 from stca.config import RunConfig
+from stca.devices import keep_freed_memory
 from stca.errors import CheckpointError, ConfigError
 from stca.losses import ReIDObjective
 from stca.models import ReIDModel, load_weights, model_bytes
@@ -71,7 +72,11 @@ def fit(
     if state is not None:
         load_weights(model, run.model_path())
     model.to(fabric.device).train()
-    adam = torch.optim.Adam(model.parameters(), lr=config.optim.lr, weight_decay=config.optim.weight_decay)
+    if fabric.device.type == "cpu":
+        keep_freed_memory()
+    adam = torch.optim.Adam(
+        model.parameters(), lr=config.optim.lr, weight_decay=config.optim.weight_decay, fused=True
+    )
     centers = torch.optim.SGD(objective.center.parameters(), lr=config.optim.center_lr)
     parts_of_state: dict[str, Stateful] = {"optimizer": adam, "centers": centers, "objective": objective}
     if state is not None:

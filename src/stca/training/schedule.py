@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -34,23 +35,25 @@ def batches_from(
     """(epoch, where the run is behind this batch, batch) from `start` to the end."""
     clips = config.clips
     transform = Transform(image_size, flip=clips.flip, crop=clips.crop, per_frame=clips.per_frame)
+    epochs = range(start.epoch, config.optim.epochs)
+    batches = train_batches(
+        tracklets,
+        copy.copy(sampler),
+        transform,
+        clip_len=clips.clip_len,
+        mode=clips.sampling,
+        epochs=epochs,
+        first=start.batch,
+        workers=config.workers,
+    )
     step = start.step
-    for epoch in range(start.epoch, config.optim.epochs):
+    for epoch in epochs:
+        sampler.set_epoch(epoch)
         first = start.batch if epoch == start.epoch else 0
-        batches = train_batches(
-            tracklets,
-            sampler,
-            transform,
-            clip_len=clips.clip_len,
-            mode=clips.sampling,
-            epoch=epoch,
-            first=first,
-            workers=config.workers,
-        )
-        for number, batch in enumerate(batches, start=first + 1):
+        for number in range(first + 1, len(sampler) + 1):
             step += 1
             over = number == len(sampler)
-            yield epoch, Place(epoch + over, 0 if over else number, step), batch
+            yield epoch, Place(epoch + over, 0 if over else number, step), next(batches)
 
 
 def count_batches(start: Place, sampler: PKSampler, config: RunConfig) -> int:

@@ -1,0 +1,17 @@
+"""A trained network as a machine runs it best: which runtime, which precision, and the runtimes."""
+
+from stca.inference.opening import open_runtime
+from stca.inference.plan import PRECISIONS, RUNTIMES, Plan, plan_inference
+from stca.inference.runtime import Runtime
+from stca.inference.vectors import Neck, VectorNet
+
+__all__ = [
+    "PRECISIONS",
+    "RUNTIMES",
+    "Neck",
+    "Plan",
+    "Runtime",
+    "VectorNet",
+    "open_runtime",
+    "plan_inference",
+]

@@ -1,0 +1,69 @@
+"""ONNX Runtime, in float32: for machines that have it and nothing else."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+
+import torch
+
+from stca.clips import ClipBatch
+from stca.errors import StcaError
+from stca.inference.runtime import Results
+from stca.inference.vectors import VectorNet
+
+
+class OnnxRuntime:
+    """Whole batches at a time.
+
+    Args:
+        network: what to run, on the CPU.
+        clip_shape: (T, H, W, 3) of all clips.
+
+    Raises:
+        StcaError: the network cannot be converted.
+
+    """
+
+    def __init__(self, network: VectorNet, clip_shape: tuple[int, ...]) -> None:
+        import onnxruntime
+
+        content = to_onnx(network, torch.zeros(2, *clip_shape, dtype=torch.uint8), "frames")
+        self._session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+        self.name = f"float32, ONNX Runtime {onnxruntime.__version__} on cpu"
+
+    def map(self, batches: Iterable[ClipBatch]) -> Results:
+        """Every batch, and its vectors."""
+        for batch in batches:
+            (vectors,) = self._session.run(None, {"frames": batch.frames.numpy()})
+            yield batch, torch.from_numpy(vectors)
+
+
+def to_onnx(network: torch.nn.Module, example: torch.Tensor, name: str) -> bytes:
+    """The network as the content of an ONNX file, for any number of clips; output "vectors".
+
+    Raises:
+        StcaError: it cannot be converted.
+
+    """
+    try:
+        with warnings.catch_warnings(), torch.inference_mode():
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                network,
+                (example,),
+                dynamo=True,
+                input_names=[name],
+                output_names=["vectors"],
+                dynamic_shapes=({0: torch.export.Dim("clips")},),
+                verbose=False,
+            )
+        assert program is not None
+    except Exception as error:  # whatever a converter stumbles over
+        raise StcaError(
+            "This network cannot be written as ONNX",
+            found=str(error).strip().splitlines()[0],
+            hint="runtime=torch",
+        ) from error
+    content: bytes = program.model_proto.SerializeToString()
+    return content

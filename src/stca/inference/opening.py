@@ -1,0 +1,45 @@
+"""From a plan to the runtime it names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from jaxtyping import UInt8
+from torch import Tensor
+
+from stca.inference.plan import Plan
+from stca.inference.runtime import Runtime, TorchRuntime
+from stca.inference.vectors import Neck, VectorNet
+from stca.models import ReIDModel
+
+Calibration = Callable[[], UInt8[Tensor, "N T H W 3"]]
+
+
+def open_runtime(
+    model: ReIDModel, plan: Plan, *, clip_len: int, neck: Neck = "after", calibration: Calibration
+) -> Runtime:
+    """The plan's runtime with this network in it.
+
+    Args:
+        model: what to run.
+        plan: of `plan_inference`.
+        clip_len: T of all clips.
+        neck: which vectors.
+        calibration: called for clips of the kind that will come, where int8 needs some.
+
+    Raises:
+        StcaError: the network cannot be converted, or a package is missing.
+
+    """
+    if plan.runtime in ("torch", "compile"):
+        return TorchRuntime(model, plan, neck)
+    network = VectorNet(model.to(plan.device), neck=neck)
+    shape = (clip_len, *model.image_size, 3)
+    if plan.runtime == "onnxruntime":
+        from stca.inference.onnx_runtime import OnnxRuntime
+
+        return OnnxRuntime(network, shape)
+    from stca.inference.openvino_runtime import OpenVinoRuntime
+
+    clips = calibration() if plan.precision == "int8" else None
+    return OpenVinoRuntime(network, plan, shape, calibration=clips)

@@ -1,0 +1,88 @@
+"""What a runtime is, and PyTorch's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from stca.clips import ClipBatch
+from stca.errors import StcaError
+from stca.inference.plan import Plan
+from stca.inference.vectors import Neck, VectorNet, fold_norms
+from stca.models import ReIDModel
+
+Results = Iterator[tuple[ClipBatch, Float[Tensor, "B D"]]]
+
+
+@runtime_checkable
+class Runtime(Protocol):
+    """Turns batches of clips into vectors, in their order.
+
+    `name` says what computes: runtime, version, precision.
+    """
+
+    name: str
+
+    def map(self, batches: Iterable[ClipBatch]) -> Results:
+        """Every batch, and its vectors (B, D) float32 on the CPU."""
+        ...
+
+
+class TorchRuntime:
+    """PyTorch, eager or compiled.
+
+    In float32 the network runs as it is. In bf16 batch norms are folded into the convolutions, whose weights
+    are converted once.
+
+    Args:
+        model: what to run; moved to the plan's device.
+        plan: precision, device, and whether to compile.
+        neck: which vectors.
+
+    """
+
+    def __init__(self, model: ReIDModel, plan: Plan, neck: Neck) -> None:
+        self.plan, self.bf16 = plan, plan.precision == "bf16"
+        model = model.to(plan.device)
+        self._net: Callable[[Tensor], Tensor] = VectorNet(_in_bf16(model) if self.bf16 else model, neck=neck)
+        if plan.runtime == "compile":
+            self._net = torch.compile(self._net)
+        self.name = f"{plan.precision}, PyTorch {torch.__version__} {plan.runtime} on {plan.device.type}"
+
+    def map(self, batches: Iterable[ClipBatch]) -> Results:
+        """Every batch, and its vectors.
+
+        Raises:
+            StcaError: the network cannot be compiled.
+
+        """
+        for batch in batches:
+            frames = batch.frames.to(self.plan.device, non_blocking=True)
+            with torch.inference_mode(), torch.autocast(frames.device.type, torch.bfloat16, self.bf16):
+                vectors = self._run(frames)
+            yield batch, vectors.float().cpu()
+
+    def _run(self, frames: Tensor) -> Tensor:
+        if self.plan.runtime != "compile":
+            return self._net(frames)
+        try:
+            return self._net(frames)
+        except torch._dynamo.exc.TorchDynamoException as error:
+            raise StcaError(
+                "The network cannot be compiled",
+                expected="a C++ compiler (on a CPU), Triton (on a GPU)",
+                found=str(error).strip().splitlines()[0],
+                hint="runtime=torch",
+            ) from error
+
+
+def _in_bf16(model: ReIDModel) -> ReIDModel:
+    folded = fold_norms(model)
+    for module in folded.modules():
+        if isinstance(module, nn.Conv2d | nn.Conv3d):
+            module.to(torch.bfloat16)
+    return folded

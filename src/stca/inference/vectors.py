@@ -1,0 +1,85 @@
+"""The part of a network that testing needs: frames in, one vector per clip out, norms folded into weights."""
+
+from __future__ import annotations
+
+import copy
+from typing import Literal
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+from stca.clips import normalise
+from stca.models import ReIDModel
+from stca.models.heads import BNNeck
+from stca.models.resnet2d import IBN, Bottleneck2d, ResNet2d
+from stca.models.resnet3d import Bottleneck3d, ResNet3d
+
+Neck = Literal["after", "before"]
+
+
+class VectorNet(nn.Module):
+    """Pixels to vectors: normalisation, trunk, and the neck's norm; no classifier.
+
+    Args:
+        model: what to run; it is shared, not copied, and set to evaluation.
+        neck: "after" the BN neck, or "before" it.
+
+    """
+
+    def __init__(self, model: ReIDModel, *, neck: Neck = "after") -> None:
+        super().__init__()
+        self.model, self.neck = model.eval(), neck
+
+    def forward(self, frames: UInt8[Tensor, "B T H W 3"]) -> Float[Tensor, "B D"]:
+        """One vector per clip, float32."""
+        pooled = self.model.features(normalise(frames)).float()
+        head = self.model.head
+        if self.neck == "before" or not isinstance(head, BNNeck):
+            return pooled
+        vectors: Tensor = head.norm(pooled)
+        return vectors
+
+
+def fold_norms(model: ReIDModel) -> ReIDModel:
+    """A copy of the model whose convolutions do what the batch norms behind them did.
+
+    Where half of a norm is instance norm (IBN-a), its other half is folded. Outputs differ by rounding only.
+    """
+    folded = copy.deepcopy(model).eval()
+    for module in folded.modules():
+        if isinstance(module, Bottleneck2d | Bottleneck3d):
+            for number in (1, 2, 3):
+                _fold(module, f"conv{number}", f"bn{number}")
+            if isinstance(module.downsample, nn.Sequential):
+                _fold(module.downsample, "0", "1")
+        elif isinstance(module, ResNet2d | ResNet3d):
+            _fold(module, "conv1", "bn1")
+    return folded
+
+
+def _fold(parent: nn.Module, conv_name: str, norm_name: str) -> None:
+    conv, norm = parent.get_submodule(conv_name), parent.get_submodule(norm_name)
+    assert isinstance(conv, nn.Conv2d | nn.Conv3d)
+    if isinstance(norm, IBN):
+        weight, bias = conv.weight.data, torch.zeros(conv.out_channels, device=conv.weight.device)
+        half, half_bias = _folded(weight[norm.split :], norm.BN)
+        weight, bias = torch.cat((weight[: norm.split], half)), torch.cat((bias[: norm.split], half_bias))
+        norm.BN = nn.Identity()  # type: ignore[assignment]
+    else:
+        assert isinstance(norm, nn.BatchNorm2d | nn.BatchNorm3d)
+        weight, bias = _folded(conv.weight.data, norm)
+        setattr(parent, norm_name, nn.Identity())
+    format_ = torch.channels_last if weight.ndim == 4 else torch.contiguous_format
+    conv.weight = nn.Parameter(weight.contiguous(memory_format=format_), requires_grad=False)
+    conv.bias = nn.Parameter(bias, requires_grad=False)
+
+
+def _folded(weight: Tensor, norm: nn.BatchNorm2d | nn.BatchNorm3d) -> tuple[Tensor, Tensor]:
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    kernel, bias = fuse_conv_bn_weights(
+        weight, None, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+    )
+    return kernel.data, bias.data
