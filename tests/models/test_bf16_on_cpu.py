@@ -15,14 +15,20 @@ from stca.models.layers3d import Conv3d
         (16, (3, 3, 3), (1, 1, 1), 2),
         (16, (3, 3, 3), (2, 2, 2), 4),
         (16, (1, 1, 1), (1, 1, 1), 2),
+        (64, (3, 3, 3), (1, 1, 1), 4),
     ],
 )
+@pytest.mark.parametrize("size", [(16, 8), (2, 1)])
 def test_kernel_gradients_agree_with_float32(
-    channels: int, kernel: tuple[int, int, int], stride: tuple[int, int, int], frames: int
+    size: tuple[int, int],
+    channels: int,
+    kernel: tuple[int, int, int],
+    stride: tuple[int, int, int],
+    frames: int,
 ) -> None:
     torch.manual_seed(0)
     conv = Conv3d(channels, 16, kernel, stride=stride, padding=tuple(k // 2 for k in kernel), bias=False)
-    clips = torch.randn(2, channels, frames, 16, 8)
+    clips = torch.randn(2, channels, frames, *size)
     conv(clips).square().sum().backward()
     expected = conv.weight.grad.clone()
     for _ in range(3):  # the memory corruption showed at a second pass

@@ -26,6 +26,9 @@ class Conv3d(nn.Conv3d):
         asked = x.dtype == torch.bfloat16 or torch.is_autocast_enabled("cpu")
         if x.device.type != "cpu" or not asked:
             return super().forward(x)
+        if any(size < kernel for size, kernel in zip(x.shape[3:], self.kernel_size[1:], strict=True)):
+            with torch.autocast("cpu", enabled=False):  # there 2D kernels have the fault, too
+                return super().forward(x.float())
         return conv3d_by_frames(x, self.weight, self.bias, stride=self.stride, padding=_numbers(self.padding))
 
 
