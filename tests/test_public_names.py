@@ -36,6 +36,7 @@ NAMES = {
     "create_model",
     "embed_tracklets",
     "evaluate",
+    "export_model",
     "load_dataset",
     "load_model",
     "load_weights",

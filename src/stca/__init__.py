@@ -15,6 +15,7 @@ from stca.errors import (
     TrainingError,
 )
 from stca.evaluation import evaluate
+from stca.export import export_model
 from stca.losses import BatchHardTriplet, CenterLoss, ReIDObjective
 from stca.models import (
     MODELS,
@@ -63,6 +64,7 @@ __all__ = [
     "create_model",
     "embed_tracklets",
     "evaluate",
+    "export_model",
     "load_dataset",
     "load_model",
     "load_weights",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 from jaxtyping import UInt8
 from torch import Tensor
 
+from stca.errors import StcaError
 from stca.inference.plan import Plan
 from stca.inference.runtime import Runtime, TorchRuntime
 from stca.inference.vectors import Neck, VectorNet
@@ -28,7 +30,7 @@ def open_runtime(
         calibration: called for clips of the kind that will come, where int8 needs some.
 
     Raises:
-        StcaError: the network cannot be converted, or a package is missing.
+        StcaError: the network cannot be converted, unless nobody insists; or a package is missing.
 
     """
     if plan.runtime in ("torch", "compile"):
@@ -42,4 +44,10 @@ def open_runtime(
     from stca.inference.openvino_runtime import OpenVinoRuntime
 
     clips = calibration() if plan.precision == "int8" else None
-    return OpenVinoRuntime(network, plan, shape, calibration=clips)
+    try:
+        return OpenVinoRuntime(network, plan, shape, calibration=clips)
+    except StcaError as error:
+        if plan.insists:
+            raise
+        print(f"warning: {error.what}: {error.found}; PyTorch computes instead", file=sys.stderr)
+        return TorchRuntime(model, plan, neck)

@@ -37,12 +37,14 @@ class Plan:
         runtime: a key of `RUNTIMES`.
         precision: one the runtime has.
         device: where.
+        insists: whether somebody asked for this runtime; otherwise PyTorch may stand in for it.
 
     """
 
     runtime: RuntimeName
     precision: Precision
     device: torch.device
+    insists: bool = True
 
     def __str__(self) -> str:
         return f"{self.precision} by {self.runtime} on {self.device.type}"
@@ -81,9 +83,10 @@ def plan_inference(
         raise ConfigError(
             "There is no such precision", expected=f"auto, {', '.join(PRECISIONS)}", found=precision
         )
+    insists = runtime != "auto" or precision == "int8"
     if precision == "auto":
-        exact = (small and runtime == "auto") or name == "onnxruntime"
-        return Plan(name, "float32" if exact else resolve_precision("auto", place), place)
+        exact = (small and not insists) or name == "onnxruntime"
+        return Plan(name, "float32" if exact else resolve_precision("auto", place), place, insists)
     if precision not in RUNTIMES[name][0]:
         raise ConfigError(
             f"The runtime {name} does not compute in {precision}",
@@ -91,7 +94,7 @@ def plan_inference(
             found=f"precision={precision}",
             hint="runtime=openvino" if precision in RUNTIMES["openvino"][0] else None,
         )
-    return Plan(name, precision, place)
+    return Plan(name, precision, place, insists)
 
 
 def _runtime(

@@ -1,0 +1,26 @@
+"""`stca export`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from stca.cli.parsing import Verbs, add_verb, positive
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Add the verb."""
+    export = add_verb(verbs, "export", _export, help="write a network for other programs: ONNX, OpenVINO")
+    export.add_argument("model", help="a run's folder, a .safetensors file, or a model's name (untrained)")
+    export.add_argument("--out", type=Path, required=True, metavar="FILE.onnx", help="or FILE.xml")
+    export.add_argument(
+        "--clip-len", type=positive, metavar="T", help="frames per clip; default: the model's"
+    )
+    export.add_argument("--neck", choices=("after", "before"), default="after", help="which vectors")
+
+
+def _export(given: argparse.Namespace) -> None:
+    from stca.export import export_model
+    from stca.runs import open_model
+
+    print(export_model(open_model(given.model), given.out, clip_len=given.clip_len, neck=given.neck))
