@@ -21,6 +21,8 @@ from stca.models.layers3d import is_bf16_on_cpu
 Norm = Literal["bn", "ibn-a"]
 
 EXPANSION = 4
+_LARGE_MAP = 2**15
+"""Values per image from which a call per image costs less than channels that do not stay last."""
 
 
 class IBN(nn.Module):
@@ -33,8 +35,8 @@ class IBN(nn.Module):
         self.BN = nn.BatchNorm2d(channels - self.split)
 
     def forward(self, x: Float[Tensor, "B C h w"]) -> Float[Tensor, "B C h w"]:
-        """Normalise. In bf16 on a CPU so that channels stay last, which is several times faster."""
-        if not is_bf16_on_cpu(x):
+        """Normalise. Large maps in bf16 on a CPU so that channels stay last, several times faster."""
+        if not is_bf16_on_cpu(x) or x[0].numel() < _LARGE_MAP:
             return torch.cat((self.IN(x[:, : self.split]), self.BN(x[:, self.split :])), dim=1)
         single, batch = split_channels(x, self.split)
         images = [  # a batch norm that sees one image is an instance norm
