@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 from stca.errors import FrameError
 from stca.files import atomic_write
+from stca.packs import read_packed, split_packed
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 
@@ -34,10 +36,7 @@ def read_image(path: Path, *, min_size: tuple[int, int] | None = None) -> RGB:
         FrameError: the file is missing, empty, truncated or no image.
 
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise FrameError("Cannot read a frame", found=error.strerror, where=path) from error
+    data = _read_bytes(path)
     if not data:
         raise FrameError("Cannot read a frame", expected="an image", found="an empty file", where=path)
     if data[:2] == b"\xff\xd8":
@@ -48,12 +47,21 @@ def read_image(path: Path, *, min_size: tuple[int, int] | None = None) -> RGB:
                 data, colorspace="RGB", min_height=height, min_width=width, min_factor=2 if min_size else 1
             )
             return image
-    return _read_by_pillow(path)
+    return _read_by_pillow(data, path)
 
 
-def _read_by_pillow(path: Path) -> RGB:
+def _read_bytes(path: Path) -> bytes:
+    if packed := split_packed(path):
+        return read_packed(*packed)
     try:
-        with Image.open(path) as image:
+        return path.read_bytes()
+    except OSError as error:
+        raise FrameError("Cannot read a frame", found=error.strerror, where=path) from error
+
+
+def _read_by_pillow(data: bytes, path: Path) -> RGB:
+    try:
+        with Image.open(io.BytesIO(data)) as image:
             return np.asarray(image.convert("RGB"))
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise FrameError("Cannot read a frame", expected="an image", found=error, where=path) from error

@@ -24,6 +24,13 @@ def add_verbs(verbs: Verbs) -> None:
     check.add_argument("--split", type=natural, default=0, help="which split of the data set")
     check.add_argument("--decode", action="store_true", help="decode every frame, to find damaged ones")
 
+    pack = add_verb(below, "pack", _pack, help="copy a data set into one file, for slow disks and networks")
+    pack.add_argument("dataset", help="its kind (see `stca data list`)")
+    pack.add_argument("root", type=Path, help="where it lies")
+    pack.add_argument("out", type=Path, metavar="FILE.lmdb", help="where to; load it as data set `packed`")
+    pack.add_argument("settings", nargs="*", metavar="key=value", help="options of the loader, e.g. seed=0")
+    pack.add_argument("--split", type=natural, default=0, help="which split of the data set")
+
     make = add_verb(
         below, "make-walkers", _make_walkers, help="render synthetic pedestrians in MARS's layout"
     )
@@ -57,6 +64,18 @@ def _check(given: argparse.Namespace) -> int:
     report = check_dataset(given.dataset, given.root, split=given.split, decode=given.decode, **options)
     print(report.table())
     return 0 if report.complete else 1
+
+
+def _pack(given: argparse.Namespace) -> None:
+    from stca.config import parse_assignments
+    from stca.datasets import load_dataset
+    from stca.datasets.packed import pack_dataset
+
+    options = parse_assignments(given.settings)
+    splits = load_dataset(given.dataset, given.root, split=given.split, **options)
+    print(splits)
+    size = pack_dataset(splits, given.out, split=given.split)
+    print(f"in {given.out}, {size / 1e6:.1f} MB: data.source=packed --data {given.out}")
 
 
 def _make_walkers(given: argparse.Namespace) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from stca.datasets import duke_video, folder, ilids_vid, mars, mot, prid2011
+from stca.datasets import duke_video, folder, ilids_vid, mars, mot, packed, prid2011
 from stca.errors import ConfigError
 from stca.lookup import check_options, find
 from stca.tracklets import Splits, Tracklet
@@ -22,6 +22,7 @@ DATASETS: Mapping[str, Loader] = {
     "ilids_vid": ilids_vid.load,
     "mars": mars.load,
     "mot": mot.load,
+    "packed": packed.load,
     "prid2011": prid2011.load,
     "walkers": mars.load_walkers,
 }

@@ -19,6 +19,7 @@ from stca.errors import DatasetError, FrameError, RankingError
 from stca.files import cache_dir, write_text
 from stca.images import read_image
 from stca.lookup import find
+from stca.packs import split_packed
 from stca.progress import progress
 from stca.tracklets import Splits
 
@@ -125,7 +126,7 @@ def check_dataset(
         decoded = sum(map(len, folders.values()))
         problems += _damaged(folders)
     report = CheckReport(source, str(root), found, published, tuple(problems), layout, decoded)
-    if not (problems or options or decode) and source in DATASETS and source != "mot":
+    if not (problems or options or decode) and source in DATASETS and source not in ("mot", "packed"):
         _remember(memory, report, _watched(root, folders))
     return report
 
@@ -145,7 +146,7 @@ def _missing(folders: Mapping[str, set[str]]) -> Iterator[str]:
         try:
             there = set(os.listdir(folder))  # noqa: PTH208 (names are all we want of a million files)
         except OSError:
-            there = set()
+            there = names if split_packed(Path(folder)) else set()  # a pack was written whole
         gone = sorted(names - there)
         if gone and told < _NAMED:
             told += 1

@@ -1,0 +1,66 @@
+"""What the machine can do at best: matrix products by every library at hand, copying, decoding JPEG."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import simplejpeg
+import torch
+
+SIZES = (1024, 2048, 4096)
+
+
+def best_seconds(run: Callable[[], object], *, times: int = 5) -> float:
+    """The shortest of some runs, after one that does not count."""
+    run()
+    seconds = []
+    for _ in range(times):
+        start = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def matmul_gflops() -> dict[str, float]:
+    """The best square product of each library and precision."""
+    import openvino as ov
+    import openvino.opset13 as ops
+
+    found: dict[str, float] = {}
+    for name, kind in (("float32", torch.float32), ("bf16", torch.bfloat16)):
+        rates = []
+        for n in SIZES:
+            a, b = torch.randn(n, n).to(kind), torch.randn(n, n).to(kind)
+            rates.append(2e-9 * n**3 / best_seconds(lambda a=a, b=b: a @ b))
+        found[f"matrix product, {name}, PyTorch (oneDNN)"] = max(rates)
+        rates = []
+        for n in SIZES:
+            x = ops.parameter([n, n], np.float32)
+            weight = ops.constant(np.random.default_rng(0).normal(size=(n, n)).astype(np.float32))
+            model = ov.Model([ops.matmul(x, weight, False, False)], [x])
+            hint = {"INFERENCE_PRECISION_HINT": "f32" if name == "float32" else "bf16"}
+            compiled = ov.Core().compile_model(model, "CPU", hint)
+            request = compiled.create_infer_request()
+            request.set_input_tensor(ov.Tensor(np.ones((n, n), np.float32)))
+            rates.append(2e-9 * n**3 / best_seconds(request.infer))
+        found[f"matrix product, {name}, OpenVINO"] = max(rates)
+    return found
+
+
+def copy_bandwidth(megabytes: int = 256) -> float:
+    """GB/s read and written together."""
+    source = torch.ones(megabytes * 2**18)
+    target = torch.empty_like(source)
+    return 2 * source.numel() * 4e-9 / best_seconds(lambda: target.copy_(source))
+
+
+def jpeg_megapixels() -> float:
+    """Of a smooth 256x128 picture, by one core."""
+    picture = np.random.default_rng(0).integers(0, 256, (16, 8, 3)).astype(np.uint8)
+    image = np.ascontiguousarray(picture.repeat(16, axis=0).repeat(16, axis=1))
+    data = simplejpeg.encode_jpeg(image, quality=92)
+    rounds = 200
+    seconds = best_seconds(lambda: [simplejpeg.decode_jpeg(data) for _ in range(rounds)])
+    return rounds * image.shape[0] * image.shape[1] * 1e-6 / seconds

@@ -1,0 +1,236 @@
+"""Tracklets to vectors, from JPEG files, beside the plain network, and beside what the machine can do.
+
+    python benchmarks/embedding.py                       # full STCA, 8 frames of 384x128: some minutes
+    python benchmarks/embedding.py --parts uneven        # 2,000 tracklets of 5 to 900 frames, stca_small
+    python benchmarks/embedding.py --model runs/x        # a trained network: what precision does to rank-1
+
+The plain network is eager float32 PyTorch, one clip at a time, without decoding: what the official code does.
+Ours reads files with two workers, unless a row says "network alone". Setting a runtime up (converting,
+compiling, choosing int8's scales) is done once for a data set and shown by itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from ceilings import copy_bandwidth, jpeg_megapixels, matmul_gflops
+from timing import ratios, spread, table, take_turns, write_page
+
+from stca.clips import ClipBatch, Transform, dense_batches, normalise, sample_clips
+from stca.datasets import load_dataset
+from stca.datasets.walkers import make_walkers
+from stca.embedding import embed_tracklets
+from stca.evaluation import evaluate
+from stca.images import write_jpeg
+from stca.inference import Plan, open_runtime
+from stca.models import ReIDModel, create_model
+from stca.runs import open_model
+from stca.tracklets import Tracklet
+
+SIZE, CLIP_LEN = (384, 128), 8
+GFLOP = 2 * 67.672
+"""Of one clip of full STCA (stca complexity stca)."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parts = {"full": full, "uneven": uneven, "rank": rank_by_precision}
+    parser.add_argument("--parts", nargs="+", choices=parts, default=["full", "uneven"])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--clips", type=int, default=16, help="per round of our contenders")
+    parser.add_argument("--model", help="trained network for the part 'rank'")
+    parser.add_argument("--data", type=Path, help="walkers for the part 'rank'; default: new ones")
+    parser.add_argument("--tracklets", type=int, default=2000, help="of the part 'uneven'")
+    given = parser.parse_args()
+    chosen = [*given.parts, *(["rank"] if given.model and "rank" not in given.parts else [])]
+    import nncf
+    import onnxruntime
+    import openvino
+
+    print(
+        write_page(
+            "embedding",
+            "Embedding: JPEG files to vectors",
+            [parts[part](given) for part in chosen],
+            openvino=openvino.__version__.split("-")[0],
+            nncf=nncf.__version__,
+            onnxruntime=onnxruntime.__version__,
+            command="python benchmarks/embedding.py --parts " + " ".join(chosen),
+        )
+    )
+
+
+# ---- full STCA ----
+
+
+def full(given: argparse.Namespace) -> str:
+    torch.manual_seed(0)
+    model = create_model("stca", num_ids=625, image_size=SIZE).eval()
+    with tempfile.TemporaryDirectory() as folder:
+        tracklets = footage(Path(folder), [CLIP_LEN] * given.clips, (256, 128))
+        clips = torch.cat([batch.frames for batch in clip_batches(tracklets)])
+        engines, set_up = {}, {}
+        for name, runtime, precision in (
+            ("float32, PyTorch", "torch", "float32"),
+            ("bf16, PyTorch", "torch", "bf16"),
+            ("bf16, OpenVINO", "openvino", "bf16"),
+            ("int8, OpenVINO", "openvino", "int8"),
+        ):
+            start = time.perf_counter()
+            plan = Plan(runtime, precision, torch.device("cpu"))
+            engines[name] = open_runtime(model, plan, clip_len=CLIP_LEN, calibration=lambda: clips)
+            set_up[name] = time.perf_counter() - start
+        plain_clips = normalise(clips[:2])
+
+        def plain() -> None:
+            with torch.inference_mode():
+                for clip in plain_clips:
+                    model(clip[None])
+
+        contenders: dict[str, Callable[[], object]] = {"plain network": plain}
+        for name, engine in engines.items():
+            contenders[f"{name}, network alone"] = lambda e=engine: run(e, [batch_of(clips)])
+            contenders[f"{name}, files to vectors"] = lambda e=engine: run(e, clip_batches(tracklets))
+        seconds = take_turns(contenders, rounds=given.rounds, label="full STCA")
+        exact = run(engines["float32, PyTorch"], [batch_of(clips)])
+        cosine = {
+            name: float(torch.cosine_similarity(run(engine, [batch_of(clips)]), exact).min())
+            for name, engine in engines.items()
+        }
+    per_clip = {
+        name: [s / (2 if name == "plain network" else given.clips) for s in values]
+        for name, values in seconds.items()
+    }
+    rows = []
+    for name, values in per_clip.items():
+        engine = name.rpartition(", ")[0]
+        middle = statistics.median(values)
+        rows.append(
+            (
+                name,
+                spread([1000 * v for v in values], 0),
+                spread(ratios(per_clip, name, "plain network")),
+                f"{GFLOP / middle:.0f}",
+                f"{cosine[engine]:.5f}" if engine in cosine else "",
+                f"{set_up[engine]:.1f}" if engine in set_up else "",
+            )
+        )
+    head = ("", "ms a clip", "times the plain network", "GFLOP/s", "least cosine", "set-up, s")
+    return (
+        f"## Full STCA, {CLIP_LEN} frames of {SIZE[0]}x{SIZE[1]}, {GFLOP:.1f} GFLOP a clip\n\n"
+        f"Crops of 256x128 pixels as JPEG; {given.clips} clips a round, {given.rounds} rounds. "
+        "Median (least to most).\n\n" + table(head, rows) + "\n" + ceilings()
+    )
+
+
+def ceilings() -> str:
+    rows = [(name, f"{value:.0f} GFLOP/s") for name, value in matmul_gflops().items()]
+    rows.append(("copy in memory", f"{copy_bandwidth():.1f} GB/s"))
+    rows.append(("JPEG, one core", f"{jpeg_megapixels():.0f} megapixels/s"))
+    return "What this machine can do at best:\n\n" + table(("", "best"), rows)
+
+
+def footage(folder: Path, lengths: list[int], size: tuple[int, int]) -> list[Tracklet]:
+    """Tracklets of smooth noise, which JPEG takes for a photograph."""
+    rng = np.random.default_rng(0)
+    pictures = []
+    for number in range(16):
+        coarse = rng.integers(0, 256, (size[0] // 16, size[1] // 16, 3)).astype(np.float32)
+        smooth = torch.nn.functional.interpolate(
+            torch.from_numpy(coarse).permute(2, 0, 1)[None], size=size, mode="bicubic"
+        )[0].permute(1, 2, 0)
+        noise = torch.from_numpy(rng.normal(0, 6, (*size, 3)).astype(np.float32))
+        path = folder / f"picture{number:02d}.jpg"
+        write_jpeg(path, (smooth + noise).clamp(0, 255).byte().numpy())
+        pictures.append(path.read_bytes())
+    tracklets = []
+    for row, length in enumerate(lengths):
+        place = folder / f"{row:04d}"
+        place.mkdir()
+        frames = []
+        for number in range(min(length, 32)):  # longer ones show their frames again and again
+            frames.append(place / f"{number:04d}.jpg")
+            frames[-1].write_bytes(pictures[(row + number) % len(pictures)])
+        tracklets.append(
+            Tracklet(tuple(frames[i % len(frames)] for i in range(length)), 1 + row, 1, f"{row}")
+        )
+    return tracklets
+
+
+def clip_batches(tracklets: list[Tracklet]) -> Iterator[ClipBatch]:
+    return dense_batches(tracklets, Transform(SIZE), clip_len=CLIP_LEN, batch_size=8, workers=2)[1]
+
+
+def batch_of(clips: torch.Tensor) -> ClipBatch:
+    return ClipBatch(clips, torch.arange(len(clips)), ())
+
+
+def run(engine: object, batches: Iterator[ClipBatch] | list[ClipBatch]) -> torch.Tensor:
+    return torch.cat([vectors for _, vectors in engine.map(batches)])  # type: ignore[attr-defined]
+
+
+# ---- tracklets of uneven length ----
+
+
+def uneven(given: argparse.Namespace) -> str:
+    rng = np.random.default_rng(0)
+    lengths = np.exp(rng.uniform(np.log(5), np.log(900), given.tracklets)).astype(int).tolist()
+    torch.manual_seed(0)
+    model = create_model("stca_small", num_ids=2).eval()
+    with tempfile.TemporaryDirectory() as folder:
+        tracklets = footage(Path(folder), lengths, (128, 64))
+        start = time.perf_counter()
+        found = embed_tracklets(model, tracklets, batch_size=16)
+        seconds = time.perf_counter() - start
+    clips = sum(len(sample_clips(length, model.clip_len)) for length in lengths)
+    batches = -(-clips // 16)
+    one_by_one = sum(-(-len(sample_clips(length, model.clip_len)) // 16) for length in lengths)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    workers = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    rows = [
+        ("clips", f"{clips:,}"),
+        ("clip slots that hold no clip, ours", f"{100 * (1 - clips / (16 * batches)):.2f} %"),
+        ("the same, tracklet by tracklet", f"{100 * (1 - clips / (16 * one_by_one)):.1f} %"),
+        ("seconds", f"{seconds:.0f}"),
+        ("clips a second", f"{clips / seconds:.0f}"),
+        ("frames a second", f"{sum(lengths) / seconds:.0f}"),
+        ("peak memory of the process", f"{memory:.2f} GiB"),
+        ("peak memory of a worker (much of it shared)", f"{workers:.2f} GiB"),
+        ("computed in", found.computed_by),
+    ]
+    return (
+        f"## {given.tracklets:,} tracklets of {min(lengths)} to {max(lengths)} frames, stca_small\n\n"
+        "Batches of 16 clips.\n\n" + table(("", ""), rows)
+    )
+
+
+# ---- rank-1 by precision ----
+
+
+def rank_by_precision(given: argparse.Namespace) -> str:
+    """What a precision does to the figures of a trained network on walkers."""
+    model: ReIDModel = open_model(given.model)
+    with tempfile.TemporaryDirectory() as folder:
+        root = given.data or make_walkers(
+            Path(folder) / "walkers", train_persons=8, test_persons=60, seed=100, size=model.image_size
+        )
+        splits = load_dataset("walkers", root)
+        rows = []
+        for runtime, precision in (("torch", "float32"), ("openvino", "bf16"), ("openvino", "int8")):
+            for m in evaluate(model, splits, runtime=runtime, precision=precision):
+                figures = (f"{100 * m.value(f):.2f}" for f in ("rank-1", "rank-5", "mAP", "mINP"))
+                rows.append((m.protocol, m.computed_by, m.num_queries, *figures))
+    head = ("protocol", "computed in", "queries", "rank-1", "rank-5", "mAP", "mINP")
+    return f"## {model.spec.name}, trained, on walkers it has not seen\n\n" + table(head, sorted(rows))
+
+
+if __name__ == "__main__":
+    main()
