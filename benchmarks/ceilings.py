@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from collections.abc import Callable
 
 import numpy as np
 import simplejpeg
 import torch
+
+from stca.openvino_import import import_openvino
 
 SIZES = (1024, 2048, 4096)
 
@@ -25,8 +28,8 @@ def best_seconds(run: Callable[[], object], *, times: int = 5) -> float:
 
 def matmul_gflops() -> dict[str, float]:
     """The best square product of each library and precision."""
-    import openvino as ov
-    import openvino.opset13 as ops
+    ov = import_openvino()
+    ops = importlib.import_module("openvino.opset13")
 
     found: dict[str, float] = {}
     for name, kind in (("float32", torch.float32), ("bf16", torch.bfloat16)):

@@ -32,6 +32,7 @@ from stca.evaluation import evaluate
 from stca.images import write_jpeg
 from stca.inference import Plan, open_runtime
 from stca.models import ReIDModel, create_model
+from stca.openvino_import import import_openvino
 from stca.runs import open_model
 from stca.tracklets import Tracklet
 
@@ -51,9 +52,9 @@ def main() -> None:
     parser.add_argument("--tracklets", type=int, default=2000, help="of the part 'uneven'")
     given = parser.parse_args()
     chosen = [*given.parts, *(["rank"] if given.model and "rank" not in given.parts else [])]
+    openvino = import_openvino()
     import nncf
     import onnxruntime
-    import openvino
 
     print(
         write_page(

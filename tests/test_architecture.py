@@ -1,6 +1,8 @@
 """Imports point down. The floors are the table below; a module that is not in it fails the test."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src" / "stca"
 
 FLOORS = (
-    "errors version files lookup devices images packs progress provenance protocols tracklets distance boxes video",
+    "errors version files lookup devices images openvino_import packs progress provenance protocols tracklets distance boxes video",
     "datasets clips models losses ranking config run_dir tracking",
     "training embedding inference analysis export",
     "evaluation gallery",
@@ -123,6 +125,19 @@ def test_pyav_is_imported_only_where_a_video_is_opened() -> None:
     guilty = [str(path) for path in SOURCE.rglob("*.py") if "av" in outside_imports(path, everywhere=False)]
     assert not guilty, "av belongs to the extra 'video'"
     assert "av" in outside_imports(SOURCE / "video.py", everywhere=True)
+
+
+def test_openvino_is_imported_in_one_place_without_its_telemetry() -> None:
+    guilty = [
+        path.name for path in SOURCE.rglob("*.py") if "openvino" in outside_imports(path, everywhere=True)
+    ]
+    assert guilty == ["openvino_import.py"]
+    code = "import stca.openvino_import as o, sys; o.import_openvino(); import nncf.telemetry.wrapper as w;"
+    code += "print(sys.modules['openvino_telemetry'], type(w.telemetry).__name__)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout.split()[-2:] == ["None", "NNCFTelemetryStub"]
 
 
 CLEAN = {

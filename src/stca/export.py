@@ -15,6 +15,7 @@ from stca.files import atomic_write
 from stca.inference.onnx_runtime import to_onnx
 from stca.inference.vectors import Neck, VectorNet
 from stca.models import ReIDModel
+from stca.openvino_import import import_openvino
 
 Format = Literal["onnx", "openvino"]
 FORMATS: dict[str, Format] = {".onnx": "onnx", ".xml": "openvino"}
@@ -119,7 +120,7 @@ def _write_onnx(network: VectorNet, path: Path, frames: torch.Tensor) -> Written
 
 
 def _write_openvino(network: VectorNet, path: Path, frames: torch.Tensor) -> Written:
-    import openvino as ov
+    ov = import_openvino()
 
     from stca.inference.openvino_runtime import convert
 

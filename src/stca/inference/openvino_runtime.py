@@ -7,6 +7,7 @@ import threading
 import warnings
 from collections import deque
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,14 @@ from stca.errors import StcaError
 from stca.inference.plan import Plan
 from stca.inference.runtime import Results
 from stca.inference.vectors import VectorNet
+from stca.openvino_import import import_openvino
 
 _HINTS = {"float32": "f32", "bf16": "bf16", "int8": "bf16"}
 """What is not quantised computes in bf16 where the processor has it; OpenVINO falls back to float32."""
 _PENDING = 3
 """Batches that may be under way at a time."""
+
+Vector = Float32[np.ndarray, " D"]
 
 
 class OpenVinoRuntime:
@@ -48,7 +52,7 @@ class OpenVinoRuntime:
         *,
         calibration: UInt8[Tensor, "N T H W 3"] | None = None,
     ) -> None:
-        import openvino as ov
+        ov = import_openvino()
 
         model = convert(network, clip_shape)
         if plan.precision == "int8":
@@ -61,51 +65,31 @@ class OpenVinoRuntime:
             hint = "f32"
         settings = {"INFERENCE_PRECISION_HINT": hint, "NUM_STREAMS": streams}
         self._compiled = core.compile_model(model, "CPU", settings)
-        self._queue = ov.AsyncInferQueue(self._compiled, 2 * streams)
-        self._queue.set_callback(_finish)
-        self._dim = int(self._compiled.output(0).shape[-1])
+        self._threads = ThreadPoolExecutor(streams)
+        self._own = threading.local()
         self.name = f"{plan.precision}, OpenVINO {ov.__version__.split('-')[0]} on cpu, {streams} streams"
 
     def map(self, batches: Iterable[ClipBatch]) -> Results:
         """Every batch, and its vectors."""
-        pending: deque[_Pending] = deque()
+        pending: deque[tuple[ClipBatch, list[Future[Vector]]]] = deque()
         for batch in batches:
-            pending.append(self._start(batch))
+            clips = [self._threads.submit(self._infer, clip[None]) for clip in batch.frames.numpy()]
+            pending.append((batch, clips))
             if len(pending) == _PENDING:
-                yield pending.popleft().result()
+                yield _finished(*pending.popleft())
         while pending:
-            yield pending.popleft().result()
+            yield _finished(*pending.popleft())
 
-    def _start(self, batch: ClipBatch) -> _Pending:
-        pending = _Pending(batch, self._dim)
-        for row, clip in enumerate(batch.frames.numpy()):
-            self._queue.start_async(clip[None], (pending, row))
-        return pending
-
-
-class _Pending:
-    """A batch whose clips are under way."""
-
-    def __init__(self, batch: ClipBatch, dim: int) -> None:
-        self.batch = batch
-        self.vectors: Float32[np.ndarray, "B D"] = np.empty((len(batch.rows), dim), np.float32)
-        self._left, self._lock, self._done = len(batch.rows), threading.Lock(), threading.Event()
-
-    def finish(self, row: int, vector: np.ndarray) -> None:
-        self.vectors[row] = vector
-        with self._lock:
-            self._left -= 1
-            if not self._left:
-                self._done.set()
-
-    def result(self) -> tuple[ClipBatch, Tensor]:
-        self._done.wait()
-        return self.batch, torch.from_numpy(self.vectors)
+    def _infer(self, clip: UInt8[np.ndarray, "1 T H W 3"]) -> Vector:
+        """In one of the threads, each with a request of its own."""
+        if not hasattr(self._own, "request"):
+            self._own.request = self._compiled.create_infer_request()
+        self._own.request.infer([clip])
+        return np.array(self._own.request.get_output_tensor(0).data[0], np.float32)
 
 
-def _finish(request: Any, place: tuple[_Pending, int]) -> None:
-    pending, row = place
-    pending.finish(row, request.get_output_tensor(0).data[0])
+def _finished(batch: ClipBatch, clips: list[Future[Vector]]) -> tuple[ClipBatch, Tensor]:
+    return batch, torch.from_numpy(np.stack([clip.result() for clip in clips]))
 
 
 def convert(network: VectorNet, clip_shape: tuple[int, ...], *, batch: int = 1) -> Any:
@@ -115,7 +99,7 @@ def convert(network: VectorNet, clip_shape: tuple[int, ...], *, batch: int = 1) 
         StcaError: it cannot be converted.
 
     """
-    import openvino as ov
+    ov = import_openvino()
 
     try:
         with warnings.catch_warnings(), torch.inference_mode():
@@ -139,6 +123,7 @@ def quantise(model: Any, calibration: UInt8[Tensor, "N T H W 3"]) -> Any:
         StcaError: NNCF is not installed.
 
     """
+    import_openvino()
     try:
         import nncf
     except ImportError as error:
