@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 DEMO ?= runs/demo
 
 .PHONY: demo test test-slow check format clean figures figure4 figure5 figure6
-.PHONY: study table1 table2 table3 table4 complexity tables
+.PHONY: bench study table1 table2 table3 table4 complexity tables
 
 # What tables and figures are given: make table2 DATA=/data/mars SEEDS="0 1 2", make tables TINY=1 (docs/paper.md)
 GIVEN = $(if $(DATA),--data mars=$(DATA)) $(if $(DUKE),--data duke=$(DUKE)) $(if $(ILIDS),--data ilids=$(ILIDS)) \
@@ -58,6 +58,12 @@ complexity: $(READY)  ## section 4.10; needs no data
 
 tables: $(READY)  ## tables 1 to 4 and section 4.10
 	$(PAPER) all $(GIVEN) $(CHOICE)
+
+bench: $(READY)  ## every benchmark, to benchmarks/results/: about half an hour
+	$(BIN)/python benchmarks/embedding.py
+	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/loading.py
+	$(BIN)/python benchmarks/ranking.py > benchmarks/results/ranking.md
 
 study: $(READY)  ## what STCA owes to its gate: 80 small runs, about an hour (docs/attention.md)
 	$(BIN)/python experiments/attention_study.py

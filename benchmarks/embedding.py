@@ -142,6 +142,7 @@ def ceilings() -> str:
 def footage(folder: Path, lengths: list[int], size: tuple[int, int]) -> list[Tracklet]:
     """Tracklets of smooth noise, which JPEG takes for a photograph."""
     rng = np.random.default_rng(0)
+    folder.mkdir(parents=True, exist_ok=True)
     pictures = []
     for number in range(16):
         coarse = rng.integers(0, 256, (size[0] // 16, size[1] // 16, 3)).astype(np.float32)

@@ -39,6 +39,7 @@ NAMES = {
     "export_model",
     "load_dataset",
     "load_model",
+    "load_pretrained",
     "load_weights",
     "measure_complexity",
     "rank",

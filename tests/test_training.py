@@ -290,6 +290,18 @@ def test_bfloat16_trains_as_well(train: Callable[..., RunDir], micro_batch: int 
 # --- a run ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
+def test_a_compiled_network_learns_the_same(train: Callable[..., RunDir]) -> None:
+    plain, compiled = (train(replace(CONFIG, compile=each)).metrics() for each in (False, True))
+    for a, b in zip(plain[:4], compiled[:4], strict=True):
+        assert b["total"] == pytest.approx(a["total"], rel=1e-2)
+
+
+def test_what_a_compiled_network_cannot_do_is_refused() -> None:
+    with pytest.raises(ConfigError, match="compile=true without"):
+        replace(CONFIG, compile=True, batch=replace(CONFIG.batch, sync_norm=True))
+
+
 def test_training_lowers_the_loss_and_keeps_a_log(
     train: Callable[..., RunDir], tracklets: tuple[Tracklet, ...]
 ) -> None:

@@ -24,6 +24,7 @@ from stca.models import (
     ReIDOutput,
     create_model,
     load_model,
+    load_pretrained,
     load_weights,
     save_model,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "export_model",
     "load_dataset",
     "load_model",
+    "load_pretrained",
     "load_weights",
     "measure_complexity",
     "rank",

@@ -130,6 +130,8 @@ class RunConfig:
     """Processes, each with its share of a batch's persons; under torchrun its number counts instead."""
     precision: Literal["auto", "float32", "bf16"] = "auto"
     """Of training; auto: bf16 where the hardware has it. Tests during training are in float32."""
+    compile: bool = False
+    """Compile the network's trunk by `torch.compile`: minutes at the start, for faster steps on GPUs."""
     workers: int = 2
     """Processes that decode."""
     checkpoint_every: int = 1
@@ -140,6 +142,12 @@ class RunConfig:
     """Steps."""
 
     def __post_init__(self) -> None:
+        if self.compile and (self.batch.checkpoint_activations or self.batch.sync_norm):
+            raise ConfigError(
+                "A compiled network keeps its activations and its norms",
+                expected="compile=true without batch.checkpoint_activations and batch.sync_norm",
+                hint="compile=false",
+            )
         for name, low, high in _RANGES:
             value: Any = self
             for part in name.split("."):

@@ -3,12 +3,14 @@
 from stca.models.create import MODELS, build_model, create_model
 from stca.models.cross_attention import CrossAttention
 from stca.models.heads import ModelSpec, ReIDModel, ReIDOutput
+from stca.models.pretrained import PRETRAINED, load_pretrained
 from stca.models.stca import STCA
 from stca.models.two_stream import TwoStream
 from stca.models.weights import WeightsReport, load_model, load_weights, model_bytes, save_model
 
 __all__ = [
     "MODELS",
+    "PRETRAINED",
     "STCA",
     "CrossAttention",
     "ModelSpec",
@@ -19,6 +21,7 @@ __all__ = [
     "build_model",
     "create_model",
     "load_model",
+    "load_pretrained",
     "load_weights",
     "model_bytes",
     "save_model",

@@ -72,6 +72,8 @@ def fit(
     if state is not None:
         load_weights(model, run.model_path())
     model.to(fabric.device).train()
+    if config.compile:
+        model.features = torch.compile(model.features)  # type: ignore[method-assign]
     if fabric.device.type == "cpu":
         keep_freed_memory()
     adam = torch.optim.Adam(
@@ -122,6 +124,7 @@ def fit(
         if evaluate and evaluation_due(place, config):
             _test(fabric, model, evaluate, log, place)
     log.close()
+    vars(model).pop("features", None)
     model.eval()
 
 
