@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import re
 import warnings
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from stca.errors import DatasetError
-from stca.files import write_text
+from stca.files import natural_key, write_text
 from stca.images import IMAGE_SUFFIXES
 
 SIDE_FILE = "tracklet.json"
@@ -215,15 +214,12 @@ def _demand_keys(found: list[FoundTracklet], root: Path) -> None:
 
 
 def _image_folders(folder: Path) -> list[tuple[Path, list[str]]]:
-    entries = sorted((e for e in folder.iterdir() if not e.name.startswith(".")), key=_natural)
+    entries = sorted(
+        (e for e in folder.iterdir() if not e.name.startswith(".")), key=lambda e: natural_key(e.name)
+    )
     images = [e.name for e in entries if e.suffix.lower() in IMAGE_SUFFIXES and e.is_file()]
     here = [(folder, images)] if images else []
     return here + [pair for e in entries if e.is_dir() for pair in _image_folders(e)]
-
-
-def _natural(path: Path) -> tuple[list[str | int], str]:
-    parts = re.split(r"([0-9]+)", path.name)
-    return [int(part) if i % 2 else part for i, part in enumerate(parts)], path.name
 
 
 def _record(data: Any) -> TrackRecord:
