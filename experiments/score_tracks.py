@@ -86,7 +86,8 @@ def _for_trackeval(truth: Sequence[MotRow], found: Sequence[MotRow], num_frames:
             np.array([numbers[row.track] for row in frames[f]], int) for f in range(1, num_frames + 1)
         ]
     data["similarity_scores"] = [
-        overlaps(_corners(by_side["gt"][f]), _corners(by_side["tracker"][f])) for f in range(1, num_frames + 1)
+        overlaps(_corners(by_side["gt"][f]), _corners(by_side["tracker"][f]))
+        for f in range(1, num_frames + 1)
     ]
     return data
 
@@ -141,10 +142,10 @@ def page(made: Sequence[Outcome], command: str) -> str:
     lines = [
         "# Tracking",
         "",
-        "Percent, at IoU 0.5 (HOTA: mean over 0.05 to 0.95), all frames and all boxes of the ground truth, by",
-        "TrackEval. Frames a second include decoding, detection, association and writing all crops.",
+        "Percent, at IoU 0.5 (HOTA: mean over 0.05 to 0.95), all frames and all boxes of the ground truth,",
+        "by TrackEval. Frames a second include decoding, detection, association and writing all crops.",
         "",
-        "| video | detector | tracker | MOTA | IDF1 | HOTA | false boxes | missed | switches | tracks | frames/s |",
+        "| video | detector | tracker | MOTA | IDF1 | HOTA | false | missed | switches | tracks | frames/s |",
         "|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for o in made:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import UInt8
 
 from stca.errors import ConfigError, FrameError
 from stca.files import natural_key
@@ -132,15 +133,15 @@ def _read_file(
             last = now
             yield Frame(number, now, image)
         problem = pictures.problem
-    if problem is None and count is not None and number < 0.98 * count - 2:
-        problem = "it ends early"
-    if problem is not None and number:
+    if count is not None and number < 0.9 * count - 2:
+        problem = f"it ends early{f' ({problem})' if problem else ''}"
+    if not number:
+        raise FrameError("No frame of a video can be read", found=problem or "it has none", where=place)
+    if problem is not None:
         of = f" of {count}" if count else ""
         warnings.warn(
             f"{place}: {problem}; the {number}{of} frames that could be read are used", stacklevel=2
         )
-    elif problem is not None:
-        raise FrameError("No frame of a video can be read", found=problem, where=place)
 
 
 class _Pictures:
@@ -231,7 +232,7 @@ def _read_images(images: list[Path], rate: float, name: str) -> Iterator[Frame]:
         )
 
 
-def _scaled(image: RGB, size: tuple[int, int]) -> RGB:
+def _scaled(image: RGB, size: tuple[int, int]) -> UInt8[np.ndarray, "h w 3"]:
     from PIL import Image
 
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))

@@ -11,7 +11,7 @@ import json
 import math
 import warnings
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -136,8 +136,8 @@ class FoundTracklet:
 
 def write_track(folder: Path, record: TrackRecord) -> None:
     """Write the side file of a tracklet's folder, atomically; one line per frame."""
-    head = {name: value for name, value in asdict(record).items() if name != "frames"}
-    frames = ",\n".join(json.dumps(asdict(frame), ensure_ascii=False) for frame in record.frames)
+    head = {name: value for name, value in _shallow(record).items() if name != "frames"}
+    frames = ",\n".join(json.dumps(_shallow(frame), ensure_ascii=False) for frame in record.frames)
     text = json.dumps(head, ensure_ascii=False)[:-1]
     write_text(folder / SIDE_FILE, f'{text},\n"frames": [\n{frames}\n]}}\n')
 
@@ -194,6 +194,10 @@ def find_tracklets(root: Path) -> list[FoundTracklet]:
         )
     _demand_keys(found, root)
     return found
+
+
+def _shallow(record: FrameRecord | TrackRecord) -> dict[str, Any]:
+    return {field.name: getattr(record, field.name) for field in fields(record)}  # asdict copies everything
 
 
 def _demand_keys(found: list[FoundTracklet], root: Path) -> None:

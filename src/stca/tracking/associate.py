@@ -10,14 +10,14 @@ import numpy as np
 from jaxtyping import Int64
 
 from stca.errors import ConfigError, StcaError
-from stca.tracking.detect import Detections
+from stca.tracking.detections import Detections
 
 TRACKERS = ("ocsort", "bytetrack")
 
 BUFFER = 1.0
 """Seconds after which a track that finds no box is over, see `buffer_seconds`."""
 
-_OPTIONS: Mapping[str, Mapping[str, float]] = {
+_OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "ocsort": {"minimum_iou_threshold": 0.2, "high_conf_det_threshold": 0.6},
     "bytetrack": {
         "minimum_iou_threshold": 0.2,

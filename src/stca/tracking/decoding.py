@@ -19,7 +19,7 @@ from jaxtyping import Float32
 from stca.boxes import overlaps
 from stca.errors import CheckpointError
 from stca.images import IMAGENET_MEAN, IMAGENET_STD, RGB
-from stca.tracking.detect import NOTHING, Detections
+from stca.tracking.detections import NOTHING, Detections
 
 LEAST_SCORE = 0.05
 """Boxes below are not worth keeping: a tracker goes on with weak boxes, but not with those."""

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from stca.sources import Frame
-from stca.tracking.detect import Detections, Detector
+from stca.tracking.detections import Detections, Detector
 
 _AHEAD = 8  # frames decoded ahead
 _HEAD = struct.Struct("<qi")  # frame, number of boxes; then five float32 per box
@@ -27,12 +27,13 @@ def decoded_ahead(frames: Iterable[Frame], *, live: bool) -> Iterator[Frame]:
     stop = threading.Event()
 
     def put(item: Frame | BaseException | None) -> None:
+        makes_room = live and isinstance(item, Frame)
         while not stop.is_set():
             try:
-                waiting.put(item, timeout=0.1)
+                waiting.put(item, block=not makes_room, timeout=0.1)
                 return
             except queue.Full:
-                if live and isinstance(item, Frame):
+                if makes_room:
                     _discard(waiting)
 
     def read() -> None:

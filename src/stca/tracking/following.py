@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64
@@ -13,7 +13,7 @@ from stca.boxes import overlaps
 from stca.images import RGB
 from stca.tracking.associate import buffer_seconds
 
-JOIN_WITHIN = 3.0
+JOIN_WITHIN = 2.0
 """Seconds that may lie between the end of a track and the beginning of what goes on with it."""
 
 _SAME_LOOK = 0.9  # product of two looks from which they may be one person's
@@ -68,6 +68,7 @@ class Track:
         return self.seen[-1].time
 
 
+@runtime_checkable
 class Store(Protocol):
     """Where crops go as soon as their track is known."""
 
@@ -199,7 +200,8 @@ class Following:
 
 
 def _centre(box: Float[np.ndarray, " 4"]) -> Float[np.ndarray, " 2"]:
-    return (box[:2] + box[2:]) / 2
+    centre: Float[np.ndarray, " 2"] = (box[:2] + box[2:]) / 2
+    return centre
 
 
 def _speed(seen: list[Observation]) -> Float[np.ndarray, " 2"]:

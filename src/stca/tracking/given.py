@@ -13,7 +13,7 @@ from jaxtyping import Int64
 from stca.boxes import PEDESTRIAN, MotRow, read_mot
 from stca.errors import DatasetError
 from stca.sources import Frame
-from stca.tracking.detect import NOTHING, Detections
+from stca.tracking.detections import NOTHING, Detections
 
 Numbered = tuple[Detections, Int64[np.ndarray, " n"]]
 

@@ -18,10 +18,13 @@ from jaxtyping import Float64, Int64, UInt8
 
 from stca.errors import StcaError
 from stca.images import RGB
-from stca.tracking.detect import NOTHING, Detections
+from stca.tracking.detections import NOTHING, Detections
 
 _WORK_WIDTH = 384  # pixels across of the copy that is worked on
 _ASPECT = 0.38  # width of a walking person, in heights
+_SETTLING = (
+    3  # how slowly the first frames become background: after n frames a new one counts 1 / (so many n)
+)
 _LEAST = 10  # pixels of the copy; lower blobs are noise
 
 
@@ -84,7 +87,7 @@ class Perspective:
             self._samples[self._seen % self.capacity] = bottom, height, area
         self._seen += 1
         if self._seen >= 30 and self._seen % 20 == 0:
-            samples = np.array(self._samples)
+            samples = np.array(self._samples, np.float64)
             self._line = _robust_line(samples)
             self.fill = _fill(samples, self._line)
 
@@ -111,14 +114,14 @@ def _fill(samples: Float64[np.ndarray, "n 3"], line: tuple[float, float]) -> flo
 def _robust_line(samples: Float64[np.ndarray, "n 3"]) -> tuple[float, float]:
     """Slope and offset of height over row: least squares, again and again without what lies far off.
 
-    What is too low is often a part of a person and counts less than what is too high; blobs count by their
-    height. The slope is held down where rows hardly differ.
+    What is too low is often a part of a person and counts less than what is too high; blobs count by the
+    square of their height. The slope is held down where rows hardly differ.
     """
     rows, heights = samples[:, 0], samples[:, 1]
-    slope, offset = 0.0, float(np.quantile(np.repeat(heights, heights.astype(int)), 0.6))
+    slope, offset = 0.0, float(np.quantile(np.repeat(heights, heights.astype(int)), 0.8))
     for _ in range(6):
         off = (heights - slope * rows - offset) / np.maximum(heights, 1)
-        weight = heights / (1 + (off / np.where(off < 0, 0.12, 0.2)) ** 2)
+        weight = heights**2 / (1 + (off / np.where(off < 0, 0.08, 0.2)) ** 2)
         row, height = np.average(rows, weights=weight), np.average(heights, weights=weight)
         spread = np.average((rows - row) ** 2, weights=weight) + 4.0
         slope = float(np.average((rows - row) * (heights - height), weights=weight) / spread)
@@ -144,11 +147,12 @@ class MotionDetector:
     def __init__(self, *, history: int = 500) -> None:
         self._history = history
         self._shape: tuple[int, ...] | None = None
+        self._seen = 0
 
     def detect(self, image: RGB) -> Detections:
         """Find the people in the next (H, W, 3) uint8 RGB image; another size starts anew."""
         if self._shape != image.shape:
-            self._shape = image.shape
+            self._shape, self._seen = image.shape, 0
             self._subtractor, self._perspective = _subtractor(self._history), Perspective()
         mask = self._moving(image)
         found = [person for blob in self._blobs(mask) for person in self._persons(mask, blob)]
@@ -163,7 +167,9 @@ class MotionDetector:
 
         height = max(1, round(image.shape[0] * _WORK_WIDTH / image.shape[1]))
         small = cv2.resize(image, (_WORK_WIDTH, height), interpolation=cv2.INTER_AREA)
-        mask = (self._subtractor.apply(small) == 255).astype(np.uint8)
+        self._seen += 1
+        rate = 1 / min(_SETTLING * self._seen, self._history)
+        mask = (self._subtractor.apply(small, learningRate=rate) == 255).astype(np.uint8)
         mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
         closed: UInt8[np.ndarray, "h w"] = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((7, 3), np.uint8))
         return closed
@@ -261,7 +267,7 @@ def _cluster(points: Float64[np.ndarray, "n 2"], count: int) -> Int64[np.ndarray
     """k-means with a start that is always the same: spread evenly along the longer side."""
     longer = int(np.ptp(points[:, 1]) > np.ptp(points[:, 0]))
     ranks = np.quantile(points[:, longer], (np.arange(count) + 0.5) / count)
-    nearest = np.abs(points[:, longer, None] - ranks).argmin(axis=1)
+    nearest: Int64[np.ndarray, " n"] = np.abs(points[:, longer, None] - ranks).argmin(axis=1)
     for _ in range(8):
         sizes = np.maximum(np.bincount(nearest, minlength=count), 1)
         centres = np.stack([np.bincount(nearest, points[:, i], count) / sizes for i in (0, 1)], axis=1)

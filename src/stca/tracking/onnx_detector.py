@@ -10,7 +10,7 @@ import numpy as np
 from stca.errors import CheckpointError, StcaError
 from stca.images import RGB
 from stca.tracking.decoding import prepare, recognise
-from stca.tracking.detect import Detections
+from stca.tracking.detections import Detections
 
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 _SIZE_IF_FREE = 640

@@ -11,7 +11,7 @@ import numpy as np
 from stca.errors import CheckpointError, StcaError
 from stca.images import RGB
 from stca.tracking.decoding import prepare, recognise
-from stca.tracking.detect import Detections
+from stca.tracking.detections import Detections
 
 
 class OpenVinoDetector:

@@ -72,7 +72,8 @@ def visible(boxes: Float[np.ndarray, "n 4"], *, grid: tuple[int, int] = (16, 8))
     in_front = boxes[None, :, 3] > boxes[:, None, 3]  # (n, m): m stands lower than n
     in_x &= in_front[:, :, None]
     covered = (in_y[:, :, :, None] & in_x[:, :, None, :]).any(axis=1)  # (n, rows, columns)
-    return 1 - covered.mean(axis=(1, 2))
+    seen: Float[np.ndarray, " n"] = 1 - covered.mean(axis=(1, 2))
+    return seen
 
 
 def look(image: RGB) -> Float32[np.ndarray, " 128"]:
@@ -89,7 +90,8 @@ def look(image: RGB) -> Float32[np.ndarray, " 128"]:
         index = (part[..., 0] * 16 + part[..., 1] * 4 + part[..., 2]).ravel()
         counts = np.bincount(index, minlength=64).astype(np.float32)
         halves.append(np.sqrt(counts / max(1, index.size)))
-    return np.concatenate(halves) / np.float32(np.sqrt(2))
+    both: Float32[np.ndarray, " 128"] = np.concatenate(halves) / np.float32(np.sqrt(2))
+    return both
 
 
 def _areas(boxes: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, " n"]:

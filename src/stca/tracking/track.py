@@ -18,7 +18,8 @@ from stca.progress import progress
 from stca.sources import Frame, Source, open_source
 from stca.tracking import quality
 from stca.tracking.associate import TRACKERS, Associator
-from stca.tracking.detect import Detections, open_detector
+from stca.tracking.detect import open_detector
+from stca.tracking.detections import Detections
 from stca.tracking.finding import decoded_ahead, detected, read_boxes, record_boxes
 from stca.tracking.following import Following, Observation, Track
 from stca.tracking.given import read_given, with_given

@@ -38,6 +38,7 @@ class CameraFolder:
 
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
         self.path, self._settings = path, json.loads(json.dumps(settings))
+        self._made: set[int] = set()  # tracks with a folder of their own in `.live`
         path.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(path / _LOCK)
         try:
@@ -79,15 +80,18 @@ class CameraFolder:
         seen.quality["sharpness"] = sharpness(pixels)
         seen.look = look(pixels)
         folder = self._live(number)
-        folder.mkdir(exist_ok=True)
+        if number not in self._made:
+            folder.mkdir()
+            self._made.add(number)
         data = simplejpeg.encode_jpeg(pixels, quality=_JPEG_QUALITY, colorspace="RGB")
         (folder / seen.file).write_bytes(data)
 
     def join(self, number: int, later: int) -> None:
         """Move the crops of track `later` to those of track `number`."""
         source, target = self._live(later), self._live(number)
-        if source.exists():
+        if later in self._made:
             target.mkdir(exist_ok=True)
+            self._made.add(number)
             for crop in source.iterdir():
                 crop.replace(target / crop.name)
             source.rmdir()
