@@ -53,11 +53,10 @@ def test_answers_are_in_order(stateful: bool) -> None:
 
 
 def test_errors_of_the_decoder_and_the_detector_arrive() -> None:
-    got = []
+    ahead = decoded_ahead(frames(5, error=FrameError("broken")), live=False)
+    assert [next(ahead).number for _ in range(5)] == [1, 2, 3, 4, 5]
     with pytest.raises(FrameError, match="broken"):
-        for frame in decoded_ahead(frames(5, error=FrameError("broken")), live=False):
-            got.append(frame.number)
-    assert got == [1, 2, 3, 4, 5]
+        next(ahead)
     with pytest.raises(FrameError, match="no such luck"):
         list(detected(frames(120), Counting()))
 
@@ -76,13 +75,12 @@ def test_the_decoder_stops_when_nobody_wants_more() -> None:
 
 def test_a_camera_loses_the_oldest_frames() -> None:
     ahead = decoded_ahead(frames(200), live=True)
-    first = next(ahead).number
+    next(ahead)
     time.sleep(0.5)
     rest = [frame.number for frame in ahead]
     assert rest == sorted(rest)
-    assert first == 1
     assert rest[-1] == 200
-    assert len(rest) < 60
+    assert len(rest) < 20
 
 
 def test_known_boxes_are_not_looked_for_again(tmp_path: Path) -> None:

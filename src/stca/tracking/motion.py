@@ -22,9 +22,9 @@ from stca.tracking.detections import NOTHING, Detections
 
 _WORK_WIDTH = 384  # pixels across of the copy that is worked on
 _ASPECT = 0.38  # width of a walking person, in heights
-_SETTLING = (
-    3  # how slowly the first frames become background: after n frames a new one counts 1 / (so many n)
-)
+_SETTLING = 2.5  # at the beginning, after n frames, a new one is 1 / (2.5 n) of the background
+_STEEPEST = 1.6  # pixels of height per row, of a camera as low as a face
+_NEAR = 0.12  # part of a height that a whole person may be off
 _LEAST = 10  # pixels of the copy; lower blobs are noise
 
 
@@ -86,7 +86,7 @@ class Perspective:
         else:
             self._samples[self._seen % self.capacity] = bottom, height, area
         self._seen += 1
-        if self._seen >= 30 and self._seen % 20 == 0:
+        if self._seen >= 30 and self._seen % (20 if self._seen < 200 else 100) == 0:
             samples = np.array(self._samples, np.float64)
             self._line = _robust_line(samples)
             self.fill = _fill(samples, self._line)
@@ -101,7 +101,7 @@ class Perspective:
     def height_below(self, top: float) -> float:
         """Of a person whose head is there."""
         slope, offset = self._line or (0.0, float(_LEAST))
-        return max((slope * top + offset) / (1 - slope), float(_LEAST))
+        return max((slope * top + offset) / max(1 - slope, 0.3), float(_LEAST))
 
 
 def _fill(samples: Float64[np.ndarray, "n 3"], line: tuple[float, float]) -> float:
@@ -112,20 +112,25 @@ def _fill(samples: Float64[np.ndarray, "n 3"], line: tuple[float, float]) -> flo
 
 
 def _robust_line(samples: Float64[np.ndarray, "n 3"]) -> tuple[float, float]:
-    """Slope and offset of height over row: least squares, again and again without what lies far off.
+    """Slope and offset of height over row, by consensus: the line that most of the samples are near to.
 
-    What is too low is often a part of a person and counts less than what is too high; blobs count by the
-    square of their height. The slope is held down where rows hardly differ.
+    Parts of people lie below it and merged people above, at no height in particular; whoever is whole lies
+    on it. High samples count more, since noise and parts are low. Then least squares over those near it.
     """
     rows, heights = samples[:, 0], samples[:, 1]
-    slope, offset = 0.0, float(np.quantile(np.repeat(heights, heights.astype(int)), 0.8))
-    for _ in range(6):
+    slopes = np.linspace(0, _STEEPEST, 25)
+    rest = heights - slopes[:, None] * rows  # (slopes, n)
+    offsets = np.quantile(rest, np.linspace(0.05, 0.95, 25), axis=1).T  # (slopes, offsets)
+    near = np.abs(rest[:, None] - offsets[:, :, None]) < _NEAR * heights
+    votes = (near * heights).sum(axis=2)
+    slope, offset = (float(grid.flat[votes.argmax()]) for grid in (np.repeat(slopes, 25), offsets))
+    for _ in range(3):
         off = (heights - slope * rows - offset) / np.maximum(heights, 1)
-        weight = heights**2 / (1 + (off / np.where(off < 0, 0.08, 0.2)) ** 2)
+        weight = heights / (1 + (off / _NEAR) ** 4)
         row, height = np.average(rows, weights=weight), np.average(heights, weights=weight)
         spread = np.average((rows - row) ** 2, weights=weight) + 4.0
         slope = float(np.average((rows - row) * (heights - height), weights=weight) / spread)
-        slope = min(max(slope, 0.0), 0.8)
+        slope = min(max(slope, 0.0), _STEEPEST)
         offset = float(height - slope * row)
     return slope, offset
 
