@@ -20,7 +20,7 @@ _TRAIL = 40  # frames of the past whose feet are drawn
 
 def draw(video: Path, tracks: Path, number: int) -> Image.Image:
     """Frame `number` with everybody's box, number and last steps."""
-    rows = read_mot(tracks).rows
+    rows = sorted(read_mot(tracks).rows, key=lambda row: row.frame)
     frame = next(f for f in open_source(video).frames() if f.number == number)
     image = Image.fromarray(frame.image)
     pen = ImageDraw.Draw(image)
@@ -28,14 +28,10 @@ def draw(video: Path, tracks: Path, number: int) -> Image.Image:
     present = sorted((r for r in rows if r.frame == number), key=lambda r: r.top + r.height)
     for row in present:
         colour = _colour(row.track)
-        steps = sorted(
-            (r for r in rows if r.track == row.track and 0 <= number - r.frame <= _TRAIL),
-            key=lambda r: r.frame,
-        )
+        steps = [r for r in rows if r.track == row.track and 0 <= number - r.frame <= _TRAIL]
         pen.line([(r.left + r.width / 2, r.top + r.height) for r in steps], fill=colour, width=2)
-        pen.rectangle(
-            (row.left, row.top, row.left + row.width, row.top + row.height), outline=colour, width=2
-        )
+        corner = row.left + row.width, row.top + row.height
+        pen.rectangle((row.left, row.top, *corner), outline=colour, width=2)
         text = str(row.track)
         wide = pen.textlength(text, font=font) + 6
         pen.rectangle((row.left, row.top - 19, row.left + wide, row.top), fill=colour)

@@ -38,6 +38,20 @@ DETECTORS = {
     ),
     "motion": "motion",
 }
+_COLUMNS = [
+    "video",
+    "detector",
+    "tracker",
+    "MOTA",
+    "IDF1",
+    "HOTA",
+    "false",
+    "missed",
+    "switches",
+    "tracks",
+    "frames/s",
+    "CPU-ms",
+]
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -148,11 +162,11 @@ def page(made: Sequence[Outcome], command: str, load: float) -> str:
         "# Tracking",
         "",
         "Percent, at IoU 0.5 (HOTA: mean over 0.05 to 0.95), all frames and all boxes of the ground truth,",
-        "by TrackEval. Frames a second, and CPU time a frame (all threads), include decoding, detection, association",
-        f"and writing all crops. Load of the machine when this began, besides: {load:.1f}.",
+        "by TrackEval. Frames a second, and CPU time a frame (all threads), include decoding, detection,",
+        f"association and writing all crops. Load of the machine when this began, besides: {load:.1f}.",
         "",
-        "| video | detector | tracker | MOTA | IDF1 | HOTA | false | missed | switches | tracks | frames/s | CPU ms |",
-        "|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        f"| {' | '.join(_COLUMNS)} |",
+        f"|{'---|' * 3}{'---:|' * (len(_COLUMNS) - 3)}",
     ]
     for o in made:
         s = o.score
