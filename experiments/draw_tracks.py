@@ -53,7 +53,8 @@ def main() -> None:
     given = parser.parse_args()
     image = draw(given.video, given.tracks, given.frame)
     if given.out.suffix == ".png":  # a palette keeps a photograph small enough
-        image = image.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.FLOYDSTEINBERG)
+        palette = image.quantize(200, method=Image.Quantize.MEDIANCUT)
+        image = image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
     image.save(given.out, optimize=True)
 
 
