@@ -115,18 +115,19 @@ def _robust_line(samples: Float64[np.ndarray, "n 3"]) -> tuple[float, float]:
     """Slope and offset of height over row, by consensus: the line that most of the samples are near to.
 
     Parts of people lie below it and merged people above, at no height in particular; whoever is whole lies
-    on it. High samples count more, since noise and parts are low. Then least squares over those near it.
+    on it. Samples count by the square of their height, since noise and parts are low. Then least squares
+    over those near it.
     """
     rows, heights = samples[:, 0], samples[:, 1]
     slopes = np.linspace(0, _STEEPEST, 25)
     rest = heights - slopes[:, None] * rows  # (slopes, n)
     offsets = np.quantile(rest, np.linspace(0.05, 0.95, 25), axis=1).T  # (slopes, offsets)
     near = np.abs(rest[:, None] - offsets[:, :, None]) < _NEAR * heights
-    votes = (near * heights).sum(axis=2)
+    votes = (near * heights**2).sum(axis=2)
     slope, offset = (float(grid.flat[votes.argmax()]) for grid in (np.repeat(slopes, 25), offsets))
     for _ in range(3):
         off = (heights - slope * rows - offset) / np.maximum(heights, 1)
-        weight = heights / (1 + (off / _NEAR) ** 4)
+        weight = heights**2 / (1 + (off / _NEAR) ** 4)
         row, height = np.average(rows, weights=weight), np.average(heights, weights=weight)
         spread = np.average((rows - row) ** 2, weights=weight) + 4.0
         slope = float(np.average((rows - row) * (heights - height), weights=weight) / spread)
