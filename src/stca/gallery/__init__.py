@@ -1,0 +1,1 @@
+"""Tracklets and their vectors on disk: add, search, link."""
