@@ -29,23 +29,22 @@ def cosine_distances(vectors: Float[np.ndarray, "N D"]) -> Float32[np.ndarray, "
     if not (length > 0).all():
         raise RankingError("A vector has no direction", expected="length above 0", found="only zeros")
     unit = (vectors / length).astype(np.float32)
-    distances = unit @ unit.T
-    np.subtract(np.float32(1), distances, out=distances)
+    distances: Float32[np.ndarray, "N N"] = unit @ unit.T
+    distances *= -1
+    distances += 1
     return distances
 
 
-def average_linkage(
-    distances: Float32[np.ndarray, "N N"], *, threshold: float
-) -> Int64[np.ndarray, " N"]:
+def average_linkage(distances: Float32[np.ndarray, "N N"], *, threshold: float) -> Int64[np.ndarray, " N"]:
     """Merge the two closest groups again and again, until none are closer than `threshold`.
 
     The distance of two groups is the mean over their pairs. A pair at distance infinity never comes together,
     nor do the groups it is in. Which groups come out does not depend on the order of the rows, exact ties
     apart, and those of a larger threshold are unions of those of a smaller one.
 
-    Groups are found by chains of nearest neighbours (Benzecri 1982; Murtagh, *The Computer Journal* 26, 1983),
-    in O(N^2) time. They give what merging the closest pair first gives, because a union is never closer to a
-    third group than the closer of its parts was, and infinite distances keep that so.
+    Groups are found by chains of nearest neighbours (Murtagh, *The Computer Journal* 26, 1983), in O(N^2)
+    time. They give what merging the closest pair first gives, because a union is never closer to a third
+    group than the closer of its parts was, and infinite distances keep that so.
 
     Args:
         distances: (N, N), symmetric; **is overwritten**.
@@ -86,7 +85,9 @@ def average_linkage(
 def _merge(distances: Float32[np.ndarray, "N N"], sizes: np.ndarray, into: int, gone: int) -> None:
     """Put group `gone` into group `into`."""
     total = sizes[into] + sizes[gone]
-    row = distances[into] * np.float32(sizes[into] / total) + distances[gone] * np.float32(sizes[gone] / total)
+    row = distances[into] * np.float32(sizes[into] / total) + distances[gone] * np.float32(
+        sizes[gone] / total
+    )
     row[into] = np.inf
     _close(distances, gone)
     row[gone] = np.inf

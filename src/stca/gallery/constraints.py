@@ -84,7 +84,7 @@ def least_seconds(travel: Travel, cameras: list[str]) -> Float64[np.ndarray, "C 
 
 
 def read_travel(path: Path) -> dict[tuple[str, str], float]:
-    """Read travel times: lines `from,to,seconds`, which hold both ways; a first line with those words is skipped.
+    """Read travel times: lines `from,to,seconds`, which hold both ways, perhaps below these three words.
 
     Raises:
         ConfigError: the file cannot be read, a line is something else, or a pair has two different times.
