@@ -1,0 +1,276 @@
+"""A folder of tracks: what `stca track` writes and galleries read.
+
+tracks/cam1/0007/000123.jpg     crops; the name is the frame's number, from 1
+tracks/cam1/0007/tracklet.json  the side file: a TrackRecord
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import re
+import warnings
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from stca.errors import DatasetError
+from stca.files import write_text
+from stca.images import IMAGE_SUFFIXES
+
+SIDE_FILE = "tracklet.json"
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRecord:
+    """One crop of a tracklet.
+
+    Args:
+        frame: its number in the video, from 1.
+        time: seconds since the video's beginning, or POSIX seconds where the video's start is known.
+        box: left, top, width, height, in pixels of the video; may reach beyond the image.
+        score: the detector's.
+        file: the crop's name within the tracklet's folder.
+        quality: from 0 (bad) to 1, by name: sharpness, size, inside, visible.
+        use: whether the crop is good enough for embedding.
+
+    Raises:
+        DatasetError: a value out of its range.
+
+    """
+
+    frame: int
+    time: float
+    box: tuple[float, float, float, float]
+    score: float
+    file: str
+    quality: dict[str, float]
+    use: bool
+
+    def __post_init__(self) -> None:
+        numbers = (self.time, *self.box, self.score, *self.quality.values())
+        checks = {
+            "a frame number from 1": self.frame >= 1,
+            "finite numbers": all(map(math.isfinite, numbers)),
+            "a box wider and higher than nothing": self.box[2] > 0 and self.box[3] > 0,
+            "qualities between 0 and 1": all(0 <= value <= 1 for value in self.quality.values()),
+            "a file's name without folders": _is_name(self.file),
+        }
+        _demand(checks, "A frame of a tracklet is not as it should be", self)
+
+
+@dataclass(frozen=True, slots=True)
+class TrackRecord:
+    """One tracklet: the crops of one person, followed through one camera's video.
+
+    Args:
+        camera: its name.
+        track: the number within that camera.
+        video: the source's name.
+        frame_rate: frames a second.
+        start: when the video began, POSIX seconds; None where nobody knows.
+        detector: what found the boxes.
+        person: who it is, where that is known (ground truth).
+        frames: in order; at least one.
+
+    Raises:
+        DatasetError: a value out of its range, no frames, or frames out of order.
+
+    """
+
+    camera: str
+    track: int
+    video: str
+    frame_rate: float
+    start: float | None
+    detector: str
+    person: int | None
+    frames: tuple[FrameRecord, ...]
+
+    def __post_init__(self) -> None:
+        numbers = [record.frame for record in self.frames]
+        checks = {
+            "a camera's name without slashes": _is_name(self.camera),
+            "a track number from 0": self.track >= 0,
+            "a frame rate above 0": math.isfinite(self.frame_rate) and self.frame_rate > 0,
+            "a finite start": self.start is None or math.isfinite(self.start),
+            "at least one frame": bool(numbers),
+            "frames in ascending order": all(a < b for a, b in itertools.pairwise(numbers)),
+        }
+        _demand(checks, "A tracklet is not as it should be", f"{self.camera}/{self.track}")
+
+    @property
+    def first(self) -> float:
+        """When it is seen first: seconds, as `FrameRecord.time`."""
+        return self.frames[0].time
+
+    @property
+    def last(self) -> float:
+        """When it is seen last: seconds, as `FrameRecord.time`."""
+        return self.frames[-1].time
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTracklet:
+    """A folder of crops.
+
+    Args:
+        key: "camera folder/tracklet folder", the last two parts of its path.
+        folder: where it lies.
+        camera: the record's, or the name of the folder above.
+        frames: the crops that are good enough to be used, in order; at least one.
+        record: the side file; None where there is none (then no times are known).
+
+    """
+
+    key: str
+    folder: Path
+    camera: str
+    frames: tuple[Path, ...]
+    record: TrackRecord | None
+
+
+def write_track(folder: Path, record: TrackRecord) -> None:
+    """Write the side file of a tracklet's folder, atomically; one line per frame."""
+    head = {name: value for name, value in asdict(record).items() if name != "frames"}
+    frames = ",\n".join(json.dumps(asdict(frame), ensure_ascii=False) for frame in record.frames)
+    text = json.dumps(head, ensure_ascii=False)[:-1]
+    write_text(folder / SIDE_FILE, f'{text},\n"frames": [\n{frames}\n]}}\n')
+
+
+def read_track(folder: Path) -> TrackRecord | None:
+    """Read the side file of a tracklet's folder; None where it has none.
+
+    Raises:
+        DatasetError: the side file cannot be read, or is not what `write_track` writes.
+
+    """
+    path = folder / SIDE_FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError("Cannot read a tracklet's side file", found=error, where=path) from error
+    try:
+        return _record(json.loads(text))
+    except KeyError as error:
+        raise DatasetError("A tracklet's side file lacks an entry", expected=error, where=path) from error
+    except (ValueError, TypeError, AttributeError, OverflowError, DatasetError) as error:
+        raise DatasetError(
+            "A tracklet's side file is damaged", expected="as `stca track` writes it", found=error, where=path
+        ) from error
+
+
+def find_tracklets(root: Path) -> list[FoundTracklet]:
+    """Every folder of crops at or below `root`, in natural order; names that begin with a dot are left out.
+
+    A folder with a side file has the frames that the record says are of use (one without any is left out,
+    with a warning); a folder without has all its images.
+
+    Raises:
+        DatasetError: no such folder, no crops in it, a damaged side file, or two tracklets of the same key.
+
+    """
+    root = root.absolute()
+    if not root.is_dir():
+        raise DatasetError("There is no such folder of tracks", where=root)
+    found, empty = [], []
+    for folder, images in _image_folders(root):
+        record = read_track(folder)
+        names = [frame.file for frame in record.frames if frame.use] if record else images
+        if not names:
+            empty.append(folder)
+            continue
+        key, camera = f"{folder.parent.name}/{folder.name}", record.camera if record else folder.parent.name
+        found.append(FoundTracklet(key, folder, camera, tuple(folder / name for name in names), record))
+    if empty:
+        warnings.warn(
+            f"{len(empty)} tracklets without a usable crop are left out: {empty[0]} ...", stacklevel=2
+        )
+    _demand_keys(found, root)
+    return found
+
+
+def _demand_keys(found: list[FoundTracklet], root: Path) -> None:
+    if not found:
+        raise DatasetError(
+            "No tracklets found", expected="folders with images in them", found="none", where=root
+        )
+    key, count = Counter(tracklet.key for tracklet in found).most_common(1)[0]
+    if count > 1:
+        folders = ", ".join(str(tracklet.folder) for tracklet in found if tracklet.key == key)
+        raise DatasetError(
+            "Two tracklets have the same key",
+            expected="camera folder/tracklet folder to be unique",
+            found=f"{key}: {folders}",
+            where=root,
+            hint="give the camera folders different names, or add them one after the other",
+        )
+
+
+def _image_folders(folder: Path) -> list[tuple[Path, list[str]]]:
+    entries = sorted((e for e in folder.iterdir() if not e.name.startswith(".")), key=_natural)
+    images = [e.name for e in entries if e.suffix.lower() in IMAGE_SUFFIXES and e.is_file()]
+    here = [(folder, images)] if images else []
+    return here + [pair for e in entries if e.is_dir() for pair in _image_folders(e)]
+
+
+def _natural(path: Path) -> tuple[list[str | int], str]:
+    parts = re.split(r"([0-9]+)", path.name)
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)], path.name
+
+
+def _record(data: Any) -> TrackRecord:
+    return TrackRecord(
+        camera=_text(data["camera"]),
+        track=_whole(data["track"]),
+        video=_text(data["video"]),
+        frame_rate=float(data["frame_rate"]),
+        start=None if data["start"] is None else float(data["start"]),
+        detector=_text(data["detector"]),
+        person=None if data["person"] is None else _whole(data["person"]),
+        frames=tuple(_frame(frame) for frame in data["frames"]),
+    )
+
+
+def _frame(data: Any) -> FrameRecord:
+    left, top, width, height = map(float, data["box"])
+    if not isinstance(data["use"], bool):
+        raise TypeError(f"use is true or false, not {data['use']!r}")
+    return FrameRecord(
+        frame=_whole(data["frame"]),
+        time=float(data["time"]),
+        box=(left, top, width, height),
+        score=float(data["score"]),
+        file=_text(data["file"]),
+        quality={_text(name): float(value) for name, value in data["quality"].items()},
+        use=data["use"],
+    )
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"a whole number is needed, not {value!r}")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"a text is needed, not {value!r}")
+    return value
+
+
+def _is_name(name: str) -> bool:
+    return bool(name) and name not in (".", "..") and not set("/\\\0") & set(name)
+
+
+def _demand(checks: dict[str, bool], what: str, found: object) -> None:
+    for expected, holds in checks.items():
+        if not holds:
+            raise DatasetError(what, expected=expected, found=found)
