@@ -1,1 +1,26 @@
-"""Tracklets and their vectors on disk: add, search, link."""
+"""A gallery on disk: add tracklets, search them, remove them, and know when the answer is nobody."""
+
+from stca.gallery.adding import add_tracklets, embed, halves, pictures, record_of
+from stca.gallery.calibration import Calibration, Judged, calibrate, labelled, relabel
+from stca.gallery.gallery import Gallery
+from stca.gallery.marks import ModelMark
+from stca.gallery.records import Added, Hit, Record, Stats
+
+__all__ = [
+    "Added",
+    "Calibration",
+    "Gallery",
+    "Hit",
+    "Judged",
+    "ModelMark",
+    "Record",
+    "Stats",
+    "add_tracklets",
+    "calibrate",
+    "embed",
+    "halves",
+    "labelled",
+    "pictures",
+    "record_of",
+    "relabel",
+]
