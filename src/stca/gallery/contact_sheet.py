@@ -10,9 +10,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from stca.errors import FrameError
 from stca.files import atomic_write
-from stca.gallery.linking import Linked, Linking, when
-from stca.images import IMAGE_SUFFIXES, read_image
-from stca.tracks import read_track
+from stca.gallery.adding import pictures
+from stca.gallery.linking import Linking, format_span
+from stca.gallery.records import Record
+from stca.images import read_image
 
 Item = TypeVar("Item")
 
@@ -29,7 +30,7 @@ def write_contact_sheets(linking: Linking, out: Path, *, most_pages: int = 20) -
     Where a person has more tracklets, some evenly spread over time are shown, and how many they are in all is
     said; persons beyond the last page are not shown.
     """
-    persons = list(linking.persons.items())
+    persons = list(linking.numbered())
     pages = [persons[start : start + _ROWS] for start in range(0, len(persons), _ROWS)][:most_pages]
     written = []
     for number, page in enumerate(pages, start=1):
@@ -40,7 +41,7 @@ def write_contact_sheets(linking: Linking, out: Path, *, most_pages: int = 20) -
     return written
 
 
-def draw_sheet(persons: Sequence[tuple[int, Sequence[Linked]]]) -> Image.Image:
+def draw_sheet(persons: Sequence[tuple[int, Sequence[Record]]]) -> Image.Image:
     """One page."""
     widest = max(min(len(group), _PER_ROW) for _, group in persons)
     step = _CROPS * _CROP[0] + _GAP
@@ -52,23 +53,16 @@ def draw_sheet(persons: Sequence[tuple[int, Sequence[Linked]]]) -> Image.Image:
         draw.line((0, top, size[0], top), fill=(220, 220, 220))
         draw.text((6, top + 8), str(person), fill=_INK, font=ImageFont.load_default(20))
         draw.text((6, top + 36), f"{len(group)} in all", fill=_GREY, font=font)
-        for column, tracklet in enumerate(_spread(group, _PER_ROW)):
-            left = _LABEL + column * step
-            _paste_crops(sheet, tracklet, left, top + 4)
-            below = top + _CROP[1] + 5
-            draw.text((left, below), tracklet.key, fill=_INK, font=font)
-            draw.text((left, below + 12), _span(tracklet), fill=_GREY, font=font)
+        for column, record in enumerate(_spread(group, _PER_ROW)):
+            left, below = _LABEL + column * step, top + _CROP[1] + 5
+            _paste_crops(sheet, record, left, top + 4)
+            draw.text((left, below), record.key, fill=_INK, font=font)
+            draw.text((left, below + 12), format_span(record) or "no time known", fill=_GREY, font=font)
     return sheet
 
 
-def _span(tracklet: Linked) -> str:
-    return (
-        f"{when(tracklet.first)} - {when(tracklet.last)}" if tracklet.first is not None else tracklet.camera
-    )
-
-
-def _paste_crops(sheet: Image.Image, tracklet: Linked, left: int, top: int) -> None:
-    for index, path in enumerate(_spread(_crops(tracklet.folder), _CROPS)):
+def _paste_crops(sheet: Image.Image, record: Record, left: int, top: int) -> None:
+    for index, path in enumerate(_spread(_crops(record), _CROPS)):
         try:
             crop = Image.fromarray(read_image(path))
         except FrameError:
@@ -80,15 +74,10 @@ def _paste_crops(sheet: Image.Image, tracklet: Linked, left: int, top: int) -> N
         sheet.paste(crop, (left + index * _CROP[0], top + _CROP[1] - crop.height))
 
 
-def _crops(folder: Path) -> list[Path]:
-    """The crops of a tracklet that are of use, in order."""
-    record = read_track(folder)
-    if record is not None:
-        frames = [frame for frame in record.frames if frame.use] or record.frames
-        return [folder / frame.file for frame in frames]
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+def _crops(record: Record) -> Sequence[Path]:
+    """The crops of a tracklet that are of use; none where its folder is gone."""
+    found = pictures(record)
+    return found.frames if found else ()
 
 
 def _spread(items: Sequence[Item], count: int) -> list[Item]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from stca.boxes import MotRow, write_mot
 from stca.files import write_text
 from stca.gallery.contact_sheet import write_contact_sheets
-from stca.gallery.linking import Linking, when
+from stca.gallery.linking import Linking, format_time
 from stca.tracks import TrackRecord, read_track
 
 
@@ -39,12 +39,13 @@ def write_tracks(linking: Linking, out: Path) -> list[Path]:
     """
     rows: dict[tuple[str, str], list[MotRow]] = {}
     missing = 0
-    for tracklet in linking.tracklets:
-        record = read_track(tracklet.folder)
-        if record is None:
-            missing += 1
-        else:
-            rows.setdefault((record.camera, record.video), []).extend(_boxes(record, tracklet.person))
+    for number, group in linking.numbered():
+        for record in group:
+            track = read_track(record.folder) if record.folder else None
+            if track is None:
+                missing += 1
+            else:
+                rows.setdefault((track.camera, track.video), []).extend(_boxes(track, number))
     if missing:
         print(f"warning: {missing} tracklets without a side file have no boxes to write", file=sys.stderr)
     written = []
@@ -63,16 +64,21 @@ def persons_table(linking: Linking) -> str:
     for stay in linking.stays():
         name = "" if stay.person == before else str(stay.person)
         before = stay.person
-        times = f"{when(stay.first):>20}{when(stay.last):>20}"
+        times = f"{_shown(stay.first):>20}{_shown(stay.last):>20}"
         lines.append(f"{name:>6}  {stay.camera:<12}{times}{stay.tracklets:>11}")
     count = len(linking.persons)
-    summary = f"{len(linking.tracklets)} tracklets are {count} {'person' if count == 1 else 'persons'}"
+    tracklets = sum(map(len, linking.persons))
+    summary = f"{tracklets} tracklets are {count} {'person' if count == 1 else 'persons'}"
     return "\n".join([*lines, f"{summary} (mean cosine of at least {linking.threshold:.3f})"])
+
+
+def _shown(seconds: float | None) -> str:
+    return "-" if seconds is None else format_time(seconds)
 
 
 def _exact(seconds: float | None) -> str:
     return "" if seconds is None else f"{seconds:.3f}"
 
 
-def _boxes(record: TrackRecord, person: int) -> list[MotRow]:
-    return [MotRow(frame.frame, person, *frame.box, confidence=frame.score) for frame in record.frames]
+def _boxes(track: TrackRecord, person: int) -> list[MotRow]:
+    return [MotRow(frame.frame, person, *frame.box, confidence=frame.score) for frame in track.frames]

@@ -2,53 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from jaxtyping import Float
 
-from stca.errors import ConfigError, RankingError
+from stca.errors import ConfigError, GalleryError, RankingError
 from stca.gallery.clustering import average_linkage, cosine_distances
 from stca.gallery.constraints import Sightings, Travel, forbid, least_seconds
+from stca.gallery.gallery import Gallery
+from stca.gallery.records import Record
 
-_SINCE_1970 = 1e8
+_POSIX = 1e8
 """Times from here on are POSIX seconds (1973 and later), those below are seconds of a video."""
-
-
-class Seen(Protocol):
-    """A tracklet as a gallery records it; `first` and `last` are seconds, None where nobody knows."""
-
-    @property
-    def key(self) -> str: ...  # noqa: D102
-    @property
-    def camera(self) -> str: ...  # noqa: D102
-    @property
-    def first(self) -> float | None: ...  # noqa: D102
-    @property
-    def last(self) -> float | None: ...  # noqa: D102
-    @property
-    def folder(self) -> Path: ...  # noqa: D102
-
-
-@dataclass(frozen=True, slots=True)
-class Linked:
-    """One tracklet, and the person it was given: 1, 2, ... in the order of their first appearance."""
-
-    key: str
-    camera: str
-    first: float | None
-    last: float | None
-    folder: Path
-    person: int
 
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """What one camera saw of one person: from when to when, in how many tracklets."""
+    """What one camera saw of one person: from when to when (seconds, as in `Record`), and how often."""
 
     person: int
     camera: str
@@ -62,38 +35,73 @@ class Linking:
     """Who was found.
 
     Args:
-        tracklets: by person, then by time.
+        persons: everybody's tracklets in the order of time; persons in the order of their first appearance.
+            The first one is person 1.
         threshold: the least mean cosine that made two groups one person.
 
     """
 
-    tracklets: tuple[Linked, ...]
+    persons: tuple[tuple[Record, ...], ...]
     threshold: float
 
-    @property
-    def persons(self) -> dict[int, tuple[Linked, ...]]:
-        """The tracklets of every person."""
-        groups: dict[int, list[Linked]] = {}
-        for tracklet in self.tracklets:
-            groups.setdefault(tracklet.person, []).append(tracklet)
-        return {person: tuple(group) for person, group in groups.items()}
+    def numbers(self) -> dict[str, int]:
+        """Key of a tracklet to the number of its person, from 1."""
+        return {record.key: number for number, group in self.numbered() for record in group}
+
+    def numbered(self) -> Iterator[tuple[int, tuple[Record, ...]]]:
+        """Persons with their numbers, from 1."""
+        return enumerate(self.persons, start=1)
 
     def stays(self) -> list[Stay]:
         """First and last seen per person and camera, by person, then by time."""
         found = []
-        for person, group in self.persons.items():
-            for camera in dict.fromkeys(tracklet.camera for tracklet in group):
-                mine = [tracklet for tracklet in group if tracklet.camera == camera]
-                first = [t.first for t in mine if t.first is not None]
-                last = [t.last for t in mine if t.last is not None]
+        for number, group in self.numbered():
+            for camera in dict.fromkeys(record.camera for record in group):
+                mine = [record for record in group if record.camera == camera]
+                first = [record.first for record in mine if record.first is not None]
+                last = [record.last for record in mine if record.last is not None]
                 found.append(
-                    Stay(person, camera, min(first, default=None), max(last, default=None), len(mine))
+                    Stay(number, camera, min(first, default=None), max(last, default=None), len(mine))
                 )
         return found
 
 
+def link_gallery(
+    gallery: Gallery, *, threshold: float | None = None, travel: Travel | None = None
+) -> Linking:
+    """Group a gallery's tracklets into persons, and write into it who they are.
+
+    Args:
+        gallery: what `set_persons` wrote before is replaced.
+        threshold: as `link`; None takes the one that `stca calibrate` found.
+        travel: as `link`.
+
+    Raises:
+        GalleryError: no threshold anywhere, an empty gallery, or one that cannot be written.
+        RankingError: too many tracklets.
+        ConfigError: a threshold out of its range.
+
+    """
+    if threshold is None:
+        calibration = gallery.calibration()
+        if calibration is None:
+            raise GalleryError(
+                "This gallery has no threshold yet",
+                expected="one from `stca calibrate`, or given",
+                where=gallery.path,
+                hint="stca calibrate, or --threshold X",
+            )
+        threshold = calibration.threshold
+    records, vectors = gallery.table()
+    if not records:
+        raise GalleryError("There is nothing to link", found="an empty gallery", where=gallery.path)
+    linking = link(records, vectors, threshold=threshold, travel=travel)
+    gallery.set_persons(linking.numbers())
+    return linking
+
+
 def link(
-    tracklets: Sequence[Seen],
+    records: Sequence[Record],
     vectors: Float[np.ndarray, "N D"],
     *,
     threshold: float,
@@ -107,7 +115,7 @@ def link(
     order of the tracklets changes nothing.
 
     Args:
-        tracklets: up to 40,000; memory grows with the square of their number (10,000: 1 GB, 10 s).
+        records: up to 40,000; memory grows with the square of their number (10,000: 1 GB, 10 s).
         vectors: (N, D), one per tracklet, of any length above 0.
         threshold: from -1 to 1.
         travel: least seconds between cameras; pairs that are not in it are free.
@@ -117,46 +125,49 @@ def link(
         ConfigError: a threshold out of its range.
 
     """
-    if len(tracklets) != len(vectors):
+    if len(records) != len(vectors):
         raise RankingError(
             "Tracklets and vectors belong together one to one",
-            expected=f"{len(tracklets)} vectors",
+            expected=f"{len(records)} vectors",
             found=len(vectors),
         )
     if not -1 <= threshold <= 1:
         raise ConfigError("A threshold is a cosine", expected="a number from -1 to 1", found=threshold)
-    cameras = sorted({tracklet.camera for tracklet in tracklets})
+    cameras = sorted({record.camera for record in records})
+    number = {camera: index for index, camera in enumerate(cameras)}
     seen = Sightings(
-        np.array([cameras.index(tracklet.camera) for tracklet in tracklets], dtype=np.int64),
-        np.array([_number(tracklet.first) for tracklet in tracklets], dtype=np.float64),
-        np.array([_number(tracklet.last) for tracklet in tracklets], dtype=np.float64),
+        np.array([number[record.camera] for record in records], dtype=np.int64),
+        np.array([_seconds(record.first) for record in records], dtype=np.float64),
+        np.array([_seconds(record.last) for record in records], dtype=np.float64),
     )
     distances = cosine_distances(vectors)
     forbid(distances, seen, least_seconds(travel, cameras) if travel else None)
     labels = average_linkage(distances, threshold=1 - threshold)
+    groups: dict[int, list[Record]] = {}
     # By time, so that nothing depends on the order in which tracklets came.
-    order = sorted(range(len(tracklets)), key=lambda row: _by_time(tracklets[row]))
-    numbers: dict[int, int] = {}
-    linked = []
-    for row in order:
-        t, person = tracklets[row], numbers.setdefault(int(labels[row]), len(numbers) + 1)
-        linked.append(Linked(t.key, t.camera, t.first, t.last, t.folder, person))
-    return Linking(tuple(sorted(linked, key=lambda tracklet: tracklet.person)), threshold)
+    for row in sorted(range(len(records)), key=lambda row: _by_time(records[row])):
+        groups.setdefault(int(labels[row]), []).append(records[row])
+    return Linking(tuple(map(tuple, groups.values())), threshold)
 
 
-def _number(seconds: float | None) -> float:
-    return np.nan if seconds is None else seconds
+def _seconds(time: float | None) -> float:
+    return np.nan if time is None else time
 
 
-def _by_time(tracklet: Seen) -> tuple[float, str, str]:
-    return np.inf if tracklet.first is None else tracklet.first, tracklet.camera, tracklet.key
+def _by_time(record: Record) -> tuple[float, str, str]:
+    return np.inf if record.first is None else record.first, record.camera, record.key
 
 
-def when(seconds: float | None) -> str:
-    """A time for people: minutes and seconds of a video, or date and time (UTC); `-` if unknown."""
-    if seconds is None:
-        return "-"
-    if seconds >= _SINCE_1970:
+def format_time(seconds: float) -> str:
+    """0:01:02.5 from a video's beginning, or a date and time (UTC)."""
+    if seconds >= _POSIX:
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
     minutes, rest = divmod(round(seconds * 10), 600)
-    return f"{minutes}:{rest / 10:04.1f}"
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest / 10:04.1f}"
+
+
+def format_span(record: Record) -> str:
+    """From when to when; empty where no times are known."""
+    if record.first is None or record.last is None:
+        return ""
+    return f"{format_time(record.first)} to {format_time(record.last)}"

@@ -162,6 +162,8 @@ def _open_onnx(path: Path) -> tuple[tuple[int | None, ...], Ask]:
         ) from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # others compute here too
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own errors share no class
@@ -191,7 +193,8 @@ def _open_openvino(path: Path) -> tuple[tuple[int | None, ...], Ask]:
             network.reshape(openvino.PartialShape([-1, *(side or -1 for side in sides[1:])]))
             sides[0] = None
         # Processors that could compute in bfloat16 would otherwise give other vectors than those that cannot.
-        compiled = core.compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        how = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
+        compiled = core.compile_model(network, "CPU", how)
     except RuntimeError as error:
         raise CheckpointError("Cannot open an OpenVINO network", found=error, where=path) from error
     return tuple(sides), lambda frames: compiled(frames)[0]
