@@ -145,7 +145,8 @@ def _of_person(settings: SceneSettings, person: int) -> Iterator[Visit]:
 
 def _draw_way(rng: np.random.Generator, walker: Walker, camera: Camera) -> Walk:
     """Through the picture from side to side, or in, round and out again where somebody came from."""
-    near = float(camera.ground(np.array(FRAME[0] - 1.0), np.array(FRAME[1] / 2))[1]) + 0.3
+    bottom = camera.ground(np.array([FRAME[0] - 1.0]), np.array([FRAME[1] / 2]))
+    near = float(bottom[1][0]) + 0.3  # where feet are just inside the picture
     far = max(near + 2.0, min(wall_at(camera) - 0.8, camera.distance + 5.0))
     side, back = int(rng.choice([-1, 1])), rng.random() < 0.3
     start, middle, end = rng.uniform(near, far, 3)
