@@ -86,8 +86,8 @@ def test_what_moves_is_in_the_boxes(root: Path) -> None:
                 full.append(moving[part].mean())
         assert moving.sum() > 1000
         assert (moving & inside).sum() > 0.85 * moving.sum()
-        assert np.median(full) > 0.1
-        assert moving[~inside].mean() < 0.01
+        assert np.median(full) > 0.05
+        assert moving[~inside].mean() < 0.002
 
 
 def test_nobody_is_in_two_places_and_all_take_their_time() -> None:
@@ -168,8 +168,7 @@ def test_things_that_stand_nearer_hide_people() -> None:
         hidden = 1 - stage.through[-1]
         if hidden[100:].max() < 0.9:
             continue
-        rows, columns = np.nonzero(hidden > 0.9)
-        column = int(np.median(columns))
+        column = int(np.median(np.nonzero(hidden > 0.9)[1]))
         depth = stage.depths[-1] + 0.5
         (visit,) = _in_front_of(chosen, (depth,))
         seen = np.sin(camera.pitch) * camera.height + np.cos(camera.pitch) * depth
@@ -209,7 +208,8 @@ def test_a_failure_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    call = "--cameras 2 --persons 4 --seconds 1 --height 72 --workers 1 --colour 0".split()
-    assert main(["data", "make-scene", str(tmp_path / "scene"), *call]) == 0
+    size = ["--cameras", "2", "--persons", "4", "--seconds", "1", "--height", "72"]
+    call = ["data", "make-scene", str(tmp_path / "scene"), *size, "--workers", "1", "--colour", "0"]
+    assert main(call) == 0
     assert "cam2" in capsys.readouterr().out
     assert json.loads((tmp_path / "scene" / "scene.json").read_text())["nuisances"]["colour"] == 0
