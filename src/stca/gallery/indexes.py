@@ -80,7 +80,8 @@ def _largest(scores: Float32[np.ndarray, " N"], count: int) -> Places:
     if count >= len(scores):
         return np.arange(len(scores))
     order: Places = np.argpartition(scores, len(scores) - count)
-    return order[len(scores) - count :]
+    best: Places = order[len(scores) - count :]
+    return best
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,9 @@ class FastIndex:
         """Places of `count` candidates or a few more among the allowed rows, in no order."""
         if allowed is None:
             return self.visit(query, count, self.tuning.probes, None)
-        part = np.count_nonzero(allowed) / max(1, len(allowed))
+        part = int(np.count_nonzero(allowed)) / len(allowed)
+        if not part:
+            return np.empty(0, dtype=np.int64)
         probes = self._lists if part < _SCAN_BELOW else self._probes(part)
         return self.visit(query, count, probes, allowed)
 
@@ -170,12 +173,13 @@ class FastIndex:
         """Between what was measured for everything and for an eighth; more below that."""
         t = self.tuning
         steepness = math.log(t.probes_filtered / t.probes) / math.log(1 / _FILTERED)
-        return min(self._lists, math.ceil(t.probes * float(part) ** -steepness))
+        growth: float = part**-steepness
+        return min(self._lists, math.ceil(t.probes * growth))
 
     def visit(
         self, query: Float32[np.ndarray, " D"], count: int, probes: int, allowed: Mask | None
     ) -> Places:
-        """`search` with that many lists; with all of them the 8-bit codes of all allowed rows are compared."""
+        """`search` with that many lists; with all, the 8-bit codes of all allowed rows are compared."""
         threads = self._faiss.omp_get_max_threads()
         self._faiss.omp_set_num_threads(1)  # for one query, threads cost more than they give
         try:
@@ -206,7 +210,7 @@ class FastIndex:
         """One bit per row; kept, since the same filter often comes again."""
         if self._mask[0] is not allowed:
             bits = np.packbits(allowed, bitorder="little")
-            selector = self._faiss.IDSelectorBitmap(len(allowed), self._faiss.swig_ptr(bits))
+            selector = self._faiss.IDSelectorBitmap(len(bits), self._faiss.swig_ptr(bits))
             self._mask = allowed, bits, selector
         return self._mask[2]
 
