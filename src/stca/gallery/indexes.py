@@ -248,6 +248,7 @@ def _train(faiss: Any, index: Any, vectors: Vectors, *, seed: int) -> None:
     projection = faiss.downcast_VectorTransform(index.chain.at(0))
     _train_pca(faiss, projection, some[rng.permutation(len(some))[:10_000]])
     projected = projection.apply(some)
+    ivf.cp.min_points_per_centroid = ivf.pq.cp.min_points_per_centroid = 1  # it is measured below
     ivf.cp.niter, ivf.cp.max_points_per_centroid, ivf.cp.seed = 6, 64, seed
     ivf.pq.cp.max_points_per_centroid, ivf.pq.cp.niter = 256, 10
     refine.train(projected)
@@ -281,7 +282,7 @@ def _tuned(index: FastIndex, vectors: Vectors, *, seed: int, queries: int = 100)
 
 
 def _fewest(
-    index: FastIndex, asked: Vectors, nearest: list[set[int]], allowed: Mask | None, *, start: int = 1
+    index: FastIndex, asked: Float32[np.ndarray, "Q D"], nearest: list[set[int]], allowed: Mask | None, *, start: int = 1
 ) -> tuple[int, float]:
     """Grow the number of lists by a quarter at a time until it is enough."""
     probes = max(start, index.lists // 64)
@@ -293,7 +294,7 @@ def _fewest(
         probes = min(index.lists, math.ceil(probes * 1.25))
 
 
-def _exact(asked: Vectors, vectors: Vectors, allowed: Mask | None) -> list[set[int]]:
+def _exact(asked: Float32[np.ndarray, "Q D"], vectors: Vectors, allowed: Mask | None) -> list[set[int]]:
     """The ten nearest of each, by comparing with all."""
     best = np.full((len(asked), 0), -np.inf, dtype=np.float32)
     places = np.zeros((len(asked), 0), dtype=np.int64)
