@@ -1,8 +1,9 @@
-"""A gallery on disk: add tracklets, search them, remove them, and know when the answer is nobody."""
+"""A gallery on disk: add tracklets, search them, link them, and know when the answer is nobody."""
 
 from stca.gallery.adding import add_tracklets, embed, halves, pictures, record_of
 from stca.gallery.calibration import Calibration, Judged, calibrate, labelled, relabel
 from stca.gallery.gallery import Gallery
+from stca.gallery.linking import Linking, link, link_gallery
 from stca.gallery.marks import ModelMark
 from stca.gallery.records import Added, Hit, Record, Stats
 
@@ -12,6 +13,7 @@ __all__ = [
     "Gallery",
     "Hit",
     "Judged",
+    "Linking",
     "ModelMark",
     "Record",
     "Stats",
@@ -20,6 +22,8 @@ __all__ = [
     "embed",
     "halves",
     "labelled",
+    "link",
+    "link_gallery",
     "pictures",
     "record_of",
     "relabel",

@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 from stca.errors import FrameError
 from stca.files import atomic_write
 from stca.gallery.adding import pictures
-from stca.gallery.linking import Linking, format_span
+from stca.gallery.figures import format_span
+from stca.gallery.linking import Linking
 from stca.gallery.records import Record
 from stca.images import read_image
 

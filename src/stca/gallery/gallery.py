@@ -117,7 +117,7 @@ class Gallery:
 
         """
         for key in dict.fromkeys(keys):
-            self._demand(key)
+            self.require_key(key)
         self._engine.remove(tuple(dict.fromkeys(keys)))
 
     def set_persons(self, persons: Mapping[str, int | None]) -> None:
@@ -254,7 +254,8 @@ class Gallery:
         unit: Vectors = (array / lengths).astype(np.float32)
         return unit
 
-    def _demand(self, key: str) -> None:
+    def require_key(self, key: str) -> None:
+        """Raise GalleryError where there is no such key, with the closest one."""
         if self._store.known([key]):
             return
         close = suggest(key, [record.key for record in self.records()])

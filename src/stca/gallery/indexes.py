@@ -80,7 +80,8 @@ def _largest(scores: Float32[np.ndarray, " N"], count: int) -> Places:
     if count >= len(scores):
         return np.arange(len(scores))
     order: Places = np.argpartition(scores, len(scores) - count)
-    return order[len(scores) - count :]
+    best: Places = order[len(scores) - count :]
+    return best
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,9 @@ class FastIndex:
         """Places of `count` candidates or a few more among the allowed rows, in no order."""
         if allowed is None:
             return self.visit(query, count, self.tuning.probes, None)
-        part = np.count_nonzero(allowed) / max(1, len(allowed))
+        part = int(np.count_nonzero(allowed)) / len(allowed)
+        if not part:
+            return np.empty(0, dtype=np.int64)
         probes = self._lists if part < _SCAN_BELOW else self._probes(part)
         return self.visit(query, count, probes, allowed)
 
@@ -170,12 +173,13 @@ class FastIndex:
         """Between what was measured for everything and for an eighth; more below that."""
         t = self.tuning
         steepness = math.log(t.probes_filtered / t.probes) / math.log(1 / _FILTERED)
-        return min(self._lists, math.ceil(t.probes * float(part) ** -steepness))
+        growth: float = part**-steepness
+        return min(self._lists, math.ceil(t.probes * growth))
 
     def visit(
         self, query: Float32[np.ndarray, " D"], count: int, probes: int, allowed: Mask | None
     ) -> Places:
-        """`search` with that many lists; with all of them the 8-bit codes of all allowed rows are compared."""
+        """`search` with that many lists; with all, the 8-bit codes of all allowed rows are compared."""
         threads = self._faiss.omp_get_max_threads()
         self._faiss.omp_set_num_threads(1)  # for one query, threads cost more than they give
         try:
@@ -206,7 +210,7 @@ class FastIndex:
         """One bit per row; kept, since the same filter often comes again."""
         if self._mask[0] is not allowed:
             bits = np.packbits(allowed, bitorder="little")
-            selector = self._faiss.IDSelectorBitmap(len(allowed), self._faiss.swig_ptr(bits))
+            selector = self._faiss.IDSelectorBitmap(len(bits), self._faiss.swig_ptr(bits))
             self._mask = allowed, bits, selector
         return self._mask[2]
 
@@ -244,6 +248,7 @@ def _train(faiss: Any, index: Any, vectors: Vectors, *, seed: int) -> None:
     projection = faiss.downcast_VectorTransform(index.chain.at(0))
     _train_pca(faiss, projection, some[rng.permutation(len(some))[:10_000]])
     projected = projection.apply(some)
+    ivf.cp.min_points_per_centroid = ivf.pq.cp.min_points_per_centroid = 1  # it is measured below
     ivf.cp.niter, ivf.cp.max_points_per_centroid, ivf.cp.seed = 6, 64, seed
     ivf.pq.cp.max_points_per_centroid, ivf.pq.cp.niter = 256, 10
     refine.train(projected)
@@ -277,7 +282,7 @@ def _tuned(index: FastIndex, vectors: Vectors, *, seed: int, queries: int = 100)
 
 
 def _fewest(
-    index: FastIndex, asked: Vectors, nearest: list[set[int]], allowed: Mask | None, *, start: int = 1
+    index: FastIndex, asked: Float32[np.ndarray, "Q D"], nearest: list[set[int]], allowed: Mask | None, *, start: int = 1
 ) -> tuple[int, float]:
     """Grow the number of lists by a quarter at a time until it is enough."""
     probes = max(start, index.lists // 64)
@@ -289,7 +294,7 @@ def _fewest(
         probes = min(index.lists, math.ceil(probes * 1.25))
 
 
-def _exact(asked: Vectors, vectors: Vectors, allowed: Mask | None) -> list[set[int]]:
+def _exact(asked: Float32[np.ndarray, "Q D"], vectors: Vectors, allowed: Mask | None) -> list[set[int]]:
     """The ten nearest of each, by comparing with all."""
     best = np.full((len(asked), 0), -np.inf, dtype=np.float32)
     places = np.zeros((len(asked), 0), dtype=np.int64)

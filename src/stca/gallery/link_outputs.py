@@ -10,7 +10,8 @@ from pathlib import Path
 from stca.boxes import MotRow, write_mot
 from stca.files import write_text
 from stca.gallery.contact_sheet import write_contact_sheets
-from stca.gallery.linking import Linking, format_time
+from stca.gallery.figures import format_time
+from stca.gallery.linking import Linking
 from stca.tracks import TrackRecord, read_track
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import numpy as np
 from jaxtyping import Float
@@ -14,9 +13,6 @@ from stca.gallery.clustering import average_linkage, cosine_distances
 from stca.gallery.constraints import Sightings, Travel, forbid, least_seconds
 from stca.gallery.gallery import Gallery
 from stca.gallery.records import Record
-
-_POSIX = 1e8
-"""Times from here on are POSIX seconds (1973 and later), those below are seconds of a video."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,18 +152,3 @@ def _seconds(time: float | None) -> float:
 
 def _by_time(record: Record) -> tuple[float, str, str]:
     return np.inf if record.first is None else record.first, record.camera, record.key
-
-
-def format_time(seconds: float) -> str:
-    """0:01:02.5 from a video's beginning, or a date and time (UTC)."""
-    if seconds >= _POSIX:
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    minutes, rest = divmod(round(seconds * 10), 600)
-    return f"{minutes // 60}:{minutes % 60:02d}:{rest / 10:04.1f}"
-
-
-def format_span(record: Record) -> str:
-    """From when to when; empty where no times are known."""
-    if record.first is None or record.last is None:
-        return ""
-    return f"{format_time(record.first)} to {format_time(record.last)}"

@@ -30,7 +30,8 @@ _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE tracklets (
     id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, camera TEXT NOT NULL,
-    first REAL, last REAL, person INTEGER, label INTEGER, folder TEXT, frames INTEGER NOT NULL, content TEXT NOT NULL);
+    first REAL, last REAL, person INTEGER, label INTEGER, folder TEXT, frames INTEGER NOT NULL,
+    content TEXT NOT NULL);
 CREATE TABLE vectors (id INTEGER PRIMARY KEY, vector BLOB NOT NULL);
 CREATE TABLE commits (last_id INTEGER PRIMARY KEY, token TEXT NOT NULL);
 """
