@@ -10,7 +10,7 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src" / "stca"
 
 FLOORS = (
-    "errors version files lookup devices images progress provenance protocols tracklets distance boxes video tracks",
+    "errors version files lookup devices images progress provenance protocols tracklets distance boxes video sources tracks",
     "datasets clips models losses ranking config run_dir tracking",
     "training embedding analysis export",
     "evaluation gallery",

@@ -50,6 +50,7 @@ NAMES = {
     "recipe",
     "sample_clips",
     "save_model",
+    "track_video",
     "train",
 }
 SOURCE = Path(__file__).parent.parent / "src" / "stca"

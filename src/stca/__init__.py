@@ -32,6 +32,7 @@ from stca.ranking import PROTOCOLS, Protocol, RankMetrics, rank
 from stca.recipes import RECIPES, recipe
 from stca.run_dir import RunDir
 from stca.runs import train
+from stca.tracking import track_video
 from stca.tracklets import Embeddings, Splits, Tracklet
 from stca.version import __version__ as __version__
 
@@ -79,5 +80,6 @@ __all__ = [
     "recipe",
     "sample_clips",
     "save_model",
+    "track_video",
     "train",
 ]

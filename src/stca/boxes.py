@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from stca.errors import DatasetError
 from stca.files import write_text
@@ -124,3 +124,14 @@ def crop(image: RGB, row: MotRow) -> UInt8[np.ndarray, "h w 3"]:
 
 def _inside(start: float, length: float, limit: int) -> tuple[int, int]:
     return min(max(round(start), 0), limit), min(max(round(start + length), 0), limit)
+
+
+def overlaps(first: Float[np.ndarray, "n 4"], second: Float[np.ndarray, "m 4"]) -> Float[np.ndarray, "n m"]:
+    """Intersection over union of every pair of boxes, each left, top, right, bottom."""
+    corner = np.maximum(first[:, None, :2], second[None, :, :2])
+    opposite = np.minimum(first[:, None, 2:], second[None, :, 2:])
+    shared = (opposite - corner).clip(min=0).prod(axis=2)
+    areas = [(boxes[:, 2:] - boxes[:, :2]).clip(min=0).prod(axis=1) for boxes in (first, second)]
+    union = areas[0][:, None] + areas[1][None] - shared
+    ratio: Float[np.ndarray, "n m"] = shared / np.maximum(union, 1e-9)
+    return ratio

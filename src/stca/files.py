@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,6 +46,13 @@ def cache_dir() -> Path:
     if folder := os.environ.get("STCA_CACHE"):
         return Path(folder)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stca"
+
+
+def natural_key(name: str) -> tuple[list[str | int], str]:
+    """Sort key by which `cam2` comes before `cam10`, and equal numbers still have an order (`1`, `01`)."""
+    parts: list[str | int] = list(re.split(r"([0-9]+)", name))
+    parts[1::2] = [int(digits) for digits in parts[1::2]]
+    return parts, name
 
 
 def _umask() -> int:

@@ -9,15 +9,14 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import re
 import warnings
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from stca.errors import DatasetError
-from stca.files import write_text
+from stca.files import natural_key, write_text
 from stca.images import IMAGE_SUFFIXES
 
 SIDE_FILE = "tracklet.json"
@@ -137,8 +136,8 @@ class FoundTracklet:
 
 def write_track(folder: Path, record: TrackRecord) -> None:
     """Write the side file of a tracklet's folder, atomically; one line per frame."""
-    head = {name: value for name, value in asdict(record).items() if name != "frames"}
-    frames = ",\n".join(json.dumps(asdict(frame), ensure_ascii=False) for frame in record.frames)
+    head = {name: value for name, value in _shallow(record).items() if name != "frames"}
+    frames = ",\n".join(json.dumps(_shallow(frame), ensure_ascii=False) for frame in record.frames)
     text = json.dumps(head, ensure_ascii=False)[:-1]
     write_text(folder / SIDE_FILE, f'{text},\n"frames": [\n{frames}\n]}}\n')
 
@@ -197,6 +196,10 @@ def find_tracklets(root: Path) -> list[FoundTracklet]:
     return found
 
 
+def _shallow(record: FrameRecord | TrackRecord) -> dict[str, Any]:
+    return {field.name: getattr(record, field.name) for field in fields(record)}  # asdict copies everything
+
+
 def _demand_keys(found: list[FoundTracklet], root: Path) -> None:
     if not found:
         raise DatasetError(
@@ -215,15 +218,12 @@ def _demand_keys(found: list[FoundTracklet], root: Path) -> None:
 
 
 def _image_folders(folder: Path) -> list[tuple[Path, list[str]]]:
-    entries = sorted((e for e in folder.iterdir() if not e.name.startswith(".")), key=_natural)
+    entries = sorted(
+        (e for e in folder.iterdir() if not e.name.startswith(".")), key=lambda e: natural_key(e.name)
+    )
     images = [e.name for e in entries if e.suffix.lower() in IMAGE_SUFFIXES and e.is_file()]
     here = [(folder, images)] if images else []
     return here + [pair for e in entries if e.is_dir() for pair in _image_folders(e)]
-
-
-def _natural(path: Path) -> tuple[list[str | int], str]:
-    parts = re.split(r"([0-9]+)", path.name)
-    return [int(part) if i % 2 else part for i, part in enumerate(parts)], path.name
 
 
 def _record(data: Any) -> TrackRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +40,8 @@ def probe_video(path: Path) -> VideoInfo:
         FrameError: no file, or none with a video in it.
 
     """
-    with _open(path) as container:
-        stream = _video_stream(container, path)
+    with open_container(path) as container:
+        stream = video_stream(container, path)
         rate = stream.average_rate
         return VideoInfo(stream.width, stream.height, float(rate) if rate else None, stream.frames or None)
 
@@ -56,10 +57,10 @@ def read_video(path: Path) -> Iterator[RGB]:
         FrameError: no file, none with a video in it, or a damaged place; all frames before it come first.
 
     """
-    av = _import_av()
+    av = import_av()
     done = 0
-    with _open(path) as container:
-        stream = _video_stream(container, path)
+    with open_container(path) as container:
+        stream = video_stream(container, path)
         stream.thread_type = "AUTO"
         try:
             for frame in container.decode(stream):
@@ -70,22 +71,44 @@ def read_video(path: Path) -> Iterator[RGB]:
             raise FrameError("A video is damaged", found=f"{error} after frame {done}", where=path) from error
 
 
-def _open(path: Path) -> Any:
-    av = _import_av()
+def open_container(place: Path | str, **options: Any) -> Any:
+    """PyAV's container of a file or an address; `options` go to `av.open`.
+
+    Raises:
+        StcaError: PyAV is not installed.
+        FrameError: it cannot be opened.
+
+    """
+    av = import_av()
     try:
-        return av.open(str(path))
-    except av.error.FFmpegError as error:
-        raise FrameError("Cannot open a video", found=error.strerror or error, where=path) from error
+        return av.open(str(place), **options)
+    except (av.error.FFmpegError, ValueError) as error:
+        found = getattr(error, "strerror", None) or error
+        raise FrameError("Cannot open a video", found=found, where=without_password(place)) from error
 
 
-def _video_stream(container: Any, path: Path) -> Any:
+def without_password(place: Path | str) -> str:
+    """An address as it may be shown: without user and password."""
+    return re.sub(r"(?<=://)[^/@]*@", "", str(place))
+
+
+def video_stream(container: Any, place: Path | str) -> Any:
+    """The first video in a container.
+
+    Raises:
+        FrameError: there is none.
+
+    """
     if not container.streams.video:
         found = ", ".join(stream.type for stream in container.streams) or "no stream"
-        raise FrameError("A file has no video in it", expected="a video stream", found=found, where=path)
+        raise FrameError(
+            "A file has no video in it", expected="a video stream", found=found, where=without_password(place)
+        )
     return container.streams.video[0]
 
 
-def _import_av() -> ModuleType:
+def import_av() -> ModuleType:
+    """PyAV; StcaError where it is not installed."""
     try:
         import av
     except ImportError as error:

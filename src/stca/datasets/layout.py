@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from scipy.io import loadmat
 
 from stca.errors import ConfigError, DatasetError
+from stca.files import natural_key as natural_key
 from stca.images import IMAGE_SUFFIXES
 
 
@@ -29,13 +29,6 @@ class Listing:
     folders: tuple[str, ...]
     images: tuple[str, ...]
     strays: int
-
-
-def natural_key(name: str) -> tuple[list[str | int], str]:
-    """Sort key by which `cam2` comes before `cam10`, and equal numbers still have an order (`1`, `01`)."""
-    parts: list[str | int] = list(re.split(r"([0-9]+)", name))
-    parts[1::2] = [int(digits) for digits in parts[1::2]]
-    return parts, name
 
 
 def list_folder(folder: Path) -> Listing:

@@ -82,7 +82,7 @@ def _crops(record: Record) -> Sequence[Path]:
 
 
 def _spread(items: Sequence[Item], count: int) -> list[Item]:
-    """At most `count` of them, two at least, evenly spread from the first to the last."""
+    """At most `count` of them, from the middles of as many equal parts."""
     if len(items) <= count:
         return list(items)
-    return [items[round(k * (len(items) - 1) / (count - 1))] for k in range(count)]
+    return [items[int((k + 0.5) * len(items) / count)] for k in range(count)]

@@ -1,0 +1,172 @@
+"""How well people are followed: MOTA, IDF1 and HOTA by TrackEval, and frames a second.
+
+    python experiments/score_tracks.py --shared ../shared
+
+writes experiments/results/tracking.md. Every video is tracked with every detector that is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stca.boxes import MotRow, overlaps, read_mot
+from stca.files import write_text
+from stca.provenance import provenance_line
+from stca.tracking import TrackOptions, write_tracks
+from stca.video import probe_video
+
+VIDEOS = {
+    "PETS09-S2L1": ("video/pets_s2l1/vtest.avi", "video/pets_s2l1/gt.txt"),
+    "TUD-Campus": ("video/tud/TUD-Campus/TUD-Campus.mp4", "video/tud/TUD-Campus/gt.txt"),
+    "TUD-Stadtmitte": ("video/tud/TUD-Stadtmitte/TUD-Stadtmitte.mp4", "video/tud/TUD-Stadtmitte/gt.txt"),
+}
+DETECTORS = {
+    "yolox_nano": "weights/detector/yolox_nano.onnx",
+    "pedestrian-detection-adas-0002": (
+        "weights/detector/pedestrian-detection-adas-0002/pedestrian-detection-adas-0002.xml"
+    ),
+    "motion": "motion",
+}
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Score:
+    """Of one result against its ground truth, at an overlap (IoU) of one half."""
+
+    mota: float
+    idf1: float
+    hota: float
+    false_positives: int
+    misses: int
+    switches: int
+    tracks: int
+
+
+def score(truth: Sequence[MotRow], found: Sequence[MotRow], num_frames: int) -> Score:
+    """Score tracks as MOTChallenge does, without its ignore regions (all boxes of the truth count)."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        from trackeval.metrics import CLEAR, HOTA, Identity
+
+        data = _for_trackeval(truth, found, num_frames)
+        clear = CLEAR({"PRINT_CONFIG": False}).eval_sequence(data)
+        identity = Identity({"PRINT_CONFIG": False}).eval_sequence(data)
+        hota = HOTA().eval_sequence(data)
+    return Score(
+        mota=float(clear["MOTA"]),
+        idf1=float(identity["IDF1"]),
+        hota=float(np.mean(hota["HOTA"])),
+        false_positives=int(clear["CLR_FP"]),
+        misses=int(clear["CLR_FN"]),
+        switches=int(clear["IDSW"]),
+        tracks=int(data["num_tracker_ids"]),
+    )
+
+
+def _for_trackeval(truth: Sequence[MotRow], found: Sequence[MotRow], num_frames: int) -> dict[str, object]:
+    data: dict[str, object] = {"num_timesteps": num_frames}
+    by_side = {}
+    for name, rows in (("gt", truth), ("tracker", found)):
+        numbers = {track: i for i, track in enumerate(sorted({row.track for row in rows}))}
+        frames: dict[int, list[MotRow]] = defaultdict(list)
+        for row in rows:
+            frames[row.frame].append(row)
+        by_side[name] = frames
+        data[f"num_{name}_dets"], data[f"num_{name}_ids"] = len(rows), len(numbers)
+        data[f"{name}_ids"] = [
+            np.array([numbers[row.track] for row in frames[f]], int) for f in range(1, num_frames + 1)
+        ]
+    data["similarity_scores"] = [
+        overlaps(_corners(by_side["gt"][f]), _corners(by_side["tracker"][f]))
+        for f in range(1, num_frames + 1)
+    ]
+    return data
+
+
+def _corners(rows: Iterable[MotRow]) -> np.ndarray:
+    boxes = [(r.left, r.top, r.left + r.width, r.top + r.height) for r in rows]
+    return np.array(boxes, float).reshape(-1, 4)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one detector gave on one video."""
+
+    video: str
+    detector: str
+    tracker: str
+    score: Score
+    frames_per_second: float
+
+
+def track_and_score(video: Path, truth: Path, out: Path, options: TrackOptions) -> tuple[Score, float]:
+    """The score and the frames a second of one video, from opening it to the last crop."""
+    running = write_tracks(video, out, options)
+    while True:
+        try:
+            next(running)
+        except StopIteration as end:
+            summary = end.value
+            break
+    found = read_mot(out / summary.camera / "tracks.txt").rows if summary.tracks else ()
+    frames = probe_video(video).num_frames or summary.frames
+    return score(read_mot(truth).rows, found, frames), summary.frames / summary.seconds
+
+
+def outcomes(shared: Path, trackers: Sequence[str]) -> list[Outcome]:
+    """All videos with all detectors."""
+    made = []
+    for video, (path, truth) in VIDEOS.items():
+        for detector, weights in DETECTORS.items():
+            for tracker in trackers:
+                name = weights if weights == "motion" else str(shared / weights)
+                options = TrackOptions(detector=name, tracker=tracker)
+                with tempfile.TemporaryDirectory() as out:
+                    got, speed = track_and_score(shared / path, shared / truth, Path(out), options)
+                made.append(Outcome(video, detector, tracker, got, speed))
+                print(made[-1], flush=True)
+    return made
+
+
+def page(made: Sequence[Outcome], command: str) -> str:
+    """As markdown."""
+    lines = [
+        "# Tracking",
+        "",
+        "Percent, at IoU 0.5 (HOTA: mean over 0.05 to 0.95), all frames and all boxes of the ground truth,",
+        "by TrackEval. Frames a second include decoding, detection, association and writing all crops.",
+        "",
+        "| video | detector | tracker | MOTA | IDF1 | HOTA | false | missed | switches | tracks | frames/s |",
+        "|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for o in made:
+        s = o.score
+        lines.append(
+            f"| {o.video} | {o.detector} | {o.tracker} | {100 * s.mota:.1f} | {100 * s.idf1:.1f} "
+            f"| {100 * s.hota:.1f} | {s.false_positives} | {s.misses} | {s.switches} | {s.tracks} "
+            f"| {o.frames_per_second:.0f} |"
+        )
+    return "\n".join([*lines, "", f"`{command}`", "", provenance_line(), ""])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shared", type=Path, default=Path("../shared"), help="videos, tracks and weights")
+    parser.add_argument("--tracker", nargs="+", default=["ocsort", "bytetrack"])
+    parser.add_argument("--out", type=Path, default=RESULTS / "tracking.md")
+    given = parser.parse_args()
+    made = outcomes(given.shared, given.tracker)
+    write_text(given.out, page(made, "python experiments/score_tracks.py --shared ../shared"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""`stca track`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stca.cli.parsing import Verbs, add_verb, positive
+
+if TYPE_CHECKING:
+    from stca.tracking import TrackOptions, VideoSummary
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Add `track`."""
+    track = add_verb(verbs, "track", _track, help="find and follow the people of videos: crops and tracks")
+    track.add_argument(
+        "video", nargs="+", help="video files, folders of images, addresses of cameras (rtsp://, http://)"
+    )
+    track.add_argument("--out", type=Path, required=True, metavar="ROOT", help="where to: ROOT/camera/track/")
+    track.add_argument(
+        "--detector",
+        default="motion",
+        metavar="motion|FILE",
+        help="motion needs no weights but a fixed camera; or a YOLOX, DETR or SSD network (.onnx, .xml)",
+    )
+    track.add_argument("--tracker", choices=("ocsort", "bytetrack"), default="ocsort", help="who follows")
+    track.add_argument(
+        "--tracks", type=Path, metavar="FILE", help="finished MOTChallenge tracks of the (one) video instead"
+    )
+    track.add_argument("--camera", metavar="NAME", help="of the (one) video; default: its name")
+    track.add_argument(
+        "--start", type=_moment, metavar="ISO", help="when the videos began, e.g. 2026-01-31T10:00:00 (local)"
+    )
+    track.add_argument("--every", type=positive, default=1, metavar="N", help="look at every N-th frame only")
+    track.add_argument(
+        "--rate", type=float, metavar="FPS", help="frames a second; default: what a video says"
+    )
+
+
+def _moment(text: str) -> float:
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(f"a moment is 2026-01-31T10:00:00, not {text!r}") from None
+
+
+def _track(given: argparse.Namespace) -> int:
+    from stca.errors import StcaError
+    from stca.tracking import TrackOptions, open_detector
+
+    options = TrackOptions(
+        given.detector, given.tracker, given.tracks, given.camera, given.start, given.every, given.rate
+    )
+    _demand_one_camera_each(given.video, options)
+    if options.tracks is None:
+        open_detector(options.detector)  # a bad one is no video's fault: said once, before anything is done
+    done, failed = [], 0
+    for video in given.video:
+        try:
+            done.append(_run(video, given.out, options))
+        except (StcaError, OSError) as error:
+            failed += 1
+            print(f"error: {video}: {error}", file=sys.stderr)
+    if done:
+        print(_table(done))
+        print(f"in {given.out}")
+    return 1 if failed else 0
+
+
+def _demand_one_camera_each(videos: list[str], options: TrackOptions) -> None:
+    from stca.errors import ConfigError
+
+    if len(videos) > 1 and (options.camera or options.tracks):
+        option = "--camera" if options.camera else "--tracks"
+        raise ConfigError(f"{option} is for one video", found=f"{len(videos)} videos")
+    names = Counter(Path(video).stem for video in videos if "://" not in video)
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise ConfigError(
+            "Two videos have the same name, which is their camera's",
+            found=", ".join(twice),
+            hint="one call each, with --camera NAME",
+        )
+
+
+def _run(video: str, out: Path, options: TrackOptions) -> VideoSummary:
+    from stca.tracking import write_tracks
+
+    running = write_tracks(video, out, options, show=True)
+    while True:
+        try:
+            next(running)
+        except StopIteration as end:
+            summary: VideoSummary = end.value
+            return summary
+
+
+def _table(done: list[VideoSummary]) -> str:
+    wide = max(len("video"), *(len(each.video) for each in done))
+    heads = ("frames", "tracks", "tracklets", "crops used", "left out", "frames/s")
+    rows = ["  ".join([f"{'video':<{wide}}", *heads])]
+    for each in done:
+        speed = f"{each.frames / each.seconds:.0f}" if each.seconds else "done before"
+        cells = (each.frames, each.tracks, each.tracklets, each.used, each.left_out, speed)
+        row = (f"{cell:>{len(head)}}" for cell, head in zip(cells, heads, strict=True))
+        rows.append("  ".join([f"{each.video:<{wide}}", *row]))
+    return "\n".join(rows)

@@ -1,0 +1,96 @@
+"""From boxes to tracks: ByteTrack or OC-SORT, as Roboflow's `trackers` has them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int64
+
+from stca.errors import ConfigError, StcaError
+from stca.tracking.detections import Detections
+
+TRACKERS = ("ocsort", "bytetrack")
+
+BUFFER = 1.0
+"""Seconds after which a track that finds no box is over, see `buffer_seconds`."""
+
+_OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "ocsort": {"minimum_iou_threshold": 0.2, "high_conf_det_threshold": 0.6},
+    "bytetrack": {
+        "minimum_iou_threshold": 0.2,
+        "high_conf_det_threshold": 0.6,
+        "track_activation_threshold": 0.7,
+    },
+}
+_LEAST_SCORE = 0.2
+
+
+def buffer_seconds(frame_rate: float) -> float:
+    """How long a track lives that finds no box: a second, and three frames at least."""
+    return max(BUFFER, 3 / frame_rate)
+
+
+class Associator:
+    """Gives the boxes of frame after frame the numbers of their tracks.
+
+    Args:
+        tracker: one of `TRACKERS`.
+        frame_rate: frames a second that will be given.
+
+    Raises:
+        ConfigError: no such tracker.
+        StcaError: `trackers` is not installed.
+
+    """
+
+    def __init__(self, tracker: str, frame_rate: float) -> None:
+        if tracker not in TRACKERS:
+            raise ConfigError("There is no such tracker", expected=" or ".join(TRACKERS), found=tracker)
+        self._kind, self._rate = tracker, frame_rate
+        self._longest_gap = buffer_seconds(frame_rate)
+        self._given = 0  # numbers given by trackers before this one
+        self._highest = -1
+        self._last: float | None = None
+        self._tracker = _make(tracker, frame_rate)
+
+    def update(self, time: float, found: Detections) -> Int64[np.ndarray, " n"]:
+        """Number of the track of every box of the frame at `time` (seconds), -1 where it has none (yet).
+
+        After a hole in the times that is longer than a lost track is kept, all tracks are new.
+        """
+        import supervision as sv
+
+        if self._last is not None and time - self._last > self._longest_gap:
+            self._given, self._highest = self._highest + 1, self._highest
+            self._tracker = _make(self._kind, self._rate)
+        self._last = time
+        numbers = np.full(len(found), -1, np.int64)
+        rows = np.flatnonzero(found.scores >= _LEAST_SCORE)
+        detections = sv.Detections(
+            xyxy=found.boxes[rows].astype(np.float64), confidence=found.scores[rows], class_id=rows
+        )
+        answer = self._tracker.update(detections)
+        if len(answer):
+            known = answer.tracker_id >= 0
+            numbers[answer.class_id[known]] = answer.tracker_id[known] + self._given
+            self._highest = max(self._highest, int(numbers.max(initial=-1)))
+        return numbers
+
+
+def _make(kind: str, frame_rate: float) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from trackers import ByteTrackTracker, OCSORTTracker
+    except ImportError as error:
+        raise StcaError("Tracking needs trackers", found=error, hint="pip install 'stca[video]'") from error
+    tracker = OCSORTTracker if kind == "ocsort" else ByteTrackTracker
+    return tracker(
+        lost_track_buffer=round(30 * buffer_seconds(frame_rate)),
+        frame_rate=frame_rate,
+        minimum_consecutive_frames=1,  # which tracks are worth keeping is decided when they are over
+        **_OPTIONS[kind],
+    )

@@ -1,0 +1,99 @@
+"""How good a crop is for recognising somebody: four scores between 0 and 1, and whether to use it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float, Float32
+
+from stca.images import RGB
+
+LEAST: Mapping[str, float] = {"sharpness": 0.1, "size": 0.1, "inside": 0.75, "visible": 0.5}
+"""A crop with a score below is left out of embedding."""
+
+_LOW, _HIGH = 24.0, 128.0  # heights in pixels with a size of 0 and of 1
+_COMPARED = 64  # height in pixels at which sharpness is measured
+_HALF_SHARP = 150.0  # variance of the Laplacian with a sharpness of one half
+
+
+def is_usable(quality: Mapping[str, float]) -> bool:
+    """Whether every score is high enough."""
+    return all(quality[name] >= least for name, least in LEAST.items())
+
+
+def sharpness(image: RGB) -> float:
+    """Variance v of the Laplacian of the brightness, at a fixed height, as v / (v + 150).
+
+    A person out of focus or blurred by motion has few edges at any scale; that a crop is small is no
+    matter here.
+    """
+    import cv2
+
+    if not image.size:
+        return 0.0
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    if grey.shape[0] > _COMPARED:
+        width = max(1, round(grey.shape[1] * _COMPARED / grey.shape[0]))
+        grey = cv2.resize(grey, (width, _COMPARED), interpolation=cv2.INTER_AREA)
+    variance = float(cv2.Laplacian(grey, cv2.CV_32F).var())
+    return variance / (variance + _HALF_SHARP)
+
+
+def size(boxes: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, " n"]:
+    """By height: 0 up to 24 pixels, 1 from 128 pixels on."""
+    scores: Float[np.ndarray, " n"] = ((boxes[:, 3] - boxes[:, 1] - _LOW) / (_HIGH - _LOW)).clip(0, 1)
+    return scores
+
+
+def inside(boxes: Float[np.ndarray, "n 4"], width: int, height: int) -> Float[np.ndarray, " n"]:
+    """The part of every box (left, top, right, bottom) that is inside the image."""
+    limits = np.array([width, height, width, height])
+    within = boxes.clip(0, limits)
+    parts: Float[np.ndarray, " n"] = _areas(within) / np.maximum(_areas(boxes), 1e-9)
+    return parts
+
+
+def visible(boxes: Float[np.ndarray, "n 4"], *, grid: tuple[int, int] = (16, 8)) -> Float[np.ndarray, " n"]:
+    """The part of every box that no box in front of it covers.
+
+    Who stands lower in the image is nearer to the camera. The covered part is counted on a grid of points
+    (rows, columns) in every box, so that what two others cover is not counted twice.
+    """
+    if not len(boxes):
+        return np.zeros(0)
+    down, across = ((np.arange(count) + 0.5) / count for count in grid)
+    x = boxes[:, 0, None] + across * (boxes[:, 2] - boxes[:, 0])[:, None]  # (n, columns)
+    y = boxes[:, 1, None] + down * (boxes[:, 3] - boxes[:, 1])[:, None]  # (n, rows)
+    in_x = (boxes[None, :, 0, None] <= x[:, None]) & (
+        x[:, None] <= boxes[None, :, 2, None]
+    )  # (n, m, columns)
+    in_y = (boxes[None, :, 1, None] <= y[:, None]) & (y[:, None] <= boxes[None, :, 3, None])  # (n, m, rows)
+    in_front = boxes[None, :, 3] > boxes[:, None, 3]  # (n, m): m stands lower than n
+    in_x &= in_front[:, :, None]
+    covered = (in_y[:, :, :, None] & in_x[:, :, None, :]).any(axis=1)  # (n, rows, columns)
+    seen: Float[np.ndarray, " n"] = 1 - covered.mean(axis=(1, 2))
+    return seen
+
+
+def look(image: RGB) -> Float32[np.ndarray, " 128"]:
+    """Colours of the upper and the lower half of a crop, a unit vector; tells people apart for some seconds.
+
+    Each half has a histogram of 4 x 4 x 4 colours, of which the square root is taken: the product of two
+    looks is the mean of their halves' Bhattacharyya coefficients.
+    """
+    height, width = image.shape[:2]
+    middle = image[:, round(0.2 * width) : max(round(0.8 * width), round(0.2 * width) + 1)]
+    halves = []
+    for begin, end in ((0.12, 0.5), (0.5, 0.9)):
+        part = (middle[round(begin * height) : round(end * height)] >> 6).astype(np.int32)
+        index = (part[..., 0] * 16 + part[..., 1] * 4 + part[..., 2]).ravel()
+        counts = np.bincount(index, minlength=64).astype(np.float32)
+        halves.append(np.sqrt(counts / max(1, index.size)))
+    both: Float32[np.ndarray, " 128"] = np.concatenate(halves) / np.float32(np.sqrt(2))
+    return both
+
+
+def _areas(boxes: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, " n"]:
+    areas: Float[np.ndarray, " n"] = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    return areas
