@@ -13,12 +13,13 @@ import dataclasses
 import hashlib
 import shutil
 import time
-from collections.abc import Mapping, Sequence
-from itertools import combinations
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations, count
 from pathlib import Path
 
 import numpy as np
-from score_links import LinkScores, apart, score_links
+from score_links import LinkScores, apart, by_frame, overlaps, score_links
 from truth_tracks import cut_tracks
 
 from stca.boxes import MotRow, read_mot
@@ -33,7 +34,7 @@ from stca.gallery.linking import Linking, link
 from stca.provenance import provenance
 from stca.runs import open_model
 from stca.tracklets import Embeddings, Tracklet
-from stca.tracks import find_tracklets
+from stca.tracks import TrackRecord, find_tracklets
 
 FRAMES = 12  # of a tracklet are embedded, evenly spread
 THRESHOLDS = np.round(np.arange(0.20, 0.991, 0.01), 2)
@@ -73,7 +74,7 @@ def load_scene(root: Path, tracks: Path) -> Footage:
             folder = root / camera
             cut_tracks(folder / f"{camera}.mp4", folder / "gt" / "gt.txt", tracks, camera=camera)
     truth = {camera: read_mot(root / camera / "gt" / "gt.txt").rows for camera in cameras}
-    return _footage(tracks, lambda person: person, truth, read_travel(root / "travel.csv"))
+    return _footage(tracks, lambda track: track.person, truth, read_travel(root / "travel.csv"))
 
 
 def load_pets(folder: Path, tracks: Path) -> Footage:
@@ -87,12 +88,14 @@ def load_pets(folder: Path, tracks: Path) -> Footage:
             if row.confidence > 0
         ]
     }
-    return _footage(tracks, PETS_PERSON.__getitem__, truth, None)
+    return _footage(tracks, lambda track: PETS_PERSON[track.person], truth, None)
 
 
-def _footage(tracks: Path, person_of: object, truth: Mapping, travel: Travel | None) -> Footage:
+def _footage(
+    tracks: Path, person_of: Callable[[TrackRecord], int], truth: Mapping, travel: Travel | None
+) -> Footage:
     found = find_tracklets(tracks)
-    persons = {t.key: person_of(t.record.person) for t in found}  # type: ignore[operator, union-attr]
+    persons = {t.key: person_of(t.record) for t in found}
     records = [dataclasses.replace(record_of(t), person=None, label=None) for t in found]
     frames = [t.frames for t in found]
     return Footage(records, frames, persons, truth, travel)
@@ -165,6 +168,7 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, required=True, help="the folder with video/pets_s2l1")
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--models", nargs="+", required=True)
+    parser.add_argument("--tracked", type=Path, nargs=2, help="`stca track` of both scenes' videos")
     parser.add_argument("--seeds", nargs=2, type=int, default=(0, 1), help="of the scene, of the other one")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     given = parser.parse_args()
@@ -175,7 +179,9 @@ def main() -> None:
         root = make_scene(given.work / f"scene{seed}", seed=seed)
         scenes.append(load_scene(root, given.work / f"tracks{seed}"))
     pets = load_pets(given.shared / "video" / "pets_s2l1", given.work / "pets")
-    text = ["# Linking: tracklets become persons\n", *_scene_part(given, *scenes), *_pets_part(given, pets)]
+    text = ["# Linking: tracklets become persons\n", *_scene_part(given, *scenes)]
+    text += _tracked_part(given, *scenes) if given.tracked else []
+    text += _pets_part(given, pets)
     facts = provenance()
     text += [
         f"`python experiments/{facts.pop('command')}`\n",
@@ -227,6 +233,60 @@ def _scene_row(given: argparse.Namespace, scene: Footage, linking: Linking, *nam
     scores, (wrong, missed) = scored(scene, linking, given.work / "out"), pairs(scene, linking)
     cells = [*names, len(linking.persons), len(wrong), len(missed)]
     return f"| {' | '.join(map(str, cells))} | {_percent(scores.idf1)} | {_percent(scores.hota)} |"
+
+
+def _tracked_part(given: argparse.Namespace, *scenes: Footage) -> list[str]:
+    """The same scenes, followed by `stca track` without any network; a track's person is the ground truth's
+    whose boxes it has most."""
+    scene, other = (
+        _footage(root, _who_is_followed(footage), footage.truth, footage.travel)
+        for root, footage in zip(given.tracked, scenes, strict=True)
+    )
+    lines = [
+        f"## The same scene, followed by `stca track` (motion detector): {len(scene.records)} tracklets\n",
+        "`stca track cam1.mp4 cam2.mp4 cam3.mp4 cam4.mp4 --out TRACKS`. What detection and following lose is "
+        "lost before linking. Threshold: best on the other scene, followed likewise. Wrong and missed pairs go "
+        "by the person whose boxes a tracklet has most.\n",
+        "| vectors | threshold | persons | wrong pairs | missed pairs | IDF1 | HOTA |",
+        "|---|---|---:|---:|---:|---:|---:|",
+    ]
+    before = scored_before(scene, given.work / "out")
+    lines.append(
+        f"| before linking | | {before.ids} | 0 | {_all_pairs(scene)} | {_percent(before.idf1)} "
+        f"| {_percent(before.hota)} |"
+    )
+    most = Linking(_groups(scene), 1.0)
+    lines.append(_scene_row(given, scene, most, "linked without an error", ""))
+    for model in given.models:
+        vectors = embed(model, scene, given.work / "vectors" / "scene tracked")
+        theirs = embed(model, other, given.work / "vectors" / "other tracked")
+        threshold = best(other, sweep(other, theirs))
+        linking = link(scene.records, vectors, threshold=threshold, travel=scene.travel)
+        lines.append(_scene_row(given, scene, linking, _name(model), f"{threshold:.2f}"))
+    return [*lines, ""]
+
+
+def _groups(footage: Footage) -> tuple[tuple[Record, ...], ...]:
+    groups: dict[int, list[Record]] = {}
+    for record in footage.records:
+        groups.setdefault(footage.person[record.key], []).append(record)
+    return tuple(map(tuple, groups.values()))
+
+
+def _who_is_followed(footage: Footage) -> Callable[[TrackRecord], int]:
+    """From a track to the person of the ground truth that it overlaps (IoU 0.5) in most frames; or itself."""
+    boxes = {camera: by_frame(rows) for camera, rows in footage.truth.items()}
+    nobody = count(10_000)
+
+    def who(track: TrackRecord) -> int:
+        votes: Counter[int] = Counter()
+        for frame in track.frames:
+            true = boxes[track.camera].get(frame.frame, [])
+            found = overlaps(true, [MotRow(frame.frame, 0, *frame.box)])[:, 0]
+            votes.update(row.track for row, overlap in zip(true, found, strict=True) if overlap >= 0.5)
+        return votes.most_common(1)[0][0] if votes else next(nobody)
+
+    return who
 
 
 def calibrated(footage: Footage, vectors: np.ndarray) -> float:

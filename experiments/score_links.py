@@ -74,12 +74,12 @@ def _as_trackeval_wants(truth: Rows, tracks: Rows) -> dict:
     true_ids, ids = (_numbers(side) for side in (truth, tracks))
     gt_ids, tracker_ids, similarity = [], [], []
     for camera in sorted(truth):
-        mine, theirs = (_by_frame(side.get(camera, ())) for side in (truth, tracks))
+        mine, theirs = (by_frame(side.get(camera, ())) for side in (truth, tracks))
         for frame in range(1, max([*mine, *theirs], default=0) + 1):
             true, found = mine.get(frame, []), theirs.get(frame, [])
             gt_ids.append(np.array([true_ids[row.track] for row in true], dtype=int))
             tracker_ids.append(np.array([ids[row.track] for row in found], dtype=int))
-            similarity.append(_overlaps(true, found))
+            similarity.append(overlaps(true, found))
     return {
         "gt_ids": gt_ids,
         "tracker_ids": tracker_ids,
@@ -96,14 +96,15 @@ def _numbers(side: Rows) -> dict[int, int]:
     return {track: n for n, track in enumerate(sorted({row.track for rows in side.values() for row in rows}))}
 
 
-def _by_frame(rows: Sequence[MotRow]) -> dict[int, list[MotRow]]:
+def by_frame(rows: Sequence[MotRow]) -> dict[int, list[MotRow]]:
+    """Rows of every frame."""
     frames: dict[int, list[MotRow]] = {}
     for row in rows:
         frames.setdefault(row.frame, []).append(row)
     return frames
 
 
-def _overlaps(true: Sequence[MotRow], found: Sequence[MotRow]) -> np.ndarray:
+def overlaps(true: Sequence[MotRow], found: Sequence[MotRow]) -> np.ndarray:
     """Intersection over union of all pairs."""
     a, b = (
         np.array([(r.left, r.top, r.left + r.width, r.top + r.height) for r in rows]).reshape(-1, 4)
