@@ -201,7 +201,7 @@ def _scene_part(given: argparse.Namespace, scene: Footage, other: Footage) -> li
         "second; so all that is lost or won is identity. Thresholds come from another scene (seed {}): for "
         "a false-accept rate of 1 % per search (as `stca calibrate --across` with labels), or the one with "
         "the best F1 over pairs there. IDF1 and HOTA are TrackEval's over all four cameras together, "
-        "percent.\n".format(*given.seeds),
+        "percent; there is none where one id is twice in a frame.\n".format(*given.seeds),
         "| vectors | threshold | persons | wrong pairs | missed pairs | IDF1 | HOTA |",
         "|---|---|---:|---:|---:|---:|---:|",
     ]
@@ -230,14 +230,18 @@ def _scene_part(given: argparse.Namespace, scene: Footage, other: Footage) -> li
 
 
 def _scene_row(given: argparse.Namespace, scene: Footage, linking: Linking, *names: str) -> str:
-    scores, (wrong, missed) = scored(scene, linking, given.work / "out"), pairs(scene, linking)
+    wrong, missed = pairs(scene, linking)
     cells = [*names, len(linking.persons), len(wrong), len(missed)]
-    return f"| {' | '.join(map(str, cells))} | {_percent(scores.idf1)} | {_percent(scores.hota)} |"
+    try:
+        scores = scored(scene, linking, given.work / "out")
+        cells += [_percent(scores.idf1), _percent(scores.hota)]
+    except ValueError:  # one person twice in one frame: those are no tracks
+        cells += ["-", "-"]
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 def _tracked_part(given: argparse.Namespace, *scenes: Footage) -> list[str]:
-    """The same scenes, followed by `stca track` without any network; a track's person is the ground truth's
-    whose boxes it has most."""
+    """The same scenes, followed by `stca track` without any network."""
     scene, other = (
         _footage(root, _who_is_followed(footage), footage.truth, footage.travel)
         for root, footage in zip(given.tracked, scenes, strict=True)
@@ -245,8 +249,8 @@ def _tracked_part(given: argparse.Namespace, *scenes: Footage) -> list[str]:
     lines = [
         f"## The same scene, followed by `stca track` (motion detector): {len(scene.records)} tracklets\n",
         "`stca track cam1.mp4 cam2.mp4 cam3.mp4 cam4.mp4 --out TRACKS`. What detection and following lose is "
-        "lost before linking. Threshold: best on the other scene, followed likewise. Wrong and missed pairs go "
-        "by the person whose boxes a tracklet has most.\n",
+        "lost before linking. Threshold: best on the other scene, followed likewise. Wrong and missed pairs "
+        "go by the person whose boxes a tracklet has most.\n",
         "| vectors | threshold | persons | wrong pairs | missed pairs | IDF1 | HOTA |",
         "|---|---|---:|---:|---:|---:|---:|",
     ]

@@ -39,8 +39,15 @@ def score_links(truth: Rows, tracks: Rows) -> LinkScores:
         truth: ground truth; rows whose `confidence` is 0 count as nothing.
         tracks: for the same cameras.
 
+    Raises:
+        ValueError: an id twice in one frame, of which TrackEval would count only one.
+
     """
     import trackeval
+
+    for camera, rows in tracks.items():
+        if len({(row.frame, row.track) for row in rows}) != len(rows):
+            raise ValueError(f"{camera}: an id is twice in one frame")
 
     data = _as_trackeval_wants(truth, tracks)
     quiet = {"PRINT_CONFIG": False}
