@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import hashlib
 import shutil
 import time
 from collections import Counter
@@ -103,7 +102,7 @@ def _footage(
 
 def embed(model: str, footage: Footage, cache: Path) -> np.ndarray:
     """One vector per tracklet, of `FRAMES` of its crops."""
-    path = cache / f"{hashlib.sha256(f'{model} {FRAMES}'.encode()).hexdigest()[:12]}.npz"
+    path = cache / f"{_name(model)}-{FRAMES}.npz"
     if path.exists():
         return Embeddings.load(path).vectors
     tracklets = []

@@ -8,7 +8,7 @@ from stca.boxes import MotRow
 
 pytest.importorskip("trackeval")
 
-from score_links import apart, overlaps, score_links  # noqa: E402
+from score_links import apart, overlaps, score_links
 
 
 def walk(track: int, first: int, last: int, left: float = 0.0) -> list[MotRow]:

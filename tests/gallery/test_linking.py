@@ -136,7 +136,8 @@ def test_pages_and_lost_pictures(tmp_path: Path) -> None:
     records = [Record(f"cam1/{i:04d}", "cam1", folder=tmp_path / "gone") for i in range(40)]
     linking = Linking(tuple((record,) for record in records), 0.5)
     assert len(write_contact_sheets(linking, tmp_path / "out")) == 3
-    assert len(write_contact_sheets(linking, tmp_path / "few", most_pages=2)) == 2
+    assert len(write_contact_sheets(linking, tmp_path / "out", most_pages=2)) == 2
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"persons-01.png", "persons-02.png"}
 
 
 def test_two_videos_of_a_camera_get_a_file_each(tmp_path: Path) -> None:

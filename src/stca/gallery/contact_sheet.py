@@ -29,7 +29,7 @@ def write_contact_sheets(linking: Linking, out: Path, *, most_pages: int = 20) -
     """Write `persons-01.png`, ...: `_ROWS` persons to a page, at most `_PER_ROW` tracklets of each.
 
     Where a person has more tracklets, some evenly spread over time are shown, and how many they are in all is
-    said; persons beyond the last page are not shown.
+    said; persons beyond the last page are not shown. Pages of an earlier linking are removed.
     """
     persons = list(linking.numbered())
     pages = [persons[start : start + _ROWS] for start in range(0, len(persons), _ROWS)][:most_pages]
@@ -39,6 +39,8 @@ def write_contact_sheets(linking: Linking, out: Path, *, most_pages: int = 20) -
         with atomic_write(path) as file:
             draw_sheet(page).save(file, format="png")
         written.append(path)
+    for old in set(out.glob("persons-[0-9][0-9].png")) - set(written):
+        old.unlink()
     return written
 
 
