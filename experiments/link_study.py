@@ -258,8 +258,6 @@ def _tracked_part(given: argparse.Namespace, *scenes: Footage) -> list[str]:
         f"| before linking | | {before.ids} | 0 | {_all_pairs(scene)} | {_percent(before.idf1)} "
         f"| {_percent(before.hota)} |"
     )
-    most = Linking(_groups(scene), 1.0)
-    lines.append(_scene_row(given, scene, most, "linked without an error", ""))
     for model in given.models:
         vectors = embed(model, scene, given.work / "vectors" / "scene tracked")
         theirs = embed(model, other, given.work / "vectors" / "other tracked")
@@ -267,13 +265,6 @@ def _tracked_part(given: argparse.Namespace, *scenes: Footage) -> list[str]:
         linking = link(scene.records, vectors, threshold=threshold, travel=scene.travel)
         lines.append(_scene_row(given, scene, linking, _name(model), f"{threshold:.2f}"))
     return [*lines, ""]
-
-
-def _groups(footage: Footage) -> tuple[tuple[Record, ...], ...]:
-    groups: dict[int, list[Record]] = {}
-    for record in footage.records:
-        groups.setdefault(footage.person[record.key], []).append(record)
-    return tuple(map(tuple, groups.values()))
 
 
 def _who_is_followed(footage: Footage) -> Callable[[TrackRecord], int]:
