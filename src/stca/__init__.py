@@ -10,12 +10,14 @@ from stca.errors import (
     ConfigError,
     DatasetError,
     FrameError,
+    GalleryError,
     RankingError,
     StcaError,
     TrainingError,
 )
 from stca.evaluation import evaluate
 from stca.export import export_model
+from stca.gallery import Gallery, Hit, ModelMark, Record, add_tracklets
 from stca.losses import BatchHardTriplet, CenterLoss, ReIDObjective
 from stca.models import (
     MODELS,
@@ -51,18 +53,24 @@ __all__ = [
     "DatasetError",
     "Embeddings",
     "FrameError",
+    "Gallery",
+    "GalleryError",
+    "Hit",
+    "ModelMark",
     "PKSampler",
     "Protocol",
     "RankMetrics",
     "RankingError",
     "ReIDObjective",
     "ReIDOutput",
+    "Record",
     "RunConfig",
     "RunDir",
     "Splits",
     "StcaError",
     "Tracklet",
     "TrainingError",
+    "add_tracklets",
     "create_model",
     "embed_tracklets",
     "evaluate",

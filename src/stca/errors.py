@@ -6,7 +6,8 @@ StcaError
 ├── CheckpointError   weights or a run that cannot be loaded into this model
 ├── ConfigError       an option that does not exist, has the wrong type, or does not fit another option
 ├── RankingError      features, ids and protocol that do not fit each other
-└── TrainingError     a run that cannot go on
+├── TrainingError     a run that cannot go on
+└── GalleryError      a gallery that cannot be opened, read or written, or a model that is not the gallery's
 """
 
 from __future__ import annotations
@@ -66,3 +67,7 @@ class RankingError(StcaError):
 
 class TrainingError(StcaError):
     """A run that cannot go on."""
+
+
+class GalleryError(StcaError):
+    """A gallery that cannot be opened, read or written, or a model that is not the gallery's."""

@@ -1,4 +1,4 @@
-"""`stca data list | check | make-walkers`."""
+"""`stca data list | check | make-walkers | make-scene`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import dataclasses
 from pathlib import Path
 
 from stca.cli.parsing import Verbs, add_verb, natural, pair, size
+
+_SCENE_DIALS = ("colour", "viewpoint", "background", "blur", "noise", "compression")
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -47,6 +49,28 @@ def add_verbs(verbs: Verbs) -> None:
     dials = make.add_argument_group("nuisances", "0 is off, 1 the default, more is harder")
     for dial in dataclasses.fields(Nuisances):
         dials.add_argument(f"--{dial.name}", type=float, default=1.0, metavar="X")
+    _add_make_scene(below)
+
+
+def _add_make_scene(verbs: Verbs) -> None:
+    make = add_verb(
+        verbs,
+        "make-scene",
+        _make_scene,
+        help="render whole scenes: videos of several cameras, and their tracks",
+    )
+    make.add_argument("root", type=Path, help="a new folder")
+    make.add_argument("--cameras", type=int, default=4, help="1 to 16")
+    make.add_argument("--persons", type=int, default=30, help="who walk in, out and back")
+    make.add_argument("--seconds", type=int, default=60, help="of every video, 12.5 frames each")
+    make.add_argument(
+        "--height", type=int, default=360, help="of the pictures; a multiple of 18, as they are 16:9"
+    )
+    make.add_argument("--seed", type=int, default=0, help="another seed makes other people and places")
+    make.add_argument("--workers", type=int, help="processes; default: one per core")
+    dials = make.add_argument_group("nuisances", "0 is off, 1 the default, more is harder")
+    for name in _SCENE_DIALS:
+        dials.add_argument(f"--{name}", type=float, default=1.0, metavar="X")
 
 
 def _list(given: argparse.Namespace) -> None:
@@ -97,4 +121,26 @@ def _make_walkers(given: argparse.Namespace) -> None:
         workers=given.workers,
     )
     print(load_dataset("walkers", root))
+    print(f"in {root}")
+
+
+def _make_scene(given: argparse.Namespace) -> None:
+    from stca.boxes import read_mot
+    from stca.datasets.walkers import Nuisances, make_scene
+
+    root = make_scene(
+        given.root,
+        cameras=given.cameras,
+        persons=given.persons,
+        seconds=given.seconds,
+        height=given.height,
+        seed=given.seed,
+        nuisances=Nuisances(**{name: getattr(given, name) for name in _SCENE_DIALS}),
+        workers=given.workers,
+    )
+    print(f"{'camera':<10}{'persons':>9}{'boxes':>9}")
+    for camera in range(1, given.cameras + 1):
+        path = root / f"cam{camera}" / "gt" / "gt.txt"
+        rows = read_mot(path).rows if path.stat().st_size else ()
+        print(f"cam{camera:<7}{len({row.track for row in rows}):>9}{len(rows):>9}")
     print(f"in {root}")

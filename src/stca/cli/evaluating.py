@@ -68,9 +68,9 @@ def test_data(given: argparse.Namespace, model: str) -> Splits:
     from stca.errors import ConfigError
     from stca.lookup import is_safe
     from stca.run_dir import RunDir
-    from stca.runs import is_path, load_test
+    from stca.runs import is_model_file, is_path, load_test
 
-    if not is_path(model) or model.endswith(".safetensors"):
+    if not is_path(model) or is_model_file(model):
         if given.data is None or given.dataset is None:
             raise ConfigError("Which data, and of what kind?", expected="--dataset NAME --data ROOT")
         return load_dataset(given.dataset, given.data, split=given.split or 0)

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from stca.cli import data, evaluating, exporting, pictures, tracking, training
+from stca.cli import data, evaluating, exporting, gallery, linking, pictures, searching, tracking, training
 from stca.errors import StcaError
 from stca.version import __version__
 
@@ -21,7 +21,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"stca {__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for group in (data, training, evaluating, exporting, pictures, tracking):
+    for group in (data, training, evaluating, exporting, pictures, tracking, gallery, searching, linking):
         group.add_verbs(verbs)
     return parser
 

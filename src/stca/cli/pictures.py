@@ -143,10 +143,10 @@ def _test_data(given: argparse.Namespace) -> Splits:
     """The model's test data, which must be the other model's too, unless --data decides."""
     from stca.errors import ConfigError
     from stca.run_dir import RunDir
-    from stca.runs import is_path
+    from stca.runs import is_model_file, is_path
 
     runs = [name for name in (given.model, given.against) if name and is_path(name)]
-    folders = [name for name in runs if not name.endswith(".safetensors")]
+    folders = [name for name in runs if not is_model_file(name)]
     if len(folders) == 2 and not given.data:
         ours, theirs = (_tested_on(RunDir.open(Path(name)).config().data) for name in folders)
         if ours != theirs:

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from stca.images import IMAGENET_MEAN, IMAGENET_STD
-from stca.models.heads import ReIDModel, ReIDOutput
-
-
-class _NoHead(nn.Module):
-    """The pooled vector is the embedding; there is nothing to classify."""
-
-    def forward(self, pooled: Float[Tensor, "B D"]) -> ReIDOutput:
-        return ReIDOutput(pooled, pooled, pooled.new_zeros(len(pooled), 0))
+from stca.models.heads import NoHead, ReIDModel
 
 
 class ColourHistogram(ReIDModel):
@@ -33,6 +26,7 @@ class ColourHistogram(ReIDModel):
     """
 
     trainable = False
+    exportable = False
     weight: Tensor
     mean: Tensor
     std: Tensor
@@ -49,7 +43,7 @@ class ColourHistogram(ReIDModel):
         super().__init__(image_size=image_size, clip_len=clip_len)
         self.stripes, self.bins = stripes, bins
         self.embedding_dim = stripes * bins**3
-        self.head = _NoHead()
+        self.head = NoHead()
         columns = torch.linspace(-1, 1, image_size[1])
         self.register_buffer("weight", torch.exp(-2 * columns.square()).expand(image_size), persistent=False)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None], persistent=False)

@@ -35,6 +35,14 @@ class BNNeck(nn.Module):
         return ReIDOutput(pooled, embedding, self.classifier(embedding))
 
 
+class NoHead(nn.Module):
+    """The pooled vector is the embedding; there is nothing to classify."""
+
+    def forward(self, pooled: Float[Tensor, "B D"]) -> ReIDOutput:
+        """The same vector twice, and no logits."""
+        return ReIDOutput(pooled, pooled, pooled.new_zeros(len(pooled), 0))
+
+
 @dataclass(frozen=True)
 class ModelSpec:
     """What it takes to build a model again; travels with its weights."""

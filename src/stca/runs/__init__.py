@@ -5,6 +5,7 @@ from stca.runs.report import write_report
 from stca.runs.running import (
     evaluate_model,
     headline,
+    is_model_file,
     is_path,
     load_run,
     load_test,
@@ -18,6 +19,7 @@ __all__ = [
     "compare",
     "evaluate_model",
     "headline",
+    "is_model_file",
     "is_path",
     "load_run",
     "load_test",

@@ -15,7 +15,15 @@ from stca.datasets.counts import count_unanswered
 from stca.errors import ConfigError, DatasetError
 from stca.evaluation import embed_test_set, evaluate, score
 from stca.lookup import as_tuples
-from stca.models import ReIDModel, build_model, create_model, load_model, load_weights
+from stca.models import (
+    IMAGE_REID_SUFFIXES,
+    ImageReID,
+    ReIDModel,
+    build_model,
+    create_model,
+    load_model,
+    load_weights,
+)
 from stca.ranking import RankMetrics
 from stca.run_dir import RunDir
 from stca.runs.sharing import embed_shared
@@ -110,7 +118,10 @@ def load_run(path: Path) -> ReIDModel:
 
 
 def open_model(name: str, *, like: ReIDModel | None = None, seed: int = 0) -> ReIDModel:
-    """A run's folder, a .safetensors file, or the name of a model, which is then untrained.
+    """A run's folder, a .safetensors, .onnx or .xml file, or the name of a model, which is then untrained.
+
+    An .onnx or .xml (OpenVINO) file is an image re-identification network; `stca.models.ImageReID` says what
+    pixels it is given, and takes them as an option where the file wants others.
 
     Args:
         name: what to open.
@@ -121,8 +132,11 @@ def open_model(name: str, *, like: ReIDModel | None = None, seed: int = 0) -> Re
     Raises:
         CheckpointError: a path without a model.
         ConfigError: neither a path nor a model.
+        StcaError: onnxruntime or openvino is needed and not installed.
 
     """
+    if Path(name).suffix.lower() in IMAGE_REID_SUFFIXES:
+        return ImageReID(name).eval()
     if is_path(name):
         return load_run(Path(name))
     with torch.random.fork_rng(devices=[]):
@@ -137,7 +151,12 @@ def open_model(name: str, *, like: ReIDModel | None = None, seed: int = 0) -> Re
 
 def is_path(name: str) -> bool:
     """Whether `name` means a run's folder or a file, and not a model's name."""
-    return Path(name).exists() or len(Path(name).parts) > 1 or name.endswith(".safetensors")
+    return Path(name).exists() or len(Path(name).parts) > 1 or is_model_file(name)
+
+
+def is_model_file(name: str) -> bool:
+    """Whether `name` means one file with a model in it, which knows no run and no data."""
+    return Path(name).suffix.lower() in (".safetensors", *IMAGE_REID_SUFFIXES)
 
 
 def evaluate_model(

@@ -1,6 +1,7 @@
-"""Synthetic multi-camera pedestrians in the layout of MARS, for tests, demos and controlled experiments."""
+"""Synthetic pedestrians: tracklets in the layout of MARS, and whole scenes as videos with their tracks."""
 
 from stca.datasets.walkers.making import make_walkers
+from stca.datasets.walkers.making_scene import make_scene
 from stca.datasets.walkers.nuisances import Nuisances
 
-__all__ = ["Nuisances", "make_walkers"]
+__all__ = ["Nuisances", "make_scene", "make_walkers"]

@@ -31,6 +31,11 @@ class Seed(IntEnum):
     PLAN = 4
     PASSER_BY = 5
     QUERY = 6
+    SCENE_PERSON = 7
+    SCENE_CAMERA = 8
+    ITINERARY = 9
+    TRAVEL = 10
+    SCENE_FRAME = 11
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,24 @@ _WALLS = ("concrete", "bricks", "windows", "hedge", "shutters")
 @lru_cache(maxsize=16)
 def scene(camera: Camera) -> Image.Image:
     """The empty picture of a camera with `MARGIN` around it, sRGB."""
+    image, clutter = empty_scene(camera)
+    for prop, place in clutter:
+        paste_prop(image, prop, camera, place, offset=(MARGIN, MARGIN))
+    return image.filter(ImageFilter.GaussianBlur(0.8)) if camera.scene is not None else image
+
+
+def wall_at(camera: Camera) -> float:
+    """How far away the wall across the far end of `scene` is, metres."""
+    if camera.scene is None:
+        return camera.distance + 9.0
+    return camera.distance + float(np.random.default_rng(camera.scene).uniform(4.0, 14.0))
+
+
+def empty_scene(camera: Camera) -> tuple[Image.Image, list[tuple[Prop, tuple[float, float]]]]:
+    """The picture of `scene` without the things that stand about, and those, farthest first."""
     height, width = FRAME[0] + 2 * MARGIN, FRAME[1] + 2 * MARGIN
     if camera.scene is None:
-        return Image.new("RGB", (width, height), (128, 128, 128))
+        return Image.new("RGB", (width, height), (128, 128, 128)), []
     rng = np.random.default_rng(camera.scene)
     rows = np.arange(height, dtype=np.float32)[:, None] - MARGIN
     columns = np.arange(width, dtype=np.float32)[None, :] - MARGIN
@@ -35,9 +50,7 @@ def scene(camera: Camera) -> Image.Image:
         camera.light.tint, np.float32
     )
     image = Image.fromarray((np.sqrt(np.clip(picture, 0, 1)) * 255).astype(np.uint8))
-    for prop, place in _clutter(rng, camera, wall):
-        paste_prop(image, prop, camera, place, offset=(MARGIN, MARGIN))
-    return image.filter(ImageFilter.GaussianBlur(0.8))
+    return image, _clutter(rng, camera, wall)
 
 
 def cut(image: Image.Image, window: Window) -> Float32[np.ndarray, "H W 3"]:

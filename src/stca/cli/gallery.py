@@ -1,0 +1,147 @@
+"""`stca gallery add | list | remove | stats`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stca.cli.parsing import Verbs, add_verb, natural, positive
+
+if TYPE_CHECKING:
+    from stca.gallery import Gallery
+    from stca.models import ReIDModel
+
+DEFAULT_MODEL = "stca_small"
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Add `gallery` and what is below it."""
+    parent = verbs.add_parser("gallery", help="tracklets with their vectors, kept on disk to be searched")
+    below = parent.add_subparsers(title="verbs", metavar="VERB", required=True)
+
+    add = add_verb(below, "add", _add, help="embed tracklets and put them in; makes the gallery if need be")
+    add.add_argument("gallery", type=Path, help="its folder")
+    add.add_argument("tracks", type=Path, nargs="+", help="folders of tracklets, as `stca track` writes them")
+    add.add_argument("--replace", action="store_true", help="tracklets that are there with other frames")
+    add_embedding(add)
+
+    shown = add_verb(below, "list", _list, help="every tracklet, a line each")
+    shown.add_argument("--camera", action="append", help="only this one's; may be repeated")
+
+    remove = add_verb(below, "remove", _remove, help="take tracklets out: all that are named, or none")
+
+    stats = add_verb(below, "stats", _stats, help="what a gallery holds, and how it is searched")
+    for parser in (shown, remove, stats):
+        parser.add_argument("gallery", type=Path, help="its folder")
+    remove.add_argument("key", nargs="+", help="of a tracklet (see `stca gallery list`)")
+    for parser in (shown, stats):
+        parser.add_argument("--json", action="store_true", help="print JSON instead")
+
+
+def add_embedding(parser: argparse.ArgumentParser) -> None:
+    """Which model, and how to compute."""
+    parser.add_argument(
+        "--model",
+        help=f"a run's folder, a .safetensors file, or a model's name; default: the gallery's, "
+        f"or {DEFAULT_MODEL} for a new one",
+    )
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
+    parser.add_argument(
+        "--precision", choices=("float32", "bf16", "auto"), default="float32", help="of the network"
+    )
+    parser.add_argument("--batch-size", type=positive, default=16, help="clips per forward pass")
+    parser.add_argument("--workers", type=natural, default=2, help="processes that decode images")
+
+
+def open_with_model(path: Path, name: str | None, *, create: bool = False) -> tuple[Gallery, ReIDModel]:
+    """A gallery and its model: the one that is named, or the one it was made with."""
+    from stca.errors import GalleryError
+    from stca.gallery import Gallery
+    from stca.gallery.store import FILE
+    from stca.runs import is_path, open_model
+
+    if name is None and (path / FILE).is_file():
+        with Gallery.open(path) as gallery:
+            name = gallery.source
+        if name is None:
+            raise GalleryError(
+                "This gallery does not say where its model is", where=path, hint="--model MODEL"
+            )
+    elif not create and not (path / FILE).is_file():
+        Gallery.open(path)  # says what is wrong
+    name = name or DEFAULT_MODEL
+    model = open_model(name)
+    source = str(Path(name).absolute()) if is_path(name) else name
+    return Gallery.open(path, model=model, source=source), model
+
+
+def _add(given: argparse.Namespace) -> None:
+    from stca.gallery import add_tracklets
+    from stca.tracks import find_tracklets
+
+    tracklets = [found for root in given.tracks for found in find_tracklets(root)]
+    gallery, model = open_with_model(given.gallery, given.model, create=True)
+    with gallery:
+        done = add_tracklets(
+            gallery,
+            model,
+            tracklets,
+            replace=given.replace,
+            device=given.device,
+            precision=given.precision,
+            batch_size=given.batch_size,
+            workers=given.workers,
+        )
+        print(f"{done}; {len(gallery)} tracklets in {given.gallery}")
+
+
+def _list(given: argparse.Namespace) -> None:
+    from stca.gallery import Gallery
+    from stca.gallery.figures import format_span
+
+    with Gallery.open(given.gallery) as gallery:
+        records = [r for r in gallery.records() if not given.camera or r.camera in given.camera]
+    if given.json:
+        print(json.dumps([asdict(record) for record in records], default=str, indent=1))
+        return
+    width = max([len(record.key) for record in records], default=3)
+    print(f"{'key':<{width}}  {'camera':<12} {'person':>6} {'frames':>6}  time")
+    for record in records:
+        person = "" if record.person is None else record.person
+        span = format_span(record)
+        print(f"{record.key:<{width}}  {record.camera:<12} {person:>6} {record.frames:>6}  {span}".rstrip())
+
+
+def _remove(given: argparse.Namespace) -> None:
+    from stca.gallery import Gallery
+
+    with Gallery.open(given.gallery) as gallery:
+        gallery.remove(*given.key)
+        print(f"{len(set(given.key))} removed; {len(gallery)} tracklets in {given.gallery}")
+
+
+def _stats(given: argparse.Namespace) -> None:
+    from stca.gallery import Gallery
+    from stca.gallery.figures import format_time
+
+    with Gallery.open(given.gallery) as gallery:
+        stats, calibration, mark = gallery.stats(), gallery.calibration(), gallery.mark
+    if given.json:
+        content = asdict(stats) | {
+            "model": asdict(mark),
+            "calibration": calibration and asdict(calibration),
+        }
+        print(json.dumps(content, indent=1))
+        return
+    print(f"{stats.tracklets:,} tracklets, {len(stats.cameras)} cameras, {stats.persons} persons named")
+    for camera, count in stats.cameras.items():
+        print(f"  {camera:<16} {count:>9,}")
+    if stats.first is not None and stats.last is not None:
+        print(f"seen      {format_time(stats.first)} to {format_time(stats.last)}")
+    print(f"model     {mark.name}, {stats.dim} dimensions, weights {mark.weights[:12] or 'not known'}")
+    print(f"search    {stats.index}")
+    print(f"on disk   {stats.bytes_on_disk / 1e6:,.1f} MB")
+    print(calibration.table() if calibration else "threshold none yet: stca calibrate")

@@ -1,0 +1,47 @@
+"""`stca link`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from stca.cli.parsing import Verbs, add_verb
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Add `link`."""
+    verb = add_verb(verbs, "link", _link, help="group a gallery's tracklets into persons")
+    verb.add_argument("gallery", type=Path, help="its folder; who they are is written into it")
+    verb.add_argument(
+        "--threshold",
+        type=float,
+        metavar="X",
+        help="least mean cosine of groups that are one person; default: what `stca calibrate` found",
+    )
+    verb.add_argument(
+        "--travel",
+        type=Path,
+        metavar="FILE",
+        help="lines from,to,seconds: the least time from one camera to another",
+    )
+    verb.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="write persons.csv, contact sheets and MOTChallenge tracks with these ids",
+    )
+
+
+def _link(given: argparse.Namespace) -> None:
+    from stca.gallery import Gallery
+    from stca.gallery.constraints import read_travel
+    from stca.gallery.link_outputs import persons_table, write_linking
+    from stca.gallery.linking import link_gallery
+
+    travel = read_travel(given.travel) if given.travel else None
+    with Gallery.open(given.gallery) as gallery:
+        linking = link_gallery(gallery, threshold=given.threshold, travel=travel)
+    print(persons_table(linking))
+    if given.out:
+        for path in write_linking(linking, given.out):
+            print(path)

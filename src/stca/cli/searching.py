@@ -1,0 +1,249 @@
+"""`stca search | calibrate`."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stca.cli.gallery import add_embedding, open_with_model
+from stca.cli.parsing import Verbs, add_verb, picture, positive
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stca.gallery import Gallery, Hit, Judged, Record
+    from stca.tracks import FoundTracklet
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Add the verbs."""
+    search = add_verb(verbs, "search", _search, help="where else was this person?")
+    search.add_argument("gallery", type=Path, help="its folder")
+    search.add_argument("query", help="a tracklet's folder, or the key of one that is in the gallery")
+    search.add_argument("-k", type=positive, default=10, help="how many answers")
+    search.add_argument("--camera", action="append", help="only in this one; may be repeated")
+    for name, meaning in (("from", "not over before"), ("to", "not begun after")):
+        search.add_argument(
+            f"--{name}", type=moment, metavar="TIME", help=f"{meaning}: seconds, or 2026-01-31T10:00:00 (UTC)"
+        )
+    search.add_argument("--sheet", type=picture, metavar="FILE.png", help="draw query and answers there")
+    search.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    add_embedding(search)
+
+    calibrate = add_verb(verbs, "calibrate", _calibrate, help="from which score on is an answer somebody?")
+    calibrate.add_argument("gallery", type=Path, help="its folder")
+    calibrate.add_argument(
+        "--far", type=fraction, default=0.01, help="false-accept rate that is wanted, of searches for nobody"
+    )
+    calibrate.add_argument(
+        "--labels",
+        type=Path,
+        metavar="FILE.csv",
+        help="columns key,person; default: the tracklets' own, else they are cut in two",
+    )
+    calibrate.add_argument("--across", action="store_true", help="only compare different cameras")
+    calibrate.add_argument("--plot", type=picture, metavar="FILE.png", help="draw DIR over FAR there")
+    add_embedding(calibrate)
+
+
+def moment(text: str) -> float:
+    """Seconds, or a date and time (UTC where it names no zone) as POSIX seconds."""
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a time is seconds or 2026-01-31T10:00:00, not {text!r}") from None
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+
+
+def fraction(text: str) -> float:
+    """A number from 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"a fraction between 0 and 1 is needed, not {text!r}")
+    return value
+
+
+# ---- search ----
+
+
+def _search(given: argparse.Namespace) -> None:
+    from stca.gallery import Gallery, pictures
+
+    with Gallery.open(given.gallery) as gallery:
+        own = gallery.get(given.query)
+        if own is not None:
+            record, crops = own[0], pictures(own[0])
+            hits = _ask(given, gallery, own[1], without=record.key)
+        else:
+            record, crops, hits = _ask_by_folder(given)
+        calibration = gallery.calibration()
+    threshold = calibration.threshold if calibration else None
+    if given.json:
+        answers = [asdict(hit) for hit in hits]
+        content = {"query": asdict(record), "threshold": threshold, "hits": answers}
+        print(json.dumps(content, default=str, indent=1))
+    else:
+        print(table(hits, threshold))
+    if given.sheet:
+        _draw(given, record, crops, hits, threshold)
+
+
+def _ask(given: argparse.Namespace, gallery: Gallery, vector: object, *, without: str | None) -> list[Hit]:
+    low, high = getattr(given, "from"), given.to
+    time = (
+        None
+        if low is None and high is None
+        else (
+            -float("inf") if low is None else low,
+            float("inf") if high is None else high,
+        )
+    )
+    return gallery.search(vector, given.k, cameras=given.camera, time=time, without=without)  # type: ignore[arg-type]
+
+
+def _ask_by_folder(given: argparse.Namespace) -> tuple[Record, FoundTracklet, list[Hit]]:
+    """Embed the query; if the gallery has this very tracklet, its own vector does."""
+    from stca.errors import GalleryError
+    from stca.gallery import Gallery, embed, record_of
+    from stca.gallery.adding import content_of
+    from stca.tracks import find_tracklets
+
+    if not Path(given.query).is_dir():
+        with Gallery.open(given.gallery) as gallery:
+            gallery.require_key(given.query)
+    tracklets = find_tracklets(Path(given.query))
+    if len(tracklets) != 1:
+        raise GalleryError(
+            "A query is one tracklet",
+            expected="a folder of crops",
+            found=f"{len(tracklets)} tracklets",
+            where=given.query,
+            hint=f"for example {tracklets[0].folder}",
+        )
+    found = tracklets[0]
+    with Gallery.open(given.gallery) as gallery:
+        own = gallery.get(found.key)
+        if own is not None and own[0].content == content_of(found):
+            return own[0], found, _ask(given, gallery, own[1], without=found.key)
+    gallery, model = open_with_model(given.gallery, given.model)
+    with gallery:
+        vector = embed(
+            gallery,
+            model,
+            [found],
+            device=given.device,
+            precision=given.precision,
+            batch_size=given.batch_size,
+            workers=0,
+        )[0]
+        return record_of(found), found, _ask(given, gallery, vector, without=None)
+
+
+def table(hits: Sequence[Hit], threshold: float | None) -> str:
+    """Answers, a line each, with a line where the threshold lies."""
+    from stca.gallery.figures import format_span
+
+    if not hits:
+        return "no tracklet passes the filters"
+    width = max(3, *(len(hit.key) for hit in hits))
+    camera = max(6, *(len(hit.record.camera) for hit in hits))
+    lines = [f"{'rank':>4}  {'key':<{width}}  {'camera':<{camera}}  {'score':>7}  {'':<9}  time"]
+    for hit in hits:
+        mark = {True: "somebody", False: "below", None: ""}[hit.accepted]
+        lines.append(
+            f"{hit.rank:>4}  {hit.key:<{width}}  {hit.record.camera:<{camera}}  {hit.score:>7.4f}  {mark:<9}"
+            f"  {format_span(hit.record)}".rstrip()
+        )
+    if threshold is None:
+        lines.append("no threshold yet (stca calibrate): the best answer may still be the wrong person")
+    elif not hits[0].accepted:
+        lines.append(f"nobody: no answer reaches the threshold {threshold:.4f}")
+    return "\n".join(lines)
+
+
+def _draw(
+    given: argparse.Namespace,
+    record: Record,
+    crops: FoundTracklet | None,
+    hits: Sequence[Hit],
+    threshold: float | None,
+) -> None:
+    import sys
+
+    from stca.analysis import save_figure
+    from stca.gallery import pictures
+    from stca.gallery.figures import answer_figure, format_time
+
+    start = "" if record.first is None else format_time(record.first)
+    figure = answer_figure(
+        (record.key, start, crops),
+        [(hit, pictures(hit.record)) for hit in hits],
+        title=f"{record.key} in {given.gallery}",
+        threshold=threshold,
+    )
+    print(save_figure(figure, given.sheet), file=sys.stderr if given.json else sys.stdout)
+
+
+# ---- calibrate ----
+
+
+def _calibrate(given: argparse.Namespace) -> None:
+    from stca.analysis import save_figure
+    from stca.gallery import Gallery, calibrate
+    from stca.gallery.figures import calibration_figure
+
+    calibration, searches = calibrate(_judged(given), far=given.far, across=given.across)
+    with Gallery.open(given.gallery) as gallery:
+        gallery.set_calibration(calibration)
+    print(calibration.table())
+    if given.plot:
+        title = (
+            f"{given.gallery}: {calibration.searches} searches for people in it, {calibration.impostors} not"
+        )
+        print(save_figure(calibration_figure(calibration, searches, title=title), given.plot))
+
+
+def _judged(given: argparse.Namespace) -> Judged:
+    """By the labels that are given, by the tracklets' own, or by cutting them in two."""
+    from stca.gallery import Gallery, halves, labelled, relabel
+
+    with Gallery.open(given.gallery) as gallery:
+        records, vectors = gallery.table()
+    if given.labels:
+        return labelled(relabel(records, read_labels(given.labels)), vectors)
+    known = [record.label for record in records if record.label is not None]
+    if len(set(known)) > 1 and len(set(known)) < len(known):
+        return labelled(records, vectors)
+    gallery, model = open_with_model(given.gallery, given.model)
+    with gallery:
+        return halves(gallery, model, device=given.device, workers=given.workers)
+
+
+def read_labels(path: Path) -> dict[str, int]:
+    """Who is who, from a CSV file with columns key and person.
+
+    Raises:
+        GalleryError: it cannot be read, or lacks a column, or a person is no whole number.
+
+    """
+    from stca.errors import GalleryError
+
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return {row["key"]: int(row["person"]) for row in csv.DictReader(file)}
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise GalleryError(
+            "Cannot read labels", expected="columns key,person (a whole number)", found=error, where=path
+        ) from error

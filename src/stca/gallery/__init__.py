@@ -1,0 +1,30 @@
+"""A gallery on disk: add tracklets, search them, link them, and know when the answer is nobody."""
+
+from stca.gallery.adding import add_tracklets, embed, halves, pictures, record_of
+from stca.gallery.calibration import Calibration, Judged, calibrate, labelled, relabel
+from stca.gallery.gallery import Gallery
+from stca.gallery.linking import Linking, link, link_gallery
+from stca.gallery.marks import ModelMark
+from stca.gallery.records import Added, Hit, Record, Stats
+
+__all__ = [
+    "Added",
+    "Calibration",
+    "Gallery",
+    "Hit",
+    "Judged",
+    "Linking",
+    "ModelMark",
+    "Record",
+    "Stats",
+    "add_tracklets",
+    "calibrate",
+    "embed",
+    "halves",
+    "labelled",
+    "link",
+    "link_gallery",
+    "pictures",
+    "record_of",
+    "relabel",
+]

@@ -1,0 +1,112 @@
+"""Average-linkage clustering with pairs that must never come together."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float, Float32, Int64
+
+from stca.errors import ConfigError, RankingError
+
+MOST_ROWS = 40_000
+"""The distances of all pairs lie in memory: 4 bytes each, 0.4 GB for 10,000 rows and 6.4 GB for this many."""
+
+
+def cosine_distances(vectors: Float[np.ndarray, "N D"]) -> Float32[np.ndarray, "N N"]:
+    """1 - cosine of all pairs.
+
+    Raises:
+        RankingError: a vector of length 0, or more than `MOST_ROWS` of them.
+
+    """
+    if len(vectors) > MOST_ROWS:
+        raise RankingError(
+            "Too many tracklets to link at once",
+            expected=f"{MOST_ROWS:,} at most",
+            found=f"{len(vectors):,}",
+            hint="link a part of them: some cameras, or a span of time",
+        )
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not (length > 0).all():
+        raise RankingError("A vector has no direction", expected="length above 0", found="only zeros")
+    unit = (vectors / length).astype(np.float32)
+    distances: Float32[np.ndarray, "N N"] = unit @ unit.T
+    distances *= -1
+    distances += 1
+    return distances
+
+
+def average_linkage(distances: Float32[np.ndarray, "N N"], *, threshold: float) -> Int64[np.ndarray, " N"]:
+    """Merge the two closest groups again and again, until none are closer than `threshold`.
+
+    The distance of two groups is the mean over their pairs. A pair at distance infinity never comes together,
+    nor do the groups it is in. Which groups come out does not depend on the order of the rows, exact ties
+    apart, and those of a larger threshold are unions of those of a smaller one.
+
+    Groups are found by chains of nearest neighbours (Murtagh, *The Computer Journal* 26, 1983), in O(N^2)
+    time. They give what merging the closest pair first gives, because a union is never closer to a third
+    group than the closer of its parts was, and infinite distances keep that so.
+
+    Args:
+        distances: (N, N), symmetric; **is overwritten**.
+        threshold: groups farther apart than this stay apart.
+
+    Returns:
+        (N,) the number of each row's group, from 0 in the order of their first rows.
+
+    Raises:
+        ConfigError: a threshold that is no finite number.
+
+    """
+    if not np.isfinite(threshold):
+        raise ConfigError("A threshold is a finite number", found=threshold)
+    count = len(distances)
+    np.fill_diagonal(distances, np.inf)
+    parent, sizes = np.arange(count), np.ones(count)
+    for start in range(count):
+        chain = [start] if parent[start] == start and np.isfinite(sizes[start]) else []
+        while chain:
+            last = chain[-1]
+            nearest = int(distances[last].argmin())
+            if distances[last, nearest] > threshold:
+                _close(distances, last)  # nothing comes closer to it any more
+                sizes[last] = np.inf
+                chain.pop()
+            elif len(chain) > 1 and distances[last, chain[-2]] <= distances[last, nearest]:
+                into = chain[-2]
+                del chain[-2:]
+                _merge(distances, sizes, into, last)
+                parent[last] = into
+                chain = chain or [into]
+            else:
+                chain.append(nearest)
+    return _numbered(parent)
+
+
+def _merge(distances: Float32[np.ndarray, "N N"], sizes: np.ndarray, into: int, gone: int) -> None:
+    """Put group `gone` into group `into`."""
+    total = sizes[into] + sizes[gone]
+    row = distances[into] * np.float32(sizes[into] / total) + distances[gone] * np.float32(
+        sizes[gone] / total
+    )
+    row[into] = np.inf
+    _close(distances, gone)
+    row[gone] = np.inf
+    distances[into], distances[:, into] = row, row
+    sizes[into] = total
+
+
+def _close(distances: Float32[np.ndarray, "N N"], group: int) -> None:
+    """Nobody finds this group any more."""
+    distances[:, group] = np.inf
+
+
+def _numbered(parent: np.ndarray) -> Int64[np.ndarray, " N"]:
+    """Numbers of the groups, from 0, in the order of their first rows."""
+    numbers: dict[int, int] = {}
+    labels = np.empty(len(parent), np.int64)
+    for row in range(len(parent)):
+        root = row
+        while parent[root] != root:
+            root = parent[root]
+        labels[row] = numbers.setdefault(int(root), len(numbers))
+    return labels

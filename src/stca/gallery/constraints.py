@@ -1,0 +1,116 @@
+"""Who cannot be the same person: seen at the same time, or too soon after in another place."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int64
+
+from stca.errors import ConfigError
+
+Travel = Mapping[tuple[str, str], float]
+"""Seconds that the way from one camera to another takes at least, both ways."""
+
+_BLOCK = 512
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sightings:
+    """Where and when tracklets were seen.
+
+    Args:
+        cameras: (N,) camera numbers, from 0.
+        first, last: (N,) seconds; NaN where nobody knows, which forbids nothing.
+
+    Raises:
+        ConfigError: lengths that differ, or a tracklet that ends before it begins.
+
+    """
+
+    cameras: Int64[np.ndarray, " N"]
+    first: Float64[np.ndarray, " N"]
+    last: Float64[np.ndarray, " N"]
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.cameras), len(self.first), len(self.last)}
+        if len(lengths) != 1:
+            raise ConfigError("Cameras and times belong together one to one", found=sorted(lengths))
+        if (self.first > self.last).any():
+            row = int(np.flatnonzero(self.first > self.last)[0])
+            raise ConfigError(
+                "A tracklet ends before it begins", found=f"{self.first[row]} to {self.last[row]}"
+            )
+
+
+def forbid(
+    distances: Float32[np.ndarray, "N N"], seen: Sightings, least: Float64[np.ndarray, "C C"] | None = None
+) -> None:
+    """Set the distance of every pair that cannot be one person to infinity, in place.
+
+    Args:
+        distances: (N, N).
+        seen: where and when.
+        least: (cameras, cameras) seconds between two sightings of one person at least; -inf where nothing is
+            known. Within one camera two tracklets that share a moment are forbidden in any case.
+
+    """
+    for start in range(0, len(distances), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        # From the end of the earlier one to the beginning of the later one; below 0 they overlap.
+        gap = np.maximum(
+            seen.first[rows, None] - seen.last[None, :], seen.first[None, :] - seen.last[rows, None]
+        )
+        forbidden = (seen.cameras[rows, None] == seen.cameras[None, :]) & (gap <= 0)
+        if least is not None:
+            forbidden |= gap < least[seen.cameras[rows, None], seen.cameras[None, :]]
+        distances[rows][forbidden] = np.inf
+
+
+def least_seconds(travel: Travel, cameras: list[str]) -> Float64[np.ndarray, "C C"]:
+    """Travel times as a matrix over `cameras`; -inf where none is given."""
+    number = {camera: index for index, camera in enumerate(cameras)}
+    if unknown := sorted({name for pair in travel for name in pair if name not in number}):
+        print(f"warning: travel times of cameras that are not here: {', '.join(unknown)}", file=sys.stderr)
+    least = np.full((len(cameras), len(cameras)), -np.inf)
+    for (a, b), seconds in travel.items():
+        if a in number and b in number:
+            least[number[a], number[b]] = least[number[b], number[a]] = seconds
+    return least
+
+
+def read_travel(path: Path) -> dict[tuple[str, str], float]:
+    """Read travel times: lines `from,to,seconds`, which hold both ways, perhaps below these three words.
+
+    Raises:
+        ConfigError: the file cannot be read, a line is something else, or a pair has two different times.
+
+    """
+    travel: dict[tuple[str, str], float] = {}
+    try:
+        rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError("Cannot read travel times", found=error, where=path) from error
+    for number, row in enumerate(rows, start=1):
+        if not row or (number == 1 and [cell.strip() for cell in row] == ["from", "to", "seconds"]):
+            continue
+        try:
+            first, second, text = (cell.strip() for cell in row)
+            seconds = float(text)
+            if not 0 <= seconds < np.inf:
+                raise ValueError
+        except ValueError:
+            raise ConfigError(
+                "This is no travel time",
+                expected="from,to,seconds: two cameras and a number from 0",
+                found=",".join(row),
+                where=f"{path}:{number}",
+            ) from None
+        pair = (min(first, second), max(first, second))
+        if travel.setdefault(pair, seconds) != seconds:
+            raise ConfigError("Two travel times for one pair", found=",".join(row), where=f"{path}:{number}")
+    return travel

@@ -1,0 +1,90 @@
+"""Contact sheets: a row per person, crops of every tracklet with camera and time. To be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from PIL import Image, ImageDraw, ImageFont
+
+from stca.errors import FrameError
+from stca.files import atomic_write
+from stca.gallery.adding import pictures
+from stca.gallery.figures import format_span
+from stca.gallery.linking import Linking
+from stca.gallery.records import Record
+from stca.images import read_image
+
+Item = TypeVar("Item")
+
+_CROP = (40, 88)  # width, height of one crop, pixels
+_CROPS = 3  # of a tracklet
+_LABEL, _CAPTION, _GAP = 64, 26, 8
+_PER_ROW, _ROWS = 8, 16
+_INK, _GREY, _PAPER = (20, 20, 20), (110, 110, 110), (255, 255, 255)
+
+
+def write_contact_sheets(linking: Linking, out: Path, *, most_pages: int = 20) -> list[Path]:
+    """Write `persons-01.png`, ...: `_ROWS` persons to a page, at most `_PER_ROW` tracklets of each.
+
+    Where a person has more tracklets, some evenly spread over time are shown, and how many they are in all is
+    said; persons beyond the last page are not shown. Pages of an earlier linking are removed.
+    """
+    persons = list(linking.numbered())
+    pages = [persons[start : start + _ROWS] for start in range(0, len(persons), _ROWS)][:most_pages]
+    written = []
+    for number, page in enumerate(pages, start=1):
+        path = out / f"persons-{number:02d}.png"
+        with atomic_write(path) as file:
+            draw_sheet(page).save(file, format="png")
+        written.append(path)
+    for old in set(out.glob("persons-[0-9][0-9].png")) - set(written):
+        old.unlink()
+    return written
+
+
+def draw_sheet(persons: Sequence[tuple[int, Sequence[Record]]]) -> Image.Image:
+    """One page."""
+    widest = max(min(len(group), _PER_ROW) for _, group in persons)
+    step = _CROPS * _CROP[0] + _GAP
+    size = (_LABEL + widest * step, len(persons) * (_CROP[1] + _CAPTION + _GAP))
+    sheet = Image.new("RGB", size, _PAPER)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
+    for row, (person, group) in enumerate(persons):
+        top = row * (_CROP[1] + _CAPTION + _GAP)
+        draw.line((0, top, size[0], top), fill=(220, 220, 220))
+        draw.text((6, top + 8), str(person), fill=_INK, font=ImageFont.load_default(20))
+        draw.text((6, top + 36), f"{len(group)} in all", fill=_GREY, font=font)
+        for column, record in enumerate(_spread(group, _PER_ROW)):
+            left, below = _LABEL + column * step, top + _CROP[1] + 5
+            _paste_crops(sheet, record, left, top + 4)
+            draw.text((left, below), record.key, fill=_INK, font=font)
+            draw.text((left, below + 12), format_span(record) or "no time known", fill=_GREY, font=font)
+    return sheet
+
+
+def _paste_crops(sheet: Image.Image, record: Record, left: int, top: int) -> None:
+    for index, path in enumerate(_spread(_crops(record), _CROPS)):
+        try:
+            crop = Image.fromarray(read_image(path))
+        except FrameError:
+            continue  # the place stays white
+        crop.thumbnail((_CROP[0] - 2, _CROP[1]), Image.Resampling.LANCZOS)
+        scale = min((_CROP[0] - 2) / crop.width, _CROP[1] / crop.height)
+        if scale > 1:
+            crop = crop.resize((round(crop.width * scale), round(crop.height * scale)))
+        sheet.paste(crop, (left + index * _CROP[0], top + _CROP[1] - crop.height))
+
+
+def _crops(record: Record) -> Sequence[Path]:
+    """The crops of a tracklet that are of use; none where its folder is gone."""
+    found = pictures(record)
+    return found.frames if found else ()
+
+
+def _spread(items: Sequence[Item], count: int) -> list[Item]:
+    """At most `count` of them, from the middles of as many equal parts."""
+    if len(items) <= count:
+        return list(items)
+    return [items[int((k + 0.5) * len(items) / count)] for k in range(count)]

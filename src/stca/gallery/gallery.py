@@ -1,0 +1,285 @@
+"""The one interface: what is checked, whatever engine keeps the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from stca.errors import GalleryError
+from stca.gallery.calibration import Calibration
+from stca.gallery.embedded import EmbeddedEngine
+from stca.gallery.engine import Engine, Vector, Vectors
+from stca.gallery.marks import ModelMark
+from stca.gallery.records import Added, Hit, Record, Stats
+from stca.gallery.store import FILE, Store
+from stca.lookup import suggest
+from stca.models import ReIDModel
+
+_MODEL, _SOURCE, _CALIBRATION = "model", "model source", "calibration"
+
+
+class Gallery:
+    """Tracklets with their vectors, to be searched by cosine similarity.
+
+    `with Gallery.open(path) as gallery: gallery.search(vector, k=10)`
+    """
+
+    def __init__(self, path: Path, store: Store, mark: ModelMark) -> None:
+        self.path, self.mark = path, mark
+        self._store = store
+        self._engine: Engine = EmbeddedEngine(store, mark.dim)
+
+    @classmethod
+    def open(
+        cls,
+        path: Path | str,
+        *,
+        model: ReIDModel | ModelMark | None = None,
+        source: str | None = None,
+        wait: float = 60.0,
+    ) -> Gallery:
+        """Open a gallery; with a model, make it where there is none yet.
+
+        Args:
+            path: its folder.
+            model: whose vectors it holds: a model, or a `ModelMark`; None takes the gallery as it is.
+            source: where the model can be found again (`stca.runs.open_model`); noted in a new gallery.
+            wait: seconds to wait for another process that is writing.
+
+        Raises:
+            GalleryError: no gallery there and no model to make one for, a folder of something else, a damaged
+                file, one that cannot be read, or a gallery of another model.
+
+        """
+        if "://" in str(path):
+            raise GalleryError("There is no engine for this address", expected="a folder", found=path)
+        folder = Path(path)
+        mark = ModelMark.of(model) if isinstance(model, ReIDModel) else model
+        if not (folder / FILE).is_file() and mark is not None and _is_free(folder):
+            notes = {_MODEL: mark.to_json()} | ({_SOURCE: source} if source else {})
+            store = Store.create(folder, notes, wait=wait)
+        else:
+            store = Store.open(folder, wait=wait)
+        try:
+            own = ModelMark.from_json(store.note(_MODEL) or "")
+            if mark is not None:
+                own.require(mark, where=folder)
+        except BaseException:
+            store.close()
+            raise
+        return cls(folder, store, own)
+
+    @property
+    def source(self) -> str | None:
+        """Where its model can be found, if that was said when it was made."""
+        return self._store.note(_SOURCE)
+
+    @property
+    def writable(self) -> bool:
+        """Whether this process may change it."""
+        return self._store.writable
+
+    # ---- rows ----
+
+    def add(self, records: Sequence[Record], vectors: Vectors, *, replace: bool = False) -> Added:
+        """Put tracklets in; when it returns, they are on disk.
+
+        A thousand at a time are committed: when a later one fails, the earlier ones are kept. A key that is
+        there with the same content is skipped.
+
+        Args:
+            records: N.
+            vectors: (N, D), of any length but zero; kept at unit length.
+            replace: put a tracklet of other content in the place of one with the same key.
+
+        Raises:
+            GalleryError: vectors of another dimension, zero or not finite; a key twice in `records`; a key
+                that is there with other content; a full disk.
+
+        """
+        unit = self._unit(vectors)
+        if len(records) != len(unit):
+            raise GalleryError(
+                "Records and vectors belong together", expected=f"{len(records)} vectors", found=len(unit)
+            )
+        if len({record.key for record in records}) != len(records):
+            raise GalleryError("Two of the records to be added have the same key", where=self.path)
+        return self._engine.add(records, unit, replace=replace)
+
+    def remove(self, *keys: str) -> None:
+        """Remove tracklets: all of those keys, or none.
+
+        Raises:
+            GalleryError: one of them is not there.
+
+        """
+        for key in dict.fromkeys(keys):
+            self.require_key(key)
+        self._engine.remove(tuple(dict.fromkeys(keys)))
+
+    def set_persons(self, persons: Mapping[str, int | None]) -> None:
+        """Say who those tracklets are (None: nobody knows), all in one commit.
+
+        Raises:
+            GalleryError: a key is not there; then nothing is written.
+
+        """
+        self._engine.set_persons(dict(persons))
+
+    def records(self) -> Iterator[Record]:
+        """All records, in the order in which they came."""
+        return self._engine.records()
+
+    def vectors(self) -> Vectors:
+        """(N, D), of unit length, in the order of `records`; all of them in memory."""
+        return self._engine.vectors()
+
+    def table(self) -> tuple[list[Record], Vectors]:
+        """Records and vectors of one moment, whoever writes meanwhile."""
+        return self._engine.table()
+
+    def get(self, key: str) -> tuple[Record, Vector] | None:
+        """Record and vector of a key; None where it is not there."""
+        return self._engine.find(key)
+
+    def known(self, keys: Sequence[str]) -> dict[str, str]:
+        """The content of those keys that are there."""
+        return self._store.known(keys)
+
+    # ---- asking ----
+
+    def search(
+        self,
+        vector: Vector,
+        k: int = 10,
+        *,
+        cameras: Sequence[str] | None = None,
+        time: tuple[float, float] | None = None,
+        without: str | None = None,
+    ) -> list[Hit]:
+        """The most similar tracklets.
+
+        Args:
+            vector: (D,), of any length but zero.
+            k: how many at most.
+            cameras: only tracklets of these; None: of all.
+            time: only tracklets that are seen at some moment from the first to the second number of seconds,
+                ends included; those without times are then left out.
+            without: a key that is no answer: the query's own.
+
+        Raises:
+            GalleryError: a vector of another dimension, zero or not finite; a k below 1; a time that ends
+                before it begins; a damaged gallery.
+
+        """
+        unit = self._unit(np.asarray(vector)[None])[0]
+        if k < 1:
+            raise GalleryError("A search gives at least one answer", expected="k from 1", found=k)
+        if time is not None and not time[0] <= time[1]:
+            raise GalleryError("A time ends before it begins", expected="(from, to)", found=time)
+        if isinstance(cameras, str):
+            cameras = (cameras,)
+        chosen = None if cameras is None else frozenset(cameras)
+        found = self._engine.search(unit, k, cameras=chosen, time=time, without=without)
+        calibration = self.calibration()
+        return [
+            Hit(rank, record, score, None if calibration is None else score >= calibration.threshold)
+            for rank, (record, score) in enumerate(found, 1)
+        ]
+
+    def refresh(self) -> None:
+        """Bring the index up to the last commit and write it to disk.
+
+        Searches do the first by themselves; after many additions this saves the next process the time.
+        """
+        self._engine.refresh()
+
+    def stats(self) -> Stats:
+        """What it holds."""
+        cameras, persons, first, last = self._store.counts()
+        size = sum(path.stat().st_size for path in self.path.iterdir() if path.is_file())
+        index = self._engine.describe()
+        return Stats(sum(cameras.values()), cameras, persons, first, last, self.mark.dim, index, size)
+
+    def __len__(self) -> int:
+        return sum(self._store.counts()[0].values())
+
+    # ---- the threshold ----
+
+    def calibration(self) -> Calibration | None:
+        """The threshold and how it came about; None where `calibrate` never ran."""
+        text = self._store.note(_CALIBRATION)
+        return None if text is None else Calibration.from_json(text)
+
+    def set_calibration(self, calibration: Calibration) -> None:
+        """Keep a threshold: from now on answers below it are marked."""
+        self._store.set_note(_CALIBRATION, calibration.to_json())
+
+    # ---- the rest ----
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._engine.close()
+
+    def __enter__(self) -> Gallery:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _unit(self, vectors: Vectors) -> Vectors:
+        array = np.asarray(vectors, dtype=np.float32)
+        if array.ndim != 2 or array.shape[1] != self.mark.dim:
+            raise GalleryError(
+                "These vectors are of another dimension than the gallery's",
+                expected=self.mark.dim,
+                found=array.shape[1:] if array.ndim != 2 else array.shape[1],
+                where=self.path,
+                hint="use the model that the gallery was made with",
+            )
+        lengths = np.linalg.norm(array.astype(np.float64), axis=1, keepdims=True)
+        bad = ~(np.isfinite(lengths) & (lengths > 0)).ravel()
+        if bad.any():
+            raise GalleryError(
+                "A vector has no direction",
+                expected="finite numbers, not all zero",
+                found=f"{bad.sum()} of {len(bad)}, the first at place {np.flatnonzero(bad)[0]}",
+                hint="did the training diverge? look at its loss curve",
+            )
+        unit: Vectors = (array / lengths).astype(np.float32)
+        return unit
+
+    def require_key(self, key: str) -> None:
+        """Raise GalleryError where there is no such key, with the closest one."""
+        if self._store.known([key]):
+            return
+        close = suggest(key, [record.key for record in self.records()])
+        raise GalleryError(
+            f"The gallery has no tracklet {key!r}",
+            where=self.path,
+            hint=f"did you mean {close!r}?" if close else "see `stca gallery list`",
+        )
+
+
+def _is_free(folder: Path) -> bool:
+    """Whether a gallery may be made there: nothing, or an empty folder."""
+    try:
+        if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+            return True
+    except OSError as error:
+        found = error.strerror or error
+        raise GalleryError("This gallery's folder cannot be used", found=found, where=folder) from error
+    # Half a gallery of a process that was killed while making it holds nothing yet.
+    if folder.is_dir() and all(path.name.startswith(FILE) for path in folder.iterdir()):
+        return True
+    raise GalleryError(
+        "A gallery needs a folder of its own",
+        expected="a new or empty folder, or a gallery",
+        found="a folder of something else" if folder.is_dir() else "a file",
+        where=folder,
+    )

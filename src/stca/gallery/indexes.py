@@ -1,0 +1,316 @@
+"""Finding the nearest of many vectors: exactly while they are few, approximately when they are many.
+
+Both kinds hold rows of unit length by their place (0, 1, 2, ...), take more at the end, and give places of
+candidates; scores are computed by the engine, exactly.
+
+The approximate one is FAISS: the vectors centred and projected on their main directions (PCA, which keeps
+euclidean neighbours and so, at unit length, cosine ones), an inverted file whose codes have 4 bits per
+two directions (scanned in registers), and 8 bits per direction to re-rank what they find. How many lists a
+search visits is not guessed but measured when the index is built, on rows of the gallery itself.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32, Int64
+
+from stca.errors import GalleryError
+
+Vectors = Float32[np.ndarray, "N D"]
+Places = Int64[np.ndarray, " k"]
+Mask = Bool[np.ndarray, " N"]
+
+
+class Index(Protocol):
+    """Rows of unit length by place."""
+
+    def __len__(self) -> int: ...
+
+    def add(self, vectors: Vectors) -> None:
+        """Put rows behind the last."""
+        ...
+
+    def search(self, query: Float32[np.ndarray, " D"], count: int, allowed: Mask | None) -> Places:
+        """Places of at most `count` candidates among the allowed rows (None: all), in no order."""
+        ...
+
+    def __str__(self) -> str: ...
+
+
+class ExactIndex:
+    """All rows in memory, one product per search."""
+
+    def __init__(self, dim: int) -> None:
+        self._rows = np.empty((0, dim), dtype=np.float32)
+        self._used = 0
+
+    def __len__(self) -> int:
+        return self._used
+
+    def __str__(self) -> str:
+        return "exact"
+
+    def add(self, vectors: Vectors) -> None:
+        """Put rows behind the last."""
+        needed = self._used + len(vectors)
+        if needed > len(self._rows):
+            room = np.empty((max(needed, len(self._rows) * 3 // 2), vectors.shape[1]), dtype=np.float32)
+            room[: self._used] = self._rows[: self._used]
+            self._rows = room
+        self._rows[self._used : needed] = vectors
+        self._used = needed
+
+    def search(self, query: Float32[np.ndarray, " D"], count: int, allowed: Mask | None) -> Places:
+        """Places of the `count` nearest allowed rows, in no order."""
+        rows = self._rows[: self._used]
+        if allowed is None:
+            return _largest(rows @ query, count)
+        places = np.flatnonzero(allowed)
+        few = 4 * len(places) < len(rows)
+        scores = rows[places] @ query if few else (rows @ query)[places]
+        return places[_largest(scores, count)]
+
+
+def _largest(scores: Float32[np.ndarray, " N"], count: int) -> Places:
+    if count >= len(scores):
+        return np.arange(len(scores))
+    order: Places = np.argpartition(scores, len(scores) - count)
+    best: Places = order[len(scores) - count :]
+    return best
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What was measured when an approximate index was built.
+
+    Args:
+        rows: how many it was built for.
+        probes: lists to visit when everything is asked.
+        probes_filtered: lists to visit when one camera in eight is asked, or as much as that.
+        recall: recall@10 against exact search, on rows of the gallery, when everything is asked.
+        recall_filtered: the same through the filter.
+
+    """
+
+    rows: int
+    probes: int
+    probes_filtered: int
+    recall: float
+    recall_filtered: float
+
+
+TARGET = 0.987
+"""Of recall@10 on the gallery's own rows, when the number of lists to visit is chosen."""
+_WIDE = 256
+_REFINE = 24
+_FILTERED = 1 / 8
+_SCAN_BELOW = 0.03
+
+
+class FastIndex:
+    """FAISS: PCA, inverted lists of 4-bit codes, re-ranked by 8-bit codes."""
+
+    def __init__(self, faiss_index: Any, tuning: Tuning) -> None:
+        self._faiss = import_faiss()
+        self._index, self.tuning = faiss_index, tuning
+        refine = self._faiss.downcast_index(faiss_index.index)
+        self._refine = self._faiss.downcast_index(refine.refine_index)
+        self._lists = int(self._faiss.extract_index_ivf(refine.base_index).nlist)
+        self._mask: tuple[Mask | None, Any, Any] = (None, None, None)
+
+    @classmethod
+    def build(cls, vectors: Vectors, *, seed: int = 0) -> FastIndex:
+        """Train on some of the rows, add all, and measure how many lists a search must visit."""
+        faiss = import_faiss()
+        index = _untrained(faiss, *vectors.shape)
+        _train(faiss, index, vectors, seed=seed)
+        built = cls(index, Tuning(len(vectors), 1, 1, 0.0, 0.0))
+        for start in range(0, len(vectors), 1 << 14):
+            built.add(vectors[start : start + (1 << 14)])
+        built.tuning = _tuned(built, vectors, seed=seed)
+        return built
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    def __str__(self) -> str:
+        t = self.tuning
+        return (
+            f"approximate, {t.probes} of {self._lists} lists visited; built for {t.rows:,} rows with "
+            f"recall@10 {t.recall:.3f}, by camera {t.recall_filtered:.3f}"
+        )
+
+    @property
+    def faiss_index(self) -> Any:
+        """To be written to a file."""
+        return self._index
+
+    @property
+    def lists(self) -> int:
+        """How many there are."""
+        return self._lists
+
+    def add(self, vectors: Vectors) -> None:
+        """Put rows behind the last."""
+        self._index.add(np.ascontiguousarray(vectors, dtype=np.float32))
+
+    def search(self, query: Float32[np.ndarray, " D"], count: int, allowed: Mask | None) -> Places:
+        """Places of `count` candidates or a few more among the allowed rows, in no order."""
+        if allowed is None:
+            return self.visit(query, count, self.tuning.probes, None)
+        part = int(np.count_nonzero(allowed)) / len(allowed)
+        if not part:
+            return np.empty(0, dtype=np.int64)
+        probes = self._lists if part < _SCAN_BELOW else self._probes(part)
+        return self.visit(query, count, probes, allowed)
+
+    def _probes(self, part: float) -> int:
+        """Between what was measured for everything and for an eighth; more below that."""
+        t = self.tuning
+        steepness = math.log(t.probes_filtered / t.probes) / math.log(1 / _FILTERED)
+        growth: float = part**-steepness
+        return min(self._lists, math.ceil(t.probes * growth))
+
+    def visit(
+        self, query: Float32[np.ndarray, " D"], count: int, probes: int, allowed: Mask | None
+    ) -> Places:
+        """`search` with that many lists; with all, the 8-bit codes of all allowed rows are compared."""
+        threads = self._faiss.omp_get_max_threads()
+        self._faiss.omp_set_num_threads(1)  # for one query, threads cost more than they give
+        try:
+            return self._visit(query, min(count + 10, len(self)), probes, allowed)
+        finally:
+            self._faiss.omp_set_num_threads(threads)
+
+    def _visit(
+        self, query: Float32[np.ndarray, " D"], wanted: int, probes: int, allowed: Mask | None
+    ) -> Places:
+        faiss = self._faiss
+        selector = None if allowed is None else self._selector(allowed)
+        if probes >= self._lists and allowed is not None:
+            projected = self._index.chain.at(0).apply(query[None])
+            parameters = faiss.SearchParameters(sel=selector)
+            _, places = self._refine.search(projected, wanted, params=parameters)
+        else:
+            inner = faiss.SearchParametersIVF(nprobe=probes, sel=selector)
+            refine = faiss.IndexRefineSearchParameters(
+                k_factor=max(4.0, 200 / wanted), base_index_params=inner
+            )
+            parameters = faiss.SearchParametersPreTransform(index_params=refine)
+            _, places = self._index.search(query[None], wanted, params=parameters)
+        found: Places = places[0][places[0] >= 0]
+        return found
+
+    def _selector(self, allowed: Mask) -> Any:
+        """One bit per row; kept, since the same filter often comes again."""
+        if self._mask[0] is not allowed:
+            bits = np.packbits(allowed, bitorder="little")
+            selector = self._faiss.IDSelectorBitmap(len(bits), self._faiss.swig_ptr(bits))
+            self._mask = allowed, bits, selector
+        return self._mask[2]
+
+
+def import_faiss() -> Any:
+    """FAISS, where it is installed.
+
+    Raises:
+        GalleryError: it is not.
+
+    """
+    try:
+        import faiss
+    except ImportError as error:
+        raise GalleryError(
+            "A gallery of this size needs FAISS", found=error, hint="pip install 'stca[gallery]'"
+        ) from error
+    return faiss
+
+
+def _untrained(faiss: Any, rows: int, dim: int) -> Any:
+    width = min(_WIDE, dim // 4 * 4)
+    lists = 1 << round(math.log2(3 * math.sqrt(rows)))
+    codes = faiss.index_factory(width, f"IVF{lists},PQ{width // 2}x4fs", faiss.METRIC_L2)
+    precise = faiss.IndexScalarQuantizer(width, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_L2)
+    return faiss.IndexPreTransform(faiss.PCAMatrix(dim, width), faiss.IndexRefine(codes, precise))
+
+
+def _train(faiss: Any, index: Any, vectors: Vectors, *, seed: int) -> None:
+    """Each part on as many rows as it needs: training by the defaults takes several times longer."""
+    rng = np.random.default_rng(seed)
+    refine = faiss.downcast_index(index.index)
+    ivf = faiss.downcast_index(refine.base_index)
+    some = vectors[np.sort(rng.choice(len(vectors), min(len(vectors), 64 * ivf.nlist), replace=False))]
+    projection = faiss.downcast_VectorTransform(index.chain.at(0))
+    _train_pca(faiss, projection, some[rng.permutation(len(some))[:10_000]])
+    projected = projection.apply(some)
+    ivf.cp.min_points_per_centroid = ivf.pq.cp.min_points_per_centroid = 1  # it is measured below
+    ivf.cp.niter, ivf.cp.max_points_per_centroid, ivf.cp.seed = 6, 64, seed
+    ivf.pq.cp.max_points_per_centroid, ivf.pq.cp.niter = 256, 10
+    refine.train(projected)
+    index.is_trained = True
+
+
+def _train_pca(faiss: Any, projection: Any, rows: Vectors) -> None:
+    """The main directions by a randomised decomposition: FAISS's own takes most of the building time."""
+    mean = rows.mean(axis=0)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        _, _, directions = torch.svd_lowrank(torch.from_numpy(rows - mean), q=projection.d_out, niter=2)
+    matrix = np.ascontiguousarray(directions.numpy().T, dtype=np.float32)
+    faiss.copy_array_to_vector(matrix.ravel(), projection.A)
+    faiss.copy_array_to_vector(-(matrix @ mean), projection.b)
+    projection.have_bias, projection.is_trained, projection.is_orthonormal = True, True, True
+
+
+# ---- measuring ----
+
+
+def _tuned(index: FastIndex, vectors: Vectors, *, seed: int, queries: int = 100) -> Tuning:
+    """The fewest lists that reach `TARGET` for rows of the gallery, for everything and for an eighth."""
+    rng = np.random.default_rng(seed)
+    asked = vectors[rng.choice(len(vectors), min(queries, len(vectors)), replace=False)]
+    eighth = rng.random(len(vectors)) < _FILTERED
+    nearest = _exact(asked, vectors, None), _exact(asked, vectors, eighth)
+    probes, recall = _fewest(index, asked, nearest[0], None)
+    filtered, recall_filtered = _fewest(index, asked, nearest[1], eighth, start=probes)
+    return Tuning(len(vectors), probes, max(probes, filtered), recall, recall_filtered)
+
+
+def _fewest(
+    index: FastIndex,
+    asked: Float32[np.ndarray, "Q D"],
+    nearest: list[set[int]],
+    allowed: Mask | None,
+    *,
+    start: int = 1,
+) -> tuple[int, float]:
+    """Grow the number of lists by a quarter at a time until it is enough."""
+    probes = max(start, index.lists // 64)
+    while True:
+        found = [set(index.visit(query, 10, probes, allowed).tolist()) for query in asked]
+        recall = sum(len(f & n) for f, n in zip(found, nearest, strict=True)) / sum(map(len, nearest))
+        if recall >= TARGET or probes >= index.lists:
+            return probes, recall
+        probes = min(index.lists, math.ceil(probes * 1.25))
+
+
+def _exact(asked: Float32[np.ndarray, "Q D"], vectors: Vectors, allowed: Mask | None) -> list[set[int]]:
+    """The ten nearest of each, by comparing with all."""
+    best = np.full((len(asked), 0), -np.inf, dtype=np.float32)
+    places = np.zeros((len(asked), 0), dtype=np.int64)
+    for start in range(0, len(vectors), 1 << 16):
+        scores = asked @ vectors[start : start + (1 << 16)].T
+        if allowed is not None:
+            scores[:, ~allowed[start : start + (1 << 16)]] = -np.inf
+        best = np.concatenate([best, scores], axis=1)
+        here = np.broadcast_to(np.arange(start, start + scores.shape[1]), scores.shape)
+        places = np.concatenate([places, here], axis=1)
+        kept = np.argpartition(-best, min(10, best.shape[1] - 1), axis=1)[:, :10]
+        best = np.take_along_axis(best, kept, axis=1)
+        places = np.take_along_axis(places, kept, axis=1)
+    return [set(p[np.isfinite(b)].tolist()) for p, b in zip(places, best, strict=True)]

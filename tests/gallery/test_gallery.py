@@ -1,0 +1,291 @@
+"""The gallery beside a list of numpy rows, and what it refuses."""
+
+import dataclasses
+import shutil
+import sqlite3
+from pathlib import Path
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from people import CAMERAS, DIM, MARK, record, slow_search, vectors
+
+import stca
+from stca.errors import GalleryError
+from stca.gallery import Added, Gallery, Hit, ModelMark, Record
+from stca.gallery.store import FILE
+
+
+@pytest.fixture
+def gallery(tmp_path: Path):
+    with Gallery.open(tmp_path / "gallery", model=MARK) as made:
+        yield made
+
+
+def fill(gallery: Gallery, count: int, *, seed: int = 0) -> np.ndarray:
+    rows = vectors(count, seed=seed)
+    assert gallery.add([record(i) for i in range(count)], rows) == Added(added=count)
+    return rows
+
+
+class BesideAList(RuleBasedStateMachine):
+    """Whatever is done in whatever order, two handles to one gallery and a dict say the same."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        import tempfile
+
+        self.folder = Path(tempfile.mkdtemp())
+        self.gallery = Gallery.open(self.folder / "g", model=MARK)
+        self.reader = Gallery.open(self.folder / "g")
+        self.rows: dict[str, tuple[Record, np.ndarray]] = {}
+        self.persons: dict[str, int | None] = {}
+
+    def teardown(self) -> None:
+        self.gallery.close()
+        self.reader.close()
+        shutil.rmtree(self.folder)
+
+    @rule(start=st.integers(0, 40), count=st.integers(1, 8), seed=st.integers(0, 2), replace=st.booleans())
+    def add(self, start: int, count: int, seed: int, replace: bool) -> None:
+        records = [record(i, content=f"{seed}") for i in range(start, start + count)]
+        rows = vectors(60, seed=seed)[start : start + count]
+        known = [r for r in records if r.key in self.rows]
+        other = [r for r in known if self.rows[r.key][0].content != r.content]
+        if other and not replace:
+            with pytest.raises(GalleryError, match="another tracklet of the key"):
+                self.gallery.add(records, rows)
+            return
+        done = self.gallery.add(records, rows, replace=replace)
+        assert done == Added(len(records) - len(known), len(known) - len(other), len(other))
+        for each, row in zip(records, rows, strict=True):
+            if each.key not in self.rows or each in other:
+                self.rows.pop(each.key, None)
+                self.rows[each.key] = each, row
+                self.persons[each.key] = None
+
+    @precondition(lambda self: self.rows)
+    @rule(data=st.data())
+    def remove(self, data: st.DataObject) -> None:
+        keys = data.draw(st.lists(st.sampled_from(sorted(self.rows)), min_size=1, max_size=4))
+        self.gallery.remove(*keys)
+        for key in set(keys):
+            del self.rows[key]
+
+    @precondition(lambda self: self.rows)
+    @rule(data=st.data(), person=st.one_of(st.none(), st.integers(0, 9)))
+    def name(self, data: st.DataObject, person: int | None) -> None:
+        key = data.draw(st.sampled_from(sorted(self.rows)))
+        self.gallery.set_persons({key: person})
+        self.persons[key] = person
+
+    @rule()
+    def reopen(self) -> None:
+        self.gallery.close()
+        self.gallery = Gallery.open(self.folder / "g", model=MARK)
+
+    @rule(
+        number=st.integers(0, 59),
+        k=st.integers(1, 12),
+        cameras=st.one_of(st.none(), st.sets(st.sampled_from((*CAMERAS, "none"))).map(tuple)),
+        time=st.one_of(st.none(), st.tuples(st.integers(0, 30), st.integers(30, 60))),
+        itself=st.booleans(),
+    )
+    def search(self, number: int, k: int, cameras, time, itself: bool) -> None:
+        query = vectors(60, seed=0)[number]
+        without = record(number).key if itself else None
+        wanted = slow_search(self.rows, query, k, cameras=cameras, time=time, without=without)
+        for gallery in (self.gallery, self.reader):
+            hits = gallery.search(query, k, cameras=cameras, time=time, without=without)
+            assert [hit.key for hit in hits] == [key for key, _ in wanted]
+            assert np.allclose([hit.score for hit in hits], [score for _, score in wanted], atol=1e-5)
+            assert [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
+
+    @invariant()
+    def same_rows(self) -> None:
+        records = list(self.reader.records())
+        assert [r.key for r in records] == list(self.rows)
+        assert [r.person for r in records] == [self.persons[r.key] for r in records]
+        kept = self.reader.vectors()
+        for (_, row), unit in zip(self.rows.values(), kept, strict=True):
+            assert np.allclose(unit, row / np.linalg.norm(row), atol=1e-6)
+        assert len(self.reader) == self.reader.stats().tracklets == len(self.rows)
+
+
+BesideAList.TestCase.settings = settings(max_examples=15, stateful_step_count=20, deadline=None)
+test_it_is_a_list = BesideAList.TestCase
+
+
+def test_add_again_is_skipped_and_other_content_is_refused(gallery: Gallery) -> None:
+    rows = fill(gallery, 10)
+    again = [record(i) for i in range(10)]
+    assert gallery.add(again, rows) == Added(skipped=10)
+
+
+def test_a_refused_batch_writes_nothing(gallery: Gallery) -> None:
+    rows = fill(gallery, 10)
+    with pytest.raises(GalleryError, match="replace") as error:
+        gallery.add([record(10), record(3)], rows[[5, 6]])
+    assert "north/0003" in str(error.value)
+    assert len(gallery) == 10
+    assert gallery.add([record(10), record(3)], rows[[5, 6]], replace=True) == Added(1, 0, 1)
+    assert gallery.search(rows[6], 1)[0].key in ("north/0003", "north/0006")
+
+
+def test_all_that_is_kept_of_a_record_comes_back(gallery: Gallery) -> None:
+    full = Record("a/1", "a", 1.5, 2.5, person=3, label=3, folder=Path("/x/a/1"), frames=7, content="c")
+    bare = Record("b/ü", "b", content="d")
+    gallery.add([full, bare], vectors(2))
+    assert list(gallery.records()) == [full, bare]
+    found = gallery.get("b/ü")
+    assert found is not None
+    assert found[0] == bare
+    assert gallery.get("b") is None
+    gallery.set_persons({"a/1": 8})
+    assert gallery.get("a/1")[0] == dataclasses.replace(full, person=8)
+
+
+def test_empty_gallery(gallery: Gallery) -> None:
+    assert gallery.search(np.ones(DIM, np.float32)) == []
+    assert gallery.vectors().shape == (0, DIM)
+    assert list(gallery.records()) == []
+    stats = gallery.stats()
+    assert (stats.tracklets, stats.cameras, stats.first) == (0, {}, None)
+    gallery.refresh()
+
+
+def test_more_answers_than_rows(gallery: Gallery) -> None:
+    rows = fill(gallery, 5)
+    assert len(gallery.search(rows[0], 100)) == 5
+    assert len(gallery.search(rows[0], 100, without=record(0).key)) == 4
+    assert gallery.search(rows[0], cameras=()) == gallery.search(rows[0], cameras=("nowhere",)) == []
+    assert {hit.record.camera for hit in gallery.search(rows[0], cameras="yard")} == {"yard"}
+
+
+def test_scores_are_cosines(gallery: Gallery) -> None:
+    gallery.add([record(0), record(1), record(2)], 7 * np.eye(3, DIM, dtype=np.float32))
+    hits = gallery.search(np.array([0.1, -0.1, 0] + [0] * (DIM - 3), np.float32))
+    assert np.allclose([hit.score for hit in hits], [np.sqrt(0.5), 0, -np.sqrt(0.5)], atol=1e-6)
+    assert hits[0] == Hit(1, dataclasses.replace(record(0), content=hits[0].record.content), hits[0].score)
+
+
+@pytest.mark.usefixtures("as_users_run_it")
+@pytest.mark.parametrize(
+    ("bad", "complaint"),
+    [
+        (np.ones((1, DIM + 1)), "another dimension"),
+        (np.ones(DIM), "another dimension"),
+        (np.full((1, DIM), np.nan), "no direction"),
+        (np.full((1, DIM), np.inf), "no direction"),
+        (np.zeros((1, DIM)), "no direction"),
+        (np.ones((2, DIM)), "belong together"),
+    ],
+)
+def test_vectors_that_are_refused(gallery: Gallery, bad: np.ndarray, complaint: str) -> None:
+    fill(gallery, 3)
+    with pytest.raises(GalleryError, match=complaint):
+        gallery.add([record(50)], bad)
+    assert len(gallery) == 3
+    if complaint != "belong together" and bad.ndim == 2:
+        with pytest.raises(GalleryError, match=complaint):
+            gallery.search(bad[0])
+
+
+def test_calls_that_are_refused(gallery: Gallery) -> None:
+    rows = fill(gallery, 3)
+    with pytest.raises(GalleryError, match="k from 1"):
+        gallery.search(rows[0], 0)
+    with pytest.raises(GalleryError, match="ends before it begins"):
+        gallery.search(rows[0], time=(5.0, 4.0))
+    with pytest.raises(GalleryError, match="same key"):
+        gallery.add([record(7), record(7)], rows[:2])
+    with pytest.raises(GalleryError, match="did you mean 'south/0001'"):
+        gallery.remove("north/0000", "suoth/0001")
+    with pytest.raises(GalleryError, match="no tracklet 'x'"):
+        gallery.set_persons({"north/0000": 1, "x": 2})
+    assert len(gallery) == 3
+    assert all(r.person is None for r in gallery.records())
+    with pytest.raises(GalleryError, match="both times or none"):
+        Record("a", "b", 1.0)
+    with pytest.raises(GalleryError, match="first <= last"):
+        Record("a", "b", 2.0, 1.0)
+    with pytest.raises(GalleryError, match="key and a camera"):
+        Record("", "b")
+
+
+def test_places_that_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(GalleryError, match="no gallery here"):
+        Gallery.open(tmp_path / "nothing")
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").write_bytes(b"x")
+    with pytest.raises(GalleryError, match="a folder of something else"):
+        Gallery.open(tmp_path / "photos")
+    with pytest.raises(GalleryError, match="folder of its own"):
+        Gallery.open(tmp_path / "photos", model=MARK)
+    with pytest.raises(GalleryError, match="folder of its own"):
+        Gallery.open(tmp_path / "photos" / "a.jpg", model=MARK)
+    with pytest.raises(GalleryError, match="no engine"):
+        Gallery.open("milvus+http://somewhere", model=MARK)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.jpg", "photos"]
+
+
+def test_files_that_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "g"
+    folder.mkdir()
+    (folder / FILE).write_bytes(b"no database at all" * 500)
+    with pytest.raises(GalleryError, match="damaged"):
+        Gallery.open(folder)
+    (folder / FILE).unlink()
+    sqlite3.connect(folder / FILE).executescript("CREATE TABLE other (x); INSERT INTO other VALUES (1);")
+    with pytest.raises(GalleryError, match="no gallery"):
+        Gallery.open(folder)
+    (folder / FILE).unlink()
+    with Gallery.open(folder, model=MARK) as gallery:
+        gallery._store.set_note("format", "7")
+    with pytest.raises(GalleryError, match="another version"):
+        Gallery.open(folder)
+
+
+def test_a_file_damaged_in_the_middle_is_an_error_and_not_a_wrong_answer(tmp_path: Path) -> None:
+    with Gallery.open(tmp_path / "g", model=MARK) as gallery:
+        rows = fill(gallery, 3000)
+    path = tmp_path / "g" / FILE
+    data = bytearray(path.read_bytes())
+    data[65536 : len(data) - 32768] = bytes(len(data) - 32768 - 65536)
+    path.write_bytes(data)
+    with pytest.raises(GalleryError, match="damaged"), Gallery.open(tmp_path / "g") as gallery:
+        gallery.search(rows[0])
+
+
+@pytest.mark.parametrize("change", ["weights", "clip_len", "image_size", "neck", "dim", "preprocessing"])
+def test_another_model_is_refused(tmp_path: Path, change: str) -> None:
+    mark = ModelMark("net", "a" * 32, (128, 64), 4, "after", DIM)
+    Gallery.open(tmp_path / "g", model=mark).close()
+    other = {"weights": "b" * 32, "clip_len": 8, "image_size": (256, 128), "neck": "before", "dim": 8}
+    changed = dataclasses.replace(mark, **{change: {**other, "preprocessing": 2}[change]})
+    with pytest.raises(GalleryError, match="not the model") as error:
+        Gallery.open(tmp_path / "g", model=changed)
+    assert change in str(error.value.expected)
+    assert Gallery.open(tmp_path / "g", model=mark).mark == Gallery.open(tmp_path / "g").mark == mark
+
+
+def test_the_mark_of_a_model() -> None:
+    import torch
+
+    made = [stca.create_model("stca_small", num_ids=n).eval() for n in (3, 5)]
+    made[1].load_state_dict(
+        {**made[0].state_dict(), "head.classifier.weight": made[1].head.classifier.weight}
+    )
+    first, second = map(ModelMark.of, made)
+    assert first == second, "the classifier plays no part"
+    assert (first.image_size, first.clip_len, first.dim) == ((128, 64), 4, made[0].embedding_dim)
+    assert ModelMark.from_json(first.to_json()) == first
+    assert ModelMark.of(made[0], neck="before") != first
+    assert ModelMark.of(made[0].bfloat16().float()) != first
+    with torch.no_grad():
+        next(made[1].parameters()).mul_(1.001)
+    assert ModelMark.of(made[1]).weights != first.weights
+    with pytest.raises(GalleryError, match="damaged"):
+        ModelMark.from_json("{}")

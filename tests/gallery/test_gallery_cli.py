@@ -1,0 +1,239 @@
+"""`stca gallery`, `stca search` and `stca calibrate`, on coloured people."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import stca
+from stca.cli import main
+from stca.errors import DatasetError, GalleryError
+from stca.gallery import Added, Gallery, add_tracklets
+from stca.images import write_jpeg
+from stca.tracks import FrameRecord, TrackRecord, find_tracklets, write_track
+
+PERSONS, CAMERAS = 5, ("cam1", "cam2")
+
+
+def make_tracklet(
+    folder: Path, person: int, *, first: int, label: bool, frames: int = 9, seed: int = 0
+) -> None:
+    rng = np.random.default_rng(100 * person + seed)
+    colours = np.random.default_rng(person).integers(0, 256, (2, 3))
+    records = []
+    for number in range(first, first + frames):
+        picture = np.repeat(colours, 24, axis=0)[:, None] + rng.normal(0, 20, (48, 24, 3))
+        folder.mkdir(parents=True, exist_ok=True)
+        write_jpeg(folder / f"{number:06d}.jpg", picture.clip(0, 255).astype(np.uint8))
+        use = number > first  # the first one is too poor
+        records.append(FrameRecord(number, number / 10, (0, 0, 24, 48), 0.9, f"{number:06d}.jpg", {}, use))
+    write_track(
+        folder,
+        TrackRecord(
+            folder.parent.name,
+            int(folder.name),
+            "v.mp4",
+            10.0,
+            None,
+            "motion",
+            person if label else None,
+            tuple(records),
+        ),
+    )
+
+
+def make_tracks(root: Path, *, label: bool = True) -> Path:
+    for number, camera in enumerate(CAMERAS):
+        for person in range(PERSONS):
+            for piece in range(2):
+                folder = root / camera / f"{2 * person + piece + 1:04d}"
+                make_tracklet(
+                    folder, person, first=1 + 40 * piece + person, label=label, seed=10 * number + piece
+                )
+    return root
+
+
+@pytest.fixture(scope="module")
+def tracks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tracks(tmp_path_factory.mktemp("tracks") / "tracks")
+
+
+@pytest.fixture(scope="module")
+def filled(tracks: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """To be read only."""
+    gallery = tmp_path_factory.mktemp("gallery") / "g"
+    assert (
+        main(["gallery", "add", str(gallery), str(tracks), "--model", "colour_histogram", "--workers", "0"])
+        == 0
+    )
+    return gallery
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    def call(*words: object, code: int = 0) -> str:
+        capsys.readouterr()
+        assert main([str(word) for word in words]) == code
+        output = capsys.readouterr()
+        return output.err if code else output.out
+
+    return call
+
+
+def test_add_twice_list_and_stats(filled: Path, tracks: Path, run: Callable[..., str]) -> None:
+    assert "0 added, 20 already there; 20 tracklets" in run("gallery", "add", filled, tracks, "--workers", 0)
+    assert "0 added, 10 already there" in run("gallery", "add", filled, tracks / "cam1", "--workers", 0)
+    lines = run("gallery", "list", filled).splitlines()
+    assert len(lines) == 21
+    assert "cam1/0001" in lines[1]
+    assert "0:00:00.1 to 0:00:00.9" in lines[1]
+    listed = json.loads(run("gallery", "list", filled, "--camera", "cam2", "--json"))
+    assert [r["camera"] for r in listed] == ["cam2"] * 10
+    assert listed[0]["frames"] == 8, "poor crops are not embedded"
+    assert listed[0]["first"] == 0.1, "but they are part of the time span"
+    assert "20 tracklets, 2 cameras, 5 persons named" in run("gallery", "stats", filled)
+    stats = json.loads(run("gallery", "stats", filled, "--json"))
+    assert (stats["tracklets"], stats["index"], stats["model"]["name"]) == (20, "exact", "colour_histogram")
+
+
+def test_a_query_in_the_gallery_is_not_its_own_answer(
+    filled: Path, tracks: Path, run: Callable[..., str]
+) -> None:
+    for query in ("cam1/0003", tracks / "cam1" / "0003"):
+        hits = json.loads(run("search", filled, query, "--json"))["hits"]
+        keys = [hit["record"]["key"] for hit in hits]
+        assert len(keys) == 10
+        assert keys[0] != "cam1/0003"
+        assert set(keys[:3]) == {"cam1/0004", "cam2/0003", "cam2/0004"}
+        assert [hit["rank"] for hit in hits] == list(range(1, 11))
+    table = run("search", filled, "cam1/0003", "-k", 3)
+    assert len(table.splitlines()) == 5
+    assert "no threshold yet" in table
+
+
+def test_a_query_from_elsewhere_is_embedded(filled: Path, tmp_path: Path, run: Callable[..., str]) -> None:
+    make_tracklet(tmp_path / "cam9" / "0001", 2, first=1, label=False, seed=77)
+    hits = json.loads(run("search", filled, tmp_path / "cam9" / "0001", "-k", 4, "--json", "--workers", 0))[
+        "hits"
+    ]
+    assert {hit["record"]["person"] for hit in hits} == {2}
+
+
+def test_filters(filled: Path, run: Callable[..., str]) -> None:
+    def keys(*words: object) -> list[str]:
+        return [
+            h["record"]["key"]
+            for h in json.loads(run("search", filled, "cam1/0001", "-k", 20, "--json", *words))["hits"]
+        ]
+
+    assert len(keys()) == 19
+    assert {key[:4] for key in keys("--camera", "cam2")} == {"cam2"}
+    assert len(keys("--camera", "cam2", "--camera", "cam1")) == 19
+    assert len(keys("--from", "2")) == 10, "second pieces"
+    assert len(keys("--to", "2")) == 9
+    assert keys("--from", "100") == []
+    assert "no tracklet passes" in run("search", filled, "cam1/0001", "--from", "100")
+
+
+def test_sheet(filled: Path, tmp_path: Path, run: Callable[..., str]) -> None:
+    run("search", filled, "cam1/0001", "-k", 12, "--sheet", tmp_path / "sheet.png")
+    from stca.images import read_image
+
+    image = read_image(tmp_path / "sheet.png")
+    assert image.shape[0] > 500
+    assert image.shape[1] > 1000
+
+
+def test_calibrate_by_labels_marks_answers(tracks: Path, tmp_path: Path, run: Callable[..., str]) -> None:
+    gallery = tmp_path / "g"
+    run("gallery", "add", gallery, tracks, "--model", "colour_histogram", "--workers", 0)
+    said = run("calibrate", gallery, "--far", 0.1, "--plot", tmp_path / "dir.png")
+    assert "from labels: 20 searches for people in the gallery, 20 for people not in it" in said
+    assert "DIR at FAR  1 %: 100.0" in said
+    assert (tmp_path / "dir.png").stat().st_size > 10_000
+    with Gallery.open(gallery) as opened:
+        threshold = opened.calibration().threshold
+        hits = opened.search(opened.get("cam1/0001")[1], 20, without="cam1/0001")
+        assert [hit.accepted for hit in hits] == [hit.score >= threshold for hit in hits]
+    table = run("search", gallery, "cam1/0001", "-k", 5)
+    assert table.count("somebody") == 3
+    assert table.count("below") == 2
+    run("gallery", "remove", gallery, "cam1/0002", "cam2/0001", "cam2/0002")
+    assert "nobody: no answer reaches the threshold" in run("search", gallery, "cam1/0001")
+    assert "threshold 0." in run("gallery", "stats", gallery)
+
+
+def test_calibrate_by_a_file_and_by_halves(tmp_path: Path, run: Callable[..., str]) -> None:
+    tracks, gallery = make_tracks(tmp_path / "tracks", label=False), tmp_path / "g"
+    run("gallery", "add", gallery, tracks, "--model", "colour_histogram", "--workers", 0)
+    said = run("calibrate", gallery, "--far", 0.2, "--workers", 0)
+    assert "from time split: 40 searches for people in the gallery, 40 for people not in it, among 8" in said
+    labels = tmp_path / "labels.csv"
+    labels.write_text("key,person\n" + "".join(f"cam1/{n:04d},{(n - 1) // 2}\n" for n in range(1, 11)))
+    assert "from labels: 10 searches" in run("calibrate", gallery, "--labels", labels)
+    labels.write_text("key,person\ncam1/0001,x\n")
+    assert "columns key,person" in run("calibrate", gallery, "--labels", labels, code=1)
+    assert "between 0 and 1" not in run("calibrate", gallery, "--far", 1)
+    with pytest.raises(SystemExit):
+        main(["calibrate", str(gallery), "--far", "2"])
+
+
+def test_errors_say_what_to_do(filled: Path, tracks: Path, tmp_path: Path, run: Callable[..., str]) -> None:
+    assert "no gallery here" in run("search", tmp_path / "nothing", "cam1/0001", code=1)
+    assert "no gallery here" in run("gallery", "stats", tracks, code=1)
+    assert "did you mean 'cam1/0010'" in run("search", filled, "cam1/001", code=1)
+    assert "A query is one tracklet" in run("search", filled, tracks, code=1)
+    assert "not the model" in run("gallery", "add", filled, tracks, "--model", "stca_small", code=1)
+    assert "folder of its own" in run("gallery", "add", tracks, tracks, code=1)
+    assert "no such folder of tracks" in run("gallery", "add", filled, tmp_path / "none", code=1)
+    assert "no tracklet" in run("gallery", "remove", filled, "cam1/9999", code=1)
+    for words in (["search", "g", "q", "--from", "noon"], ["search", "g", "q", "-k", "0"]):
+        with pytest.raises(SystemExit):
+            main(words)
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_a_crashed_add_goes_on_where_it_was(
+    tracks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stca.gallery import adding
+
+    monkeypatch.setattr(adding, "_AT_ONCE", 6)
+    model, found = stca.create_model("stca_small", num_ids=1).eval(), find_tracklets(tracks)
+    embedded: list[str] = []
+    real = adding.embed
+
+    def failing(gallery, model, part, **options):
+        if len(embedded) == 12:
+            raise DatasetError("the power is gone")
+        embedded.extend(each.key for each in part)
+        return real(gallery, model, part, **options)
+
+    monkeypatch.setattr(adding, "embed", failing)
+    with Gallery.open(tmp_path / "g", model=model) as gallery:
+        with pytest.raises(DatasetError, match="power"):
+            add_tracklets(gallery, model, found, workers=0)
+        assert len(gallery) == 12
+    embedded.append("and back")
+    with Gallery.open(tmp_path / "g", model=model) as gallery:
+        assert add_tracklets(gallery, model, found, workers=0) == Added(8, 12)
+        wanted = stca.embed_tracklets(model, [stca.Tracklet(f.frames, 0, 0, f.key) for f in found], workers=0)
+        units = wanted.vectors / np.linalg.norm(wanted.vectors, axis=1, keepdims=True)
+        assert np.allclose(gallery.vectors(), units, atol=1e-5)
+        assert [r.key for r in gallery.records()] == [f.key for f in found]
+
+
+def test_changed_crops_are_an_error_or_replaced(tmp_path: Path) -> None:
+    folder = tmp_path / "cam1" / "0001"
+    make_tracklet(folder, 1, first=1, label=False)
+    model = stca.create_model("colour_histogram", num_ids=1).eval()
+    with Gallery.open(tmp_path / "g", model=model) as gallery:
+        add_tracklets(gallery, model, find_tracklets(tmp_path / "cam1"), workers=0)
+        make_tracklet(folder, 2, first=1, label=False)
+        with pytest.raises(GalleryError, match="with other frames"):
+            add_tracklets(gallery, model, find_tracklets(tmp_path / "cam1"), workers=0)
+        changed = find_tracklets(tmp_path / "cam1")
+        assert add_tracklets(gallery, model, changed, replace=True, workers=0) == Added(replaced=1)
+        assert len(gallery) == 1
