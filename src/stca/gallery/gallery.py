@@ -58,7 +58,7 @@ class Gallery:
             raise GalleryError("There is no engine for this address", expected="a folder", found=path)
         folder = Path(path)
         mark = ModelMark.of(model) if isinstance(model, ReIDModel) else model
-        if not (folder / FILE).is_file() and mark is not None and _is_free(folder):
+        if mark is not None and not Store.is_begun(folder, wait=wait) and _is_free(folder):
             notes = {_MODEL: mark.to_json()} | ({_SOURCE: source} if source else {})
             store = Store.create(folder, notes, wait=wait)
         else:

@@ -12,8 +12,9 @@ import hashlib
 import os
 import secrets
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,21 @@ class Store:
         self.folder, self.writable = folder, writable
         self._db = connection
 
+    @staticmethod
+    def is_begun(folder: Path, *, wait: float = 60.0) -> bool:
+        """Whether something was ever committed there; a process may have been killed before."""
+        path = folder / FILE
+        with _explained(folder):
+            if not path.is_file():
+                return False
+            with closing(_connect(f"{path.absolute().as_uri()}?mode=ro", wait)) as db:
+                try:
+                    return db.execute("SELECT 1 FROM sqlite_master").fetchone() is not None
+                except sqlite3.OperationalError as error:
+                    if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CANTOPEN:
+                        return True  # a folder that can only be read; `open` knows what to do
+                    raise
+
     @classmethod
     def create(cls, folder: Path, meta: dict[str, str], *, wait: float = 60.0) -> Store:
         """Make an empty gallery; of two processes that make the same one, the second opens it.
@@ -57,9 +73,9 @@ class Store:
             folder.mkdir(parents=True, exist_ok=True)
             db = _connect(f"{(folder / FILE).absolute().as_uri()}?mode=rwc", wait)
             db.execute(f"PRAGMA page_size = {_PAGE}")
-            _set_up(db)
+            _set_up(db, wait)
             db.execute("BEGIN IMMEDIATE")
-            if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+            if not db.execute("SELECT 1 FROM sqlite_master").fetchone():
                 for statement in filter(str.strip, _SCHEMA.split(";")):
                     db.execute(statement)
                 first = {"format": _FORMAT, "id": secrets.token_hex(8), "changes": "0", "removals": "0"}
@@ -90,7 +106,7 @@ class Store:
             db = _connect(f"{uri}?mode={'rw' if writable else 'ro'}", wait)
             try:
                 if writable:
-                    _set_up(db)
+                    _set_up(db, wait)
                 found = db.execute("SELECT value FROM meta WHERE name = 'format'").fetchone()
             except sqlite3.OperationalError as error:
                 if "no such table" in str(error):
@@ -365,8 +381,15 @@ def _connect(uri: str, wait: float) -> sqlite3.Connection:
     return sqlite3.connect(uri, uri=True, timeout=wait, isolation_level=None, check_same_thread=False)
 
 
-def _set_up(db: sqlite3.Connection) -> None:
-    db.execute("PRAGMA journal_mode = WAL")
+def _set_up(db: sqlite3.Connection, wait: float) -> None:
+    until = time.monotonic() + wait
+    while db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:  # for this, SQLite does not wait by itself
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
     db.execute("PRAGMA synchronous = FULL")  # a commit waits for the log to be on disk
 
 
