@@ -12,7 +12,7 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 import stca
-from people import CAMERAS, DIM, MARK, record, slow_search, vectors
+from made_gallery import CAMERAS, DIM, MARK, record, slow_search, vectors
 from stca.errors import GalleryError
 from stca.gallery import Added, Gallery, Hit, ModelMark, Record
 from stca.gallery.store import FILE

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from people import DIM, MARK, record, slow_search, vectors
+from made_gallery import DIM, MARK, record, slow_search, vectors
 from stca.errors import GalleryError
 from stca.gallery import Gallery, embedded, index_file
 from stca.gallery.store import FILE
 
-ADDER = Path(__file__).with_name("adder.py")
+ADDER = Path(__file__).parents[1] / "gallery_adder.py"
 SOURCE = Path(__file__).parents[2] / "src"
 
 
@@ -227,7 +227,7 @@ def test_the_approximate_index_finds_what_comparing_finds_also_through_filters(t
             hits = gallery.search(queries[0], 2000, cameras=(camera,), time=(0, 50))
             assert len(hits) == len(slow_search(pairs, queries[0], 2000, cameras=(camera,), time=(0, 50)))
         hits = gallery.search(queries[1], 10)
-        exact = {key: score for key, score in slow_search(pairs, queries[1], 2000)}
+        exact = dict(slow_search(pairs, queries[1], 2000))
         assert np.allclose([hit.score for hit in hits], [exact[hit.key] for hit in hits], atol=1e-5)
 
 
