@@ -9,7 +9,7 @@ LanceDB is what one takes today for a vector database in a folder: no server, an
 index, and `IVF,SQ8` with its defaults.
 
 One query at a time, as `stca search` and a web page ask, each contender in turn for each query, so that a
-busy moment of the machine hits all; a ratio is taken within a query. CPU is that of all the process's threads.
+busy moment of the machine hits all; a ratio is taken within a query. CPU is that of all its threads.
 FAISS and LanceDB visit as many lists (out of 8, 16, 32, ...) as they need for a recall@10 of 0.98, and are
 asked for keys only; ours gives whole records.
 
