@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 import pytest
-from people import record, vectors
 
+from made_gallery import record, vectors
 from stca.errors import GalleryError
 from stca.gallery import Calibration, Judged, Record, calibrate, labelled, relabel
 from stca.ranking.open_set import OpenSet

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from people import CAMERAS, DIM, MARK, record, slow_search, vectors
 
 import stca
+from made_gallery import CAMERAS, DIM, MARK, record, slow_search, vectors
 from stca.errors import GalleryError
 from stca.gallery import Added, Gallery, Hit, ModelMark, Record
 from stca.gallery.store import FILE

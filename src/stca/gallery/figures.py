@@ -85,10 +85,10 @@ def answer_figure(
 
 def _legend(hits: Sequence[tuple[Hit, FoundTracklet | None]], threshold: float | None) -> str:
     if threshold is None:
-        return "no threshold yet: stca calibrate"
+        return "No threshold yet: stca calibrate."
     above = sum(bool(hit.accepted) for hit, _ in hits)
-    words = f"threshold {threshold:.3f}. ✓ solid green: at or above it. ✗ dashed: below."
-    return words if above else f"nobody reaches the threshold. {words}"
+    words = f"Threshold {threshold:.3f}. ✓ solid green: at or above it. ✗ dashed: below."
+    return words if above else f"Nobody: no answer reaches the threshold. {words}"
 
 
 def _frame(hit: Hit) -> tuple[str, str]:
@@ -171,21 +171,12 @@ def _curve(axes: Axes, calibration: Calibration, searches: OpenSet) -> None:
 
 def _scores(axes: Axes, calibration: Calibration, searches: OpenSet) -> None:
     right = searches.right[searches.right > -np.inf]
-    bins = np.linspace(min(searches.impostor.min(), right.min(initial=1.0)), 1, 40).tolist()
+    bins = np.linspace(min(searches.impostor.min(), right.min(initial=1.0)), 1, 30).tolist()
     axes.hist(searches.impostor, bins, color=WRONG, alpha=0.55, density=True, label="best, person not there")
     if len(right):
         axes.hist(right, bins, color=RIGHT, alpha=0.55, density=True, label="best, right person")
-    axes.axvline(calibration.threshold, color=INK, linewidth=1.4, linestyle="--")
-    axes.annotate(
-        f"threshold\n{calibration.threshold:.3f}",
-        (calibration.threshold, 0.97),
-        xycoords=("data", "axes fraction"),
-        xytext=(4, 0),
-        textcoords="offset points",
-        va="top",
-        fontsize=8,
-        color=INK,
-    )
+    label = f"threshold {calibration.threshold:.3f}"
+    axes.axvline(calibration.threshold, color=INK, linewidth=1.4, linestyle="--", label=label)
     axes.set_xlabel("cosine similarity", fontsize=8, color=INK)
     axes.set_ylabel("density", fontsize=8, color=INK)
     axes.set_title("scores", fontsize=9, color=INK)

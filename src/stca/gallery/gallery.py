@@ -58,7 +58,7 @@ class Gallery:
             raise GalleryError("There is no engine for this address", expected="a folder", found=path)
         folder = Path(path)
         mark = ModelMark.of(model) if isinstance(model, ReIDModel) else model
-        if not (folder / FILE).is_file() and mark is not None and _is_free(folder):
+        if mark is not None and not Store.is_begun(folder, wait=wait) and _is_free(folder):
             notes = {_MODEL: mark.to_json()} | ({_SOURCE: source} if source else {})
             store = Store.create(folder, notes, wait=wait)
         else:
@@ -242,8 +242,8 @@ class Gallery:
                 where=self.path,
                 hint="use the model that the gallery was made with",
             )
-        lengths = np.linalg.norm(array.astype(np.float64), axis=1, keepdims=True)
-        bad = ~(np.isfinite(lengths) & (lengths > 0)).ravel()
+        lengths = np.sqrt(np.einsum("nd,nd->n", array, array, dtype=np.float64))
+        bad = ~(np.isfinite(lengths) & (lengths > 0))
         if bad.any():
             raise GalleryError(
                 "A vector has no direction",
@@ -251,7 +251,7 @@ class Gallery:
                 found=f"{bad.sum()} of {len(bad)}, the first at place {np.flatnonzero(bad)[0]}",
                 hint="did the training diverge? look at its loss curve",
             )
-        unit: Vectors = (array / lengths).astype(np.float32)
+        unit: Vectors = array / lengths.astype(np.float32)[:, None]
         return unit
 
     def require_key(self, key: str) -> None:

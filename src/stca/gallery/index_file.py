@@ -17,7 +17,8 @@ import numpy as np
 from jaxtyping import Int64
 
 from stca.files import atomic_write
-from stca.gallery.indexes import FastIndex, Tuning, import_faiss
+from stca.gallery.indexes import FastIndex, import_faiss
+from stca.gallery.tuning import Tuning
 
 FILE = "index.faiss"
 _MAGIC = "stca gallery index 1"

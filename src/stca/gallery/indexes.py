@@ -12,18 +12,15 @@ search visits is not guessed but measured when the index is built, on rows of th
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Float32
 
 from stca.errors import GalleryError
-
-Vectors = Float32[np.ndarray, "N D"]
-Places = Int64[np.ndarray, " k"]
-Mask = Bool[np.ndarray, " N"]
+from stca.gallery.engine import Vectors
+from stca.gallery.tuning import FILTERED, Mask, Places, Tuning, tune
 
 
 class Index(Protocol):
@@ -73,7 +70,8 @@ class ExactIndex:
         places = np.flatnonzero(allowed)
         few = 4 * len(places) < len(rows)
         scores = rows[places] @ query if few else (rows @ query)[places]
-        return places[_largest(scores, count)]
+        nearest: Places = places[_largest(scores, count)]
+        return nearest
 
 
 def _largest(scores: Float32[np.ndarray, " N"], count: int) -> Places:
@@ -84,31 +82,8 @@ def _largest(scores: Float32[np.ndarray, " N"], count: int) -> Places:
     return best
 
 
-@dataclass(frozen=True, slots=True)
-class Tuning:
-    """What was measured when an approximate index was built.
-
-    Args:
-        rows: how many it was built for.
-        probes: lists to visit when everything is asked.
-        probes_filtered: lists to visit when one camera in eight is asked, or as much as that.
-        recall: recall@10 against exact search, on rows of the gallery, when everything is asked.
-        recall_filtered: the same through the filter.
-
-    """
-
-    rows: int
-    probes: int
-    probes_filtered: int
-    recall: float
-    recall_filtered: float
-
-
-TARGET = 0.987
-"""Of recall@10 on the gallery's own rows, when the number of lists to visit is chosen."""
 _WIDE = 256
-_REFINE = 24
-_FILTERED = 1 / 8
+_CANDIDATES = 320
 _SCAN_BELOW = 0.03
 
 
@@ -132,7 +107,7 @@ class FastIndex:
         built = cls(index, Tuning(len(vectors), 1, 1, 0.0, 0.0))
         for start in range(0, len(vectors), 1 << 14):
             built.add(vectors[start : start + (1 << 14)])
-        built.tuning = _tuned(built, vectors, seed=seed)
+        built.tuning = tune(built.visit, built.lists, vectors, seed=seed)
         return built
 
     def __len__(self) -> int:
@@ -172,7 +147,7 @@ class FastIndex:
     def _probes(self, part: float) -> int:
         """Between what was measured for everything and for an eighth; more below that."""
         t = self.tuning
-        steepness = math.log(t.probes_filtered / t.probes) / math.log(1 / _FILTERED)
+        steepness = math.log(t.probes_filtered / t.probes) / math.log(1 / FILTERED)
         growth: float = part**-steepness
         return min(self._lists, math.ceil(t.probes * growth))
 
@@ -199,7 +174,7 @@ class FastIndex:
         else:
             inner = faiss.SearchParametersIVF(nprobe=probes, sel=selector)
             refine = faiss.IndexRefineSearchParameters(
-                k_factor=max(4.0, 200 / wanted), base_index_params=inner
+                k_factor=max(4.0, _CANDIDATES / wanted), base_index_params=inner
             )
             parameters = faiss.SearchParametersPreTransform(index_params=refine)
             _, places = self._index.search(query[None], wanted, params=parameters)
@@ -233,7 +208,7 @@ def import_faiss() -> Any:
 
 def _untrained(faiss: Any, rows: int, dim: int) -> Any:
     width = min(_WIDE, dim // 4 * 4)
-    lists = 1 << round(math.log2(3 * math.sqrt(rows)))
+    lists = 1 << round(math.log2(1.5 * math.sqrt(rows)))
     codes = faiss.index_factory(width, f"IVF{lists},PQ{width // 2}x4fs", faiss.METRIC_L2)
     precise = faiss.IndexScalarQuantizer(width, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_L2)
     return faiss.IndexPreTransform(faiss.PCAMatrix(dim, width), faiss.IndexRefine(codes, precise))
@@ -265,52 +240,3 @@ def _train_pca(faiss: Any, projection: Any, rows: Vectors) -> None:
     faiss.copy_array_to_vector(matrix.ravel(), projection.A)
     faiss.copy_array_to_vector(-(matrix @ mean), projection.b)
     projection.have_bias, projection.is_trained, projection.is_orthonormal = True, True, True
-
-
-# ---- measuring ----
-
-
-def _tuned(index: FastIndex, vectors: Vectors, *, seed: int, queries: int = 100) -> Tuning:
-    """The fewest lists that reach `TARGET` for rows of the gallery, for everything and for an eighth."""
-    rng = np.random.default_rng(seed)
-    asked = vectors[rng.choice(len(vectors), min(queries, len(vectors)), replace=False)]
-    eighth = rng.random(len(vectors)) < _FILTERED
-    nearest = _exact(asked, vectors, None), _exact(asked, vectors, eighth)
-    probes, recall = _fewest(index, asked, nearest[0], None)
-    filtered, recall_filtered = _fewest(index, asked, nearest[1], eighth, start=probes)
-    return Tuning(len(vectors), probes, max(probes, filtered), recall, recall_filtered)
-
-
-def _fewest(
-    index: FastIndex,
-    asked: Float32[np.ndarray, "Q D"],
-    nearest: list[set[int]],
-    allowed: Mask | None,
-    *,
-    start: int = 1,
-) -> tuple[int, float]:
-    """Grow the number of lists by a quarter at a time until it is enough."""
-    probes = max(start, index.lists // 64)
-    while True:
-        found = [set(index.visit(query, 10, probes, allowed).tolist()) for query in asked]
-        recall = sum(len(f & n) for f, n in zip(found, nearest, strict=True)) / sum(map(len, nearest))
-        if recall >= TARGET or probes >= index.lists:
-            return probes, recall
-        probes = min(index.lists, math.ceil(probes * 1.25))
-
-
-def _exact(asked: Float32[np.ndarray, "Q D"], vectors: Vectors, allowed: Mask | None) -> list[set[int]]:
-    """The ten nearest of each, by comparing with all."""
-    best = np.full((len(asked), 0), -np.inf, dtype=np.float32)
-    places = np.zeros((len(asked), 0), dtype=np.int64)
-    for start in range(0, len(vectors), 1 << 16):
-        scores = asked @ vectors[start : start + (1 << 16)].T
-        if allowed is not None:
-            scores[:, ~allowed[start : start + (1 << 16)]] = -np.inf
-        best = np.concatenate([best, scores], axis=1)
-        here = np.broadcast_to(np.arange(start, start + scores.shape[1]), scores.shape)
-        places = np.concatenate([places, here], axis=1)
-        kept = np.argpartition(-best, min(10, best.shape[1] - 1), axis=1)[:, :10]
-        best = np.take_along_axis(best, kept, axis=1)
-        places = np.take_along_axis(places, kept, axis=1)
-    return [set(p[np.isfinite(b)].tolist()) for p, b in zip(places, best, strict=True)]

@@ -6,8 +6,8 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 
-from stca.inference import Neck
 from stca.errors import GalleryError
+from stca.inference import Neck
 from stca.models import ReIDModel
 
 PREPROCESSING = 1

@@ -133,5 +133,5 @@ class Stats:
 
 
 def with_content(record: Record, content: str) -> Record:
-    """The same record with that digest, unless it has one."""
-    return record if record.content else replace(record, content=content)
+    """The same record with that digest."""
+    return replace(record, content=content)

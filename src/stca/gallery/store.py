@@ -13,7 +13,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from jaxtyping import Float32, Int64
 from stca.errors import GalleryError
 from stca.gallery.engine import Vectors
 from stca.gallery.records import Added, Record, with_content
+from stca.gallery.sqlite import connect, explained, set_up
 
 FILE = "gallery.sqlite"
 _FORMAT = "1"
@@ -45,6 +46,21 @@ class Store:
         self.folder, self.writable = folder, writable
         self._db = connection
 
+    @staticmethod
+    def is_begun(folder: Path, *, wait: float = 60.0) -> bool:
+        """Whether something was ever committed there; a process may have been killed before."""
+        path = folder / FILE
+        with explained(folder):
+            if not path.is_file():
+                return False
+            with closing(connect(path, "ro", wait)) as db:
+                try:
+                    return db.execute("SELECT 1 FROM sqlite_master").fetchone() is not None
+                except sqlite3.OperationalError as error:
+                    if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CANTOPEN:
+                        return True  # a folder that can only be read; `open` knows what to do
+                    raise
+
     @classmethod
     def create(cls, folder: Path, meta: dict[str, str], *, wait: float = 60.0) -> Store:
         """Make an empty gallery; of two processes that make the same one, the second opens it.
@@ -53,13 +69,13 @@ class Store:
             GalleryError: the folder cannot be written.
 
         """
-        with _explained(folder):
+        with explained(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            db = _connect(f"{(folder / FILE).absolute().as_uri()}?mode=rwc", wait)
+            db = connect(folder / FILE, "rwc", wait)
             db.execute(f"PRAGMA page_size = {_PAGE}")
-            _set_up(db)
+            set_up(db, wait)
             db.execute("BEGIN IMMEDIATE")
-            if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+            if not db.execute("SELECT 1 FROM sqlite_master").fetchone():
                 for statement in filter(str.strip, _SCHEMA.split(";")):
                     db.execute(statement)
                 first = {"format": _FORMAT, "id": secrets.token_hex(8), "changes": "0", "removals": "0"}
@@ -76,9 +92,8 @@ class Store:
 
         """
         path = folder / FILE
-        uri = path.absolute().as_uri()
         writable = os.access(path, os.W_OK) and os.access(folder, os.W_OK)
-        with _explained(folder):
+        with explained(folder):
             if not path.is_file():
                 raise GalleryError(
                     "There is no gallery here",
@@ -87,10 +102,10 @@ class Store:
                     where=folder,
                     hint="stca gallery add GALLERY TRACKS makes one",
                 )
-            db = _connect(f"{uri}?mode={'rw' if writable else 'ro'}", wait)
+            db = connect(path, "rw" if writable else "ro", wait)
             try:
                 if writable:
-                    _set_up(db)
+                    set_up(db, wait)
                 found = db.execute("SELECT value FROM meta WHERE name = 'format'").fetchone()
             except sqlite3.OperationalError as error:
                 if "no such table" in str(error):
@@ -101,7 +116,7 @@ class Store:
                 if writable or (log.is_file() and log.stat().st_size):
                     raise
                 # Nobody can write here and the log is empty, so the file alone is the whole truth.
-                db = _connect(f"{uri}?mode=ro&immutable=1", wait)
+                db = connect(path, "ro&immutable=1", wait)
                 found = db.execute("SELECT value FROM meta WHERE name = 'format'").fetchone()
         if not found or found[0] != _FORMAT:
             raise GalleryError(
@@ -114,7 +129,7 @@ class Store:
 
     def close(self) -> None:
         """Let go of the file."""
-        with _explained(self.folder):
+        with explained(self.folder):
             self._db.close()
 
     # ---- transactions ----
@@ -125,7 +140,7 @@ class Store:
         if self._db.in_transaction:
             yield
             return
-        with _explained(self.folder):
+        with explained(self.folder):
             self._db.execute("BEGIN")
             try:
                 yield
@@ -135,7 +150,7 @@ class Store:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """All or nothing; when it returns, it is on disk."""
-        with _explained(self.folder):
+        with explained(self.folder):
             if not self.writable:
                 raise GalleryError("This gallery can only be read", where=self.folder)
             self._db.execute("BEGIN IMMEDIATE")
@@ -151,7 +166,7 @@ class Store:
 
     def note(self, name: str) -> str | None:
         """What is noted under a name."""
-        with _explained(self.folder):
+        with explained(self.folder):
             found = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
         return None if found is None else str(found[0])
 
@@ -165,7 +180,7 @@ class Store:
 
     def counters(self) -> tuple[int, int]:
         """Commits that changed rows so far, and rows removed so far."""
-        with _explained(self.folder):
+        with explained(self.folder):
             rows = self._db.execute("SELECT name, value FROM meta WHERE name IN ('changes', 'removals')")
             found = dict(rows.fetchall())
         return int(found["changes"]), int(found["removals"])
@@ -184,39 +199,44 @@ class Store:
             GalleryError: a key is there with other content, and not `replace`; then nothing is written.
 
         """
-        done = Added()
+        data = [np.ascontiguousarray(vector, dtype="<f4").tobytes() for vector in vectors]
+        named = [r if r.content else with_content(r, digest(d)) for r, d in zip(records, data, strict=True)]
         with self._writing():
-            for record, vector in zip(records, vectors, strict=True):
-                data = np.ascontiguousarray(vector, dtype="<f4").tobytes()
-                done += self._add_one(with_content(record, digest(data)), data, replace=replace)
-            if done.added or done.replaced:
-                self._changed(removed=done.replaced)
-                last = self._db.execute("SELECT max(id) FROM tracklets").fetchone()[0]
-                self._db.execute("INSERT INTO commits VALUES (?, ?)", (last, secrets.token_hex(8)))
-        return done
+            known = self._known([record.key for record in named])
+            other = [r.key for r in named if r.key in known and known[r.key][1] != r.content]
+            if other and not replace:
+                raise GalleryError(
+                    f"The gallery has another tracklet of the key {other[0]!r}",
+                    expected="the same frames as when it was added",
+                    where=self.folder,
+                    hint="--replace (replace=True) puts the new one in its place",
+                )
+            for key in other:
+                self._delete(known.pop(key)[0])
+            new = [(r, d) for r, d in zip(named, data, strict=True) if r.key not in known]
+            if new:
+                self._insert(new)
+                self._changed(removed=len(other))
+        return Added(len(new) - len(other), len(named) - len(new), len(other))
 
-    def _add_one(self, record: Record, data: bytes, *, replace: bool) -> Added:
-        known = self._db.execute("SELECT id, content FROM tracklets WHERE key = ?", (record.key,)).fetchone()
-        if known and known[1] == record.content:
-            return Added(skipped=1)
-        if known and not replace:
-            raise GalleryError(
-                f"The gallery has another tracklet of the key {record.key!r}",
-                expected="the same frames as when it was added",
-                where=self.folder,
-                hint="--replace (replace=True) puts the new one in its place",
-            )
-        if known:
-            self._delete(known[0])
-        row = self._db.execute(
-            f"INSERT INTO tracklets ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    def _insert(self, rows: Sequence[tuple[Record, bytes]]) -> None:
+        """Under numbers that were never used."""
+        found = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'tracklets'").fetchone()
+        first = (found[0] if found else 0) + 1
+        self._db.executemany(
+            f"INSERT INTO tracklets (id, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                *(record.key, record.camera, record.first, record.last, record.person, record.label),
-                *(None if record.folder is None else str(record.folder), record.frames, record.content),
+                (
+                    *(row, r.key, r.camera, r.first, r.last, r.person, r.label),
+                    *(None if r.folder is None else str(r.folder), r.frames, r.content),
+                )
+                for row, (r, _) in enumerate(rows, first)
             ),
-        ).lastrowid
-        self._db.execute("INSERT INTO vectors VALUES (?, ?)", (row, data))
-        return Added(replaced=1) if known else Added(added=1)
+        )
+        vectors = ((row, data) for row, (_, data) in enumerate(rows, first))
+        self._db.executemany("INSERT INTO vectors VALUES (?, ?)", vectors)
+        last = first + len(rows) - 1
+        self._db.execute("INSERT INTO commits VALUES (?, ?)", (last, secrets.token_hex(8)))
 
     def _delete(self, row: int) -> None:
         self._db.execute("DELETE FROM tracklets WHERE id = ?", (row,))
@@ -256,25 +276,29 @@ class Store:
 
     def known(self, keys: Sequence[str]) -> dict[str, str]:
         """The content of those keys that are there."""
-        found: dict[str, str] = {}
         with self.reading():
-            for start in range(0, len(keys), 500):
-                some = keys[start : start + 500]
-                marks = ",".join("?" * len(some))
-                rows = self._db.execute(f"SELECT key, content FROM tracklets WHERE key IN ({marks})", some)
-                found.update(rows.fetchall())
+            return {key: content for key, (_, content) in self._known(keys).items()}
+
+    def _known(self, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
+        """Number and content of those keys that are there."""
+        found: dict[str, tuple[int, str]] = {}
+        for start in range(0, len(keys), 500):
+            some = keys[start : start + 500]
+            marks = ",".join("?" * len(some))
+            rows = self._db.execute(f"SELECT key, id, content FROM tracklets WHERE key IN ({marks})", some)
+            found.update((key, (row, content)) for key, row, content in rows)
         return found
 
     def row(self, key: str) -> tuple[int, Record, Float32[np.ndarray, " D"]] | None:
         """Number, record and vector of a key; None where it is not there."""
-        with _explained(self.folder):
+        with explained(self.folder):
             found = self._db.execute("SELECT id FROM tracklets WHERE key = ?", (key,)).fetchone()
             return None if found is None else self.rows([found[0]])[0]
 
     def rows(self, ids: Sequence[int]) -> list[tuple[int, Record, Float32[np.ndarray, " D"]]]:
         """Number, record and vector of those numbers that are there, in the order of numbers."""
         marks = ",".join("?" * len(ids))
-        with _explained(self.folder):
+        with explained(self.folder):
             found = self._db.execute(
                 f"SELECT id, vector, {_COLUMNS} FROM tracklets JOIN vectors USING (id) WHERE id IN ({marks})",
                 tuple(map(int, ids)),
@@ -283,20 +307,20 @@ class Store:
 
     def records(self) -> Iterator[Record]:
         """All records, in the order in which they came."""
-        with _explained(self.folder):
+        with explained(self.folder):
             rows = self._db.execute(f"SELECT {_COLUMNS} FROM tracklets ORDER BY id").fetchall()
         yield from map(_record, rows)
 
     def table(self, *, after: int = 0) -> list[tuple[int, str, float | None, float | None]]:
         """Number, camera, first and last of all rows with a higher number than `after`, in order."""
-        with _explained(self.folder):
+        with explained(self.folder):
             return self._db.execute(
                 "SELECT id, camera, first, last FROM tracklets WHERE id > ? ORDER BY id", (after,)
             ).fetchall()
 
     def ids(self) -> Int64[np.ndarray, " N"]:
         """The numbers of all rows, in order."""
-        with _explained(self.folder):
+        with explained(self.folder):
             rows = self._db.execute("SELECT id FROM tracklets ORDER BY id").fetchall()
         return np.array(rows, dtype=np.int64).reshape(-1)
 
@@ -307,7 +331,7 @@ class Store:
             GalleryError: a vector of another length: the file is damaged.
 
         """
-        with _explained(self.folder):
+        with explained(self.folder):
             cursor = self._db.execute("SELECT vector FROM vectors WHERE id > ? ORDER BY id", (after,))
             while rows := cursor.fetchmany(size):
                 data = b"".join(row[0] for row in rows)
@@ -317,14 +341,14 @@ class Store:
 
     def last_commit(self) -> tuple[int, str] | None:
         """The highest number of the last commit that added rows, and a token that no other commit has."""
-        with _explained(self.folder):
+        with explained(self.folder):
             found = self._db.execute("SELECT last_id, token FROM commits ORDER BY last_id DESC LIMIT 1")
             row = found.fetchone()
         return None if row is None else (int(row[0]), str(row[1]))
 
     def has_commit(self, last_id: int, token: str) -> bool:
         """Whether that commit is part of this gallery's past (a restored copy has another past)."""
-        with _explained(self.folder):
+        with explained(self.folder):
             found = self._db.execute("SELECT token FROM commits WHERE last_id = ?", (last_id,)).fetchone()
         return found is not None and found[0] == token
 
@@ -358,47 +382,3 @@ def _record(row: Sequence[object]) -> Record:
         frames=frames,  # type: ignore[arg-type]
         content=content,  # type: ignore[arg-type]
     )
-
-
-def _connect(uri: str, wait: float) -> sqlite3.Connection:
-    # Transactions are begun and ended here, not by the module; several threads may take turns.
-    return sqlite3.connect(uri, uri=True, timeout=wait, isolation_level=None, check_same_thread=False)
-
-
-def _set_up(db: sqlite3.Connection) -> None:
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = FULL")  # a commit waits for the log to be on disk
-
-
-_WORDS = {
-    sqlite3.SQLITE_BUSY: ("Another process is writing to this gallery", "wait until it is done"),
-    sqlite3.SQLITE_FULL: ("The disk is full", "make room; everything acknowledged so far is kept"),
-    sqlite3.SQLITE_READONLY: ("This gallery can only be read", "check who may write to its folder"),
-    sqlite3.SQLITE_CANTOPEN: ("This gallery cannot be opened", "check who may read and write its folder"),
-    sqlite3.SQLITE_IOERR: (
-        "This gallery's file cannot be read or written",
-        "check the disk, its free space and quota; everything acknowledged so far is kept",
-    ),
-    sqlite3.SQLITE_NOTADB: (
-        "This gallery's file is damaged",
-        "restore a copy, or add the tracks to a new one",
-    ),
-    sqlite3.SQLITE_CORRUPT: (
-        "This gallery's file is damaged",
-        "restore a copy, or add the tracks to a new one (`sqlite3 FILE .recover` saves what is readable)",
-    ),
-}
-
-
-@contextmanager
-def _explained(folder: Path) -> Iterator[None]:
-    """SQLite's complaints, in words."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        what, hint = _WORDS.get(code, ("This gallery's file cannot be used", None))
-        raise GalleryError(what, found=error, where=folder / FILE, hint=hint) from error
-    except OSError as error:
-        found = error.strerror or error
-        raise GalleryError("This gallery's folder cannot be used", found=found, where=folder) from error

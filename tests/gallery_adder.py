@@ -1,10 +1,9 @@
-"""A process that adds made-up tracklets, and says what was acknowledged: `adder.py GALLERY FIRST COUNT STEP [EXACT]`."""
+"""A process that adds made-up tracklets, and says what was acknowledged: `gallery_adder.py GALLERY FIRST COUNT STEP [EXACT]`."""
 
 import sys
 from pathlib import Path
 
-from people import MARK, record, vectors
-
+from made_gallery import MARK, record, vectors
 from stca.gallery import Gallery, embedded
 
 if __name__ == "__main__":
