@@ -15,6 +15,9 @@ from stca.inference.plan import Plan
 from stca.inference.vectors import Neck, VectorNet, fold_norms
 from stca.models import ReIDModel
 
+_CACHED_PIXELS = 2**18
+"""Of all frames of all clips at once: single clips of STCA at 384x128, eight of `stca_small`."""
+
 Results = Iterator[tuple[ClipBatch, Float[Tensor, "B D"]]]
 
 
@@ -63,8 +66,14 @@ class TorchRuntime:
         for batch in batches:
             frames = batch.frames.to(self.plan.device, non_blocking=True)
             with torch.inference_mode(), torch.autocast(frames.device.type, torch.bfloat16, self.bf16):
-                vectors = self._run(frames)
+                vectors = torch.cat([self._run(part) for part in torch.split(frames, self._at_once(frames))])
             yield batch, vectors.float().cpu()
+
+    def _at_once(self, frames: Tensor) -> int:
+        """Clips per forward pass: on a CPU no more than stay in its caches."""
+        if self.plan.device.type != "cpu" or self.plan.runtime == "compile":
+            return len(frames)
+        return max(1, _CACHED_PIXELS // frames[0, ..., 0].numel())
 
     def _run(self, frames: Tensor) -> Tensor:
         if self.plan.runtime != "compile":
