@@ -110,6 +110,7 @@ def test_evaluations_along_the_way_use_the_runs_device(
             "batch_size": 3,
             "device": "cpu",
             "precision": "float32",
+            "runtime": "torch",
             "workers": 0,
             "neck": "after",
         },

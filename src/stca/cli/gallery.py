@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from stca.gallery import Gallery
     from stca.models import ReIDModel
 
-DEFAULT_MODEL = "stca_small"
+DEFAULT_MODEL = "pretrained"
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -45,12 +45,12 @@ def add_embedding(parser: argparse.ArgumentParser) -> None:
     """Which model, and how to compute."""
     parser.add_argument(
         "--model",
-        help=f"a run's folder, a .safetensors file, or a model's name; default: the gallery's, "
-        f"or {DEFAULT_MODEL} for a new one",
+        help="a run's folder, a .safetensors, .onnx or .xml file, a model's name, or 'pretrained' (the small "
+        "network in the package); default: the gallery's, or pretrained for a new one",
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
     parser.add_argument(
-        "--precision", choices=("float32", "bf16", "auto"), default="float32", help="of the network"
+        "--precision", choices=("float32", "bf16", "int8", "auto"), default="float32", help="of the network"
     )
     parser.add_argument("--batch-size", type=positive, default=16, help="clips per forward pass")
     parser.add_argument("--workers", type=natural, default=2, help="processes that decode images")

@@ -22,6 +22,7 @@ from stca.models import (
     build_model,
     create_model,
     load_model,
+    load_pretrained,
     load_weights,
 )
 from stca.ranking import RankMetrics
@@ -120,6 +121,8 @@ def load_run(path: Path) -> ReIDModel:
 def open_model(name: str, *, like: ReIDModel | None = None, seed: int = 0) -> ReIDModel:
     """A run's folder, a .safetensors, .onnx or .xml file, or the name of a model, which is then untrained.
 
+    "pretrained", or "pretrained:NAME", is a trained network of the package (`load_pretrained`).
+
     An .onnx or .xml (OpenVINO) file is an image re-identification network; `stca.models.ImageReID` says what
     pixels it is given, and takes them as an option where the file wants others.
 
@@ -135,6 +138,8 @@ def open_model(name: str, *, like: ReIDModel | None = None, seed: int = 0) -> Re
         StcaError: onnxruntime or openvino is needed and not installed.
 
     """
+    if name.partition(":")[0] == "pretrained":
+        return load_pretrained(name.partition(":")[2] or "stca_small")
     if Path(name).suffix.lower() in IMAGE_REID_SUFFIXES:
         return ImageReID(name).eval()
     if is_path(name):
