@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 DEMO ?= runs/demo
 
 .PHONY: demo test test-slow check format clean figures figure4 figure5 figure6
@@ -77,6 +78,8 @@ $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || ( $(PYTHON) -m pip install --user virtualenv && $(PYTHON) -m virtualenv $(VENV) )
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -c 'import cv2' || $(SUDO) apt-get install -y --no-install-recommends libgl1 libglib2.0-0 || \
+		( $(SUDO) apt-get update && $(SUDO) apt-get install -y --no-install-recommends libgl1 libglib2.0-0 )
 	touch $@
 
 clean:

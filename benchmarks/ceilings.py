@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 
@@ -67,3 +70,17 @@ def jpeg_megapixels() -> float:
     rounds = 200
     seconds = best_seconds(lambda: [simplejpeg.decode_jpeg(data) for _ in range(rounds)])
     return rounds * image.shape[0] * image.shape[1] * 1e-6 / seconds
+
+
+def in_another_process() -> dict[str, str]:
+    """All of them, by a process of its own: OpenVINO's bare products have left one that crashed later."""
+    done = subprocess.run([sys.executable, __file__], capture_output=True, text=True, check=False)
+    found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+if __name__ == "__main__":
+    best = {name: f"{value:.0f} GFLOP/s" for name, value in matmul_gflops().items()}
+    best["copy in memory"] = f"{copy_bandwidth():.1f} GB/s"
+    best["JPEG, one core"] = f"{jpeg_megapixels():.0f} megapixels/s"
+    print(json.dumps(best), flush=True)

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from ceilings import copy_bandwidth, jpeg_megapixels, matmul_gflops
+from ceilings import in_another_process
 from timing import ratios, spread, table, take_turns, write_page
 
 from stca.clips import ClipBatch, Transform, dense_batches, normalise, sample_clips
@@ -140,9 +140,7 @@ def full(given: argparse.Namespace) -> str:
 
 
 def ceilings() -> str:
-    rows = [(name, f"{value:.0f} GFLOP/s") for name, value in matmul_gflops().items()]
-    rows.append(("copy in memory", f"{copy_bandwidth():.1f} GB/s"))
-    rows.append(("JPEG, one core", f"{jpeg_megapixels():.0f} megapixels/s"))
+    rows = list(in_another_process().items())
     return "What this machine can do at best:\n\n" + table(("", "best"), rows)
 
 

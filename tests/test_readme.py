@@ -12,6 +12,7 @@ import torch
 
 from sequences import tiny_sequence, tiny_walkers
 from stca import create_model, save_model
+from stca.datasets.walkers import make_scene
 from stca.models.resnet2d import ResNet2d
 from stca.models.resnet3d import ResNet3d
 
@@ -21,6 +22,7 @@ SMALL = {
     "stca_mars": "model.options.width=8 model.options.layers=[1,1,1,1]",
     "small_mot": "model.options.width=4",
 }
+SCENE = {"cameras": 2, "persons": 5, "seconds": 16, "height": 180}
 TINY = (
     "model.image_size=[64,32] clips.clip_len=2 batch.identities=2 batch.instances=2 optim.epochs=1 workers=0"
 )
@@ -36,6 +38,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("readme")
     tiny_walkers(folder / "data" / "mars")
     (_made(folder / "runs" / "demo") / "walkers").symlink_to(folder / "data" / "mars")
+    make_scene(folder / "scene", **SCENE)
     for number in (1, 2, 3):
         tiny_sequence(folder / "footage" / f"cam{number}", seed=number)
     torch.save(ResNet2d(width=8, layers=(1, 1, 1, 1)).state_dict(), folder / "data" / "resnet50_ibn_a.pth")
@@ -59,6 +62,10 @@ def _made(folder: Path) -> Path:
 def _small(command: str, home: Path) -> str:
     """The same command, with `/data` in the test's folder, walkers there for MARS, and training made tiny."""
     command = command.replace("/data/", f"{home}/data/").replace("data check mars", "data check walkers")
+    command = command.replace(
+        "--persons 8 --seconds 40",
+        f"--persons {SCENE['persons']} --seconds {SCENE['seconds']} --height {SCENE['height']}",
+    )
     return re.sub(r"stca train (\w+)", lambda m: f"stca train {m[1]} {SMALL[m[1]]} {TINY}", command)
 
 
@@ -78,7 +85,7 @@ def test_the_commands_run(home: Path) -> None:
 
 def test_the_programs_run(home: Path) -> None:
     programs = blocks("python")
-    assert len(programs) == 2
+    assert len(programs) == 3
     for program in programs:
         done = subprocess.run(
             [sys.executable, "-c", program], cwd=home, capture_output=True, text=True, check=False
