@@ -85,7 +85,7 @@ def _largest(scores: Float32[np.ndarray, " N"], count: int) -> Places:
 
 
 _WIDE = 256
-_CANDIDATES = 320
+_CANDIDATES = 256
 _SCAN_BELOW = 0.03
 
 
@@ -158,7 +158,7 @@ class FastIndex:
     ) -> Places:
         """`search` with that many lists; with all, the 8-bit codes of all allowed rows are compared."""
         with one_thread(self._faiss):  # for one query, more cost more than they give
-            return self._visit(query, min(count + 10, len(self)), probes, allowed)
+            return self._visit(query, min(count + 5, len(self)), probes, allowed)
 
     def _visit(
         self, query: Float32[np.ndarray, " D"], wanted: int, probes: int, allowed: Mask | None
