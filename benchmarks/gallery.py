@@ -8,9 +8,9 @@ LanceDB is what one takes today for a vector database in a folder: no server, an
 (qdrant-client's local mode compares all vectors, in Python.) FAISS is taken as its users take it: an exact
 index, and `IVF,SQ8` with its defaults.
 
-One query at a time, as `stca search` and a web page ask. The contenders take turns every 50 queries, so that a
-busy moment of the machine hits all (every query, and they would empty each other's caches); a ratio is taken
-between the times of one query. CPU is that of all its threads.
+One query at a time, as `stca search` and a web page ask. The contenders take turns every 50 queries, so that
+a busy moment of the machine hits all (every query, and they would empty each other's caches); a ratio is
+taken between the times of one query. CPU is that of all its threads.
 FAISS and LanceDB visit as many lists (out of 8, 16, 32, ...) as they need for a recall@10 of 0.98, and are
 asked for keys only; ours gives whole records.
 
