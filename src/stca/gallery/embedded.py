@@ -85,8 +85,7 @@ class EmbeddedEngine:
     def find(self, key: str) -> tuple[Record, Float32[np.ndarray, " D"]] | None:
         """Record and vector of a key."""
         with self._lock:
-            found = self._store.row(key)
-        return None if found is None else found[1:]
+            return self._store.row(key)
 
     def search(
         self,
@@ -104,13 +103,13 @@ class EmbeddedEngine:
             more = count + (without is not None)
             places = self._index.search(query, more, allowed) if len(self._index) else np.empty(0, np.int64)
             rows = self._store.rows(self._ids[places].tolist()) if len(places) else []
-        rows = [row for row in rows if row[1].key != without]
+        rows = [row for row in rows if row.key != without]
         if not rows:
             return []
         # Not `@`: BLAS would wake its threads for so little.
-        scores = np.einsum("nd,d->n", np.stack([vector for _, _, vector in rows]), query)
-        order = np.lexsort(([row[0] for row in rows], -scores))[:count]
-        return [(rows[i][1], float(scores[i])) for i in order]
+        scores = np.einsum("nd,d->n", np.stack([row.vector for row in rows]), query)
+        order = np.lexsort(([row.number for row in rows], -scores))[:count]
+        return [(rows[i].record(), float(scores[i])) for i in order]
 
     def describe(self) -> str:
         """How a search goes about it now."""

@@ -12,6 +12,8 @@ search visits is not guessed but measured when the index is built, on rows of th
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -83,7 +85,7 @@ def _largest(scores: Float32[np.ndarray, " N"], count: int) -> Places:
 
 
 _WIDE = 256
-_CANDIDATES = 320
+_CANDIDATES = 256
 _SCAN_BELOW = 0.03
 
 
@@ -155,12 +157,8 @@ class FastIndex:
         self, query: Float32[np.ndarray, " D"], count: int, probes: int, allowed: Mask | None
     ) -> Places:
         """`search` with that many lists; with all, the 8-bit codes of all allowed rows are compared."""
-        threads = self._faiss.omp_get_max_threads()
-        self._faiss.omp_set_num_threads(1)  # for one query, threads cost more than they give
-        try:
-            return self._visit(query, min(count + 10, len(self)), probes, allowed)
-        finally:
-            self._faiss.omp_set_num_threads(threads)
+        with one_thread(self._faiss):  # for one query, more cost more than they give
+            return self._visit(query, min(count + 5, len(self)), probes, allowed)
 
     def _visit(
         self, query: Float32[np.ndarray, " D"], wanted: int, probes: int, allowed: Mask | None
@@ -206,6 +204,17 @@ def import_faiss() -> Any:
     return faiss
 
 
+@contextmanager
+def one_thread(faiss: Any) -> Iterator[None]:
+    """Keep FAISS to the calling thread."""
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(threads)
+
+
 def _untrained(faiss: Any, rows: int, dim: int) -> Any:
     width = min(_WIDE, dim // 4 * 4)
     lists = 1 << round(math.log2(1.5 * math.sqrt(rows)))
@@ -222,12 +231,16 @@ def _train(faiss: Any, index: Any, vectors: Vectors, *, seed: int) -> None:
     some = vectors[np.sort(rng.choice(len(vectors), min(len(vectors), 64 * ivf.nlist), replace=False))]
     projection = faiss.downcast_VectorTransform(index.chain.at(0))
     _train_pca(faiss, projection, some[rng.permutation(len(some))[:10_000]])
-    projected = projection.apply(some)
-    ivf.cp.min_points_per_centroid = ivf.pq.cp.min_points_per_centroid = 1  # it is measured below
-    ivf.cp.niter, ivf.cp.max_points_per_centroid, ivf.cp.seed = 6, 64, seed
-    ivf.pq.cp.max_points_per_centroid, ivf.pq.cp.niter = 256, 10
-    refine.train(projected)
-    index.is_trained = True
+    projected = projection.apply(some[rng.permutation(len(some))])
+    options = faiss.ClusteringParameters()
+    options.niter, options.max_points_per_centroid, options.seed = 6, 64, seed
+    options.min_points_per_centroid = 1  # what comes of it is measured
+    faiss.Clustering(ivf.d, ivf.nlist, options).train(projected, ivf.quantizer)
+    ivf.pq.cp.min_points_per_centroid, ivf.pq.cp.niter = 1, 10
+    with one_thread(faiss):  # thousands of tiny steps, between which threads would wait for each other
+        ivf.train(projected[:4096])
+    refine.refine_index.train(projected)
+    refine.is_trained = index.is_trained = True
 
 
 def _train_pca(faiss: Any, projection: Any, rows: Vectors) -> None:

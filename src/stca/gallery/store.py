@@ -15,12 +15,13 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Int64
 
 from stca.errors import GalleryError
-from stca.gallery.engine import Vectors
+from stca.gallery.engine import Vector, Vectors
 from stca.gallery.records import Added, Record, with_content
 from stca.gallery.sqlite import connect, explained, set_up
 
@@ -289,21 +290,22 @@ class Store:
             found.update((key, (row, content)) for key, row, content in rows)
         return found
 
-    def row(self, key: str) -> tuple[int, Record, Float32[np.ndarray, " D"]] | None:
-        """Number, record and vector of a key; None where it is not there."""
-        with explained(self.folder):
-            found = self._db.execute("SELECT id FROM tracklets WHERE key = ?", (key,)).fetchone()
-            return None if found is None else self.rows([found[0]])[0]
+    def row(self, key: str) -> tuple[Record, Vector] | None:
+        """Record and vector of a key; None where it is not there."""
+        with self.reading():
+            known = self._known([key])
+            found = self.rows([known[key][0]])[0] if known else None
+        return None if found is None else (found.record(), found.vector)
 
-    def rows(self, ids: Sequence[int]) -> list[tuple[int, Record, Float32[np.ndarray, " D"]]]:
-        """Number, record and vector of those numbers that are there, in the order of numbers."""
+    def rows(self, ids: Sequence[int]) -> list[Row]:
+        """Those that are there, in the order of their numbers."""
         marks = ",".join("?" * len(ids))
         with explained(self.folder):
             found = self._db.execute(
                 f"SELECT id, vector, {_COLUMNS} FROM tracklets JOIN vectors USING (id) WHERE id IN ({marks})",
-                tuple(map(int, ids)),
+                ids,
             ).fetchall()
-        return [(row[0], _record(row[2:]), np.frombuffer(row[1], dtype="<f4")) for row in found]
+        return [Row(row[0], np.frombuffer(row[1], dtype="<f4"), row[2:]) for row in found]
 
     def records(self) -> Iterator[Record]:
         """All records, in the order in which they came."""
@@ -362,6 +364,23 @@ class Store:
                 "SELECT count(DISTINCT person), min(first), max(last) FROM tracklets"
             ).fetchone()
         return cameras, persons, first, last
+
+
+class Row(NamedTuple):
+    """A row: its number, its vector, and what becomes its record if somebody wants it."""
+
+    number: int
+    vector: Vector
+    rest: tuple[object, ...]
+
+    @property
+    def key(self) -> str:
+        """Of its tracklet."""
+        return str(self.rest[0])
+
+    def record(self) -> Record:
+        """All that is known of it."""
+        return _record(self.rest)
 
 
 def digest(data: bytes) -> str:
