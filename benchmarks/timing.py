@@ -16,8 +16,6 @@ from stca.progress import progress
 from stca.provenance import provenance
 
 RESULTS = Path(__file__).parent / "results"
-FACTS = provenance()
-"""Asked for before any work: starting git from a process full of runtimes' threads has crashed it."""
 Contenders = Mapping[str, Callable[[], object]]
 Seconds = dict[str, list[float]]
 
@@ -53,7 +51,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def write_page(name: str, title: str, parts: Sequence[str], **versions: str) -> Path:
     """`results/<name>.md`: title, machine and versions, then the parts."""
-    facts = FACTS | versions
+    facts = provenance() | versions
     facts["load"] = f"{os.getloadavg()[0]:.1f} running processes at the end (the benchmark's own among them)"
     head = [f"# {title}", "\n".join(f"- {key}: {value}" for key, value in facts.items())]
     path = RESULTS / f"{name}.md"

@@ -15,7 +15,7 @@ from stca.files import atomic_write
 from stca.inference.onnx_runtime import to_onnx
 from stca.inference.vectors import Neck, VectorNet
 from stca.models import ReIDModel
-from stca.openvino_import import import_openvino
+from stca.openvino_import import import_openvino, openvino_core
 
 Format = Literal["onnx", "openvino"]
 FORMATS: dict[str, Format] = {".onnx": "onnx", ".xml": "openvino"}
@@ -127,7 +127,7 @@ def _write_openvino(network: VectorNet, path: Path, frames: torch.Tensor) -> Wri
     model = convert(network, tuple(frames.shape[1:]), batch=-1)
     model.input(0).get_tensor().set_names({"frames"})
     model.output(0).get_tensor().set_names({"vectors"})
-    exact = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    exact = openvino_core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     found = exact(frames.numpy())[0]
     path.parent.mkdir(parents=True, exist_ok=True)
     ov.save_model(model, path, compress_to_fp16=False)

@@ -1,9 +1,11 @@
-"""OpenVINO, without its telemetry."""
+"""OpenVINO, without its telemetry, and with one core for the whole process."""
 
 from __future__ import annotations
 
+import functools
 import sys
 from types import ModuleType
+from typing import Any
 
 from stca.errors import StcaError
 
@@ -28,3 +30,18 @@ def import_openvino() -> ModuleType:
         ) from error
     module: ModuleType = openvino
     return module
+
+
+@functools.cache
+def openvino_core() -> Any:
+    """OpenVINO's core, one for the whole life of the process.
+
+    OpenVINO 2026.4 gives the thread that compiles a network an alternate signal stack, and frees it with the
+    core, in whatever thread that happens. In another one the first still points there, and the next signal
+    (a data loader's worker ends, `git` ends) is a segmentation fault.
+
+    Raises:
+        StcaError: OpenVINO is not installed.
+
+    """
+    return import_openvino().Core()

@@ -20,7 +20,7 @@ from stca.errors import StcaError
 from stca.inference.plan import Plan
 from stca.inference.runtime import Results
 from stca.inference.vectors import VectorNet
-from stca.openvino_import import import_openvino
+from stca.openvino_import import import_openvino, openvino_core
 
 _HINTS = {"float32": "f32", "bf16": "bf16", "int8": "bf16"}
 """What is not quantised computes in bf16 where the processor has it; OpenVINO falls back to float32."""
@@ -60,7 +60,7 @@ class OpenVinoRuntime:
             model = quantise(model, calibration)
         streams = len(os.sched_getaffinity(0))
         hint = _HINTS[plan.precision]
-        core = ov.Core()
+        core = openvino_core()
         if hint == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             hint = "f32"
         settings = {"INFERENCE_PRECISION_HINT": hint, "NUM_STREAMS": streams}

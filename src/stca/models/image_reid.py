@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from stca.errors import CheckpointError, ConfigError, StcaError
 from stca.images import IMAGENET_MEAN, IMAGENET_STD
 from stca.models.heads import ModelSpec, NoHead, ReIDModel
-from stca.openvino_import import import_openvino
+from stca.openvino_import import import_openvino, openvino_core
 
 Pixels = Literal["imagenet-rgb", "unit-rgb", "raw-rgb", "raw-bgr"]
 PIXELS: tuple[Pixels, ...] = ("imagenet-rgb", "unit-rgb", "raw-rgb", "raw-bgr")
@@ -181,7 +181,7 @@ def _open_onnx(path: Path) -> tuple[tuple[int | None, ...], Ask]:
 def _open_openvino(path: Path) -> tuple[tuple[int | None, ...], Ask]:
     """Likewise for an OpenVINO IR, whose batch is opened."""
     openvino = import_openvino()
-    core = openvino.Core()
+    core = openvino_core()
     try:
         network = core.read_model(path)
         shape = network.inputs[0].partial_shape if len(network.inputs) == 1 else openvino.PartialShape([])

@@ -10,7 +10,7 @@ import numpy as np
 
 from stca.errors import CheckpointError
 from stca.images import RGB
-from stca.openvino_import import import_openvino
+from stca.openvino_import import openvino_core
 from stca.tracking.decoding import prepare, recognise
 from stca.tracking.detections import Detections
 
@@ -56,9 +56,9 @@ def open_openvino(path: Path) -> OpenVinoDetector:
         CheckpointError: no such network, or one that is no person detector.
 
     """
-    openvino = import_openvino()
+    core = openvino_core()
     try:
-        compiled = openvino.Core().compile_model(str(path), "CPU", {"PERFORMANCE_HINT": "THROUGHPUT"})
+        compiled = core.compile_model(str(path), "CPU", {"PERFORMANCE_HINT": "THROUGHPUT"})
         return OpenVinoDetector(compiled, path)
     except (RuntimeError, ValueError) as error:
         raise CheckpointError(
