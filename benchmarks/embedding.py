@@ -60,7 +60,7 @@ def main() -> None:
 
     print(
         write_page(
-            "embedding",
+            "embedding" if "full" in chosen else "embedding-" + "-".join(chosen),
             "Embedding: JPEG files to vectors",
             [parts[part](given) for part in chosen],
             openvino=openvino.__version__.split("-")[0],

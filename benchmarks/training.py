@@ -43,7 +43,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, help="of float32")
     given = parser.parse_args()
     command = "python benchmarks/training.py --parts " + " ".join(given.parts)
-    print(write_page("training", "Training", [parts[part](given) for part in given.parts], command=command))
+    name = "training" if "step" in given.parts else "training-curve"
+    print(write_page(name, "Training", [parts[part](given) for part in given.parts], command=command))
 
 
 # ---- a step ----

@@ -29,7 +29,8 @@ class Conv3d(nn.Conv3d):
         if any(size < kernel for size, kernel in zip(x.shape[3:], self.kernel_size[1:], strict=True)):
             with torch.autocast("cpu", enabled=False):  # there 2D kernels have the fault, too
                 bias = None if self.bias is None else self.bias.float()
-                return self._conv_forward(x.float(), self.weight.float(), bias)
+                out: Tensor = self._conv_forward(x.float(), self.weight.float(), bias)
+                return out
         return conv3d_by_frames(x, self.weight, self.bias, stride=self.stride, padding=_numbers(self.padding))
 
 
