@@ -1,6 +1,9 @@
 """Networks made on the spot return known numbers; decoding is compared with loops."""
 
 import math
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import pytest
 
 from stca.boxes import overlaps, read_mot
 from stca.errors import CheckpointError, ConfigError, StcaError
-from stca.tracking import Detections, open_detector
+from stca.tracking import Detections, open_detector, openvino_detector
 from stca.tracking.decoding import LEAST_SCORE, Family, decode_yolox, prepare, suppress
 from stca.video import read_video
 
@@ -229,11 +232,38 @@ def test_names_that_are_no_detectors(tmp_path: Path) -> None:
         open_detector(str(tmp_path / "n.pt"))
 
 
+DROPPED_IN_A_THREAD = """
+import gc, os, signal, sys, threading
+from stca.tracking import open_detector
+
+box = [open_detector(sys.argv[1])]
+dropping = threading.Thread(target=lambda: (box.clear(), gc.collect()))
+dropping.start()
+dropping.join()
+signal.signal(signal.SIGCHLD, lambda *_: None)  # as PyTorch's data loaders do
+if (child := os.fork()) == 0:
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+
+
+def test_openvino_leaves_no_dangling_signal_stack(tmp_path: Path) -> None:
+    openvino = pytest.importorskip("openvino")
+    onnx_file = write_network(tmp_path / "n.onnx", [np.zeros((1, 126, 85), np.float32)])
+    openvino.save_model(openvino.convert_model(str(onnx_file)), str(tmp_path / "n.xml"))
+    call = [sys.executable, "-c", DROPPED_IN_A_THREAD, str(tmp_path / "n.xml")]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+    assert subprocess.run(call, env=env, check=False).returncode == 0
+
+
 @pytest.mark.parametrize(("module", "suffix"), [("onnxruntime", "onnx"), ("openvino", "xml")])
 def test_without_the_runtime_the_extra_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, suffix: str
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, module, None)
+    monkeypatch.setattr(
+        openvino_detector, "_core", openvino_detector._core.__wrapped__
+    )  # not the one there is
+    monkeypatch.setitem(sys.modules, module, None)
     (tmp_path / f"n.{suffix}").write_bytes(b"")
     with pytest.raises(StcaError, match=r"pip install 'stca\["):
         open_detector(str(tmp_path / f"n.{suffix}"))

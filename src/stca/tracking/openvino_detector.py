@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from pathlib import Path
 from typing import Any
@@ -55,14 +56,9 @@ def open_openvino(path: Path) -> OpenVinoDetector:
         CheckpointError: no such network, or one that is no person detector.
 
     """
+    core = _core()
     try:
-        import openvino
-    except ImportError as error:
-        raise StcaError(
-            "A detector in an .xml file needs OpenVINO", found=error, hint="pip install 'stca[export]'"
-        ) from error
-    try:
-        compiled = openvino.Core().compile_model(str(path), "CPU", {"PERFORMANCE_HINT": "THROUGHPUT"})
+        compiled = core.compile_model(str(path), "CPU", {"PERFORMANCE_HINT": "THROUGHPUT"})
         return OpenVinoDetector(compiled, path)
     except (RuntimeError, ValueError) as error:
         raise CheckpointError(
@@ -71,3 +67,20 @@ def open_openvino(path: Path) -> OpenVinoDetector:
             found=str(error).strip().splitlines()[-1],
             where=path,
         ) from error
+
+
+@functools.cache
+def _core() -> Any:
+    """OpenVINO's core, one for the whole life of the process.
+
+    OpenVINO 2026.4 gives the thread that compiles a network an alternate signal stack, and frees it with the
+    core, in whatever thread that happens. In another one the first still points there, and the next signal
+    (a data loader's worker ends) is a segmentation fault.
+    """
+    try:
+        import openvino
+    except ImportError as error:
+        raise StcaError(
+            "A detector in an .xml file needs OpenVINO", found=error, hint="pip install 'stca[export]'"
+        ) from error
+    return openvino.Core()
