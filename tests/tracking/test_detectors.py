@@ -1,6 +1,7 @@
 """Networks made on the spot return known numbers; decoding is compared with loops."""
 
 import math
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 
 from stca.boxes import overlaps, read_mot
 from stca.errors import CheckpointError, ConfigError, StcaError
-from stca.tracking import Detections, open_detector
+from stca.openvino_import import openvino_core
+from stca.tracking import Detections, open_detector, openvino_detector
 from stca.tracking.decoding import LEAST_SCORE, Family, decode_yolox, prepare, suppress
 from stca.video import read_video
 
@@ -233,7 +235,8 @@ def test_names_that_are_no_detectors(tmp_path: Path) -> None:
 def test_without_the_runtime_the_extra_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, suffix: str
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, module, None)
+    monkeypatch.setattr(openvino_detector, "openvino_core", openvino_core.__wrapped__)  # not the one there is
+    monkeypatch.setitem(sys.modules, module, None)
     (tmp_path / f"n.{suffix}").write_bytes(b"")
     with pytest.raises(StcaError, match=r"pip install 'stca\["):
         open_detector(str(tmp_path / f"n.{suffix}"))
