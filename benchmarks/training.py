@@ -152,7 +152,7 @@ def losses(root: Path, folder: Path, precision: str, seed: int) -> np.ndarray:
         model=ModelConfig("stca_small", (64, 32)),
         clips=ClipConfig(4),
         batch=BatchConfig(instances=2),
-        optim=OptimConfig(epochs=30, lr=1e-3, milestones=(), warmup_epochs=1),
+        optim=OptimConfig(epochs=24, lr=1e-3, milestones=(), warmup_epochs=1),
         eval=EvalConfig(every=0),
         seed=seed,
         device="cpu",
