@@ -133,7 +133,7 @@ def curve(given: argparse.Namespace) -> str:
         for at in (20, 50, 100, 150, len(low))
     ]
     return (
-        f"## {len(low)} steps on walkers, {given.seeds} seeds\n\n"
+        f"## 200 steps on walkers, {given.seeds} seeds\n\n"
         "stca_small, 8 x 2 clips of 4 frames of 64x32, Adam at 1e-3; the whole loss, mean over 10 steps, "
         "median and range over seeds.\n\n"
         + table(("step", "float32", "bf16"), rows)
