@@ -83,7 +83,10 @@ def test_killed_twenty_times(tmp_path: Path, exact: tuple[int, ...], monkeypatch
     assert kill_while_adding(tmp_path, 20, exact=exact) > 1000
 
 
-def test_readers_see_rows_after_their_commit_and_never_half_a_batch(tmp_path: Path) -> None:
+def test_readers_see_rows_after_their_commit_and_never_half_a_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADDER_PAUSE", "0.05")  # the reader searches 40 times meanwhile, on a busy machine
     Gallery.open(tmp_path / "g", model=MARK).close()
     query, seen = vectors(2000)[0], []
     with Gallery.open(tmp_path / "g") as reader:
