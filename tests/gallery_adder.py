@@ -1,6 +1,8 @@
 """A process that adds made-up tracklets, and says what was acknowledged: `gallery_adder.py GALLERY FIRST COUNT STEP [EXACT]`."""
 
+import os
 import sys
+import time
 from pathlib import Path
 
 from made_gallery import MARK, record, vectors
@@ -17,5 +19,6 @@ if __name__ == "__main__":
             numbers = range(start, min(start + step, first + count))
             done = gallery.add([record(i) for i in numbers], rows[numbers.start : numbers.stop])
             print(numbers.stop, done.skipped, flush=True)
+            time.sleep(float(os.environ.get("PAUSE", 0)))  # gives a reader time to look
             if len(sys.argv) > 5:
                 gallery.refresh()
