@@ -21,9 +21,8 @@ ADDER = Path(__file__).parents[1] / "gallery_adder.py"
 SOURCE = Path(__file__).parents[2] / "src"
 
 
-def adder(*arguments: object, pause: float = 0.0, **options: object) -> subprocess.Popen[str]:
+def adder(*arguments: object, **options: object) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SOURCE), str(ADDER.parent)])}
-    environment["PAUSE"] = str(pause)
     command = [sys.executable, str(ADDER), *map(str, arguments)]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, **options
@@ -91,7 +90,7 @@ def test_readers_see_rows_after_their_commit_and_never_half_a_batch(
     Gallery.open(tmp_path / "g", model=MARK).close()
     query, seen = vectors(2000)[0], []
     with Gallery.open(tmp_path / "g") as reader:
-        process = adder(tmp_path / "g", 0, 2000, 50, pause=0.02)
+        process = adder(tmp_path / "g", 0, 2000, 50)
         assert process.stdout.readline() == "open\n"
         for line in process.stdout:
             acknowledged = int(line.split()[0])
@@ -105,7 +104,7 @@ def test_readers_see_rows_after_their_commit_and_never_half_a_batch(
         assert process.wait() == 0
     assert seen == sorted(seen)
     assert seen[-1] == 2000
-    assert len(set(seen)) > 2, "while it was writing"
+    assert len(set(seen)) > 5, "while it was writing"
 
 
 def test_killed_while_it_was_made(tmp_path: Path) -> None:
