@@ -22,7 +22,7 @@ from jaxtyping import Float32
 
 from stca.errors import GalleryError
 from stca.gallery.engine import Vectors
-from stca.gallery.tuning import FILTERED, Mask, Places, Tuning, tune
+from stca.gallery.tuning import FILTERED, Effort, Mask, Places, Tuning, tune
 
 
 class Index(Protocol):
@@ -85,7 +85,6 @@ def _largest(scores: Float32[np.ndarray, " N"], count: int) -> Places:
 
 
 _WIDE = 256
-_CANDIDATES = 256
 _SCAN_BELOW = 0.03
 
 
@@ -106,7 +105,7 @@ class FastIndex:
         faiss = import_faiss()
         index = _untrained(faiss, *vectors.shape)
         _train(faiss, index, vectors, seed=seed)
-        built = cls(index, Tuning(len(vectors), 1, 1, 0.0, 0.0))
+        built = cls(index, Tuning(len(vectors), 1, 1, 1, 0.0, 0.0))
         for start in range(0, len(vectors), 1 << 14):
             built.add(vectors[start : start + (1 << 14)])
         built.tuning = tune(built.visit, built.lists, vectors, seed=seed)
@@ -118,7 +117,7 @@ class FastIndex:
     def __str__(self) -> str:
         t = self.tuning
         return (
-            f"approximate, {t.probes} of {self._lists} lists visited; built for {t.rows:,} rows with "
+            f"approximate, {t.probes} of {self._lists} lists visited, {t.candidates} candidates; built for {t.rows:,} rows with "
             f"recall@10 {t.recall:.3f}, by camera {t.recall_filtered:.3f}"
         )
 
@@ -138,13 +137,14 @@ class FastIndex:
 
     def search(self, query: Float32[np.ndarray, " D"], count: int, allowed: Mask | None) -> Places:
         """Places of `count` candidates or a few more among the allowed rows, in no order."""
+        candidates = self.tuning.candidates
         if allowed is None:
-            return self.visit(query, count, self.tuning.probes, None)
+            return self.visit(query, count, Effort(self.tuning.probes, candidates), None)
         part = int(np.count_nonzero(allowed)) / len(allowed)
         if not part:
             return np.empty(0, dtype=np.int64)
         probes = self._lists if part < _SCAN_BELOW else self._probes(part)
-        return self.visit(query, count, probes, allowed)
+        return self.visit(query, count, Effort(probes, candidates), allowed)
 
     def _probes(self, part: float) -> int:
         """Between what was measured for everything and for an eighth; more below that."""
@@ -154,25 +154,25 @@ class FastIndex:
         return min(self._lists, math.ceil(t.probes * growth))
 
     def visit(
-        self, query: Float32[np.ndarray, " D"], count: int, probes: int, allowed: Mask | None
+        self, query: Float32[np.ndarray, " D"], count: int, effort: Effort, allowed: Mask | None
     ) -> Places:
-        """`search` with that many lists; with all, the 8-bit codes of all allowed rows are compared."""
+        """`search` with that effort; through a filter with all lists, all allowed 8-bit codes are compared."""
         with one_thread(self._faiss):  # for one query, more cost more than they give
-            return self._visit(query, min(count + 5, len(self)), probes, allowed)
+            return self._visit(query, min(count + 5, len(self)), effort, allowed)
 
     def _visit(
-        self, query: Float32[np.ndarray, " D"], wanted: int, probes: int, allowed: Mask | None
+        self, query: Float32[np.ndarray, " D"], wanted: int, effort: Effort, allowed: Mask | None
     ) -> Places:
         faiss = self._faiss
         selector = None if allowed is None else self._selector(allowed)
-        if probes >= self._lists and allowed is not None:
+        if effort.lists >= self._lists and allowed is not None:
             projected = self._index.chain.at(0).apply(query[None])
             parameters = faiss.SearchParameters(sel=selector)
             _, places = self._refine.search(projected, wanted, params=parameters)
         else:
-            inner = faiss.SearchParametersIVF(nprobe=probes, sel=selector)
+            inner = faiss.SearchParametersIVF(nprobe=effort.lists, sel=selector)
             refine = faiss.IndexRefineSearchParameters(
-                k_factor=max(4.0, _CANDIDATES / wanted), base_index_params=inner
+                k_factor=max(4.0, effort.candidates / wanted), base_index_params=inner
             )
             parameters = faiss.SearchParametersPreTransform(index_params=refine)
             _, places = self._index.search(query[None], wanted, params=parameters)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
@@ -13,13 +15,24 @@ from stca.gallery.engine import Vector, Vectors
 
 Places = Int64[np.ndarray, " k"]
 Mask = Bool[np.ndarray, " N"]
-Visit = Callable[[Vector, int, int, Mask | None], Places]
-"""(query, count, lists to visit, allowed rows) to places of candidates."""
+Visit = Callable[[Vector, int, "Effort", Mask | None], Places]
+"""(query, count, effort, allowed rows) to places."""
 
 TARGET = 0.985
 """Of recall@10 on the gallery's own rows, when the number of lists to visit is chosen."""
 FILTERED = 1 / 8
 """The part of all rows that passes the filter which is measured."""
+
+
+CANDIDATES = (256, 1024)
+"""What is tried; the more rows, the more of them the coarse codes confuse."""
+
+
+class Effort(NamedTuple):
+    """What a search costs: lists it visits, and candidates it re-ranks."""
+
+    lists: int
+    candidates: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +41,7 @@ class Tuning:
 
     Args:
         rows: how many it was built for.
+        candidates: to be re-ranked.
         probes: lists to visit when everything is asked.
         probes_filtered: lists to visit when one camera in eight is asked, or as much as that.
         recall: recall@10 against exact search, on rows of the gallery, when everything is asked.
@@ -36,6 +50,7 @@ class Tuning:
     """
 
     rows: int
+    candidates: int
     probes: int
     probes_filtered: int
     recall: float
@@ -43,14 +58,26 @@ class Tuning:
 
 
 def tune(visit: Visit, lists: int, vectors: Vectors, *, seed: int, queries: int = 200) -> Tuning:
-    """The fewest lists that reach `TARGET` for rows of the gallery, for everything and for an eighth."""
+    """The quickest effort that reaches `TARGET` for rows of the gallery, for everything and for an eighth.
+
+    Args:
+        visit: searches with a given effort.
+        lists: how many there are.
+        vectors: all rows.
+        seed: of the choice of rows that ask.
+        queries: how many of them.
+
+    """
     rng = np.random.default_rng(seed)
     asked = vectors[rng.choice(len(vectors), min(queries, len(vectors)), replace=False)]
     eighth = rng.random(len(vectors)) < FILTERED
     nearest = exact(asked, vectors, None), exact(asked, vectors, eighth)
-    probes, recall = _fewest(visit, lists, asked, nearest[0], None)
-    filtered, recall_filtered = _fewest(visit, lists, asked, nearest[1], eighth, start=probes)
-    return Tuning(len(vectors), probes, max(probes, filtered), recall, recall_filtered)
+    tried = [_fewest(visit, lists, asked, nearest[0], candidates) for candidates in CANDIDATES]
+    effort, recall, _ = min(tried, key=lambda found: (found[1] < TARGET, found[2]))
+    filtered, recall_filtered, _ = _fewest(
+        visit, lists, asked, nearest[1], effort.candidates, eighth, start=effort.lists
+    )
+    return Tuning(len(vectors), effort.candidates, effort.lists, filtered.lists, recall, recall_filtered)
 
 
 def _fewest(
@@ -58,17 +85,21 @@ def _fewest(
     lists: int,
     asked: Float32[np.ndarray, "Q D"],
     nearest: list[set[int]],
-    allowed: Mask | None,
+    candidates: int,
+    allowed: Mask | None = None,
     *,
     start: int = 1,
-) -> tuple[int, float]:
-    """Grow the number of lists by a seventh at a time until it is enough."""
-    probes = max(start, lists // 64)
+) -> tuple[Effort, float, float]:
+    """Grow the number of lists by a seventh at a time until it is enough; the recall and seconds then."""
+    probes = max(start, lists // 16)
     while True:
-        found = [set(visit(query, 10, probes, allowed).tolist()) for query in asked]
+        effort = Effort(probes, candidates)
+        begun = time.thread_time()
+        found = [set(visit(query, 10, effort, allowed).tolist()) for query in asked]
+        took = time.thread_time() - begun
         recall = sum(len(f & n) for f, n in zip(found, nearest, strict=True)) / sum(map(len, nearest))
         if recall >= TARGET or probes >= lists:
-            return probes, recall
+            return effort, recall, took
         probes = min(lists, math.ceil(probes * 1.15))
 
 
