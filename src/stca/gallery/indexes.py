@@ -117,8 +117,8 @@ class FastIndex:
     def __str__(self) -> str:
         t = self.tuning
         return (
-            f"approximate, {t.probes} of {self._lists} lists visited, {t.candidates} candidates; built for {t.rows:,} rows with "
-            f"recall@10 {t.recall:.3f}, by camera {t.recall_filtered:.3f}"
+            f"approximate, {t.probes} of {self._lists} lists visited, {t.candidates} candidates; built for "
+            f"{t.rows:,} rows with recall@10 {t.recall:.3f}, by camera {t.recall_filtered:.3f}"
         )
 
     @property
@@ -156,7 +156,7 @@ class FastIndex:
     def visit(
         self, query: Float32[np.ndarray, " D"], count: int, effort: Effort, allowed: Mask | None
     ) -> Places:
-        """`search` with that effort; through a filter with all lists, all allowed 8-bit codes are compared."""
+        """`search` with that effort; with a filter and all lists, all allowed 8-bit codes are compared."""
         with one_thread(self._faiss):  # for one query, more cost more than they give
             return self._visit(query, min(count + 5, len(self)), effort, allowed)
 
