@@ -74,10 +74,12 @@ def lance_table(data: Data, folder: Path) -> Any:
 
 
 def lance_ask(table: Any, probes: int) -> Ask:
+    """Its codes are coarse, so with the lists also the candidates that are re-ranked grow."""
+
     def ask(query: np.ndarray, camera: int | None) -> list[int]:
-        asked = table.search(query).distance_type("cosine").nprobes(probes).refine_factor(20).select(["id"])
+        asked = table.search(query).distance_type("cosine").nprobes(probes).refine_factor(probes)
         if camera is not None:
             asked = asked.where(f"camera = {camera}", prefilter=True)
-        return asked.limit(K).to_arrow()["id"].to_pylist()
+        return asked.select(["id", "_distance"]).limit(K).to_arrow()["id"].to_pylist()
 
     return ask
