@@ -103,9 +103,9 @@ class Run:
 
     @property
     def done(self) -> bool:
-        """Whether it was trained to the end."""
-        content = read_json(self.path / "finished.json")
-        return isinstance(content, dict) and bool(RunDir(self.path).checkpoints()) and not self._others()
+        """Whether it was trained to the end, and what it ended with is still there."""
+        content, step = read_json(self.path / "finished.json"), _step(RunDir(self.path))
+        return isinstance(content, dict) and content.get("step") == step > 0 and not self._others()
 
     def state(self) -> State:
         """How far it is; counts the steps of walkers in the data."""
@@ -231,10 +231,13 @@ class Run:
             )
 
     def _prepare(self) -> None:
-        """A run that was begun with the data elsewhere goes on where they are now; a lost one begins anew."""
-        if not RunDir(self.path).checkpoints():
-            for vectors in self.path.glob("test-*"):
-                shutil.rmtree(vectors)
+        """A run that was begun with the data elsewhere goes on where they are now.
+
+        What was made of weights that are lost goes before others take their place.
+        """
+        (self.path / "finished.json").unlink(missing_ok=True)
+        for vectors in self.path.glob("test-*"):
+            shutil.rmtree(vectors)
         file = self.path / "config.yaml"
         if not file.is_file():
             return

@@ -230,19 +230,24 @@ def test_scores_are_those_of_the_trained_model(done: Run) -> None:
     assert all(record["kind"] == "train" for record in run.metrics())  # tested once, for the table
 
 
+def save_and_die(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a training end with its first checkpoint."""
+    save = RunDir.save_checkpoint
+
+    def dying(*args: object, **options: object) -> None:
+        save(*args, **options)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(RunDir, "save_checkpoint", dying)
+
+
 def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_been(
     done: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = Run(done.config, tmp_path / "cells")
     assert str(run.state()) == "to do"
-    save = RunDir.save_checkpoint
-
-    def save_and_die(*args: object, **options: object) -> None:
-        save(*args, **options)  # type: ignore[arg-type]
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
-        patch.setattr(RunDir, "save_checkpoint", save_and_die)
+        save_and_die(patch)
         with pytest.raises(KeyboardInterrupt):
             run.ensure()
     total = steps(run.config)
@@ -288,6 +293,30 @@ def test_without_its_checkpoints_a_run_is_not_done(own: Run) -> None:
     shutil.rmtree(own.path / "checkpoints")
     assert not own.done
     own.ensure()
+    assert own.done
+
+
+@pytest.mark.parametrize("lost", ["all", "last"])
+def test_a_lost_run_is_not_done_until_it_is_trained_to_the_end_again(
+    own: Run, lost: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = own.scores()
+    first, last = RunDir(own.path).checkpoints()
+    shutil.rmtree(last)
+    if lost == "all":
+        shutil.rmtree(first)
+    assert not own.done
+    assert own.known_scores() == ()
+    with monkeypatch.context() as patch:
+        save_and_die(patch)
+        with pytest.raises(KeyboardInterrupt):
+            own.ensure()
+    assert not list(own.path.glob("test-*")), "those of other weights"
+    if lost == "all":
+        assert not own.done, "its first checkpoint is not what it ends with"
+        assert str(own.state()).startswith("at step ")
+        assert own.known_scores() == ()
+    assert own.scores() == before
     assert own.done
 
 
