@@ -161,7 +161,7 @@ def measure(given: argparse.Namespace, case: Case) -> Measured:
     kept = run.path / "study.json"
     if known := (run.done and _read(kept)) or recorded(table_file(given)).get((case, run.key)):
         return known
-    made = run.ensure().provenance()
+    run.ensure()
     test = run.test()
     score = next(each for each in run.scores() if each.protocol == "mars-A")
     figures = score.figures
@@ -173,8 +173,7 @@ def measure(given: argparse.Namespace, case: Case) -> Measured:
         figures["mAP"],
         twin_accuracy(test),
         *(gate_figures(run) or (np.nan,) * 4),
-        made["commit"],
-        made["machine"],
+        *run.trained_at(),
     )
     write_text(kept, json.dumps(dataclasses.asdict(found)) + "\n")
     return found

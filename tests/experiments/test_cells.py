@@ -33,6 +33,7 @@ from stca.errors import ConfigError, RankingError
 from stca.recipes import recipe
 from stca.run_dir import RunDir
 from stca.runs import evaluate_model, load_run
+from stca.runs.report import _provenance
 
 
 @pytest.fixture(scope="module")
@@ -362,6 +363,19 @@ def test_training_time_follows_from_the_log(own: Run) -> None:
     ]
     (own.path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert own.seconds() == pytest.approx(1 * 8 / 8 + 10 * 8 / 16)
+
+
+def test_a_run_names_all_who_trained_it(own: Run) -> None:
+    assert own.trained_at() == tuple(RunDir(own.path).provenance()[name] for name in ("commit", "machine"))
+    first, last = (int(path.name.removeprefix("step-")) for path in RunDir(own.path).checkpoints())
+    commit, machine = own.trained_at()
+    lines = [
+        {"step": f"{step}", "commit": f"at {step}", "machine": machine, "date": "then"}
+        for step in (first, last)  # the second found nothing to do
+    ]
+    (own.path / "resumes.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert own.trained_at() == (f"{commit}; at {first}", machine)
+    assert _provenance(RunDir(own.path))[f"from step {first}"] == f"then, commit at {first}, {machine}"
 
 
 def test_runs_of_tables_have_a_process_each(config: RunConfig, tmp_path: Path) -> None:
