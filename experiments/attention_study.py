@@ -1,6 +1,6 @@
 """What STCA owes to its gate: the same training with parts of it taken away, over several seeds.
 
-    python experiments/attention_study.py                 # 8 systems x 2 data sets x 5 seeds; about an hour
+    python experiments/attention_study.py                 # 8 systems x 2 data sets x 5 seeds: hours
     python experiments/attention_study.py --seeds 0 --persons 8 --set optim.epochs=1 --out runs/study/small
 
 Each seed has its own people, cameras and weights. Two data sets of synthetic walkers: `plain`, and `twins`,

@@ -220,8 +220,10 @@ def test_a_checkpoint_is_model_and_state_together(run: RunDir) -> None:
 def test_the_last_two_checkpoints_are_kept(run: RunDir) -> None:
     for step in (5, 9, 10, 100):
         run.save_checkpoint(step, b"%d" % step, {"epoch": step, "step": step})
+    (run.path / "checkpoints" / "step-0000100.bak").mkdir()
     assert [path.name for path in run.checkpoints()] == ["step-0000010", "step-0000100"]
     assert run.model_path().read_bytes() == b"100"
+    assert run.step() == 100
 
 
 def test_a_checkpoint_may_be_written_again(run: RunDir) -> None:

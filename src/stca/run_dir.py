@@ -186,8 +186,9 @@ class RunDir:
         return target
 
     def checkpoints(self) -> list[Path]:
-        """Whole checkpoints, oldest first."""
-        return sorted((self.path / "checkpoints").glob("step-*"))
+        """Whole checkpoints, oldest first; a copy by another name is none."""
+        folders = sorted((self.path / "checkpoints").glob("step-*"))
+        return [folder for folder in folders if folder.name.removeprefix("step-").isdigit()]
 
     def step(self) -> int:
         """Of the newest checkpoint; 0 where there is none."""
