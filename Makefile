@@ -67,7 +67,7 @@ bench: $(READY)  ## every benchmark, to benchmarks/results/: most of an hour
 	$(BIN)/python benchmarks/ranking.py > benchmarks/results/ranking.md
 	$(BIN)/python benchmarks/gallery.py --parts 100k 1m > benchmarks/results/gallery.md
 
-study: $(READY)  ## what STCA owes to its gate: 80 small runs, about an hour (docs/attention.md)
+study: $(READY)  ## what STCA owes to its gate: 80 small runs, hours (docs/attention.md)
 	$(BIN)/python experiments/attention_study.py
 
 format: $(READY)

@@ -1,38 +1,42 @@
 """What STCA owes to its gate: the same training with parts of it taken away, over several seeds.
 
-    python experiments/attention_study.py                 # 8 systems x 2 data sets x 5 seeds; about an hour
-    python experiments/attention_study.py --seeds 0 --persons 8 --set optim.epochs=1
+    python experiments/attention_study.py                 # 8 systems x 2 data sets x 5 seeds: hours
+    python experiments/attention_study.py --seeds 0 --persons 8 --set optim.epochs=1 --out runs/study/small
 
 Each seed has its own people, cameras and weights. Two data sets of synthetic walkers: `plain`, and `twins`,
 whose persons come in pairs that differ in gait only, so that no single frame tells them apart. Runs are kept
 in runs/study/cells and never trained twice, nor are those whose figures are in the CSV of an earlier call
 (another --out begins anew); two are trained at a time, each on its half of the cores. The page, its figures
-as CSV and its picture go to experiments/results/.
+as CSV and its picture go to experiments/results/ (--out elsewhere). The CSV keeps every run that was ever
+written to it; page and picture show those of the call. Runs in float32 and in bf16 are different ones: on a
+machine whose `auto` is the other, --set precision=bf16 finds what was trained in it.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import dataclasses
 import json
 import multiprocessing
 import os
 import sys
+import tempfile
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from cells import Run
 from jaxtyping import Float
+from keys import resolved
+from study_record import Case, Measured, as_json, read_measured, recorded
 
 from stca.clips import Transform, dense_batches, normalise
 from stca.config import BatchConfig, ClipConfig, DataConfig, ModelConfig, OptimConfig, RunConfig, override
 from stca.datasets.walkers import Nuisances, make_walkers
+from stca.datasets.walkers.plan import Settings
 from stca.distance import pairwise_distance
 from stca.errors import ConfigError, StcaError
 from stca.evaluation import TestSet
@@ -80,63 +84,20 @@ SETUPS = {
 }
 
 
-class Case(NamedTuple):
-    """One training."""
-
-    data: str
-    system: str
-    seed: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Measured:
-    """What one run gave, as fractions of 1; `gate_*` are of 1 + A_S and NaN without a gate.
-
-    Args:
-        case: which run.
-        key: its folder's name.
-        steps: of training.
-        rank1: by protocol mars-A.
-        mean_ap: by protocol mars-A.
-        twin: how often the nearest of the person's own tracklets is nearer than the nearest of the twin's,
-            in other cameras than the query's; chance is 0.5. In `plain`, persons are paired by their number.
-        gate_least: over all places of all test frames.
-        gate_mean: 1 + 1 / places, since attention sums to one.
-        gate_most: over all places of all test frames.
-        gate_spread: mean over frames of the standard deviation over places.
-        commit: of the code that trained it.
-        machine: on which.
-
-    """
-
-    case: Case
-    key: str
-    steps: int
-    rank1: float
-    mean_ap: float
-    twin: float
-    gate_least: float = np.nan
-    gate_mean: float = np.nan
-    gate_most: float = np.nan
-    gate_spread: float = np.nan
-    commit: str = ""
-    machine: str = ""
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     cases = [Case(d, s, seed) for seed in given.seeds for d in given.data for s in given.systems]
     try:
+        from study_page import write  # which takes systems and set-ups from here
+
         found = _known(given, cases) if given.known else _run_all(given, cases)
+        print(*write(found, given), sep="\n")
     except StcaError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted; the same command goes on", file=sys.stderr)
         return 130
-    from study_page import write
-
-    print(*write(found, given), sep="\n")
     return 0
 
 
@@ -159,9 +120,10 @@ def measure(given: argparse.Namespace, case: Case) -> Measured:
     """Train, unless it is done, and test."""
     run = Run(config_of(given, case), given.runs / "cells")
     kept = run.path / "study.json"
-    if known := (run.done and _read(kept)) or recorded(table_file(given)).get((case, run.key)):
-        return known
-    made = run.ensure().provenance()
+    precision = resolved(run.config).precision
+    if known := (run.done and read_measured(kept)) or recorded(table_file(given)).get((case, run.key)):
+        return dataclasses.replace(known, precision=precision)
+    run.ensure()
     test = run.test()
     score = next(each for each in run.scores() if each.protocol == "mars-A")
     figures = score.figures
@@ -173,20 +135,11 @@ def measure(given: argparse.Namespace, case: Case) -> Measured:
         figures["mAP"],
         twin_accuracy(test),
         *(gate_figures(run) or (np.nan,) * 4),
-        made["commit"],
-        made["machine"],
+        *run.trained_at(),
+        precision,
     )
-    write_text(kept, json.dumps(dataclasses.asdict(found)) + "\n")
+    write_text(kept, as_json(found))
     return found
-
-
-def _read(path: Path) -> Measured | None:
-    """None for what is missing or damaged."""
-    try:
-        content = json.loads(path.read_text())
-        return Measured(**{**content, "case": Case(*content["case"])})
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
 
 
 def table_file(given: argparse.Namespace) -> Path:
@@ -194,41 +147,38 @@ def table_file(given: argparse.Namespace) -> Path:
     return Path(given.out / "attention_study.csv")
 
 
-def recorded(path: Path) -> dict[tuple[Case, str], Measured]:
-    """What an earlier call has written there, by case and key; nothing of what is missing or damaged."""
-    found = {}
-    try:
-        with path.open(newline="") as file:
-            for row in csv.DictReader(file):
-                case = Case(row.pop("data"), row.pop("system"), int(row.pop("seed")))
-                figures = {
-                    each.name: float(row[each.name])
-                    for each in dataclasses.fields(Measured)
-                    if each.type == "float"
-                }
-                known = Measured(case=case, **{**row, **figures, "steps": int(row["steps"])})
-                found[case, known.key] = known
-    except (OSError, ValueError, TypeError, KeyError):
-        return {}
-    return found
-
-
 def _known(given: argparse.Namespace, cases: Sequence[Case]) -> list[Measured]:
-    """What earlier calls have measured.
+    """What earlier calls have measured of these runs.
 
     Raises:
         ConfigError: nothing.
 
     """
-    found = []
-    written = {case: m for (case, _), m in recorded(table_file(given)).items()}
-    for case in cases:
-        run = Run(config_of(given, case), given.runs / "cells")
-        if known := _read(run.path / "study.json") or written.get(case):
-            found.append(known)
+    written, found = recorded(table_file(given)), []
+    with tempfile.TemporaryDirectory() as folder:
+        for case in cases:
+            run = Run(_config_without_data(given, case, Path(folder)), given.runs / "cells")
+            if known := read_measured(run.path / "study.json") or written.get((case, run.key)):
+                found.append(dataclasses.replace(known, precision=resolved(run.config).precision))
     if not found:
-        raise ConfigError("Nothing is measured yet", where=given.runs, hint="the same without --known")
+        precision = resolved(config_of(given, cases[0])).precision
+        other = "float32" if precision == "bf16" else "bf16"
+        raise ConfigError(
+            "Nothing of this is measured yet",
+            found=f"--persons {given.persons}, in {precision}",
+            where=f"{given.runs}, {table_file(given)}",
+            hint=f"the same without --known; --set precision={other} for what was trained in that",
+        )
     return found
+
+
+def _config_without_data(given: argparse.Namespace, case: Case, folder: Path) -> RunConfig:
+    """`config_of`, where a key needs no more of the walkers than what they would be made by."""
+    here = argparse.Namespace(**{**vars(given), "runs": folder})
+    file = _root(here, case.data, case.seed) / "walkers.json"
+    if not file.is_file():
+        write_text(file, json.dumps(_walkers(given, case.data, case.seed).recipe()))
+    return config_of(here, case)
 
 
 def config_of(given: argparse.Namespace, case: Case) -> RunConfig:
@@ -281,17 +231,27 @@ def _root(given: argparse.Namespace, data: str, seed: int) -> Path:
     return Path(given.runs / "data" / f"{data}-{given.persons}-{seed}")
 
 
-def _make_data(given: argparse.Namespace, data: str, seed: int) -> None:
+def _walkers(given: argparse.Namespace, data: str, seed: int) -> Settings:
     setup = SETUPS[data]
-    make_walkers(
-        _root(given, data, seed),
+    return Settings(
         train_persons=given.persons,
         test_persons=given.persons,
+        cameras=6,
+        tracklets_per_camera=(1, 2),
         frames=setup.frames,
         size=SIZE,
         seed=seed,
         twins=data == "twins",
+        distractors=8,
+        junk=4,
         nuisances=Nuisances(**{each.name: setup.nuisances for each in dataclasses.fields(Nuisances)}),
+    )
+
+
+def _make_data(given: argparse.Namespace, data: str, seed: int) -> None:
+    settings = _walkers(given, data, seed)
+    make_walkers(
+        _root(given, data, seed), **{f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
     )
 
 

@@ -103,13 +103,13 @@ class Run:
 
     @property
     def done(self) -> bool:
-        """Whether it was trained to the end."""
-        content = read_json(self.path / "finished.json")
-        return isinstance(content, dict) and bool(RunDir(self.path).checkpoints()) and not self._others()
+        """Whether it was trained to the end, and what it ended with is still there."""
+        content, step = read_json(self.path / "finished.json"), RunDir(self.path).step()
+        return isinstance(content, dict) and content.get("step") == step > 0 and not self._others()
 
     def state(self) -> State:
         """How far it is; counts the steps of walkers in the data."""
-        return State(_step(RunDir(self.path)), steps(self.config), self.done, bool(self._others()))
+        return State(RunDir(self.path).step(), steps(self.config), self.done, bool(self._others()))
 
     def ensure(self) -> RunDir:
         """The trained run: what is done stays, what was begun goes on.
@@ -128,7 +128,7 @@ class Run:
             if not self.done:
                 self._prepare()
                 run = train(resolved(self.config), self.path, resume=True, test=False)
-                write_text(run.path / "finished.json", json.dumps({"step": _step(run)}) + "\n")
+                write_text(run.path / "finished.json", json.dumps({"step": run.step()}) + "\n")
         return RunDir.open(self.path)
 
     def model(self) -> ReIDModel:
@@ -202,6 +202,14 @@ class Run:
             if record.get("clips_per_s")
         )
 
+    def trained_at(self) -> tuple[str, str]:
+        """Commit and machine; several, with semicolons, where another went on with it."""
+        starts = RunDir(self.path).trained_by()
+        commit, machine = (
+            "; ".join(dict.fromkeys(s[name] for s in starts)) for name in ("commit", "machine")
+        )
+        return commit, machine
+
     def _scores_file(self, metric: Metric) -> Path:
         return self.path / f"test-{self._clip_len}-frames" / f"{metric}.json"
 
@@ -231,10 +239,13 @@ class Run:
             )
 
     def _prepare(self) -> None:
-        """A run that was begun with the data elsewhere goes on where they are now; a lost one begins anew."""
-        if not RunDir(self.path).checkpoints():
-            for vectors in self.path.glob("test-*"):
-                shutil.rmtree(vectors)
+        """A run that was begun with the data elsewhere goes on where they are now.
+
+        What was made of weights that are lost goes before others take their place.
+        """
+        (self.path / "finished.json").unlink(missing_ok=True)
+        for vectors in self.path.glob("test-*"):
+            shutil.rmtree(vectors)
         file = self.path / "config.yaml"
         if not file.is_file():
             return
@@ -258,12 +269,6 @@ def _check_processes(config: RunConfig) -> None:
             found=f"devices={config.devices}, WORLD_SIZE={started}",
             hint="start the same command several times, with other rows by --only",
         )
-
-
-def _step(run: RunDir) -> int:
-    """Of the newest checkpoint."""
-    saved = run.checkpoints()
-    return int(saved[-1].name.removeprefix("step-")) if saved else 0
 
 
 def _read_scores(path: Path) -> tuple[Score, ...]:

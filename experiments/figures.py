@@ -119,17 +119,20 @@ def page(given: argparse.Namespace, figure: str, drawn: Drawn, runs: Mapping[str
         "",
         drawn.caption,
     ]
-    lines += ["", "| run | seed | steps | protocol | rank-1 | mAP |", "|---|---:|---:|---|---:|---:|"]
+    lines += ["", "| run | seed | steps | protocol | rank-1 | mAP | commit | machine |"]
+    lines += ["|---|---:|---:|---|---:|---:|---|---|"]
     for recipe, run in runs.items():
         for score in run.scores():
             values = " | ".join(f"{100 * score.figures[name]:.1f}" for name in ("rank-1", "mAP"))
             seed, steps = run.config.seed, run.state().step
-            lines.append(f"| {recipe} ({run.key}) | {seed} | {steps} | {score.protocol} | {values} |")
+            where = " | ".join(run.trained_at())
+            lines.append(
+                f"| {recipe} ({run.key}) | {seed} | {steps} | {score.protocol} | {values} | {where} |"
+            )
     shown = argparse.Namespace(**{**vars(given), "seeds": given.seeds[:1]})
     command = setting.command(f"experiments/figures.py {figure}", shown)
-    return "\n".join(
-        [*lines, "", f"Numbers: [{figure}.csv]({figure}.csv)", "", f"`{command}`", "", provenance_line(), ""]
-    )
+    lines += ["", f"Numbers: [{figure}.csv]({figure}.csv)", "", f"`{command}`", ""]
+    return "\n".join([*lines, f"Written: {provenance_line()}", ""])
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from tables import Row, Table
 
 from stca.progress import format_seconds
 from stca.provenance import provenance_line
-from stca.run_dir import RunDir
 
 TINY = (
     "Tiny: the `_small` models at a quarter of the image size, on synthetic walkers in place of the data "
@@ -129,7 +128,6 @@ def _runs(plan: Plan, found: Sequence[Outcome]) -> list[str]:
 
 
 def _run(job: Job, *, tiny: bool) -> str:
-    source = RunDir(job.run.path).provenance()
     took = format_seconds(job.run.seconds())
     cost = "-" if tiny else f"{hours(job.run.config):.2g}"
     words = [
@@ -138,8 +136,7 @@ def _run(job: Job, *, tiny: bool) -> str:
         f"{job.run.state().step:,}",
         cost,
         took,
-        source["commit"],
-        source["machine"],
+        *job.run.trained_at(),
     ]
     return _line(words)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import inspect
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,8 @@ from cells import Run
 from stca.config import DataConfig, ModelConfig, OptimConfig, RunConfig, override, parse_assignments
 from stca.datasets.walkers import make_walkers
 from stca.errors import ConfigError
+from stca.lookup import find
+from stca.models import MODELS
 from stca.models.backbones import BACKBONES_2D, BACKBONES_3D
 from stca.recipes import recipe
 
@@ -33,8 +36,6 @@ _STAND_INS = {"mars": 0, "duke": 1, "ilids": 2}
 _SIZE = (96, 48)  # of the walkers' crops, which become 96x32 or 64x32
 _SPLIT_SEED = 10
 _TINY_EPOCHS = {"mars": 38, "duke": 38, "ilids": 150}  # some 150 steps each
-BACKBONES = {"backbone2d": "resnet50_ibn_a", "backbone3d": "resnet3d_50"}
-"""What a model has where its options do not say."""
 _NOT_SET = {
     "seed": "--seeds",
     "data": "--data",
@@ -140,10 +141,12 @@ class Setting:
 
 def streams(model: ModelConfig) -> tuple[str, ...]:
     """The backbones that a model has."""
-    backbones = {**BACKBONES, **{k: v for k, v in model.options.items() if k in BACKBONES}}
-    if model.name in ("cnn2d", "cnn3d"):
-        return (backbones[f"backbone{model.name[3:]}"],)
-    return tuple(backbones.values())
+    default = inspect.signature(find(MODELS, model.name, kind="model")).parameters
+    return tuple(
+        str(model.options.get(name, default[name].default))
+        for name in ("backbone2d", "backbone3d")
+        if name in default
+    )
 
 
 def tiny_config(config: RunConfig, data: str) -> RunConfig:

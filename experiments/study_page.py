@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from attention_study import CLIP_LEN, SETUPS, SIZE, SYSTEMS, Measured, table_file
+from attention_study import CLIP_LEN, SETUPS, SIZE, SYSTEMS, table_file
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
+from study_record import Measured, recorded, to_csv
 
 from stca.analysis import save_figure
 from stca.files import write_text
@@ -29,11 +28,18 @@ INK, BLUE = "#222222", "#4575b4"
 
 
 def write(found: Sequence[Measured], given: argparse.Namespace) -> list[Path]:
-    """Write attention_study.md, .csv and .png into `given.out`; returns where they are."""
+    """Write attention_study.md, .csv and .png into `given.out`; returns where they are.
+
+    Page and picture show `found`; the CSV keeps what it has of other runs.
+
+    Raises:
+        ConfigError: the CSV that is there cannot be read.
+
+    """
     table = table_file(given)
     page, picture = table.with_suffix(".md"), table.with_suffix(".png")
+    write_text(table, to_csv((recorded(table) | {(m.case, m.key): m for m in found}).values()))
     write_text(page, _page(found, given))
-    write_text(table, _csv(found))
     save_figure(draw(found), picture)
     return [page, table, picture]
 
@@ -113,7 +119,7 @@ def _page(found: Sequence[Measured], given: argparse.Namespace) -> str:
     for kind in dict.fromkeys(m.case.data for m in found):
         here = [m for m in found if m.case.data == kind]
         lines += [f"## {kind}", "", _setup(kind, here), "", *_figures(here), "", *_differences(here)]
-        lines += ["", *_gate_rows(here), ""]
+        lines += ["", *_gate_rows(here), "", *_origins(here), ""]
     lines += [
         "`own before twin`: how often the nearest of the person's own tracklets is nearer than the nearest "
         "of the twin's, both in other cameras than the query's; chance is 50. In `plain`, where nobody has a "
@@ -122,8 +128,7 @@ def _page(found: Sequence[Measured], given: argparse.Namespace) -> str:
         f"Every run: {SIZE[0]}x{SIZE[1]} pixels, clips of {CLIP_LEN} frames, Adam at 1e-3 with one epoch of "
         f"warm-up and a tenth of it for the last third; {given.persons} persons to train on and "
         f"{given.persons} others to test on. Every figure of every run: "
-        f"[attention_study.csv](attention_study.csv). Trained at commit "
-        f"{_listed(m.commit for m in found)}, on {_listed(m.machine for m in found)}.",
+        f"[attention_study.csv](attention_study.csv).",
         "",
         f"`{_command(given)}`",
         "",
@@ -148,9 +153,18 @@ def _range(values: Iterable[int]) -> str:
     return f"{ordered[0]} to {ordered[-1]}" if len(ordered) > 1 else str(ordered[0])
 
 
-def _listed(words: Iterable[str]) -> str:
-    """Each once."""
-    return "; ".join(dict.fromkeys(words))
+def _origins(here: Sequence[Measured]) -> list[str]:
+    """Which runs were trained where: a line per commit, machine and precision."""
+    found: dict[tuple[str, str, str], dict[str, list[int]]] = {}
+    for m in here:
+        systems = found.setdefault((m.commit, m.machine, m.precision), {})
+        systems.setdefault(m.case.system, []).append(m.case.seed)
+    lines = ["Trained at commit, on machine: systems (seeds)", ""]
+    for (commit, machine, precision), systems in found.items():
+        runs = "; ".join(f"{name} ({', '.join(map(str, seeds))})" for name, seeds in systems.items())
+        where = ", ".join(filter(None, (commit, machine, precision))) or "not recorded"
+        lines.append(f"- {where}: {runs}.")
+    return lines
 
 
 def _figures(here: Sequence[Measured]) -> list[str]:
@@ -170,7 +184,8 @@ def _differences(here: Sequence[Measured]) -> list[str]:
         return []
     lines = [
         "STCA less the other, seed by seed; **bold** where the 95 % interval leaves out 0. Of so many "
-        "intervals one in twenty does so by chance:",
+        "intervals one in twenty does so by chance."
+        f"{_unlike(here, ours)}",
         "",
     ]
     lines += ["| STCA less | " + " | ".join(FIGURES) + " |", "|---|" + "---:|" * len(FIGURES)]
@@ -183,6 +198,19 @@ def _differences(here: Sequence[Measured]) -> list[str]:
             cells.append(f"**{text}**" if abs(mean) > half else text)
         lines.append(f"| {system} | {' | '.join(cells)} |")
     return lines
+
+
+def _unlike(here: Sequence[Measured], ours: Mapping[int, Measured]) -> str:
+    """Which differences are between runs of two commits, machines or precisions."""
+    words = [
+        f"{m.case.system} (seed {m.case.seed})"
+        for m in here
+        if (our := ours.get(m.case.seed))
+        and (m.commit, m.machine, m.precision) != (our.commit, our.machine, our.precision)
+    ]
+    if not words:
+        return ""
+    return f" Not of one commit, machine and precision with STCA's run: {', '.join(words)}."
 
 
 def _gate_rows(here: Sequence[Measured]) -> list[str]:
@@ -201,17 +229,6 @@ def _gate_rows(here: Sequence[Measured]) -> list[str]:
 def _text(figure: tuple[float, float], *, sign: str = "") -> str:
     mean, half = figure
     return f"{mean:{sign}.1f}" if half != half else f"{mean:{sign}.1f} ± {half:.1f}"
-
-
-def _csv(found: Sequence[Measured]) -> str:
-    file = io.StringIO()
-    names = [name for name in Measured.__dataclass_fields__ if name != "case"]
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["data", "system", "seed", *names])
-    for m in found:
-        values = (getattr(m, name) for name in names)
-        writer.writerow([*m.case, *(f"{v:.6f}" if isinstance(v, float) else v for v in values)])
-    return file.getvalue()
 
 
 def _command(given: argparse.Namespace) -> str:

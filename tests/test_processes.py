@@ -279,6 +279,7 @@ def test_a_run_of_which_one_process_is_killed_ends_as_if_nothing_had_been(
     run = RunDir(out)
     assert run.model_path().read_bytes() == undisturbed.model_path().read_bytes()
     states = [each.load_state() for each in (run, undisturbed)]
+    assert len({state.pop("precision") for state in states}) == 1
     torch.testing.assert_close(states[0], states[1], rtol=0, atol=0)
     logs = [[{**line, "clips_per_s": 0} for line in each.metrics()] for each in (run, undisturbed)]
     assert logs[0] == logs[1]

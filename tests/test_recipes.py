@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -90,6 +91,19 @@ def test_what_the_rows_of_table_2_differ_in() -> None:
         assert (config.model.name, config.model.image_size) == (model, (size, 128))
         assert config.loss.metric == metric
         assert config.optim.epochs == (800 if metric == "euclidean" else 500)
+
+
+def test_what_takes_stca_apart_differs_from_it_in_one_thing() -> None:
+    """Trained as STCA is, so that its figures compare."""
+    stca = recipe("stca_mars")
+    for name, model, options in (
+        ("sum_mars", "sum", {}),
+        ("stca_mars_fusion_sum", "stca", {"fusion": "sum"}),
+        ("stca_mars_gate_conv3_x", "stca", {"gate": "conv3_x"}),
+        ("stca_mars_gate_conv2_x", "stca", {"gate": "conv2_x"}),
+    ):
+        expected = replace(stca.model, name=model, options=options)
+        assert recipe(name) == replace(stca, recipe=name, model=expected)
 
 
 def test_the_schedule_falls_where_the_official_one_does_and_literally_every_ten_epochs() -> None:

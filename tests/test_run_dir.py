@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from stca import run_dir
 from stca.config import BatchConfig, EvalConfig, ModelConfig, OptimConfig, RunConfig
 from stca.errors import CheckpointError, ConfigError
 from stca.run_dir import RunDir
@@ -86,12 +88,33 @@ def test_where_and_how_it_is_computed_may_change(run: RunDir) -> None:
         RunDir.create(run.path, replace(CONFIG, batch=BatchConfig(sync_norm=True)), resume=True)
 
 
-def test_a_run_remembers_how_it_began_or_tells_how_it_is_read(run: RunDir) -> None:
+def test_a_run_remembers_how_it_began_or_that_nobody_knows(run: RunDir) -> None:
     began = run.provenance()
-    (run.path / "provenance.json").write_text(json.dumps({**began, "command": "stca train then"}))
+    file = run.path / "provenance.json"
+    file.write_text(json.dumps({**began, "command": "stca train then"}))
     assert run.provenance()["command"] == "stca train then"
-    (run.path / "provenance.json").unlink()
-    assert set(run.provenance()) == set(began)
+    for loss in (lambda: file.write_text("{"), file.unlink):
+        loss()
+        assert run.provenance() == dict.fromkeys(began, "unknown"), "not this process's, which only reads"
+
+
+def test_a_run_remembers_who_went_on_with_it_and_came_further(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = run.provenance()
+    for step, commit in ((2, "none"), (2, "more"), (5, "lost"), (4, "last"), (9, "idle")):
+        for saved in run.checkpoints():
+            if saved.name > f"step-{step:07d}":
+                shutil.rmtree(saved)  # it was damaged
+        run.save_checkpoint(step, b"model", {"epoch": 0, "step": step})
+        monkeypatch.setattr(run_dir, "provenance", lambda commit=commit: {**began, "commit": commit})
+        RunDir.create(run.path, CONFIG, resume=True)
+    assert [(each["step"], each["commit"]) for each in run.trained_by()] == [
+        ("0", began["commit"]),
+        ("2", "more"),
+        ("4", "last"),
+    ]
+    assert run.provenance() == began
 
 
 @pytest.mark.parametrize("resume", [False, True])
@@ -197,8 +220,10 @@ def test_a_checkpoint_is_model_and_state_together(run: RunDir) -> None:
 def test_the_last_two_checkpoints_are_kept(run: RunDir) -> None:
     for step in (5, 9, 10, 100):
         run.save_checkpoint(step, b"%d" % step, {"epoch": step, "step": step})
+    (run.path / "checkpoints" / "step-0000100.bak").mkdir()
     assert [path.name for path in run.checkpoints()] == ["step-0000010", "step-0000100"]
     assert run.model_path().read_bytes() == b"100"
+    assert run.step() == 100
 
 
 def test_a_checkpoint_may_be_written_again(run: RunDir) -> None:
@@ -232,11 +257,25 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_old_ones_whole(
     assert run.load_state() == {"epoch": 2, "step": 2}
 
 
-def test_what_a_killed_process_left_is_no_checkpoint(run: RunDir) -> None:
+def test_what_a_killed_process_left_is_no_checkpoint_and_goes_when_the_run_goes_on(run: RunDir) -> None:
     run.save_checkpoint(1, b"one", {"epoch": 1, "step": 1})
     (run.path / "checkpoints" / ".unfinished-x1y2").mkdir()
     (run.path / "checkpoints" / ".unfinished-x1y2" / "model.safetensors").write_bytes(b"half")
     assert [path.name for path in run.checkpoints()] == ["step-0000001"]
+    RunDir.open(run.path)  # by a reader, while another process may be saving
+    assert len(names(run.path / "checkpoints")) == 2
+    RunDir.create(run.path, CONFIG, resume=True)
+    assert names(run.path / "checkpoints") == ["step-0000001"]
+
+
+def test_a_run_begun_anew_keeps_nothing_of_before(run: RunDir) -> None:
+    (run.path / "checkpoints" / ".unfinished-x1y2").mkdir(parents=True)
+    (run.path / "tensorboard").mkdir()
+    (run.path / "tensorboard" / "events").touch()
+    run.log({"kind": "train", "step": 1})
+    RunDir.create(run.path, CONFIG, resume=True)
+    assert names(run.path) == ["checkpoints", "config.yaml", "provenance.json"]
+    assert names(run.path / "checkpoints") == []
 
 
 @pytest.mark.parametrize("name", ["epoch", "batch", "step"])

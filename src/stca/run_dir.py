@@ -1,4 +1,7 @@
-"""A run's folder: config.yaml, metrics.jsonl, tensorboard/, checkpoints/step-*/, and what is made of them."""
+"""A run's folder: config.yaml, provenance.json, metrics.jsonl, tensorboard/, checkpoints/step-*/.
+
+What is made of them lies beside them; resumes.jsonl says who went on with the run, and from which step.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,32 +50,50 @@ class RunDir:
         content = {entry.name for entry in run.path.iterdir()} if run.path.is_dir() else set()
         begun = bool(content - _BEFORE_THE_FIRST_STEP) and not (resume and not run.checkpoints())
         if not run._has_config() or not begun:
-            foreign = content - _BEFORE_THE_FIRST_STEP and not run._has_config()
-            if run.path.exists() and (not run.path.is_dir() or foreign):
-                raise ConfigError(
-                    "A run needs a folder of its own", expected="a new or empty folder", where=run.path
-                )
-            run.path.mkdir(parents=True, exist_ok=True)
-            (run.path / "metrics.jsonl").unlink(missing_ok=True)
-            write_text(run.path / "config.yaml", to_yaml(config))
-            write_text(run.path / "provenance.json", json.dumps(provenance(), indent=1) + "\n")
-            return run
-        if not resume:
+            run._begin(config, content)
+        elif resume:
+            run._go_on(config)
+        else:
             raise ConfigError(
                 "There is a run in this folder",
                 expected="a new or empty folder",
                 where=run.path,
                 hint="--resume to go on with it, or another --out",
             )
-        changed = [d for d in differences(run.config(), config) if not d.startswith(_MAY_CHANGE)]
+        return run
+
+    def _begin(self, config: RunConfig, content: Set[str]) -> None:
+        """Make the folder, or take over what never came to its first checkpoint."""
+        foreign = content - _BEFORE_THE_FIRST_STEP and not self._has_config()
+        if self.path.exists() and (not self.path.is_dir() or foreign):
+            raise ConfigError(
+                "A run needs a folder of its own", expected="a new or empty folder", where=self.path
+            )
+        self.path.mkdir(parents=True, exist_ok=True)
+        for log in ("metrics.jsonl", "resumes.jsonl"):
+            (self.path / log).unlink(missing_ok=True)
+        shutil.rmtree(self.path / "tensorboard", ignore_errors=True)
+        self._remove_unfinished()
+        write_text(self.path / "config.yaml", to_yaml(config))
+        write_text(self.path / "provenance.json", json.dumps(provenance(), indent=1) + "\n")
+
+    def _go_on(self, config: RunConfig) -> None:
+        """Note who goes on, and from where."""
+        changed = [d for d in differences(self.config(), config) if not d.startswith(_MAY_CHANGE)]
         if changed:
             raise ConfigError(
                 "The run in this folder has another config",
                 expected="the same options as when it began",
                 found=", ".join(changed),
-                where=run.path,
+                where=self.path,
             )
-        return run
+        self._remove_unfinished()
+        _append(self.path / "resumes.jsonl", {"step": str(self.step()), **provenance()})
+
+    def _remove_unfinished(self) -> None:
+        """What a process that was killed while it saved has left."""
+        for folder in self.path.glob("checkpoints/.unfinished-*"):
+            shutil.rmtree(folder)
 
     @classmethod
     def open(cls, path: Path) -> RunDir:
@@ -92,10 +114,25 @@ class RunDir:
         return (self.path / "config.yaml").is_file()
 
     def provenance(self) -> dict[str, str]:
-        """Command, commit, machine and versions with which the run was started."""
-        path = self.path / "provenance.json"
-        content: dict[str, str] = json.loads(path.read_text()) if path.is_file() else provenance()
-        return content
+        """Command, commit, machine and versions with which the run was started; "unknown" where lost."""
+        try:
+            content = dict(json.loads((self.path / "provenance.json").read_text()))
+        except (OSError, ValueError, TypeError):
+            content = {}
+        return {**dict.fromkeys(provenance(), "unknown"), **content}
+
+    def trained_by(self) -> list[dict[str, str]]:
+        """`provenance` of who began, and of all who went on and made steps of the newest checkpoint.
+
+        In order; each has as `step`, in digits, the one it went on from, which is 0 for the first.
+        """
+        later: list[dict[str, str]] = []
+        end = self.step()
+        for record in reversed(_records(self.path / "resumes.jsonl")):
+            if int(record["step"]) < end:
+                later.append(record)
+                end = int(record["step"])
+        return [{"step": "0", **self.provenance()}, *reversed(later)]
 
     def config(self) -> RunConfig:
         """What the run was started with.
@@ -113,26 +150,17 @@ class RunDir:
 
     def log(self, record: Mapping[str, object]) -> None:
         """Append one line to metrics.jsonl."""
-        with (self.path / "metrics.jsonl").open("ab+") as file:
-            if file.tell():
-                file.seek(-1, os.SEEK_END)
-                if file.read(1) != b"\n":  # a crash cut the last line short; do not lose this one with it
-                    file.write(b"\n")
-            file.write(json.dumps(record).encode() + b"\n")
+        _append(self.path / "metrics.jsonl", record)
 
     def metrics(self) -> list[dict[str, Any]]:
         """All lines of metrics.jsonl, in order of their steps; a line cut short by a crash is left out.
 
         Steps that a resumed run did again count once, as they came out last.
         """
-        path = self.path / "metrics.jsonl"
         records: dict[tuple[str, int], dict[str, Any]] = {}
-        for line in path.read_bytes().splitlines() if path.is_file() else []:
-            try:
-                record = json.loads(line)
+        for record in _records(self.path / "metrics.jsonl"):
+            with suppress(KeyError, TypeError):
                 records[record["kind"], int(record["step"])] = record
-            except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-                continue
         return sorted(records.values(), key=lambda record: int(record["step"]))
 
     def save_checkpoint(self, step: int, model: bytes, state: Mapping[str, Any]) -> Path:
@@ -158,8 +186,14 @@ class RunDir:
         return target
 
     def checkpoints(self) -> list[Path]:
-        """Whole checkpoints, oldest first."""
-        return sorted((self.path / "checkpoints").glob("step-*"))
+        """Whole checkpoints, oldest first; a copy by another name is none."""
+        folders = sorted((self.path / "checkpoints").glob("step-*"))
+        return [folder for folder in folders if folder.name.removeprefix("step-").isdigit()]
+
+    def step(self) -> int:
+        """Of the newest checkpoint; 0 where there is none."""
+        saved = self.checkpoints()
+        return int(saved[-1].name.removeprefix("step-")) if saved else 0
 
     def model_path(self) -> Path:
         """The newest checkpoint's model.
@@ -199,3 +233,26 @@ class RunDir:
                 hint="remove this checkpoint's folder to go on from the one before",
             ) from error
         return state
+
+
+def _append(path: Path, record: Mapping[str, object]) -> None:
+    """Add a line of JSON."""
+    with path.open("ab+") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":  # a crash cut the last line short; do not lose this one with it
+                file.write(b"\n")
+        file.write(json.dumps(record).encode() + b"\n")
+
+
+def _records(path: Path) -> list[dict[str, Any]]:
+    """Lines of JSON that are whole and have a step."""
+    found = []
+    for line in path.read_bytes().splitlines() if path.is_file() else []:
+        try:
+            record = json.loads(line)
+            int(record["step"])
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            continue
+        found.append(record)
+    return found

@@ -18,6 +18,7 @@ from sequences import TINY_MODEL
 from stca import Embeddings, create_model, evaluation, load_dataset
 from stca.analysis import clip_activation, smooth
 from stca.config import DataConfig
+from stca.provenance import provenance
 from stca.recipes import recipe
 from stca.tracklets import Splits, Tracklet
 
@@ -127,6 +128,7 @@ def test_all_three_from_the_command(
         page = (tmp_path / "out" / f"{name}.md").read_text()
         assert f"figures.py {name} --seeds 0 --tiny --set" in page
         assert all(recipe in page for recipe in figures.FIGURES[name])
+        assert provenance()["machine"] + " |" in page, "who trained the runs, not only who drew them"
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("model.safetensors")}
     assert len(before) == 4
     assert figures.main(["figure6", *call[1:], *settings]) == 0

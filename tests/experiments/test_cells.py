@@ -33,6 +33,7 @@ from stca.errors import ConfigError, RankingError
 from stca.recipes import recipe
 from stca.run_dir import RunDir
 from stca.runs import evaluate_model, load_run
+from stca.runs.report import _provenance
 
 
 @pytest.fixture(scope="module")
@@ -230,19 +231,24 @@ def test_scores_are_those_of_the_trained_model(done: Run) -> None:
     assert all(record["kind"] == "train" for record in run.metrics())  # tested once, for the table
 
 
+def save_and_die(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a training end with its first checkpoint."""
+    save = RunDir.save_checkpoint
+
+    def dying(*args: object, **options: object) -> None:
+        save(*args, **options)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(RunDir, "save_checkpoint", dying)
+
+
 def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_been(
     done: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = Run(done.config, tmp_path / "cells")
     assert str(run.state()) == "to do"
-    save = RunDir.save_checkpoint
-
-    def save_and_die(*args: object, **options: object) -> None:
-        save(*args, **options)  # type: ignore[arg-type]
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
-        patch.setattr(RunDir, "save_checkpoint", save_and_die)
+        save_and_die(patch)
         with pytest.raises(KeyboardInterrupt):
             run.ensure()
     total = steps(run.config)
@@ -291,6 +297,30 @@ def test_without_its_checkpoints_a_run_is_not_done(own: Run) -> None:
     assert own.done
 
 
+@pytest.mark.parametrize("lost", ["all", "last"])
+def test_a_lost_run_is_not_done_until_it_is_trained_to_the_end_again(
+    own: Run, lost: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = own.scores()
+    first, last = RunDir(own.path).checkpoints()
+    shutil.rmtree(last)
+    if lost == "all":
+        shutil.rmtree(first)
+    assert not own.done
+    assert own.known_scores() == ()
+    with monkeypatch.context() as patch:
+        save_and_die(patch)
+        with pytest.raises(KeyboardInterrupt):
+            own.ensure()
+    assert not list(own.path.glob("test-*")), "those of other weights"
+    if lost == "all":
+        assert not own.done, "its first checkpoint is not what it ends with"
+        assert str(own.state()).startswith("at step ")
+        assert own.known_scores() == ()
+    assert own.scores() == before
+    assert own.done
+
+
 def test_an_unfinished_run_follows_its_data(
     config: RunConfig, make_people: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -333,6 +363,19 @@ def test_training_time_follows_from_the_log(own: Run) -> None:
     ]
     (own.path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert own.seconds() == pytest.approx(1 * 8 / 8 + 10 * 8 / 16)
+
+
+def test_a_run_names_all_who_trained_it(own: Run) -> None:
+    assert own.trained_at() == tuple(RunDir(own.path).provenance()[name] for name in ("commit", "machine"))
+    first, last = (int(path.name.removeprefix("step-")) for path in RunDir(own.path).checkpoints())
+    commit, machine = own.trained_at()
+    lines = [
+        {"step": f"{step}", "commit": f"at {step}", "machine": machine, "date": "then"}
+        for step in (first, last)  # the second found nothing to do
+    ]
+    (own.path / "resumes.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert own.trained_at() == (f"{commit}; at {first}", machine)
+    assert _provenance(RunDir(own.path))[f"from step {first}"] == f"then, commit at {first}, {machine}"
 
 
 def test_runs_of_tables_have_a_process_each(config: RunConfig, tmp_path: Path) -> None:

@@ -111,6 +111,7 @@ def test_weights_go_to_the_networks_that_have_the_backbone() -> None:
         "concat_mars": ("2d.pth", "3d.pth"),
         "stca_mars_c3d": ("2d.pth",),
         "stca_mars_resnet50": ("3d.pth",),
+        "sum_mars": ("2d.pth", "3d.pth"),
     }
     assert {name: given.runs(name)[0].config.model.weights for name in expected} == expected
 

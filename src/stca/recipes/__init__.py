@@ -42,10 +42,14 @@ from stca.recipes.mars_baselines import (
 from stca.recipes.mars_variants import (
     stca_mars_attention,
     stca_mars_c3d,
+    stca_mars_fusion_sum,
+    stca_mars_gate_conv2_x,
+    stca_mars_gate_conv3_x,
     stca_mars_i3d,
     stca_mars_lstm,
     stca_mars_resnet50,
     stca_mars_se_resnet50,
+    sum_mars,
 )
 from stca.recipes.small import small_mot, small_walkers
 
@@ -77,6 +81,10 @@ RECIPES: dict[str, Callable[[], RunConfig]] = {
         stca_mars_c3d,
         stca_mars_attention,
         stca_mars_lstm,
+        sum_mars,
+        stca_mars_fusion_sum,
+        stca_mars_gate_conv3_x,
+        stca_mars_gate_conv2_x,
         stca_duke,
         stca_duke_literal,
         stca_ilids,

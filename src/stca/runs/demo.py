@@ -63,5 +63,9 @@ def compare(
 
 def write_results(run: RunDir, results: Sequence[tuple[str, RankMetrics]]) -> None:
     """results.json in the run's folder: every figure with its protocol, and how it came about."""
-    content = {"provenance": run.provenance(), "results": [{"system": s, **m.json()} for s, m in results]}
+    content = {
+        "provenance": run.provenance(),
+        "went_on": run.trained_by()[1:],
+        "results": [{"system": s, **m.json()} for s, m in results],
+    }
     write_text(run.path / "results.json", json.dumps(content, indent=1) + "\n")

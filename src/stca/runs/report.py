@@ -89,12 +89,21 @@ def write_report(
         figures=FIGURES,
         rows=_rows(results),
         pictures=_pictures(run, model, splits, test),
-        provenance=run.provenance(),
+        provenance=_provenance(run),
         settings=(run.path / "config.yaml").read_text(),
     )
     path = run.path / "report.html"
     write_text(path, page)
     return path
+
+
+def _provenance(run: RunDir) -> dict[str, str]:
+    """Of who began, and a line for everybody who went on."""
+    later = {
+        f"from step {each['step']}": f"{each['date']}, commit {each['commit']}, {each['machine']}"
+        for each in run.trained_by()[1:]
+    }
+    return {**run.provenance(), **later}
 
 
 def _rows(results: Sequence[tuple[str, RankMetrics]]) -> list[Row]:

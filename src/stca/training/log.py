@@ -22,13 +22,14 @@ class Log:
     Args:
         run: where to.
         config: how often.
+        start: steps that are behind a run that goes on; what TensorBoard has of later ones is done again.
         writes: False for all ranks but one.
 
     """
 
-    def __init__(self, run: RunDir, config: RunConfig, *, writes: bool = True) -> None:
+    def __init__(self, run: RunDir, config: RunConfig, *, start: int = 0, writes: bool = True) -> None:
         self.run, self.every, self.epochs = run, config.log_every, config.optim.epochs
-        self.board = _board(run.path / "tensorboard") if writes else None
+        self.board = _board(run.path / "tensorboard", start) if writes else None
         self.bad: set[Path] = set()
         self.words = ""
         self.since, self.clips = time.monotonic(), 0
@@ -59,9 +60,9 @@ class Log:
         self._write("train", step, epoch, {**values, "lr": lr, "clips_per_s": round(speed, 2)})
 
     def evaluation(self, step: int, epoch: int, figures: Mapping[str, float]) -> None:
-        """What a test gave."""
+        """What a test gave; the speed of training is counted anew, without the test."""
         self._write("eval", step, epoch, figures)
-        self.since = time.monotonic()
+        self.since, self.clips = time.monotonic(), 0
 
     def close(self) -> None:
         """At the end."""
@@ -98,7 +99,7 @@ def diverged(found: str, where: str) -> TrainingError:
     )
 
 
-def _board(folder: Path) -> Any:
+def _board(folder: Path, start: int) -> Any:
     from torch.utils.tensorboard import SummaryWriter  # takes a second to import
 
-    return SummaryWriter(str(folder))
+    return SummaryWriter(str(folder), purge_step=start + 1 if start else None)

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int64
-from torch import Tensor, nn
+from torch import Tensor
 
 from stca.clips import PKSampler, normalise
 from stca.config import RunConfig
-from stca.devices import keep_freed_memory
-from stca.errors import CheckpointError, ConfigError
-from stca.losses import ReIDObjective
-from stca.models import ReIDModel, load_weights, model_bytes
+from stca.errors import ConfigError
+from stca.losses import LossParts
+from stca.models import ReIDModel, model_bytes
 from stca.progress import progress
 from stca.run_dir import RunDir
 from stca.tracklets import Tracklet
 from stca.training.backward import backward
 from stca.training.engine import Fabric, launch, spread
 from stca.training.log import Log, diverged
+from stca.training.parts import Parts, begin
 from stca.training.schedule import (
     Place,
     batches_from,
@@ -32,7 +30,6 @@ from stca.training.schedule import (
 )
 
 Evaluate = Callable[[ReIDModel], Mapping[str, float]]
-Stateful = torch.optim.Optimizer | nn.Module
 
 
 def fit(
@@ -47,7 +44,8 @@ def fit(
     """Train `model` in place, from the run's newest checkpoint if it has one.
 
     On a CPU, in float32, a run that is stopped anywhere and goes on ends with the same bits as one that was
-    never stopped.
+    never stopped. There it also asks the C library to keep freed memory, to the end of the process
+    (`stca.devices.keep_freed_memory`).
 
     Args:
         model: on the CPU; its classifier counts the persons of `tracklets`.
@@ -66,28 +64,11 @@ def fit(
     fabric = launch(config) if fabric is None else fabric
     labels = _labels(model, tracklets).to(fabric.device)
     sampler = _sampler(tracklets, config, fabric)
-    objective = _objective(model, config).to(fabric.device)
-    state = run.load_state()
-    place = Place.of(state)
-    if state is not None:
-        load_weights(model, run.model_path())
-    model.to(fabric.device).train()
-    if config.compile:
-        model.features = torch.compile(model.features)  # type: ignore[method-assign]
-    if fabric.device.type == "cpu":
-        keep_freed_memory()
-    adam = torch.optim.Adam(
-        model.parameters(), lr=config.optim.lr, weight_decay=config.optim.weight_decay, fused=True
-    )
-    centers = torch.optim.SGD(objective.center.parameters(), lr=config.optim.center_lr)
-    parts_of_state: dict[str, Stateful] = {"optimizer": adam, "centers": centers, "objective": objective}
-    if state is not None:
-        _restore(parts_of_state, state, run)
-        _warn_of_other_processes(state, fabric)
+    parts, place = begin(model, config, run, fabric)
     stopped_in_test = evaluation_due(place, config) and not _tested(run, place.step)
     fabric.barrier()  # every rank has read what rank 0 will now change
 
-    log = Log(run, config, writes=fabric.is_global_zero)
+    log = Log(run, config, start=place.step, writes=fabric.is_global_zero)
     total = count_batches(place, sampler, config)
     batches = batches_from(place, tracklets, sampler, config, image_size=model.image_size)
     if fabric.is_global_zero:
@@ -96,31 +77,14 @@ def fit(
         _test(fabric, model, evaluate, log, place)
     for epoch, place, batch in batches:
         lr = learning_rate(config.optim, epoch)
-        for group in adam.param_groups:
-            group["lr"] = lr
-        adam.zero_grad()
-        centers.zero_grad()
         clips = normalise(batch.frames.to(fabric.device, non_blocking=True))
-        ids = labels[batch.rows.to(fabric.device)]
-        losses = backward(
-            fabric,
-            model,
-            objective,
-            clips,
-            ids,
-            micro_batch=config.batch.micro_batch,
-            checkpoint_activations=config.batch.checkpoint_activations,
-            sync_norm=config.batch.sync_norm,
-        )
+        losses = _gradients(fabric, parts, clips, labels[batch.rows.to(fabric.device)], config)
         log.step(place.step, epoch, lr, losses, batch)
-        adam.step()
-        _step_centers(centers, config.loss.center_weight)
+        _step(parts, lr, config.loss.center_weight)
         if checkpoint_due(place, config):
             _check_weights(model, clips[:1], f"step {place.step}, epoch {epoch + 1}")
             if fabric.is_global_zero:
-                state = {name: part.state_dict() for name, part in parts_of_state.items()}
-                state |= {**place._asdict(), "processes": fabric.world_size}
-                run.save_checkpoint(place.step, model_bytes(model), state)
+                run.save_checkpoint(place.step, model_bytes(model), parts.state(place, config, fabric))
         if evaluate and evaluation_due(place, config):
             _test(fabric, model, evaluate, log, place)
     log.close()
@@ -128,14 +92,39 @@ def fit(
     model.eval()
 
 
-def _warn_of_other_processes(state: Mapping[str, Any], fabric: Fabric) -> None:
-    before = state.get("processes", fabric.world_size)
-    if fabric.is_global_zero and before != fabric.world_size:
-        print(
-            f"warning: this run was begun with {before} processes and goes on with {fabric.world_size}: it "
-            "will not end with the same bits, and without batch.sync_norm its norms see other clips together",
-            file=sys.stderr,
-        )
+def _gradients(
+    fabric: Fabric,
+    parts: Parts,
+    clips: Float[Tensor, "B T 3 H W"],
+    person_ids: Int64[Tensor, " B"],
+    config: RunConfig,
+) -> LossParts:
+    """Of this batch, in place of those of the last one."""
+    parts.optimizer.zero_grad()
+    parts.centers.zero_grad()
+    return backward(
+        fabric,
+        parts.model,
+        parts.objective,
+        clips,
+        person_ids,
+        micro_batch=config.batch.micro_batch,
+        checkpoint_activations=config.batch.checkpoint_activations,
+        sync_norm=config.batch.sync_norm,
+    )
+
+
+def _step(parts: Parts, lr: float, center_weight: float) -> None:
+    """Step the network, and the centres by the gradient of their own loss, whatever its weight in the sum."""
+    for group in parts.optimizer.param_groups:
+        group["lr"] = lr
+    parts.optimizer.step()
+    if center_weight:
+        for group in parts.centers.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    parameter.grad /= center_weight
+        parts.centers.step()
 
 
 def _test(fabric: Fabric, model: ReIDModel, evaluate: Evaluate, log: Log, place: Place) -> None:
@@ -144,16 +133,6 @@ def _test(fabric: Fabric, model: ReIDModel, evaluate: Evaluate, log: Log, place:
     log.evaluation(place.step, place.epoch - 1, evaluate(model.eval()))
     fabric.barrier()
     model.train()
-
-
-def _step_centers(centers: torch.optim.SGD, weight: float) -> None:
-    """Step the centres by the gradient of the centre loss itself, whatever its weight in the sum."""
-    if weight:
-        for group in centers.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    parameter.grad /= weight
-        centers.step()
 
 
 def _check_weights(model: ReIDModel, clips: Float[Tensor, "B T 3 H W"], where: str) -> None:
@@ -195,25 +174,3 @@ def _sampler(tracklets: Sequence[Tracklet], config: RunConfig, fabric: Fabric) -
         epoch=config.batch.epoch,
         shuffle=config.batch.shuffle,
     )
-
-
-def _objective(model: ReIDModel, config: RunConfig) -> ReIDObjective:
-    loss = config.loss
-    return ReIDObjective(
-        model.spec.num_ids,
-        model.embedding_dim,
-        margin=loss.margin,
-        metric=loss.metric,
-        label_smoothing=loss.label_smoothing,
-        center_weight=loss.center_weight,
-        center_reduction=loss.center_reduction,
-    )
-
-
-def _restore(parts: Mapping[str, Stateful], state: Mapping[str, Any], run: RunDir) -> None:
-    """Fill optimisers and objective."""
-    try:
-        for name, part in parts.items():
-            part.load_state_dict(state[name])
-    except (KeyError, ValueError, RuntimeError) as error:
-        raise CheckpointError("The run's training state does not fit", found=error, where=run.path) from error

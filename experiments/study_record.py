@@ -1,0 +1,127 @@
+"""What the attention study measured, as rows of a CSV that grows: a row per case and key.
+
+A key stands for every setting of a run (`keys.key_of`): rows of other settings lie side by side, and a call
+adds to them or replaces its own.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from stca.errors import ConfigError
+
+
+class Case(NamedTuple):
+    """One training."""
+
+    data: str
+    system: str
+    seed: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What one run gave, as fractions of 1; `gate_*` are of 1 + A_S and NaN without a gate.
+
+    Args:
+        case: which run.
+        key: its folder's name.
+        steps: of training.
+        rank1: by protocol mars-A.
+        mean_ap: by protocol mars-A.
+        twin: how often the nearest of the person's own tracklets is nearer than the nearest of the twin's,
+            in other cameras than the query's; chance is 0.5. In `plain`, persons are paired by their number.
+        gate_least: over all places of all test frames.
+        gate_mean: 1 + 1 / places, since attention sums to one.
+        gate_most: over all places of all test frames.
+        gate_spread: mean over frames of the standard deviation over places.
+        commit: of the code that trained it.
+        machine: on which.
+        precision: of training, float32 or bf16; empty in rows of before it was written down.
+
+    """
+
+    case: Case
+    key: str
+    steps: int
+    rank1: float
+    mean_ap: float
+    twin: float
+    gate_least: float = np.nan
+    gate_mean: float = np.nan
+    gate_most: float = np.nan
+    gate_spread: float = np.nan
+    commit: str = ""
+    machine: str = ""
+    precision: str = ""
+
+
+_NAMES = [each.name for each in dataclasses.fields(Measured) if each.name != "case"]
+_FIGURES = [each.name for each in dataclasses.fields(Measured) if each.type == "float"]
+
+Rows = dict[tuple[Case, str], Measured]
+"""By case and key."""
+
+
+def read_measured(path: Path) -> Measured | None:
+    """A run as `as_json` wrote it; None for what is missing or damaged."""
+    try:
+        content = json.loads(path.read_text())
+        return Measured(**{**content, "case": Case(*content["case"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def as_json(measured: Measured) -> str:
+    """For `read_measured`."""
+    return json.dumps(dataclasses.asdict(measured)) + "\n"
+
+
+def recorded(path: Path) -> Rows:
+    """What calls have written there; nothing where there is no file.
+
+    Raises:
+        ConfigError: a file that cannot be read: to write over it would lose what it holds.
+
+    """
+    if not path.is_file():
+        return {}
+    try:
+        with path.open(newline="") as file:
+            found = [_row(line) for line in csv.DictReader(file)]
+    except (ValueError, TypeError, KeyError) as error:
+        raise ConfigError(
+            "The study's figures cannot be read",
+            expected=f"columns data, system, seed, {', '.join(_NAMES)}",
+            found=f"{type(error).__name__}: {error}",
+            where=path,
+            hint="mend the file, or another --out",
+        ) from error
+    return {(each.case, each.key): each for each in found}
+
+
+def _row(line: dict[str, str | None]) -> Measured:
+    """A line as `to_csv` writes it; one of before there was a precision ends earlier."""
+    text = {name: value or "" for name, value in line.items()}
+    case = Case(text.pop("data"), text.pop("system"), int(text.pop("seed")))
+    figures = {name: float(text[name]) for name in _FIGURES}
+    return Measured(case=case, **{**text, **figures, "steps": int(text["steps"])})  # type: ignore[arg-type]
+
+
+def to_csv(found: Iterable[Measured]) -> str:
+    """A line per run."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["data", "system", "seed", *_NAMES])
+    for each in found:
+        values = (getattr(each, name) for name in _NAMES)
+        writer.writerow([*each.case, *(f"{v:.6f}" if isinstance(v, float) else v for v in values)])
+    return file.getvalue()

@@ -1,0 +1,109 @@
+"""What a training step changes: made at a run's start, or taken up again from its newest checkpoint."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+
+from stca.config import RunConfig
+from stca.devices import keep_freed_memory, resolve_precision
+from stca.errors import CheckpointError
+from stca.losses import ReIDObjective
+from stca.models import ReIDModel, load_weights
+from stca.run_dir import RunDir
+from stca.training.engine import Fabric
+from stca.training.schedule import Place
+
+
+class Parts(NamedTuple):
+    """Network, losses, and what steps them."""
+
+    model: ReIDModel
+    objective: ReIDObjective
+    optimizer: torch.optim.Optimizer
+    """Of the network."""
+    centers: torch.optim.Optimizer
+    """Of the centres, which belong to the objective."""
+
+    def state(self, place: Place, config: RunConfig, fabric: Fabric) -> dict[str, Any]:
+        """What a checkpoint needs beside the network's weights, and how it was computed."""
+        return {
+            **{name: getattr(self, name).state_dict() for name in _RESTORED},
+            **place._asdict(),
+            "processes": fabric.world_size,
+            "precision": resolve_precision(config.precision, fabric.device),
+        }
+
+
+_RESTORED = ("optimizer", "centers", "objective")
+
+
+def begin(model: ReIDModel, config: RunConfig, run: RunDir, fabric: Fabric) -> tuple[Parts, Place]:
+    """Put `model` on its device and everything where the run's newest checkpoint has it.
+
+    Raises:
+        CheckpointError: the checkpoint is damaged, or another network's.
+
+    """
+    objective = _objective(model, config).to(fabric.device)
+    state = run.load_state()
+    if state is not None:
+        load_weights(model, run.model_path())
+    model.to(fabric.device).train()
+    if config.compile:
+        model.features = torch.compile(model.features)  # type: ignore[method-assign]
+    if fabric.device.type == "cpu":
+        keep_freed_memory()
+    adam = torch.optim.Adam(
+        model.parameters(), lr=config.optim.lr, weight_decay=config.optim.weight_decay, fused=True
+    )
+    centers = torch.optim.SGD(objective.center.parameters(), lr=config.optim.center_lr)
+    parts = Parts(model, objective, adam, centers)
+    if state is not None:
+        _restore(parts, state, run)
+    if fabric.is_global_zero:
+        _say_how(config, state or {}, fabric)
+    return parts, Place.of(state)
+
+
+def _objective(model: ReIDModel, config: RunConfig) -> ReIDObjective:
+    loss = config.loss
+    return ReIDObjective(
+        model.spec.num_ids,
+        model.embedding_dim,
+        margin=loss.margin,
+        metric=loss.metric,
+        label_smoothing=loss.label_smoothing,
+        center_weight=loss.center_weight,
+        center_reduction=loss.center_reduction,
+    )
+
+
+def _restore(parts: Parts, state: Mapping[str, Any], run: RunDir) -> None:
+    """Fill optimisers and objective."""
+    try:
+        for name in _RESTORED:
+            getattr(parts, name).load_state_dict(state[name])
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise CheckpointError("The run's training state does not fit", found=error, where=run.path) from error
+
+
+def _say_how(config: RunConfig, state: Mapping[str, Any], fabric: Fabric) -> None:
+    """Device and precision; and where the run began otherwise, that it will not end with the same bits."""
+    precision = resolve_precision(config.precision, fabric.device)
+    print(f"training on {fabric.device.type} in {precision}", file=sys.stderr)
+    if (before := state.get("precision", precision)) != precision:
+        print(
+            f"warning: this run was begun in {before} and goes on in {precision}: it will not end with the "
+            "same bits, nor is it a run of either precision",
+            file=sys.stderr,
+        )
+    if (before := state.get("processes", fabric.world_size)) != fabric.world_size:
+        print(
+            f"warning: this run was begun with {before} processes and goes on with {fabric.world_size}: it "
+            "will not end with the same bits, and without batch.sync_norm its norms see other clips together",
+            file=sys.stderr,
+        )
