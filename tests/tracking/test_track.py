@@ -18,7 +18,7 @@ from stca.boxes import read_mot
 from stca.errors import ConfigError, DatasetError, FrameError
 from stca.images import read_image
 from stca.tracking import TrackOptions, VideoSummary, write_tracks
-from stca.tracks import find_tracklets, read_track
+from stca.tracks import FoundTracklet, find_tracklets, read_track
 from street import Walker, write_street
 
 pytest.importorskip("av")
@@ -150,6 +150,40 @@ def test_given_tracks_are_cut_out_as_they_are(street: Path, tmp_path: Path) -> N
     assert (summary.tracks, summary.tracklets) == (4, 3), "one box is a row, but no tracklet"
     mine = [f for t in found if t.record.track == 41 for f in t.record.frames]
     assert [f.frame for f in mine] == [r.frame for r in rows if r.track == 1]
+
+
+def given(rows: list[tuple[int, int, float]], folder: Path, *, frames: int = 80) -> list[FoundTracklet]:
+    """The tracklets of a street without anybody, cut out by rows of (frame, track, left)."""
+    (folder / "mine.txt").write_text("".join(f"{f},{n},{x},100,30,80,-1,-1,-1,-1\n" for f, n, x in rows))
+    write_street(folder / "v.avi", [], frames)
+    finish(write_tracks(folder / "v.avi", folder / "out", TrackOptions(tracks=folder / "mine.txt")))
+    return find_tracklets(folder / "out")
+
+
+@pytest.mark.parametrize("gap", [15, 24, 40])
+def test_a_given_track_that_comes_back_is_one_tracklet(tmp_path: Path, gap: int) -> None:
+    frames = [*range(1, 31), *range(30 + gap, 80)]
+    (found,) = given([(f, 5, 2 * f) for f in frames], tmp_path)
+    assert found.key == "v/0005"
+    assert [frame.frame for frame in found.record.frames] == frames
+    assert {frame.score for frame in found.record.frames} == {1.0}, "-1 is no confidence, not none at all"
+
+
+def test_given_tracks_are_not_joined(tmp_path: Path) -> None:
+    rows = [(f, 5, 2 * f) for f in range(1, 31)] + [(f, 6, 2 * f) for f in range(36, 66)]
+    found = given(rows, tmp_path)
+    assert {t.record.track: len(t.record) for t in found} == {5: 30, 6: 30}
+
+
+def test_given_tracks_longer_than_the_video(tmp_path: Path) -> None:
+    found = given([(f, n, 100 * n) for n in (2, 1) for f in range(1, 90)], tmp_path, frames=20)
+    assert {t.record.track: len(t.record) for t in found} == {1: 20, 2: 20}
+
+
+def test_the_file_of_given_tracks_is_missing(street: Path, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"Cannot read a file(.|\n)*none.txt"):
+        finish(write_tracks(street, tmp_path / "out", TrackOptions(tracks=tmp_path / "none.txt")))
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_occluded_is_left_out_of_use(tmp_path: Path) -> None:

@@ -44,7 +44,16 @@ def to_rows(track: Track, frame_rate: float, *, every: int = 1) -> list[MotRow]:
             seen = known.get(frame)
             score, visible = (seen.score, seen.quality["visible"]) if seen else (mean, 0.0)
             rows.append(
-                MotRow(frame, track.number, left, top, right - left, bottom - top, score, visibility=visible)
+                MotRow(
+                    frame=frame,
+                    track=track.number,
+                    left=left,
+                    top=top,
+                    width=right - left,
+                    height=bottom - top,
+                    confidence=score,
+                    visibility=visible,
+                )
             )
     return rows
 
