@@ -11,7 +11,7 @@ import pytest
 
 from stca.errors import ConfigError, FrameError
 from stca.images import write_jpeg
-from stca.sources import Source, open_source, read_stream
+from stca.sources import Source, camera_name, open_source, read_stream
 
 av = pytest.importorskip("av")
 
@@ -237,6 +237,38 @@ def server(tmp_path: Path) -> Iterator[str]:
         threading.Thread(target=served.serve_forever, daemon=True).start()
         yield f"http://user:secret@127.0.0.1:{served.server_port}/live.ts"
         served.shutdown()
+
+
+def test_what_a_camera_is_called(tmp_path: Path) -> None:
+    (tmp_path / "a.b" / "img1").mkdir(parents=True)
+    assert camera_name(tmp_path / "a.b") == camera_name(tmp_path / "a.b" / "img1") == "a.b"
+    assert camera_name("film.of.today.mp4") == "film.of.today"
+    assert camera_name("rtsp://me:se@cret@10.0.0.1:554/h264?channel=1") == "10.0.0.1_554_h264_channel_1"
+
+
+def test_a_video_at_an_address_that_ends_early(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "v.avi", list(range(0, 200, 10)), codec="mjpeg")
+    data = path.read_bytes()[: path.stat().st_size * 3 // 4]
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as served:
+        threading.Thread(target=served.serve_forever, daemon=True).start()
+        source = open_source(f"http://me:secret@127.0.0.1:{served.server_port}/v.avi")
+        with pytest.warns(UserWarning, match="ends early") as told:
+            frames = list(source.frames())
+        served.shutdown()
+    assert not source.live
+    assert 5 < len(frames) < 18
+    assert not any("secret" in str(w.message) for w in told)
 
 
 def test_a_real_stream_that_drops(server: str) -> None:

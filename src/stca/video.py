@@ -89,7 +89,7 @@ def open_container(place: Path | str, **options: Any) -> Any:
 
 def without_password(place: Path | str) -> str:
     """An address as it may be shown: without user and password."""
-    return re.sub(r"(?<=://)[^/@]*@", "", str(place))
+    return re.sub(r"(?<=://)[^/]*@", "", str(place))
 
 
 def video_stream(container: Any, place: Path | str) -> Any:
