@@ -216,11 +216,35 @@ def a_track(*frames: int) -> Track:
     return Track(7, [observation(f, 2.0 * f, score=0.5 + 0.001 * f) for f in frames])
 
 
+def lasting(boxes: int, seconds: float) -> Track:
+    track = a_track(*range(1, boxes + 1))
+    for o in track.seen:
+        o.lasts = seconds
+    return track
+
+
 def test_what_is_long_enough() -> None:
-    assert not is_track(a_track(1, 2, 3, 4), RATE)
-    assert is_track(a_track(1, 2, 3, 4, 5), RATE)
-    assert not is_track(a_track(1, 2), 1.0)
-    assert is_track(a_track(1, 2, 3), 1.0)
+    assert not is_track(lasting(4, 0.1))
+    assert is_track(lasting(5, 0.1))
+    assert not is_track(lasting(12, 0.04))
+    assert is_track(lasting(13, 0.04))
+    assert is_track(lasting(3, 0.2)), "a camera of 25 frames a second, of which five are looked at"
+    assert not is_track(lasting(2, 1.0))
+
+
+@pytest.mark.parametrize("step", [0.04, 0.2])
+def test_half_a_second_is_one_at_any_speed(step: float) -> None:
+    for seconds, wanted in ((0.3, False), (0.7, True)):
+        following = Following(25.0, Colours())
+        done: list[Track] = []
+        for frame in range(1, 200):
+            time = (frame - 1) * step
+            seen = [observation(frame, 100.0)] if 2 <= time < 2 + seconds else []
+            for o in seen:
+                o.time = time
+            done += following.update(Frame(frame, time, IMAGE), seen, np.zeros(len(seen), np.int64))
+        (track,) = done
+        assert is_track(track) is wanted
 
 
 def test_gaps_are_filled_by_straight_lines() -> None:

@@ -38,6 +38,7 @@ class Observation:
         crop: the pixels; None once they are stored (or nothing of the box is inside the image).
         look: colours, see `quality.look`; None where nobody needs them any more.
         file: name of the stored crop; empty while there is none.
+        lasts: seconds since the frame before it.
 
     """
 
@@ -49,6 +50,7 @@ class Observation:
     crop: RGB | None = None
     look: Float32[np.ndarray, " 128"] | None = None
     file: str = ""
+    lasts: float = 0.0
 
 
 @dataclass(slots=True, eq=False)
@@ -98,11 +100,16 @@ class Following:
         self._tracks: dict[int, Track] = {}
         self._alive: dict[int, Track] = {}  # by the associator's number
         self._free: list[list[Observation]] = []  # boxes of the last frames that belong to nobody
+        self._time: float | None = None  # of the last frame
 
     def update(
         self, frame: Frame, seen: list[Observation], numbers: Int64[np.ndarray, " n"]
     ) -> Iterator[Track]:
         """Take the boxes of a frame, with the associator's numbers (-1: none); give what is over."""
+        lasts = 1 / self._rate if self._time is None else frame.time - self._time
+        self._time = frame.time
+        for observation in seen:
+            observation.lasts = lasts
         for observation, number in zip(seen, numbers.tolist(), strict=True):
             if number >= 0:
                 self._append(number, observation)

@@ -137,7 +137,7 @@ class Job:
         return progress(self._numbered(), label=self._source.name, total=total, status=speed)
 
     def _finish(self, track: Track) -> Iterator[tuple[Path, TrackRecord]]:
-        if self._given is None and not is_track(track, self._rate):
+        if self._given is None and not is_track(track):
             self._folder.drop(track.number)
             return
         self._tracks += 1
