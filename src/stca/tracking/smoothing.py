@@ -21,8 +21,8 @@ _LEAST_SECONDS, _LEAST_BOXES = 0.5, 3
 def is_track(track: Track) -> bool:
     """Whether it was seen long enough to be somebody: half a second of boxes, three at least.
 
-    Every box counts as long as it was since the frame before, so that it is no matter how many frames a second
-    were looked at; but that one box after a pause is no half second.
+    Every box counts as long as it was since the frame before, however many frames a second were looked at;
+    but one box after a pause is no half second.
     """
     longest = _LEAST_SECONDS / _LEAST_BOXES
     return sum(min(o.lasts, longest) for o in track.seen) > _LEAST_SECONDS - 1e-6
