@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rtsp import USER, rtsp_camera
 from stca.errors import ConfigError, FrameError
 from stca.images import write_jpeg
 from stca.sources import Source, camera_name, open_source, read_stream
@@ -281,6 +282,23 @@ def test_a_real_stream_that_drops(server: str) -> None:
     assert 380 <= len(frames) <= 400
     assert any("called again" in str(w.message) for w in told)
     assert any("frames end here" in str(w.message) for w in told)
+
+
+def test_a_camera_by_rtsp_that_drops(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "v.ts", [60, 200] * 25, codec="mpeg2video", rate=25, size=(288, 384))
+    with rtsp_camera(path.read_bytes(), seconds=1.0) as address:
+        with pytest.raises(FrameError, match="Cannot open"):
+            open_source(address)  # without the password
+        source = open_source(address.replace("//", f"//{USER}@"))
+        assert source.live
+        assert source.name == address
+        with pytest.warns(UserWarning, match="called again") as told:
+            frames = list(itertools.islice(source.frames(), 70))
+    assert [frame.number for frame in frames] == list(range(1, 71)), "of two calls"
+    assert 1.0 < frames[-1].time < 30
+    assert all(a.time <= b.time for a, b in itertools.pairwise(frames))
+    assert {round(float(frame.image.mean()), -1) for frame in frames} >= {60, 200}
+    assert not any("secret" in str(w.message) for w in told)
 
 
 def test_nobody_at_an_address() -> None:
