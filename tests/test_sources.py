@@ -13,6 +13,7 @@ from rtsp import USER, rtsp_camera
 from stca.errors import ConfigError, FrameError
 from stca.images import write_jpeg
 from stca.sources import Source, camera_name, open_source, read_stream
+from stca.video import without_password
 
 av = pytest.importorskip("av")
 
@@ -245,6 +246,21 @@ def test_what_a_camera_is_called(tmp_path: Path) -> None:
     assert camera_name(tmp_path / "a.b") == camera_name(tmp_path / "a.b" / "img1") == "a.b"
     assert camera_name("film.of.today.mp4") == "film.of.today"
     assert camera_name("rtsp://me:se@cret@10.0.0.1:554/h264?channel=1") == "10.0.0.1_554_h264_channel_1"
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("rtsp://me:se@cret@cam:554/1", "rtsp://cam:554/1"),
+        ("http://cam/video.cgi?user=me&pwd=secret&channel=2", "http://cam/video.cgi?channel=2"),
+        ("http://cam/video.cgi?channel=2&Password=secret", "http://cam/video.cgi?channel=2"),
+        ("http://cam/video.cgi?loginuse=x&token=secret", "http://cam/video.cgi?loginuse=x"),
+        ("rtsp://cam/user=me&password=secret&channel=1.sdp?real", "rtsp://cam/channel=1.sdp?real"),
+        ("a/user=1&b@c.mp4", "a/user=1&b@c.mp4"),
+    ],
+)
+def test_an_address_as_it_is_shown(address: str, shown: str) -> None:
+    assert without_password(address) == shown
 
 
 def test_a_video_at_an_address_that_ends_early(tmp_path: Path) -> None:
