@@ -102,6 +102,18 @@ def test_a_start_that_was_given(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("camera")
+def test_a_start_that_was_given_is_that_of_the_first_recording(tmp_path: Path) -> None:
+    options = TrackOptions(detector="street:colours", start=1.7e9)
+    running = write_tracks(ADDRESS, tmp_path, options)
+    next(running)
+    running.close()
+    finish(write_tracks(ADDRESS, tmp_path, options))
+    starts = [tracklet.record.start for tracklet in find_tracklets(tmp_path)]
+    assert starts[0] == 1.7e9
+    assert min(starts[1:]) > time.time() - 60
+
+
+@pytest.mark.usefixtures("camera")
 def test_left_and_called_again(tmp_path: Path) -> None:
     running = track_video(ADDRESS, detector="street:colours", camera="door", out=tmp_path)
     next(running)

@@ -6,7 +6,6 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import simplejpeg
 
 from stca.images import RGB
@@ -25,7 +24,7 @@ class CropWriter:
         self._pending: deque[Future[None]] = deque()
 
     def put(self, path: Path, seen: Observation, pixels: RGB) -> None:
-        """Write the pixels sooner or later, and set the sharpness of what was seen.
+        """Write the pixels (contiguous) sooner or later, and set the sharpness of what was seen.
 
         Raises:
             OSError: one of the crops before could not be written.
@@ -51,6 +50,5 @@ class CropWriter:
 
 
 def _write(path: Path, seen: Observation, pixels: RGB) -> None:
-    pixels = np.ascontiguousarray(pixels)
     seen.quality["sharpness"] = sharpness(pixels)
     path.write_bytes(simplejpeg.encode_jpeg(pixels, quality=_JPEG_QUALITY, colorspace="RGB"))

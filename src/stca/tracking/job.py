@@ -112,9 +112,10 @@ class Job:
 
     def _wanted(self) -> Iterator[Frame]:
         """Those to look at; a camera's go on where an earlier recording of it was interrupted."""
+        begins_now = self._source.live and (self._start is None or self._before > 0)
         for frame in self._source.frames():
-            if self._start is None and self._source.live:
-                self._start = time.time() - frame.time
+            if begins_now:
+                self._start, begins_now = time.time() - frame.time, False
             if (frame.number - 1) % self._options.every == 0:
                 yield replace(frame, number=frame.number + self._before)
 

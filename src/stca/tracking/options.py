@@ -20,7 +20,8 @@ class TrackOptions:
         tracker: `ocsort` or `bytetrack`.
         tracks: a MOTChallenge file with finished tracks, instead of a detector and a tracker.
         camera: its name; default: the video's, without suffix.
-        start: when the video began, POSIX seconds; default: nobody knows, or now where it is a camera.
+        start: when the video began, POSIX seconds; default: nobody knows, or now where it is a camera (as
+            always where its recording goes on after an interruption).
         every: only every so many-th frame is looked at.
         frame_rate: frames a second; default: what the video says, or 25.
 

@@ -203,7 +203,7 @@ class CameraFolder:
             for line in file:
                 if line.endswith(b"\n"):
                     whole += len(line)
-                    frame, track = _frame_and_track(line.decode())
+                    frame, track = _frame_and_track(line.decode(errors="replace"))
                     last = max(last, frame)
                     numbers.add(track)
             file.truncate(whole)
@@ -240,8 +240,13 @@ class CameraFolder:
 
 
 def _frame_and_track(line: str) -> tuple[int, int]:
-    frame, track, _ = line.split(",", 2)
-    return int(frame), int(track)
+    try:
+        frame, track, _ = line.split(",", 2)
+        return int(frame), int(track)
+    except ValueError as error:
+        raise DatasetError(
+            f"A row of a {TRACKS_FILE} is damaged", expected="frame,track,...", found=repr(line)
+        ) from error
 
 
 def _locked(path: Path) -> IO[str]:
