@@ -143,6 +143,24 @@ def test_left_and_called_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("camera")
+def test_a_camera_that_passes_for_a_video_today(
+    tmp_path: Path, pictures: list[RGB], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an address does where the server suddenly tells a length."""
+    running = write_tracks(ADDRESS, tmp_path, COLOURS)
+    next(running)
+    running.close()
+    kept = contents(tmp_path / "door")
+    frames = [Frame(n, (n - 1) / 10, image) for n, image in enumerate(pictures[:60], start=1)]
+    video = Source(
+        "rtsp://camera/1", "camera_1", 10.0, 60, live=False, identity=(), frames=lambda: iter(frames)
+    )
+    monkeypatch.setattr("stca.tracking.track.open_source", lambda *_, **__: video)
+    finish(write_tracks(ADDRESS, tmp_path, COLOURS))
+    assert kept.items() <= contents(tmp_path / "door").items()
+
+
+@pytest.mark.usefixtures("camera")
 def test_other_options_touch_nothing(tmp_path: Path) -> None:
     running = write_tracks(ADDRESS, tmp_path, COLOURS)
     next(running)

@@ -92,13 +92,15 @@ class CameraFolder:
         """Make room for a run after one that was interrupted; its boxes always stay.
 
         Args:
-            keep: whether finished tracklets and their rows stay, because they cannot be made again.
+            keep: whether finished tracklets and their rows stay, because they cannot be made again; once
+                told, they always do.
 
         Returns:
             what stays.
 
         """
-        self.tell(finished=False, frames=0)
+        keep = keep or bool(self.told and self.told.get("keep"))
+        self.tell(finished=False, frames=0, **({"keep": True} if keep else {}))
         shutil.rmtree(self.path / _LIVE, ignore_errors=True)
         (self.path / _LIVE).mkdir()
         if keep:
