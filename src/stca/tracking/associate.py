@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -86,7 +87,7 @@ def _make(kind: str, frame_rate: float) -> Any:
         raise StcaError("Tracking needs trackers", found=error, hint="pip install 'stca[video]'") from error
     tracker = OCSORTTracker if kind == "ocsort" else ByteTrackTracker
     return tracker(
-        lost_track_buffer=int(30 * (buffer_seconds(frame_rate) + 1.5 / frame_rate)),  # one frame beyond it
+        lost_track_buffer=ceil(30 * (buffer_seconds(frame_rate) + 1.5 / frame_rate)),  # one frame beyond it
         frame_rate=frame_rate,
         minimum_consecutive_frames=1,  # which tracks are worth keeping is decided when they are over
         **_OPTIONS[kind],
