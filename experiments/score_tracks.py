@@ -135,7 +135,7 @@ def track_and_score(video: Path, truth: Path, out: Path, options: TrackOptions) 
             summary = end.value
             break
     cpu = 1000 * (time.process_time() - cpu) / summary.frames
-    found = read_mot(out / summary.camera / "tracks.txt").rows if summary.tracks else ()
+    found = read_mot(summary.folder / "tracks.txt").rows if summary.tracks else ()
     frames = probe_video(video).num_frames or summary.frames
     return score(read_mot(truth).rows, found, frames), summary.frames / summary.seconds, cpu
 

@@ -13,7 +13,7 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src" / "stca"
 
 FLOORS = (
-    "errors version files lookup devices images openvino_import packs progress provenance protocols tracklets distance boxes video sources tracks",
+    "errors version files lookup devices images openvino_import packs progress provenance protocols tracklets distance boxes video frames streams sources tracks",
     "datasets clips models losses ranking config run_dir tracking",
     "training embedding inference analysis export",
     "evaluation gallery",

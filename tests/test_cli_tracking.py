@@ -1,12 +1,18 @@
 """`stca track`, by its own main()."""
 
 import json
+import os
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from stca.cli import main
+from stca.images import write_jpeg
+from stca.sources import Source
 from stca.tracks import find_tracklets
 from street import Walker, write_street
 
@@ -107,6 +113,76 @@ def test_wrong_calls(
 def test_the_same_name_twice(videos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(videos[0], videos[0], "--out", tmp_path / "o") == 1
     assert "same name" in capsys.readouterr().err
+
+
+def test_two_sequences_whose_images_lie_in_img1(
+    videos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("A", "B"):
+        write_jpeg(tmp_path / name / "img1" / "000001.jpg", np.zeros((16, 16, 3), np.uint8))
+    assert call(tmp_path / "A/img1", tmp_path / "B/img1", "--out", tmp_path / "o") == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:3]] == ["A", "B"]
+    assert call(videos[0], tmp_path / "A/img1", tmp_path / "A", "--out", tmp_path / "o") == 1
+    assert "same name" in capsys.readouterr().err
+
+
+def test_two_videos_of_one_camera(
+    videos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--out", tmp_path / "o", "--detector", "street:colours", "--camera", "door"]
+    assert call(videos[0], *options, "--start", "2026-01-31T08:00:00") == 0
+    assert call(videos[1], *options, "--start", "2026-01-31T18:00:00") == 0
+    found = find_tracklets(tmp_path / "o")
+    assert [t.key for t in found] == ["door/0000", "door/0001", "door_cam2/0000", "door_cam2/0001"]
+    assert {(t.camera, t.record.video) for t in found} == {("door", "cam1.avi"), ("door", "cam2.avi")}
+    capsys.readouterr()
+    for video, start in zip(videos, ("08", "18"), strict=True):
+        assert call(video, *options, "--start", f"2026-01-31T{start}:00:00") == 0
+    assert capsys.readouterr().out.count("done before") == 2
+    (tmp_path / "o" / "door").rename(tmp_path / "elsewhere")
+    assert call(videos[1], *options, "--start", "2026-01-31T18:00:00") == 0
+    assert "done before" in capsys.readouterr().out, "where it was, though the first place is free now"
+
+
+def test_two_videos_of_one_camera_that_begin_nobody_knows_when(videos: list[str], tmp_path: Path) -> None:
+    options = ["--out", tmp_path / "o", "--detector", "street:colours", "--camera", "door"]
+    assert call(videos[0], *options) == 0
+    with pytest.warns(UserWarning, match="door has several videos.* --start"):
+        assert call(videos[1], *options) == 0
+
+
+def test_nothing_comes_after_a_camera(
+    videos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Source("rtsp://cam/1", "cam_1", 10.0, None, live=True, identity=(), frames=lambda: iter(()))
+    monkeypatch.setattr("stca.sources.open_source", lambda *_, **__: source)
+    addresses = ["rtsp://me:secret@cam/1", "rtsp://me:secret@cam/2"]
+    assert call(*addresses, "--out", tmp_path / "o") == 1
+    assert call(addresses[0], *videos, "--out", tmp_path / "o") == 1
+    said = capsys.readouterr().err
+    assert said.count("A camera goes on for ever") == 2
+    assert "secret" not in said
+    assert not (tmp_path / "o").exists()
+
+
+def test_passwords_are_not_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for address in ("http://me:secret@127.0.0.1:9/x", "http://me:sec@ret@127.0.0.1:9/x"):
+        assert call(address, "--out", tmp_path / "o") == 1
+        said = capsys.readouterr().err
+        assert "error: http://127.0.0.1:9/x: Cannot open a video" in said
+        assert "ret@" not in said
+
+
+def test_warnings_are_one_plain_line(videos: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "short.avi"
+    path.write_bytes(Path(videos[0]).read_bytes()[: Path(videos[0]).stat().st_size // 2])
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", "stca", "track", str(path), "--out", str(tmp_path / "o")]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    lines = done.stderr.splitlines()
+    assert any(line.startswith(f"warning: {path}: it ends early") for line in lines)
+    assert ".py:" not in done.stderr
+    assert "warnings.warn" not in done.stderr
 
 
 def test_a_start_that_is_no_moment(videos: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rtsp import USER, rtsp_camera
 from stca.errors import ConfigError, FrameError
 from stca.images import write_jpeg
-from stca.sources import Source, open_source, read_stream
+from stca.sources import Source, camera_name, open_source, read_stream
+from stca.video import without_password
 
 av = pytest.importorskip("av")
 
@@ -239,6 +241,53 @@ def server(tmp_path: Path) -> Iterator[str]:
         served.shutdown()
 
 
+def test_what_a_camera_is_called(tmp_path: Path) -> None:
+    (tmp_path / "a.b" / "img1").mkdir(parents=True)
+    assert camera_name(tmp_path / "a.b") == camera_name(tmp_path / "a.b" / "img1") == "a.b"
+    assert camera_name("film.of.today.mp4") == "film.of.today"
+    assert camera_name("rtsp://me:se@cret@10.0.0.1:554/h264?channel=1") == "10.0.0.1_554_h264_channel_1"
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("rtsp://me:se@cret@cam:554/1", "rtsp://cam:554/1"),
+        ("http://cam/video.cgi?user=me&pwd=secret&channel=2", "http://cam/video.cgi?channel=2"),
+        ("http://cam/video.cgi?channel=2&Password=secret", "http://cam/video.cgi?channel=2"),
+        ("http://cam/video.cgi?loginuse=x&token=secret", "http://cam/video.cgi?loginuse=x"),
+        ("rtsp://cam/user=me&password=secret&channel=1.sdp?real", "rtsp://cam/channel=1.sdp?real"),
+        ("a/user=1&b@c.mp4", "a/user=1&b@c.mp4"),
+    ],
+)
+def test_an_address_as_it_is_shown(address: str, shown: str) -> None:
+    assert without_password(address) == shown
+
+
+def test_a_video_at_an_address_that_ends_early(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "v.avi", list(range(0, 200, 10)), codec="mjpeg")
+    data = path.read_bytes()[: path.stat().st_size * 3 // 4]
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as served:
+        threading.Thread(target=served.serve_forever, daemon=True).start()
+        source = open_source(f"http://me:secret@127.0.0.1:{served.server_port}/v.avi")
+        with pytest.warns(UserWarning, match="ends early") as told:
+            frames = list(source.frames())
+        served.shutdown()
+    assert not source.live
+    assert 5 < len(frames) < 18
+    assert not any("secret" in str(w.message) for w in told)
+
+
 def test_a_real_stream_that_drops(server: str) -> None:
     source = open_source(server, patience=1.0)
     assert source.live
@@ -249,6 +298,23 @@ def test_a_real_stream_that_drops(server: str) -> None:
     assert 380 <= len(frames) <= 400
     assert any("called again" in str(w.message) for w in told)
     assert any("frames end here" in str(w.message) for w in told)
+
+
+def test_a_camera_by_rtsp_that_drops(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "v.ts", [60, 200] * 25, codec="mpeg2video", rate=25, size=(288, 384))
+    with rtsp_camera(path.read_bytes(), seconds=1.0) as address:
+        with pytest.raises(FrameError, match="Cannot open"):
+            open_source(address)  # without the password
+        source = open_source(address.replace("//", f"//{USER}@"))
+        assert source.live
+        assert source.name == address
+        with pytest.warns(UserWarning, match="called again") as told:
+            frames = list(itertools.islice(source.frames(), 70))
+    assert [frame.number for frame in frames] == list(range(1, 71)), "of two calls"
+    assert 1.0 < frames[-1].time < 30
+    assert all(a.time <= b.time for a, b in itertools.pairwise(frames))
+    assert {round(float(frame.image.mean()), -1) for frame in frames} >= {60, 200}
+    assert not any("secret" in str(w.message) for w in told)
 
 
 def test_nobody_at_an_address() -> None:

@@ -106,12 +106,13 @@ def _parse(line: str) -> MotRow:
 
 def write_mot(path: Path, rows: Iterable[MotRow]) -> None:
     """Write rows as MOT16 ground truth (nine columns, pixels to a hundredth), atomically."""
-    lines = (
-        f"{r.frame},{r.track},{r.left:.2f},{r.top:.2f},{r.width:.2f},{r.height:.2f}"
-        f",{r.confidence:g},{r.kind},{r.visibility:g}\n"
-        for r in rows
-    )
-    write_text(path, "".join(lines))
+    write_text(path, "".join(map(mot_line, rows)))
+
+
+def mot_line(row: MotRow) -> str:
+    """One line of such a file, with its end."""
+    box = f"{row.left:.2f},{row.top:.2f},{row.width:.2f},{row.height:.2f}"
+    return f"{row.frame},{row.track},{box},{row.confidence:g},{row.kind},{row.visibility:g}\n"
 
 
 def crop(image: RGB, row: MotRow) -> UInt8[np.ndarray, "h w 3"]:

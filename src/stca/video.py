@@ -14,6 +14,8 @@ from stca.images import RGB
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mkv", ".mov", ".264", ".m4v", ".webm"})
 
+_SECRET = re.compile(r"(?i)(?<![a-z])(user|username|usr|pass|passwd|password|pwd|token)=[^&/?#]*&?")
+
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
@@ -88,8 +90,11 @@ def open_container(place: Path | str, **options: Any) -> Any:
 
 
 def without_password(place: Path | str) -> str:
-    """An address as it may be shown: without user and password."""
-    return re.sub(r"(?<=://)[^/@]*@", "", str(place))
+    """An address as it may be shown: without user and password, before the host or among the parameters."""
+    if "://" not in str(place):
+        return str(place)
+    shown = re.sub(r"(?<=://)[^/]*@", "", str(place))
+    return _SECRET.sub("", shown).rstrip("?&")
 
 
 def video_stream(container: Any, place: Path | str) -> Any:

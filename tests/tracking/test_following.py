@@ -5,12 +5,14 @@ import pytest
 
 from stca.boxes import overlaps
 from stca.errors import ConfigError
+from stca.sources import Frame
 from stca.tracking.associate import TRACKERS, Associator
 from stca.tracking.detections import NOTHING, Detections
 from stca.tracking.following import Following, Observation, Track
 from stca.tracking.smoothing import FILLED, is_track, to_rows
 
 RATE = 10.0
+IMAGE = np.zeros((200, 400, 3), np.uint8)
 
 
 class Colours:
@@ -55,7 +57,7 @@ def follow(
             else NOTHING
         )
         time = (frame - 1) / RATE
-        done += list(following.update(time, seen, associator.update(time, found)))
+        done += list(following.update(Frame(frame, time, IMAGE), seen, associator.update(time, found)))
     return done + list(following.close()), store
 
 
@@ -119,7 +121,9 @@ def test_tracks_come_as_soon_as_nothing_can_follow() -> None:
     came = None
     for frame in range(1, 100):
         seen = [observation(frame, 2.0 * frame)] if frame < 20 else []
-        if list(following.update((frame - 1) / RATE, seen, np.zeros(len(seen), np.int64))):
+        if list(
+            following.update(Frame(frame, (frame - 1) / RATE, IMAGE), seen, np.zeros(len(seen), np.int64))
+        ):
             came = came or frame
     assert came is not None
     assert 35 < came < 45, "two seconds after the last box"
@@ -133,6 +137,58 @@ def test_a_hole_in_time_ends_all_tracks() -> None:
     numbers = [int(associator.update(t, found)[0]) for t in (0.0, 0.1, 0.2, 30.0, 30.1, 30.2)]
     assert numbers[2] == max(numbers[:3]) >= 0
     assert numbers[-1] > numbers[2], "a new number"
+
+
+@pytest.mark.parametrize("gap", [12, 15, 24, 40])
+def test_a_number_that_comes_back_costs_no_box(gap: int) -> None:
+    store = Colours()
+    following = Following(RATE, store)
+    done: list[Track] = []
+    shown = [*range(1, 40), *range(39 + gap, 90)]
+    for frame in range(1, 120):
+        x = 20.0 if frame < 40 else 300.0
+        seen = [observation(frame, x)] if frame in shown else []
+        done += following.update(Frame(frame, (frame - 1) / RATE, IMAGE), seen, np.full(len(seen), 7))
+    done += following.close()
+    assert [frames_of(track) for track in done] == [shown[:39], shown[39:]]
+    assert len({track.number for track in done}) == 2, "numbers are never used again"
+
+
+@pytest.mark.parametrize("tracker", TRACKERS)
+@pytest.mark.parametrize("gap", [1.4, 3.0])
+def test_frames_that_are_sparser_than_the_rate_says(tracker: str, gap: float) -> None:
+    """A camera of 25 frames a second whose detector manages five: lost tracks still live for a second."""
+    pytest.importorskip("trackers")
+    associator, following = Associator(tracker, 25.0), Following(25.0, Colours())
+    times = [0.2 * i for i in range(30)]
+    times += [times[-1] + gap + 0.2 * i for i in range(30)]
+    done: list[Track] = []
+    every = sorted({*times, *(times[29] + 0.2 * i for i in range(round(gap / 0.2)))})
+    for frame, time in enumerate(every, start=1):
+        seen = [observation(frame, 100.0)] if time in times else []
+        found = (
+            Detections(seen[0].box[None].astype(np.float32), np.array([0.9], np.float32)) if seen else NOTHING
+        )
+        for o in seen:
+            o.time = time
+        done += following.update(Frame(frame, time, IMAGE), seen, associator.update(time, found))
+    done += following.close()
+    kept = [o.time for track in done for o in track.seen]
+    assert len(kept) == len(set(kept)) == len(times)
+
+
+def test_frames_in_bursts_are_followed_as_evenly_spaced_ones() -> None:
+    pytest.importorskip("trackers")
+    answers = []
+    for burst in (1, 5):
+        associator = Associator("ocsort", RATE)
+        numbers = []
+        for i in range(40):
+            box = np.array([[6.0 * i, 10, 6.0 * i + 20, 60]], np.float32)
+            found = Detections(box, np.array([0.9], np.float32))
+            numbers.append(int(associator.update((i - i % burst) / RATE + 1e-3 * (i % burst), found)[0]))
+        answers.append(numbers)
+    assert set(answers[1][1:]) == set(answers[0][1:]) == {0}
 
 
 def test_no_such_tracker() -> None:
@@ -160,11 +216,35 @@ def a_track(*frames: int) -> Track:
     return Track(7, [observation(f, 2.0 * f, score=0.5 + 0.001 * f) for f in frames])
 
 
+def lasting(boxes: int, seconds: float) -> Track:
+    track = a_track(*range(1, boxes + 1))
+    for o in track.seen:
+        o.lasts = seconds
+    return track
+
+
 def test_what_is_long_enough() -> None:
-    assert not is_track(a_track(1, 2, 3, 4), RATE)
-    assert is_track(a_track(1, 2, 3, 4, 5), RATE)
-    assert not is_track(a_track(1, 2), 1.0)
-    assert is_track(a_track(1, 2, 3), 1.0)
+    assert not is_track(lasting(4, 0.1))
+    assert is_track(lasting(5, 0.1))
+    assert not is_track(lasting(12, 0.04))
+    assert is_track(lasting(13, 0.04))
+    assert is_track(lasting(3, 0.2)), "a camera of 25 frames a second, of which five are looked at"
+    assert not is_track(lasting(2, 1.0))
+
+
+@pytest.mark.parametrize("step", [0.04, 0.2])
+def test_half_a_second_is_one_at_any_speed(step: float) -> None:
+    for seconds, wanted in ((0.3, False), (0.7, True)):
+        following = Following(25.0, Colours())
+        done: list[Track] = []
+        for frame in range(1, 200):
+            time = (frame - 1) * step
+            seen = [observation(frame, 100.0)] if 2 <= time < 2 + seconds else []
+            for o in seen:
+                o.time = time
+            done += following.update(Frame(frame, time, IMAGE), seen, np.zeros(len(seen), np.int64))
+        (track,) = done
+        assert is_track(track) is wanted
 
 
 def test_gaps_are_filled_by_straight_lines() -> None:

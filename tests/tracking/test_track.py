@@ -1,5 +1,6 @@
 """Whole videos: what lies in the folder afterwards, whatever happened on the way."""
 
+import errno
 import json
 import os
 import signal
@@ -17,8 +18,10 @@ from stca import track_video
 from stca.boxes import read_mot
 from stca.errors import ConfigError, DatasetError, FrameError
 from stca.images import read_image
+from stca.sources import open_source
 from stca.tracking import TrackOptions, VideoSummary, write_tracks
-from stca.tracks import find_tracklets, read_track
+from stca.tracking.options import settings
+from stca.tracks import FoundTracklet, find_tracklets, read_track
 from street import Walker, write_street
 
 pytest.importorskip("av")
@@ -152,6 +155,40 @@ def test_given_tracks_are_cut_out_as_they_are(street: Path, tmp_path: Path) -> N
     assert [f.frame for f in mine] == [r.frame for r in rows if r.track == 1]
 
 
+def given(rows: list[tuple[int, int, float]], folder: Path, *, frames: int = 80) -> list[FoundTracklet]:
+    """The tracklets of a street without anybody, cut out by rows of (frame, track, left)."""
+    (folder / "mine.txt").write_text("".join(f"{f},{n},{x},100,30,80,-1,-1,-1,-1\n" for f, n, x in rows))
+    write_street(folder / "v.avi", [], frames)
+    finish(write_tracks(folder / "v.avi", folder / "out", TrackOptions(tracks=folder / "mine.txt")))
+    return find_tracklets(folder / "out")
+
+
+@pytest.mark.parametrize("gap", [15, 24, 40])
+def test_a_given_track_that_comes_back_is_one_tracklet(tmp_path: Path, gap: int) -> None:
+    frames = [*range(1, 31), *range(30 + gap, 80)]
+    (found,) = given([(f, 5, 2 * f) for f in frames], tmp_path)
+    assert found.key == "v/0005"
+    assert [frame.frame for frame in found.record.frames] == frames
+    assert {frame.score for frame in found.record.frames} == {1.0}, "-1 is no confidence, not none at all"
+
+
+def test_given_tracks_are_not_joined(tmp_path: Path) -> None:
+    rows = [(f, 5, 2 * f) for f in range(1, 31)] + [(f, 6, 2 * f) for f in range(36, 66)]
+    found = given(rows, tmp_path)
+    assert {t.record.track: len(t.record) for t in found} == {5: 30, 6: 30}
+
+
+def test_given_tracks_longer_than_the_video(tmp_path: Path) -> None:
+    found = given([(f, n, 100 * n) for n in (2, 1) for f in range(1, 90)], tmp_path, frames=20)
+    assert {t.record.track: len(t.record) for t in found} == {1: 20, 2: 20}
+
+
+def test_the_file_of_given_tracks_is_missing(street: Path, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"Cannot read a file(.|\n)*none.txt"):
+        finish(write_tracks(street, tmp_path / "out", TrackOptions(tracks=tmp_path / "none.txt")))
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_occluded_is_left_out_of_use(tmp_path: Path) -> None:
     rows = [f"{f},1,100,100,40,100,1\n{f},2,{100 if f > 10 else 200},102,40,100,1" for f in range(1, 21)]
     (tmp_path / "two.txt").write_text("\n".join(rows))
@@ -245,8 +282,12 @@ def test_two_at_once(street: Path, tmp_path: Path) -> None:
     finish(first)
 
 
-def test_killed_and_called_again(street: Path, tmp_path: Path) -> None:
+def test_killed_and_called_again(tmp_path: Path) -> None:
     """At several moments; nothing is detected twice, and the end is the same to the byte."""
+    people = [Walker(RED, 30, 200, 4, first=5, last=35), Walker(BLUE, 290, 120, -4, first=40, last=70)]
+    people.append(Walker(GREEN, 150, 230, 1, first=75, last=115))
+    street = tmp_path / "cam1.avi"
+    write_street(street, people, 120)
     options = TrackOptions(detector="street:slow_colours")
     finish(write_tracks(street, tmp_path / "undisturbed", options))
     root, log = tmp_path / "killed", tmp_path / "log"
@@ -260,7 +301,7 @@ def test_killed_and_called_again(street: Path, tmp_path: Path) -> None:
     ]
     call += ["--out", str(root), "--detector", options.detector]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(folders), "STREET_LOG": str(log)}
-    for wanted in (15, 45, 70):
+    for wanted, least in ((15, 0), (80, 1), (110, 2)):  # a track comes two seconds after its last box
         running = subprocess.Popen(call, env=env, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 60
         while not (log.exists() and log.stat().st_size >= wanted) and time.monotonic() < deadline:
@@ -268,12 +309,54 @@ def test_killed_and_called_again(street: Path, tmp_path: Path) -> None:
         running.send_signal(signal.SIGKILL)
         running.wait()
         assert json.loads((root / "cam1" / "video.json").read_text())["finished"] is False
-        assert all(read_track(f) for f in (root / "cam1").iterdir() if f.name.isdecimal()), (
-            "whole or not there"
-        )
+        finished = [f for f in (root / "cam1").iterdir() if f.name.isdecimal()]
+        assert len(finished) >= least
+        for folder in finished:
+            record = read_track(folder)
+            assert record is not None, "whole or not there"
+            assert all(read_image(folder / frame.file).size for frame in record.frames)
     finish(write_tracks(street, root, options))
     assert tree(root) == tree(tmp_path / "undisturbed")
-    assert log.stat().st_size < 90 + 3 * 12, "only what was under way is detected again"
+    assert log.stat().st_size < 120 + 3 * 12, "only what was under way is detected again"
+
+
+def test_killed_before_anything_was_written(street: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "cam1"
+    (folder / ".live").mkdir(parents=True)
+    (folder / ".lock").touch()
+    (folder / ".video.json.k2j3").touch()
+    assert finish(write_tracks(street, tmp_path, COLOURS)).tracklets == 3
+
+
+def test_a_full_disk_is_said(street: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[Path] = []
+    write_bytes = Path.write_bytes
+
+    def full(path: Path, data: bytes) -> int:
+        written.append(path)
+        if len(written) > 40:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return write_bytes(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left") as error:
+        finish(write_tracks(street, tmp_path, COLOURS))
+    assert Path(error.value.filename).suffix == ".jpg"
+    assert json.loads((tmp_path / "cam1" / "video.json").read_text())["finished"] is False
+    monkeypatch.undo()
+    assert finish(write_tracks(street, tmp_path, COLOURS)).tracklets == 3
+
+
+def test_the_weights_of_an_openvino_network_belong_to_it(street: Path, tmp_path: Path) -> None:
+    source = open_source(street)
+    network, weights = tmp_path / "net.xml", tmp_path / "net.bin"
+    network.write_text("<net/>")
+    told = []
+    for content in (b"1", b"2", b"1"):
+        weights.write_bytes(content)
+        told.append(settings(source, TrackOptions(detector=str(network)))["detector"])
+    assert told[0] == told[2] != told[1]
+    assert str(told[0]).startswith("net.xml ")
 
 
 def test_bad_options() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from stca.cli import data, evaluating, exporting, gallery, linking, pictures, searching, tracking, training
 from stca.errors import StcaError
@@ -35,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = _parse(arguments)
     try:
-        return int(given.run(given) or 0)
+        with _plain_warnings():
+            return int(given.run(given) or 0)
     except StcaError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -48,6 +51,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; what was finished is kept", file=sys.stderr)
         return 130
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Warnings on one line each, without the place in our code that nobody asked for."""
+    before = warnings.formatwarning
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {' '.join(str(message).split())}\n"
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

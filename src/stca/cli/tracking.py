@@ -32,7 +32,11 @@ def add_verbs(verbs: Verbs) -> None:
     track.add_argument(
         "--tracks", type=Path, metavar="FILE", help="finished MOTChallenge tracks of the (one) video instead"
     )
-    track.add_argument("--camera", metavar="NAME", help="of the (one) video; default: its name")
+    track.add_argument(
+        "--camera",
+        metavar="NAME",
+        help="of the (one) video; default: its name; a camera may have several videos",
+    )
     track.add_argument(
         "--start", type=_moment, metavar="ISO", help="when the videos began, e.g. 2026-01-31T10:00:00 (local)"
     )
@@ -52,20 +56,28 @@ def _moment(text: str) -> float:
 def _track(given: argparse.Namespace) -> int:
     from stca.errors import StcaError
     from stca.tracking import TrackOptions, open_detector
+    from stca.video import without_password
 
     options = TrackOptions(
-        given.detector, given.tracker, given.tracks, given.camera, given.start, given.every, given.rate
+        detector=given.detector,
+        tracker=given.tracker,
+        tracks=given.tracks,
+        camera=given.camera,
+        start=given.start,
+        every=given.every,
+        frame_rate=given.rate,
     )
     _demand_one_camera_each(given.video, options)
     if options.tracks is None:
         open_detector(options.detector)  # a bad one is no video's fault: said once, before anything is done
+    _demand_an_end(given.video[:-1])
     done, failed = [], 0
     for video in given.video:
         try:
             done.append(_run(video, given.out, options))
         except (StcaError, OSError) as error:
             failed += 1
-            print(f"error: {video}: {error}", file=sys.stderr)
+            print(f"error: {without_password(video)}: {error}", file=sys.stderr)
     if done:
         print(_table(done))
         print(f"in {given.out}")
@@ -74,17 +86,41 @@ def _track(given: argparse.Namespace) -> int:
 
 def _demand_one_camera_each(videos: list[str], options: TrackOptions) -> None:
     from stca.errors import ConfigError
+    from stca.sources import camera_name
 
     if len(videos) > 1 and (options.camera or options.tracks):
         option = "--camera" if options.camera else "--tracks"
-        raise ConfigError(f"{option} is for one video", found=f"{len(videos)} videos")
-    names = Counter(Path(video).stem for video in videos if "://" not in video)
+        raise ConfigError(
+            f"{option} is for one video",
+            found=f"{len(videos)} videos",
+            hint="one call each; they may have the same --camera and --out" if options.camera else None,
+        )
+    names = Counter(map(camera_name, videos))
     if twice := [name for name, count in names.items() if count > 1]:
         raise ConfigError(
             "Two videos have the same name, which is their camera's",
             found=", ".join(twice),
             hint="one call each, with --camera NAME",
         )
+
+
+def _demand_an_end(videos: list[str]) -> None:
+    """What comes after a camera would never have its turn."""
+    from stca.errors import ConfigError, StcaError
+    from stca.sources import open_source
+    from stca.video import without_password
+
+    for address in (video for video in videos if "://" in video):
+        try:
+            live = open_source(address).live
+        except StcaError:  # said when its turn comes
+            continue
+        if live:
+            raise ConfigError(
+                "A camera goes on for ever, and what comes after it would never have its turn",
+                found=without_password(address),
+                hint="one call for every camera, side by side",
+            )
 
 
 def _run(video: str, out: Path, options: TrackOptions) -> VideoSummary:

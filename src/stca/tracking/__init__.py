@@ -1,12 +1,14 @@
 """Raw video -> tracklets: detect, follow, cut out.
 
 In the order of the data: `finding` (decode and detect, in threads), `associate`, `following` (tracks while
-they live), `smoothing` (rows of tracks.txt), `writing` (the camera's folder); `track` puts them together.
+they live; `given` where others made them), `smoothing` (rows of tracks.txt), `crops` and `writing` (the
+camera's folder). `job` puts them together for one video, `track` is what is called, with its `options`.
 """
 
 from stca.tracking.detect import DETECTORS, open_detector
 from stca.tracking.detections import Detections, Detector
-from stca.tracking.track import TrackOptions, VideoSummary, track_video, write_tracks
+from stca.tracking.options import TrackOptions, VideoSummary
+from stca.tracking.track import track_video, write_tracks
 
 __all__ = [
     "DETECTORS",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -49,34 +50,31 @@ class Associator:
     def __init__(self, tracker: str, frame_rate: float) -> None:
         if tracker not in TRACKERS:
             raise ConfigError("There is no such tracker", expected=" or ".join(TRACKERS), found=tracker)
-        self._kind, self._rate = tracker, frame_rate
-        self._longest_gap = buffer_seconds(frame_rate)
-        self._given = 0  # numbers given by trackers before this one
-        self._highest = -1
+        self._step = 1 / frame_rate
+        self._clock = 0.0
         self._last: float | None = None
         self._tracker = _make(tracker, frame_rate)
 
     def update(self, time: float, found: Detections) -> Int64[np.ndarray, " n"]:
         """Number of the track of every box of the frame at `time` (seconds), -1 where it has none (yet).
 
-        After a hole in the times that is longer than a lost track is kept, all tracks are new.
+        After a hole in the times that is longer than a lost track is kept, all tracks are new. Of frames
+        that arrive faster than the frame rate says, as a network delivers them, people are not faster.
         """
         import supervision as sv
 
-        if self._last is not None and time - self._last > self._longest_gap:
-            self._given, self._highest = self._highest + 1, self._highest
-            self._tracker = _make(self._kind, self._rate)
+        if self._last is not None:
+            self._clock += max(time - self._last, self._step)
         self._last = time
         numbers = np.full(len(found), -1, np.int64)
         rows = np.flatnonzero(found.scores >= _LEAST_SCORE)
         detections = sv.Detections(
             xyxy=found.boxes[rows].astype(np.float64), confidence=found.scores[rows], class_id=rows
         )
-        answer = self._tracker.update(detections)
+        answer = self._tracker.update(detections, timestamp=self._clock)
         if len(answer):
             known = answer.tracker_id >= 0
-            numbers[answer.class_id[known]] = answer.tracker_id[known] + self._given
-            self._highest = max(self._highest, int(numbers.max(initial=-1)))
+            numbers[answer.class_id[known]] = answer.tracker_id[known]
         return numbers
 
 
@@ -89,7 +87,7 @@ def _make(kind: str, frame_rate: float) -> Any:
         raise StcaError("Tracking needs trackers", found=error, hint="pip install 'stca[video]'") from error
     tracker = OCSORTTracker if kind == "ocsort" else ByteTrackTracker
     return tracker(
-        lost_track_buffer=round(30 * buffer_seconds(frame_rate)),
+        lost_track_buffer=ceil(30 * (buffer_seconds(frame_rate) + 1.5 / frame_rate)),  # one frame beyond it
         frame_rate=frame_rate,
         minimum_consecutive_frames=1,  # which tracks are worth keeping is decided when they are over
         **_OPTIONS[kind],

@@ -11,7 +11,9 @@ from jaxtyping import Float, Float32, Int64
 
 from stca.boxes import overlaps
 from stca.images import RGB
+from stca.sources import Frame
 from stca.tracking.associate import buffer_seconds
+from stca.tracking.quality import look
 
 JOIN_WITHIN = 2.0
 """Seconds that may lie between the end of a track and the beginning of what goes on with it."""
@@ -36,6 +38,7 @@ class Observation:
         crop: the pixels; None once they are stored (or nothing of the box is inside the image).
         look: colours, see `quality.look`; None where nobody needs them any more.
         file: name of the stored crop; empty while there is none.
+        lasts: seconds since the frame before it.
 
     """
 
@@ -47,6 +50,7 @@ class Observation:
     crop: RGB | None = None
     look: Float32[np.ndarray, " 128"] | None = None
     file: str = ""
+    lasts: float = 0.0
 
 
 @dataclass(slots=True, eq=False)
@@ -73,7 +77,7 @@ class Store(Protocol):
     """Where crops go as soon as their track is known."""
 
     def add(self, number: int, seen: Observation) -> None:
-        """Keep the crop for that track; sets its file, look and sharpness."""
+        """Keep the crop for that track; sets its file, and its sharpness sooner or later."""
 
     def join(self, number: int, later: int) -> None:
         """The crops of track `later` belong to track `number`."""
@@ -85,25 +89,32 @@ class Following:
     Args:
         frame_rate: frames a second that are given.
         store: told of every box that belongs to a track.
+        first: the number of the first track. Numbers are its own and never used again, whatever the
+            associator does with its.
 
     """
 
-    def __init__(self, frame_rate: float, store: Store) -> None:
-        self._rate, self._store = frame_rate, store
+    def __init__(self, frame_rate: float, store: Store, *, first: int = 0) -> None:
+        self._rate, self._store, self._next = frame_rate, store, first
         self._buffer = buffer_seconds(frame_rate)
         self._tracks: dict[int, Track] = {}
         self._alive: dict[int, Track] = {}  # by the associator's number
         self._free: list[list[Observation]] = []  # boxes of the last frames that belong to nobody
+        self._time: float | None = None  # of the last frame
 
     def update(
-        self, time: float, seen: list[Observation], numbers: Int64[np.ndarray, " n"]
+        self, frame: Frame, seen: list[Observation], numbers: Int64[np.ndarray, " n"]
     ) -> Iterator[Track]:
-        """Take the boxes of the frame at `time`, with their tracks' numbers (-1: none); give what is over."""
+        """Take the boxes of a frame, with the associator's numbers (-1: none); give what is over."""
+        lasts = 1 / self._rate if self._time is None else frame.time - self._time
+        self._time = frame.time
+        for observation in seen:
+            observation.lasts = lasts
         for observation, number in zip(seen, numbers.tolist(), strict=True):
             if number >= 0:
                 self._append(number, observation)
         self._free = [*self._free, [o for o, n in zip(seen, numbers, strict=True) if n < 0]][-_FETCHED:]
-        yield from self._settle(time)
+        yield from self._settle(frame.time)
 
     def close(self) -> Iterator[Track]:
         """Give the rest: nothing follows."""
@@ -112,7 +123,8 @@ class Following:
     def _append(self, number: int, observation: Observation) -> None:
         track = self._alive.get(number)
         if track is None:
-            track = self._alive[number] = self._tracks[number] = Track(number)
+            track = self._alive[number] = self._tracks[self._next] = Track(self._next)
+            self._next += 1
             for earlier in self._beginning(observation):
                 self._keep(track, earlier)
         self._keep(track, observation)
@@ -132,6 +144,8 @@ class Following:
         return found
 
     def _keep(self, track: Track, observation: Observation) -> None:
+        if observation.crop is not None and observation.crop.size:
+            observation.look = look(observation.crop)
         self._store.add(track.number, observation)
         track.seen.append(observation)
         count = self._count(_LOOKED)

@@ -14,15 +14,46 @@ from stca.boxes import PEDESTRIAN, MotRow, read_mot
 from stca.errors import DatasetError
 from stca.sources import Frame
 from stca.tracking.detections import NOTHING, Detections
+from stca.tracking.following import Observation, Store, Track
 
 Numbered = tuple[Detections, Int64[np.ndarray, " n"]]
+
+
+class Cutting:
+    """Collects the boxes of tracks that are finished already: nothing is joined, every number is one track.
+
+    Args:
+        given: what `read_given` returns.
+        store: told of every box.
+
+    """
+
+    def __init__(self, given: Mapping[int, Numbered], store: Store) -> None:
+        self._store = store
+        self._tracks: dict[int, Track] = {}
+        self._ends = {number: frame for frame in sorted(given) for number in given[frame][1].tolist()}
+
+    def update(
+        self, frame: Frame, seen: list[Observation], numbers: Int64[np.ndarray, " n"]
+    ) -> Iterator[Track]:
+        """Take the boxes of a frame with their tracks' numbers; give the tracks that have no later row."""
+        for observation, number in zip(seen, numbers.tolist(), strict=True):
+            self._store.add(number, observation)
+            self._tracks.setdefault(number, Track(number)).seen.append(observation)
+        for number in [n for n in self._tracks if self._ends[n] <= frame.number]:
+            yield self._tracks.pop(number)
+
+    def close(self) -> Iterator[Track]:
+        """Give the rest: the video ended before its tracks."""
+        while self._tracks:
+            yield self._tracks.pop(min(self._tracks))
 
 
 def read_given(path: Path) -> dict[int, Numbered]:
     """Boxes with the numbers of their tracks, by frame.
 
     Rows that are not of a pedestrian or not to be considered (confidence 0) are left out, and second boxes
-    of a track in one frame.
+    of a track in one frame. A confidence below 0 is that of a tracker that knows none, and becomes 1.
 
     Raises:
         DatasetError: the file cannot be read, or holds no tracks (numbers of -1 are detections).
@@ -53,5 +84,6 @@ def with_given(frames: Iterable[Frame], given: Mapping[int, Numbered]) -> Iterat
 
 def _numbered(rows: Mapping[int, MotRow]) -> Numbered:
     boxes = [(r.left, r.top, r.left + r.width, r.top + r.height) for r in rows.values()]
-    scores = np.array([r.confidence for r in rows.values()], np.float32).clip(0, 1)
+    told = np.array([r.confidence for r in rows.values()], np.float32)
+    scores = np.where(told < 0, np.float32(1), told.clip(0, 1))
     return Detections(np.array(boxes, np.float32), scores), np.array(list(rows), np.int64)

@@ -4,8 +4,9 @@
    told by their colour and dropped; holes are closed.
 2. Connected pieces become blobs. How high a person is at each image row is learned from blobs shaped like
    one: on a plane, seen by a camera without roll, height grows linearly with the row of the feet.
-3. A blob of the size of a person is one. What is larger is filled with rectangles of a person's size, the
-   best filled first (so a group is split); pieces above each other that make one person together are merged.
+3. Pieces near each other that are not larger than a person together are merged. A blob of the size of a
+   person is one. What is larger is a group of as many people as its area says: its pixels are divided by
+   k-means, with distances in widths and heights of a person, and every part is completed to a whole one.
 """
 
 from __future__ import annotations

@@ -18,9 +18,14 @@ _SMOOTH = 0.2  # seconds, of the Gaussian along time
 _LEAST_SECONDS, _LEAST_BOXES = 0.5, 3
 
 
-def is_track(track: Track, frame_rate: float) -> bool:
-    """Whether it was seen often enough to be somebody: half a second of boxes, three at least."""
-    return len(track.seen) >= max(_LEAST_BOXES, _LEAST_SECONDS * frame_rate)
+def is_track(track: Track) -> bool:
+    """Whether it was seen long enough to be somebody: half a second of boxes, three at least.
+
+    Every box counts as long as it was since the frame before, however many frames a second were looked at;
+    but one box after a pause is no half second.
+    """
+    longest = _LEAST_SECONDS / _LEAST_BOXES
+    return sum(min(o.lasts, longest) for o in track.seen) > _LEAST_SECONDS - 1e-6
 
 
 def to_rows(track: Track, frame_rate: float, *, every: int = 1) -> list[MotRow]:
@@ -44,7 +49,16 @@ def to_rows(track: Track, frame_rate: float, *, every: int = 1) -> list[MotRow]:
             seen = known.get(frame)
             score, visible = (seen.score, seen.quality["visible"]) if seen else (mean, 0.0)
             rows.append(
-                MotRow(frame, track.number, left, top, right - left, bottom - top, score, visibility=visible)
+                MotRow(
+                    frame=frame,
+                    track=track.number,
+                    left=left,
+                    top=top,
+                    width=right - left,
+                    height=bottom - top,
+                    confidence=score,
+                    visibility=visible,
+                )
             )
     return rows
 

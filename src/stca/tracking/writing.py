@@ -5,22 +5,52 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
-import simplejpeg
-
-from stca.boxes import MotRow, write_mot
+from stca.boxes import MotRow, mot_line
 from stca.errors import ConfigError, DatasetError
 from stca.files import write_text
+from stca.sources import Source
+from stca.tracking.crops import CropWriter
 from stca.tracking.following import Observation
-from stca.tracking.quality import look, sharpness
 from stca.tracks import SIDE_FILE, TrackRecord, read_track, write_track
 
 VIDEO_FILE, TRACKS_FILE, BOXES_FILE = "video.json", "tracks.txt", ".boxes"
 _LIVE, _LOCK = ".live", ".lock"
-_JPEG_QUALITY = 92
+
+
+def folder_of(out: Path, camera: str, source: Source) -> Path:
+    """`out/CAMERA`, or `out/CAMERA_VIDEO` where `out/CAMERA` has another video of that camera."""
+    first, own = out / camera, out / f"{camera}_{source.camera}"
+    if camera == source.camera or (_source(own) != source.name and _source(first) in (None, source.name)):
+        return first
+    return own
+
+
+def _source(folder: Path) -> str | None:
+    """The name of the video whose tracks lie there; None where there are none (or nobody can tell)."""
+    try:
+        return str(json.loads((folder / VIDEO_FILE).read_text(encoding="utf-8"))["source"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What earlier runs recorded of a camera.
+
+    Args:
+        frame: the last one of any box.
+        number: the next track's.
+        tracks: how many there are.
+
+    """
+
+    frame: int = 0
+    number: int = 0
+    tracks: int = 0
 
 
 class CameraFolder:
@@ -39,6 +69,7 @@ class CameraFolder:
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
         self.path, self._settings = path, json.loads(json.dumps(settings))
         self._made: set[int] = set()  # tracks with a folder of their own in `.live`
+        self._crops = CropWriter()
         path.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(path / _LOCK)
         try:
@@ -54,16 +85,31 @@ class CameraFolder:
 
     def close(self) -> None:
         """Let others in."""
+        self._crops.close()
         self._lock.close()
 
-    def begin(self) -> None:
-        """Clear what a run that was interrupted left, but for its boxes."""
+    def begin(self, *, keep: bool) -> Kept:
+        """Make room for a run after one that was interrupted; its boxes always stay.
+
+        Args:
+            keep: whether finished tracklets and their rows stay, because they cannot be made again; once
+                told, they always do.
+
+        Returns:
+            what stays.
+
+        """
+        keep = keep or bool(self.told and self.told.get("keep"))
+        self.tell(finished=False, frames=0, **({"keep": True} if keep else {}))
         shutil.rmtree(self.path / _LIVE, ignore_errors=True)
+        (self.path / _LIVE).mkdir()
+        if keep:
+            return self._keep()
+        (self.path / TRACKS_FILE).unlink(missing_ok=True)
         for folder in self.path.iterdir():
             if folder.name.isdecimal() and (folder / SIDE_FILE).exists():
                 shutil.rmtree(folder)
-        (self.path / _LIVE).mkdir()
-        self.tell(finished=False, frames=0)
+        return Kept()
 
     def tell(self, **more: Any) -> None:
         """Write video.json."""
@@ -71,45 +117,72 @@ class CameraFolder:
         write_text(self.path / VIDEO_FILE, json.dumps(self.told, indent=1, ensure_ascii=False) + "\n")
 
     def add(self, number: int, seen: Observation) -> None:
-        """Write the crop of a track's box; sets its file, look and sharpness."""
+        """Write the crop of a track's box; sets its file now, its sharpness until `wait` returns."""
         if seen.crop is None or not seen.crop.size:
             seen.crop = None
             return
-        pixels = np.ascontiguousarray(seen.crop)
+        pixels = seen.crop.copy()  # a view would keep the whole frame
         seen.crop, seen.file = None, f"{seen.frame:06d}.jpg"
-        seen.quality["sharpness"] = sharpness(pixels)
-        seen.look = look(pixels)
         folder = self._live(number)
         if number not in self._made:
             folder.mkdir()
             self._made.add(number)
-        data = simplejpeg.encode_jpeg(pixels, quality=_JPEG_QUALITY, colorspace="RGB")
-        (folder / seen.file).write_bytes(data)
+        self._crops.put(folder / seen.file, seen, pixels)
+
+    def wait(self) -> None:
+        """Until all crops are written and scored.
+
+        Raises:
+            OSError: one of them could not be written.
+
+        """
+        self._crops.wait()
 
     def join(self, number: int, later: int) -> None:
         """Move the crops of track `later` to those of track `number`."""
+        self.wait()
         source, target = self._live(later), self._live(number)
         if later in self._made:
             target.mkdir(exist_ok=True)
             self._made.add(number)
+            self._made.remove(later)
             for crop in source.iterdir():
                 crop.replace(target / crop.name)
             source.rmdir()
 
     def drop(self, number: int) -> None:
         """Forget the crops of a track."""
+        self.wait()
+        self._made.discard(number)
         shutil.rmtree(self._live(number), ignore_errors=True)
+
+    def add_rows(self, rows: Iterable[MotRow]) -> None:
+        """Append the rows of a track to tracks.txt."""
+        with (self.path / TRACKS_FILE).open("a", encoding="utf-8", newline="\n") as file:
+            file.write("".join(map(mot_line, rows)))
 
     def finish_tracklet(self, record: TrackRecord) -> Path:
         """Give a tracklet its side file and its name; returns its folder."""
+        self.wait()
+        self._made.discard(record.track)
         live, folder = self._live(record.track), self.path / f"{record.track:04d}"
         write_track(live, record)
         live.replace(folder)
         return folder
 
-    def finish(self, rows: Iterable[MotRow], **more: Any) -> None:
-        """Everything is written: tracks.txt, then video.json that says so."""
-        write_mot(self.path / TRACKS_FILE, sorted(rows, key=lambda row: (row.frame, row.track)))
+    def finish(self, *, sort: bool, **more: Any) -> None:
+        """Everything is written: video.json says so.
+
+        Args:
+            sort: whether tracks.txt is put in order of frames (it must fit into memory for that).
+            more: for video.json.
+
+        """
+        path = self.path / TRACKS_FILE
+        path.touch()
+        if sort:
+            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+            write_text(path, "".join(sorted(lines, key=_frame_and_track)))
         shutil.rmtree(self.path / _LIVE, ignore_errors=True)
         self.tell(finished=True, **more)
         (self.path / BOXES_FILE).unlink(missing_ok=True)
@@ -122,10 +195,26 @@ class CameraFolder:
     def _live(self, number: int) -> Path:
         return self.path / _LIVE / f"{number:04d}"
 
+    def _keep(self) -> Kept:
+        """What is there; a last row that was cut off while it was written goes."""
+        last, numbers = 0, {int(f.name) for f in self.path.iterdir() if f.name.isdecimal()}
+        path = self.path / TRACKS_FILE
+        path.touch()
+        with path.open("r+b") as file:
+            whole = 0
+            for line in file:
+                if line.endswith(b"\n"):
+                    whole += len(line)
+                    frame, track = _frame_and_track(line.decode(errors="replace"))
+                    last = max(last, frame)
+                    numbers.add(track)
+            file.truncate(whole)
+        return Kept(last, max(numbers, default=-1) + 1, len(numbers))
+
     def _read(self) -> dict[str, Any] | None:
         path = self.path / VIDEO_FILE
         if not path.exists():
-            others = [entry.name for entry in self.path.iterdir() if entry.name != _LOCK]
+            others = [entry.name for entry in self.path.iterdir() if not entry.name.startswith(".")]
             if others:
                 raise DatasetError(
                     "A camera's folder holds something else",
@@ -150,6 +239,16 @@ class CameraFolder:
                     hint=f"another --out, or remove {self.path}",
                 )
         return dict(told)
+
+
+def _frame_and_track(line: str) -> tuple[int, int]:
+    try:
+        frame, track, _ = line.split(",", 2)
+        return int(frame), int(track)
+    except ValueError as error:
+        raise DatasetError(
+            f"A row of a {TRACKS_FILE} is damaged", expected="frame,track,...", found=repr(line)
+        ) from error
 
 
 def _locked(path: Path) -> IO[str]:

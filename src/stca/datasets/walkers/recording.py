@@ -12,6 +12,8 @@ import numpy as np
 from stca.datasets.walkers.sensors import Crop
 from stca.errors import StcaError
 
+_ENCODER = "libx264"
+
 
 def write_video(
     path: Path, pictures: Iterable[Crop], *, size: tuple[int, int], rate: Fraction, quality: int
@@ -36,8 +38,8 @@ def write_video(
         try:
             # Without B frames the pieces can be put together; threads would change the bytes.
             wanted = {"crf": str(quality), "preset": "veryfast", "bf": "0", "threads": "1"}
-            stream = container.add_stream("libx264", rate=rate, options=wanted)
-        except av.error.FFmpegError:
+            stream = container.add_stream(_ENCODER, rate=rate, options=wanted)
+        except (av.error.FFmpegError, ValueError):  # PyAV's word for a codec it does not know is a ValueError
             stream = container.add_stream("mpeg4", rate=rate, options={"qscale": "4", "threads": "1"})
         stream.pix_fmt = "yuv420p"
         stream.height, stream.width = size
