@@ -292,7 +292,9 @@ def test_bfloat16_trains_as_well(train: Callable[..., RunDir], micro_batch: int 
 
 @pytest.mark.slow
 def test_a_compiled_network_learns_the_same(train: Callable[..., RunDir]) -> None:
-    plain, compiled = (train(replace(CONFIG, compile=each)).metrics() for each in (False, True))
+    plain, compiled = (
+        train(replace(CONFIG, compile=each), f"compile {each}").metrics() for each in (False, True)
+    )
     for a, b in zip(plain[:4], compiled[:4], strict=True):
         assert b["total"] == pytest.approx(a["total"], rel=1e-2)
 
