@@ -1,6 +1,7 @@
 """Many small files in one LMDB file, whose keys are names: `pack.lmdb/name` reads as if it were a folder.
 
-A data set of a million images costs a network file system a million look-ups an epoch; a pack is looked up once.
+A data set of a million images costs a network file system a million look-ups an epoch; a pack is looked up
+once.
 """
 
 from __future__ import annotations
