@@ -1,6 +1,9 @@
 """Every runtime gives PyTorch's vectors: float32 to rounding, bf16 and int8 in their direction."""
 
 import dataclasses
+import os
+import subprocess
+import sys
 import threading
 import types
 from collections.abc import Iterator
@@ -168,6 +171,39 @@ def test_what_cannot_be_quantised_is_an_error(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(nncf, "quantize", fail)
     with pytest.raises(StcaError, match=r"NNCF cannot quantise(.|\n)*precision=bf16"):
         vectors(model_of("cnn2d_small"), "openvino", "int8")
+
+
+COMPILED = """
+import sys
+import numpy as np
+import torch
+from stca.clips import ClipBatch
+from stca.inference import Plan, VectorNet, open_runtime
+from stca.models import create_model
+
+torch.manual_seed(0)
+model = create_model("stca_small", num_ids=3, image_size=(64, 32), width=8).eval()
+frames = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (5, 4, 64, 32, 3), dtype=np.uint8))
+with torch.inference_mode():
+    exact = VectorNet(model)(frames)
+engine = open_runtime(model, Plan("compile", sys.argv[1], torch.device("cpu")), clip_len=4, calibration=None)
+for clips in (frames, frames, frames[:3]):  # the last batch is smaller
+    ((_, found),) = engine.map([ClipBatch(clips, torch.arange(len(clips)), ())])
+    print(float(torch.cosine_similarity(found, exact[: len(clips)]).min()))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("precision", "least"), [("float32", 1 - 1e-5), ("bf16", 0.999)])
+def test_a_compiled_network_is_pytorch(precision: str, least: float) -> None:
+    # In a process of its own: the compiler would compile the checks of annotations, too, and stumble. All cores,
+    # as users have them: code for one is other code.
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    command = [sys.executable, "-c", COMPILED, precision]
+    done = subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, text=True)
+    cosines = [float(line) for line in done.stdout.split()]
+    assert len(cosines) == 3
+    assert min(cosines) > least
 
 
 def test_where_nobody_insists_pytorch_stands_in(capsys: pytest.CaptureFixture[str]) -> None:
