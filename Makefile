@@ -60,12 +60,13 @@ complexity: $(READY)  ## section 4.10; needs no data
 tables: $(READY)  ## tables 1 to 4 and section 4.10
 	$(PAPER) all $(GIVEN) $(CHOICE)
 
-bench: $(READY)  ## every benchmark, to benchmarks/results/: most of an hour
+bench: $(READY)  ## every benchmark, to benchmarks/results/: more than an hour (TORCHREID, RIVALS: where pip put others; SHARED: footage)
 	$(BIN)/python benchmarks/embedding.py
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/loading.py
-	$(BIN)/python benchmarks/ranking.py > benchmarks/results/ranking.md
-	$(BIN)/python benchmarks/gallery.py --parts 100k 1m > benchmarks/results/gallery.md
+	$(BIN)/python benchmarks/ranking.py $(if $(TORCHREID),--torchreid $(TORCHREID))
+	$(BIN)/python benchmarks/gallery.py --parts 100k 1m $(if $(RIVALS),--rivals $(RIVALS))
+	$(BIN)/python benchmarks/video.py $(if $(SHARED),--shared $(SHARED))
 
 study: $(READY)  ## what STCA owes to its gate: 80 small runs, hours (docs/attention.md)
 	$(BIN)/python experiments/attention_study.py

@@ -1,12 +1,15 @@
 """Tracklets to vectors, from JPEG files, beside the plain network, and beside what the machine can do.
 
-    python benchmarks/embedding.py                       # full STCA, 8 frames of 384x128: some minutes
+    python benchmarks/embedding.py                       # all parts
+    python benchmarks/embedding.py --parts full          # full STCA, 8 frames of 384x128: some minutes
+    python benchmarks/embedding.py --parts full --compile    # torch.compile too: a quarter of an hour more
     python benchmarks/embedding.py --parts uneven        # 2,000 tracklets of 5 to 900 frames, stca_small
-    python benchmarks/embedding.py --model runs/x        # a trained network: what precision does to rank-1
+    python benchmarks/embedding.py --parts rank --model runs/x   # what precision does to rank-1
 
-The plain network is eager float32 PyTorch, one clip at a time, without decoding: what the official code does.
-Ours reads files with two workers, unless a row says "network alone". Setting a runtime up (converting,
-compiling, choosing int8's scales) is done once for a data set and shown by itself.
+Every part writes a page of its own. The plain network is eager float32 PyTorch, one clip at a time, without
+decoding: what the official code does. Ours reads files with two workers, unless a row says "network alone".
+Setting a runtime up (converting, compiling, choosing int8's scales) is done once for a data set and shown by
+itself.
 """
 
 from __future__ import annotations
@@ -21,16 +24,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from ceilings import in_another_process
+from ceilings import best_product, in_another_process
 from timing import ratios, spread, table, take_turns, write_page
 
 from stca.clips import ClipBatch, Transform, dense_batches, normalise, sample_clips
 from stca.datasets import load_dataset
 from stca.datasets.walkers import make_walkers
+from stca.devices import resolve_device
 from stca.embedding import embed_tracklets
 from stca.evaluation import evaluate
 from stca.images import write_jpeg
 from stca.inference import Plan, open_runtime
+from stca.inference.plan import Precision, RuntimeName
 from stca.models import ReIDModel, create_model
 from stca.openvino_import import import_openvino
 from stca.runs import open_model
@@ -41,34 +46,34 @@ FEW_CLIPS = 4
 """Per round, of what is slow."""
 GFLOP = 2 * 67.672
 """Of one clip of full STCA (stca complexity stca)."""
+PAGES = {"full": "embedding", "uneven": "embedding-uneven", "rank": "embedding-precision"}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parts = {"full": full, "uneven": uneven, "rank": rank_by_precision}
-    parser.add_argument("--parts", nargs="+", choices=parts, default=["full", "uneven"])
+    parser.add_argument("--parts", nargs="+", choices=parts, default=list(parts))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--clips", type=int, default=32, help="per round of what is fast")
-    parser.add_argument("--model", help="trained network for the part 'rank'")
+    parser.add_argument("--compile", action="store_true", help="torch.compile is a contender")
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="of the part 'full'"
+    )
+    parser.add_argument("--model", default="pretrained", help="trained network for the part 'rank'")
     parser.add_argument("--data", type=Path, help="walkers for the part 'rank'; default: new ones")
     parser.add_argument("--tracklets", type=int, default=2000, help="of the part 'uneven'")
     given = parser.parse_args()
-    chosen = [*given.parts, *(["rank"] if given.model and "rank" not in given.parts else [])]
     openvino = import_openvino()
     import nncf
     import onnxruntime
 
-    print(
-        write_page(
-            "embedding" if "full" in chosen else "embedding-" + "-".join(chosen),
-            "Embedding: JPEG files to vectors",
-            [parts[part](given) for part in chosen],
-            openvino=openvino.__version__.split("-")[0],
-            nncf=nncf.__version__,
-            onnxruntime=onnxruntime.__version__,
-            command="python benchmarks/embedding.py --parts " + " ".join(chosen),
-        )
-    )
+    versions = {
+        "openvino": openvino.__version__.split("-")[0],
+        "nncf": nncf.__version__,
+        "onnxruntime": onnxruntime.__version__,
+    }
+    for part in given.parts:
+        print(write_page(PAGES[part], "Embedding: JPEG files to vectors", [parts[part](given)], **versions))
 
 
 # ---- full STCA ----
@@ -76,67 +81,108 @@ def main() -> None:
 
 def full(given: argparse.Namespace) -> str:
     torch.manual_seed(0)
-    model = create_model("stca", num_ids=625, image_size=SIZE).eval()
+    device = resolve_device(given.device)
+    model = create_model("stca", num_ids=625, image_size=SIZE).eval().to(device)
     with tempfile.TemporaryDirectory() as folder:
-        tracklets = footage(Path(folder), [CLIP_LEN] * given.clips, (256, 128))
+        tracklets = footage(Path(folder) / "shown", [CLIP_LEN] * given.clips, (256, 128))
+        others = footage(Path(folder) / "others", [CLIP_LEN] * 32, (256, 128), seed=1)
         clips = torch.cat([batch.frames for batch in clip_batches(tracklets)])
         engines, set_up = {}, {}
-        for name, runtime, precision in (
-            ("float32, PyTorch", "torch", "float32"),
-            ("bf16, PyTorch", "torch", "bf16"),
-            ("bf16, OpenVINO", "openvino", "bf16"),
-            ("int8, OpenVINO", "openvino", "int8"),
-        ):
+        for name, runtime, precision in competitors(device, compiled=given.compile):
             start = time.perf_counter()
-            plan = Plan(runtime, precision, torch.device("cpu"))
-            engines[name] = open_runtime(model, plan, clip_len=CLIP_LEN, calibration=lambda: clips)
+            engines[name] = open_runtime(
+                model,
+                Plan(runtime, precision, device),
+                clip_len=CLIP_LEN,
+                calibration=lambda: torch.cat([batch.frames for batch in clip_batches(others)]),
+            )
+            if runtime == "compile":
+                run(engines[name], [batch_of(clips[:FEW_CLIPS])])
             set_up[name] = time.perf_counter() - start
-        plain_clips = normalise(clips[:FEW_CLIPS])
+
+        def slow(name: str) -> bool:
+            return device.type == "cpu" and "OpenVINO" not in name
+
+        def count(name: str) -> int:
+            return FEW_CLIPS if slow(name) else given.clips
+
+        plain_clips = normalise(clips[: count("plain network")].to(device))
 
         def plain() -> None:
             with torch.inference_mode():
                 for clip in plain_clips:
-                    model(clip[None])
+                    model(clip[None]).embedding.cpu()
 
         contenders: dict[str, Callable[[], object]] = {"plain network": plain}
-        few = clips[:FEW_CLIPS]
         for name, engine in engines.items():
-            slow = "PyTorch" in name
-            shown = batch_of(few if slow else clips)
+            shown = batch_of(clips[: count(name)])
             contenders[f"{name}, network alone"] = lambda e=engine, s=shown: run(e, [s])
-            if not slow:
+            if not slow(name):
                 contenders[f"{name}, files to vectors"] = lambda e=engine: run(e, clip_batches(tracklets))
-        seconds = take_turns(contenders, rounds=given.rounds, label="full STCA")
-        exact = run(engines["float32, PyTorch"], [batch_of(few)])
+        product, product_gflop = best_product(torch.bfloat16, device)
+        seconds = take_turns(contenders | {CEILING: product}, rounds=given.rounds, label="full STCA")
+        few = [batch_of(clips[:FEW_CLIPS])]
+        exact = run(engines["float32, PyTorch"], few)
         cosine = {
-            name: float(torch.cosine_similarity(run(engine, [batch_of(few)]), exact).min())
+            name: float(torch.cosine_similarity(run(engine, few), exact).min())
             for name, engine in engines.items()
         }
-    per_clip = {
-        name: [s / (given.clips if "OpenVINO" in name else FEW_CLIPS) for s in values]
-        for name, values in seconds.items()
-    }
+        for engine in engines.values():
+            engine.close()
+    best = [product_gflop / s for s in seconds.pop(CEILING)]
+    per_clip = {name: [s / count(name) for s in values] for name, values in seconds.items()}
     rows = []
     for name, values in per_clip.items():
         engine = name.rpartition(", ")[0]
-        middle = statistics.median(values)
         rows.append(
             (
                 name,
                 spread([1000 * v for v in values], 0),
                 spread(ratios(per_clip, name, "plain network")),
-                f"{GFLOP / middle:.0f}",
+                f"{GFLOP / statistics.median(values):.0f}",
+                spread([100 * GFLOP / v / b for v, b in zip(values, best, strict=True)], 0),
                 f"{cosine[engine]:.5f}" if engine in cosine else "",
                 f"{set_up[engine]:.1f}" if engine in set_up else "",
             )
         )
-    head = ("", "ms a clip", "times the plain network", "GFLOP/s", "least cosine", "set-up, s")
-    return (
-        f"## Full STCA, {CLIP_LEN} frames of {SIZE[0]}x{SIZE[1]}, {GFLOP:.1f} GFLOP a clip\n\n"
-        f"Crops of 256x128 pixels as JPEG; {given.clips} clips a round ({FEW_CLIPS} of PyTorch's), "
-        f"{given.rounds} rounds. "
-        "Median (least to most).\n\n" + table(head, rows) + "\n" + ceilings()
+    head = (
+        "",
+        "ms a clip",
+        "times the plain network",
+        "GFLOP/s",
+        "% of the product",
+        "least cosine",
+        "set-up, s",
     )
+    return (
+        f"## Full STCA, {CLIP_LEN} frames of {SIZE[0]}x{SIZE[1]}, {GFLOP:.1f} GFLOP a clip, {device.type}\n\n"
+        f"Crops of 256x128 pixels as JPEG; {given.clips} clips a round ({count('plain network')} of the "
+        f"plain network), {given.rounds} rounds. The product: PyTorch's best in bf16, which took its turn "
+        f"too, {spread(best, 0)} GFLOP/s. int8 chose its scales by other clips. Median (least to most).\n\n"
+        + table(head, rows)
+        + "\n"
+        + ceilings()
+    )
+
+
+CEILING = "bf16 product"
+
+
+def competitors(device: torch.device, *, compiled: bool) -> list[tuple[str, RuntimeName, Precision]]:
+    """Names, runtimes, precisions."""
+    found: list[tuple[str, RuntimeName, Precision]] = [
+        ("float32, PyTorch", "torch", "float32"),
+        ("bf16, PyTorch", "torch", "bf16"),
+    ]
+    if compiled:
+        found += [("float32, compiled", "compile", "float32"), ("bf16, compiled", "compile", "bf16")]
+    if device.type == "cpu":
+        found += [
+            ("float32, ONNX Runtime", "onnxruntime", "float32"),
+            ("bf16, OpenVINO", "openvino", "bf16"),
+            ("int8, OpenVINO", "openvino", "int8"),
+        ]
+    return found
 
 
 def ceilings() -> str:
@@ -144,9 +190,9 @@ def ceilings() -> str:
     return "What this machine can do at best:\n\n" + table(("", "best"), rows)
 
 
-def footage(folder: Path, lengths: list[int], size: tuple[int, int]) -> list[Tracklet]:
+def footage(folder: Path, lengths: list[int], size: tuple[int, int], *, seed: int = 0) -> list[Tracklet]:
     """Tracklets of smooth noise, which JPEG takes for a photograph."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     pictures = []
     for number in range(16):

@@ -34,7 +34,7 @@ def main() -> None:
     given = parser.parse_args()
     parts = [part(name, size, given) for name, size in (("MARS", (256, 128)), ("large", (1024, 512)))]
     parts.append(f"One core decodes {jpeg_megapixels():.0f} megapixels of smooth JPEG a second.")
-    print(write_page("loading", "Loading clips", parts, command="python benchmarks/loading.py"))
+    print(write_page("loading", "Loading clips", parts))
 
 
 def part(name: str, size: tuple[int, int], given: argparse.Namespace) -> str:

@@ -1,11 +1,11 @@
 """Ranking and re-ranking beside what else there is: torchreid's compiled ranking, torchmetrics.
 
     pip install --no-deps --target /tmp/torchreid -r benchmarks/requirements-ranking.txt
-    python benchmarks/ranking.py --torchreid /tmp/torchreid > benchmarks/results/ranking.md
+    python benchmarks/ranking.py --torchreid /tmp/torchreid
     python benchmarks/ranking.py --parts large          # 10,000 x 1,000,000 x 2,048, some minutes
 
-All contenders take turns, round after round, so that a busy moment of the machine hits all of them; a ratio
-is taken within a round.
+Every part writes a page of its own. All contenders take turns, round after round, so that a busy moment of
+the machine hits all of them; a ratio is taken within a round.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import scipy
 from scipy.io import loadmat
+from timing import ratios, spread, table, take_turns, write_page
 
 from stca.distance import Metric
-from stca.provenance import provenance
 from stca.ranking import (
     GalleryBlock,
     Labels,
@@ -41,12 +42,19 @@ from stca.tracklets import Embeddings
 
 SHARED = Path(os.environ.get("STCA_SHARED") or Path(__file__).parents[2] / "shared")
 Contenders = dict[str, Callable[[], object]]
+PAGES = {
+    "matrix": "ranking",
+    "features": "ranking-features",
+    "reranking": "reranking",
+    "reranking-mars": "reranking-mars",
+    "growth": "ranking-growth",
+    "large": "ranking-large",
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parts = ("matrix", "features", "reranking", "reranking-mars", "growth", "large")
-    parser.add_argument("--parts", nargs="+", choices=parts, default=parts[:-1])
+    parser.add_argument("--parts", nargs="+", choices=PAGES, default=list(PAGES)[:-1])
     parser.add_argument("--torchreid", type=Path, help="where pip put pyppbox-torchreid (--target)")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument(
@@ -56,7 +64,6 @@ def main() -> None:
     if options.blocks:
         print(*one_from_blocks(*options.blocks))
         return
-    head()
     run = {
         "matrix": matrix,
         "features": features,
@@ -65,14 +72,9 @@ def main() -> None:
         "growth": growth,
         "large": large,
     }
+    versions = {"numpy": np.__version__, "scipy": scipy.__version__}
     for part in options.parts:
-        run[part](options)
-
-
-def head() -> None:
-    facts = provenance() | {"numpy": np.__version__, "scipy": scipy.__version__}
-    facts["load"] = f"{os.getloadavg()[0]:.1f} running processes when it began (others shared the machine)"
-    print("\n".join(f"- {name}: {value}" for name, value in facts.items()), flush=True)
+        print(write_page(PAGES[part], "Ranking and re-ranking", [run[part](options)], **versions), flush=True)
 
 
 # ---- MARS's size ----
@@ -101,7 +103,7 @@ def mars_sized(dim: int) -> tuple[Embeddings, Embeddings]:
     return everybody.subset(asks), everybody.subset(np.concatenate([rest, asks]))
 
 
-def matrix(options: argparse.Namespace) -> None:
+def matrix(options: argparse.Namespace) -> str:
     query, gallery = mars_sized(96)
     distances = 1 - query.vectors @ gallery.vectors.T
     labels = Labels.of(query), Labels.of(gallery)
@@ -111,18 +113,17 @@ def matrix(options: argparse.Namespace) -> None:
         compiled = load(options.torchreid, "metrics/rank_cylib/rank_cy*.so", "rank_cy")
         contenders["torchreid, compiled"] = lambda: compiled.evaluate_cy(distances, *ids, 50)
     contenders["torchmetrics (mAP only)"] = lambda: torchmetrics_map(distances, *ids)
-    print(f"\n## CMC, mAP, mINP from one distance matrix, {len(query)} x {len(gallery)} (MARS, protocol B)\n")
-    results = race(contenders, options.rounds)
+    rows, results = race(contenders, options.rounds)
     scores = {"stca": results["stca"].mean_ap, "torchmetrics (mAP only)": results["torchmetrics (mAP only)"]}
     if options.torchreid:
         scores["torchreid, compiled"] = results["torchreid, compiled"][1]
-    print(
-        "\nmAP: " + "; ".join(f"{name} {100 * float(score):.4f}" for name, score in scores.items()),
-        flush=True,
+    return (
+        f"## CMC, mAP, mINP from one distance matrix, {len(query)} x {len(gallery)} (MARS, protocol B)\n\n"
+        f"{rows}\nmAP: " + "; ".join(f"{name} {100 * float(score):.4f}" for name, score in scores.items())
     )
 
 
-def features(options: argparse.Namespace) -> None:
+def features(options: argparse.Namespace) -> str:
     query, gallery = mars_sized(2048)
     ids = (query.person_ids, gallery.person_ids, query.camera_ids, gallery.camera_ids)
     contenders: Contenders = {"stca, cosine": lambda: rank(query, gallery)}
@@ -135,8 +136,7 @@ def features(options: argparse.Namespace) -> None:
             return compiled.evaluate_cy(1 - query.vectors @ gallery.vectors.T, *ids, 50)
 
         contenders["numpy product + torchreid, compiled"] = plain
-    print(f"\n## From features, {len(query)} x {len(gallery)} x 2048\n")
-    race(contenders, options.rounds)
+    return f"## From features, {len(query)} x {len(gallery)} x 2048\n\n{race(contenders, options.rounds)[0]}"
 
 
 def torchmetrics_map(
@@ -157,7 +157,7 @@ def torchmetrics_map(
 # ---- re-ranking ----
 
 
-def reranking(options: argparse.Namespace) -> None:
+def reranking(options: argparse.Namespace) -> str:
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(400, 128))
 
@@ -172,29 +172,30 @@ def reranking(options: argparse.Namespace) -> None:
     if options.torchreid:
         theirs = load(options.torchreid, "utils/rerank.py", "rerank")
         contenders["torchreid, from distances"] = lambda: theirs.re_ranking(*three)
-    print("\n## k-reciprocal re-ranking, 1000 x 5000 (128 dimensions)\n")
-    results = race(contenders, max(3, options.rounds // 2))
+    rows, results = race(contenders, max(3, options.rounds // 2))
+    text = f"## k-reciprocal re-ranking, 1000 x 5000 (128 dimensions)\n\n{rows}"
     if options.torchreid:
         gap = np.abs(results["torchreid, from distances"] - results["stca, from distances"]).max()
-        print(f"\nlargest difference of a distance between the two: {gap:.1e}", flush=True)
+        text += f"\nlargest difference of a distance between the two: {gap:.1e}"
+    return text
 
 
-def reranking_mars(options: argparse.Namespace) -> None:
+def reranking_mars(options: argparse.Namespace) -> str:
     query, gallery = mars_sized(2048)
     # Without the queries: a query and its copy are at equal distance to everything, and who of two equals is
     # the 20th neighbour is left to chance by an unstable sort.
     gallery = gallery.subset(np.arange(len(gallery) - len(query)))
-    print(f"\n## k-reciprocal re-ranking, {len(query)} x {len(gallery)} x 2048 (MARS, protocol A)\n")
     start = time.perf_counter()
     metrics = rank(query, gallery, reranking="k-reciprocal")
     ours = time.perf_counter() - start
-    print(f"stca, from features to scores: {ours:.1f} s, mAP {100 * metrics.mean_ap:.2f}\n", flush=True)
+    text = f"## k-reciprocal re-ranking, {len(query)} x {len(gallery)} x 2048 (MARS, protocol A)\n\n"
+    text += f"stca, from features to scores: {ours:.1f} s, mAP {100 * metrics.mean_ap:.2f}\n"
     if not options.torchreid:
-        return
+        return text
     theirs = load(options.torchreid, "utils/rerank.py", "rerank")
     q, g = query.vectors, gallery.vectors
     three = [distance_matrix(a, b) for a, b in ((q, g), (q, q), (g, g))]
-    results = race(
+    rows_, results = race(
         {
             "stca, from distances": lambda: k_reciprocal_from_distances(*three),
             "torchreid, from distances": lambda: theirs.re_ranking(*three),
@@ -203,8 +204,9 @@ def reranking_mars(options: argparse.Namespace) -> None:
     )
     gap = np.abs(results["torchreid, from distances"] - results["stca, from distances"])
     rows = int((gap.max(axis=1) > 1e-5).sum())
-    print(
-        f"\nlargest difference of a distance between the two: {gap.max():.1e}; above 1e-5 in {rows} queries"
+    return (
+        f"{text}\n{rows_}\nlargest difference of a distance between the two: {gap.max():.1e}; "
+        f"above 1e-5 in {rows} queries"
     )
 
 
@@ -274,54 +276,48 @@ def megabytes(what: str) -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(what))
 
 
-def growth(options: argparse.Namespace) -> None:
-    print("\n## How time and memory grow with the gallery: 1,000 queries, 2,048 dimensions, half precision\n")
-    table_of_blocks([(1000, rows, 2048) for rows in (20_000, 40_000, 80_000, 160_000)])
+def growth(options: argparse.Namespace) -> str:
+    title = "## How time and memory grow with the gallery: 1,000 queries, 2,048 dimensions, half precision"
+    return f"{title}\n\n{of_blocks([(1000, rows, 2048) for rows in (20_000, 40_000, 80_000, 160_000)])}"
 
 
-def large(options: argparse.Namespace) -> None:
-    print("\n## 10,000 queries, 1,000,000 rows, 2,048 dimensions, half precision\n")
-    table_of_blocks([(10_000, 1_000_000, 2048)])
+def large(options: argparse.Namespace) -> str:
+    title = "## 10,000 queries, 1,000,000 rows, 2,048 dimensions, half precision"
+    return f"{title}\n\n{of_blocks([(10_000, 1_000_000, 2048)])}"
 
 
-def table_of_blocks(sizes: list[tuple[int, int, int]]) -> None:
-    print("| queries | gallery | dimensions | seconds | of these making the rows | extra memory | mAP |")
-    print("|---|---|---|---|---|---|---|")
+def of_blocks(sizes: list[tuple[int, int, int]]) -> str:
+    rows = []
     for size in sizes:
         # Each in a process of its own: the peak of memory is one per process.
         command = [sys.executable, __file__, "--blocks", *map(str, size)]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         seconds, making, extra, ap = map(float, done.stdout.split())
-        print(
-            f"| {size[0]:,} | {size[1]:,} | {size[2]:,} | {seconds:.1f} | {making:.1f} | {extra:.0f} MB "
-            f"| {100 * ap:.2f} |",
-            flush=True,
-        )
+        times = f"{seconds:.1f}", f"{making:.1f}"
+        rows.append((*(f"{side:,}" for side in size), *times, f"{extra:.0f} MB", f"{100 * ap:.2f}"))
+    head = ("queries", "gallery", "dimensions", "seconds", "of these making the rows", "extra memory", "mAP")
+    return table(head, rows)
 
 
 # ---- racing ----
 
 
-def race(contenders: Contenders, rounds: int) -> dict[str, object]:
-    """Everybody once to warm up, then in turns; print medians, spread, and ratios within rounds."""
+def race(contenders: Contenders, rounds: int) -> tuple[str, dict[str, Any]]:
+    """Everybody once to warm up, then in turns: a table of seconds and of ratios in rounds; and results."""
     results = {name: run() for name, run in contenders.items()}
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(rounds):
-        for name, run in contenders.items():
-            start = time.perf_counter()
-            run()
-            seconds[name].append(time.perf_counter() - start)
+    seconds = take_turns(contenders, rounds=rounds, label="race", warm_up=0)
     ours = next(iter(contenders))
-    print(f"| | median | fastest to slowest of {rounds} | times {ours} (smallest to largest in a round) |")
-    print("|---|---|---|---|")
-    for name, taken in seconds.items():
-        ratios = sorted(t / o for t, o in zip(taken, seconds[ours], strict=True))
-        print(
-            f"| {name} | {statistics.median(taken):.3f} s | {min(taken):.3f} to {max(taken):.3f} s "
-            f"| {statistics.median(ratios):.1f} ({ratios[0]:.1f} to {ratios[-1]:.1f}) |",
-            flush=True,
+    rows = [
+        (
+            name,
+            f"{statistics.median(taken):.3f} s",
+            f"{min(taken):.3f} to {max(taken):.3f} s",
+            spread(ratios(seconds, ours, name), 1),
         )
-    return results
+        for name, taken in seconds.items()
+    ]
+    head = ("", "median", f"fastest to slowest of {rounds}", f"times {ours} (smallest to largest in a round)")
+    return table(head, rows), results
 
 
 def load(folder: Path, pattern: str, name: str) -> ModuleType:

@@ -6,7 +6,9 @@ A busy moment of the machine then hits all of them. Tables are markdown; a page 
 from __future__ import annotations
 
 import os
+import shlex
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -50,8 +52,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def write_page(name: str, title: str, parts: Sequence[str], **versions: str) -> Path:
-    """`results/<name>.md`: title, machine and versions, then the parts."""
-    facts = provenance() | versions
+    """`results/<name>.md`: title, command, machine and versions, then the parts."""
+    command = f"python benchmarks/{Path(sys.argv[0]).name} {shlex.join(sys.argv[1:])}".strip()
+    facts = provenance() | {"command": command} | versions
     facts["load"] = f"{os.getloadavg()[0]:.1f} running processes at the end (the benchmark's own among them)"
     head = [f"# {title}", "\n".join(f"- {key}: {value}" for key, value in facts.items())]
     path = RESULTS / f"{name}.md"

@@ -1,37 +1,61 @@
 """A training step beside eager float32, and whether bf16 learns what float32 learns.
 
-    python benchmarks/training.py                     # full STCA at 384x128: some minutes
+    python benchmarks/training.py --parts step        # full STCA at 384x128: some minutes
     python benchmarks/training.py --parts curve       # 200 steps on walkers, float32 over seeds and bf16
     python benchmarks/training_step.py                # another thing: seconds and memory of whole batches
 
-Eager float32 is PyTorch as one finds it: the network as it is, Adam with its defaults. On a CPU glibc hands
-freed memory back to the kernel after every step, which ours does not let it do; a row shows what that alone
-is worth.
+Every part writes a page of its own. Eager float32 is PyTorch as one finds it: the network as it is, Adam with
+its defaults, memory as glibc keeps and gives it back by itself. Every contender runs in a process of its own,
+anew in every round, since what one does to glibc would stay for the next; its first step does not count.
 """
 
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
 import statistics
+import subprocess
+import sys
 import tempfile
-from collections.abc import Callable
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from timing import ratios, spread, table, take_turns, write_page
+from ceilings import best_product, best_seconds
+from timing import ratios, spread, table, write_page
 
 from stca.config import BatchConfig, ClipConfig, DataConfig, EvalConfig, ModelConfig, OptimConfig, RunConfig
 from stca.datasets.walkers import make_walkers
-from stca.devices import keep_freed_memory
+from stca.devices import keep_freed_memory, resolve_device
 from stca.losses import ReIDObjective
 from stca.models import create_model
+from stca.progress import progress
 from stca.runs import train
 from stca.training import backward, launch
 
 SIZE, CLIP_LEN = (384, 128), 8
+
+
+PAGES = {"step": "training", "curve": "training-curve"}
+
+
+@dataclass(frozen=True)
+class Contender:
+    """How a step is taken."""
+
+    precision: str
+    fused: bool
+    keep: bool
+
+
+CONTENDERS = {
+    "eager float32": Contender("float32", fused=False, keep=False),
+    "eager float32, memory kept": Contender("float32", fused=False, keep=True),
+    "ours, float32": Contender("float32", fused=True, keep=True),
+    "ours, bf16": Contender("bf16", fused=True, keep=True),
+}
 
 
 def main() -> None:
@@ -39,69 +63,79 @@ def main() -> None:
     parts = {"step": step, "curve": curve}
     parser.add_argument("--parts", nargs="+", choices=parts, default=list(parts))
     parser.add_argument("--clips", type=int, default=4, help="of a step; two a person")
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=5, help="of float32")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument(
+        "--one", choices=CONTENDERS, help="a step of this one, in this process; prints seconds"
+    )
     given = parser.parse_args()
-    command = "python benchmarks/training.py --parts " + " ".join(given.parts)
-    name = "training" if "step" in given.parts else "training-curve"
-    print(write_page(name, "Training", [parts[part](given) for part in given.parts], command=command))
+    if given.one:
+        print(one_step(CONTENDERS[given.one], given.clips, given.device))
+        return
+    for part in given.parts:
+        print(write_page(PAGES[part], "Training", [parts[part](given)]))
 
 
 # ---- a step ----
 
 
 def step(given: argparse.Namespace) -> str:
-    torch.manual_seed(0)
-    frames = torch.randn(given.clips, CLIP_LEN, *SIZE, 3).movedim(-1, 2)
-    ids = torch.arange(given.clips) // 2
-    contenders = {
-        "eager float32": stepper("float32", frames, ids, fused=False, keep=False),
-        "eager float32, memory kept": stepper("float32", frames, ids, fused=False, keep=True),
-        "ours, float32": stepper("float32", frames, ids, fused=True, keep=True),
-        "ours, bf16": stepper("bf16", frames, ids, fused=True, keep=True),
-    }
-    seconds = take_turns(contenders, rounds=given.rounds, label="steps")
+    device = resolve_device(given.device)
+    product, product_gflop = best_product(torch.bfloat16, device)
+    seconds: dict[str, list[float]] = {name: [] for name in CONTENDERS}
+    best = []
+    for _ in progress(range(given.rounds), label="rounds"):
+        for name in CONTENDERS:
+            seconds[name].append(in_own_process(name, given))
+        best.append(product_gflop / best_seconds(product))
+    gflop = 3 * 2 * 67.672 * given.clips
     rows = [
         (
             name,
             spread([s / given.clips for s in values]),
             spread(ratios(seconds, name, "eager float32")),
-            f"{3 * 2 * 67.672 * given.clips / statistics.median(values):.0f}",
+            f"{gflop / statistics.median(values):.0f}",
+            spread([100 * gflop / s / b for s, b in zip(values, best, strict=True)], 0),
         )
         for name, values in seconds.items()
     ]
+    head = ("", "seconds a clip", "times eager float32", "GFLOP/s", "% of the product")
     return (
-        f"## A step of full STCA, {given.clips} clips of {CLIP_LEN} frames of {SIZE[0]}x{SIZE[1]}\n\n"
-        "Forward, losses, backward, Adam. GFLOP/s count three forward passes' multiply-adds.\n\n"
-        + table(("", "seconds a clip", "times eager float32", "GFLOP/s"), rows)
+        f"## A step of full STCA, {given.clips} clips of {CLIP_LEN} frames of {SIZE[0]}x{SIZE[1]}, "
+        f"{device.type}\n\nForward, losses, backward, Adam; the second step of a new process, "
+        f"{given.rounds} rounds. GFLOP/s count three forward passes' multiply-adds. The product: PyTorch's "
+        f"best in bf16, which took its turn too, {spread(best, 0)} GFLOP/s.\n\n" + table(head, rows)
     )
 
 
-def stepper(
-    precision: str, clips: torch.Tensor, ids: torch.Tensor, *, fused: bool, keep: bool
-) -> Callable[[], object]:
-    fabric = launch(RunConfig(precision=precision, device="cpu"))
+def in_own_process(name: str, given: argparse.Namespace) -> float:
+    command = [sys.executable, __file__, "--one", name, "--clips", str(given.clips), "--device", given.device]
+    return float(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split()[-1])
+
+
+def one_step(contender: Contender, clips: int, device: str) -> float:
+    """Seconds of the second step."""
+    fabric = launch(RunConfig(precision=contender.precision, device=device))
+    if contender.keep and fabric.device.type == "cpu":
+        keep_freed_memory()
     torch.manual_seed(0)
-    model = create_model("stca", num_ids=625, image_size=SIZE).train()
-    objective = ReIDObjective(625, model.embedding_dim)
-    adam = torch.optim.Adam(model.parameters(), lr=3.5e-4, weight_decay=5e-4, fused=fused)
-
-    def run() -> None:
-        keep_freed_memory() if keep else give_memory_back()
+    frames = torch.randn(clips, CLIP_LEN, *SIZE, 3).movedim(-1, 2).to(fabric.device)
+    ids = (torch.arange(clips) // 2).to(fabric.device)
+    model = create_model("stca", num_ids=625, image_size=SIZE).train().to(fabric.device)
+    objective = ReIDObjective(625, model.embedding_dim).to(fabric.device)
+    adam = torch.optim.Adam(model.parameters(), lr=3.5e-4, weight_decay=5e-4, fused=contender.fused)
+    seconds = 0.0
+    for _ in range(2):
+        start = time.perf_counter()
         adam.zero_grad()
-        backward(fabric, model, objective, clips, ids)
+        losses = backward(fabric, model, objective, frames, ids)
         adam.step()
-        adam.zero_grad()
-
-    return run
-
-
-def give_memory_back() -> None:
-    """As glibc does by itself."""
-    libc = ctypes.CDLL("libc.so.6")
-    libc.mallopt(-4, 65536)
-    libc.mallopt(-1, 128 * 1024)
-    libc.malloc_trim(0)
+        float(losses.total.detach())
+        if fabric.device.type == "cuda":
+            torch.cuda.synchronize()
+        seconds = time.perf_counter() - start
+    return seconds
 
 
 # ---- what is learnt ----
@@ -113,7 +147,7 @@ def curve(given: argparse.Namespace) -> str:
             Path(folder) / "walkers", train_persons=24, test_persons=4, seed=3, size=(64, 32), frames=(8, 16)
         )
         runs = {
-            f"{precision}-{seed}": losses(root, Path(folder), precision, seed)
+            f"{precision}-{seed}": losses(root, Path(folder), precision, seed, given.device)
             for seed in range(given.seeds)
             for precision in ("float32", "bf16")
         }
@@ -144,7 +178,7 @@ def curve(given: argparse.Namespace) -> str:
     )
 
 
-def losses(root: Path, folder: Path, precision: str, seed: int) -> np.ndarray:
+def losses(root: Path, folder: Path, precision: str, seed: int, device: str) -> np.ndarray:
     """(200,) of a run, each the mean of ten."""
     config = RunConfig(
         recipe="benchmark",
@@ -155,7 +189,7 @@ def losses(root: Path, folder: Path, precision: str, seed: int) -> np.ndarray:
         optim=OptimConfig(epochs=24, lr=1e-3, milestones=(), warmup_epochs=1),
         eval=EvalConfig(every=0),
         seed=seed,
-        device="cpu",
+        device=device,
         precision=precision,
         workers=1,
         log_every=1,

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import torch
 
 import stca.embedding
 from stca.clips import Transform, decode_clip, normalise, sample_clips
-from stca.embedding import embed_tracklets
+from stca.embedding import embed_tracklets, open_embedder, some_clips
 from stca.errors import DatasetError
 from stca.models import ReIDModel, create_model
 from stca.tracklets import Embeddings, Tracklet
@@ -149,3 +150,31 @@ def test_a_label_shows_progress_and_none_does_not(
 def test_nothing_cannot_be_embedded(model: ReIDModel) -> None:
     with pytest.raises(DatasetError, match="nothing to embed"):
         embed(model, [])
+
+
+def test_an_opened_runtime_embeds_part_by_part(model: ReIDModel, tracklets: list[Tracklet]) -> None:
+    whole = embed(model, tracklets)
+    with open_embedder(model, tracklets, device="cpu") as embedder:
+        parts = [embedder.embed(tracklets[i : i + 2], workers=0, label="").vectors for i in (0, 2, 4)]
+        with pytest.raises(DatasetError, match="nothing to embed"):
+            embedder.embed([])
+    np.testing.assert_allclose(np.concatenate(parts), whole.vectors, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 31, 32, 63, 127])
+def test_int8_is_calibrated_from_the_first_tracklet_to_the_last(
+    model: ReIDModel, tracklets: list[Tracklet], count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = [replace(tracklets[i % 6], key=f"{i}") for i in range(count)]
+    chosen: list[Tracklet] = []
+    real = stca.embedding.dense_batches
+    monkeypatch.setattr(
+        stca.embedding,
+        "dense_batches",
+        lambda some, *args, **kw: chosen.extend(some) or real(some, *args, **kw),
+    )
+    assert some_clips(model, many, 3).shape == (min(count, 32), 3, 32, 16, 3)
+    rows = [int(t.key) for t in chosen]
+    assert (rows[0], rows[-1]) == (0, count - 1)
+    gaps = np.diff(rows)
+    assert len(gaps) == 0 or 1 <= gaps.min() <= gaps.max() <= gaps.min() + 1

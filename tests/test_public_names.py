@@ -20,6 +20,7 @@ NAMES = {
     "CrossAttention",
     "DatasetError",
     "Embeddings",
+    "ExportReport",
     "FrameError",
     "Gallery",
     "GalleryError",

@@ -16,7 +16,7 @@ from stca.errors import (
     TrainingError,
 )
 from stca.evaluation import evaluate
-from stca.export import export_model
+from stca.export import ExportReport, export_model
 from stca.gallery import Gallery, Hit, ModelMark, Record, add_tracklets
 from stca.losses import BatchHardTriplet, CenterLoss, ReIDObjective
 from stca.models import (
@@ -52,6 +52,7 @@ __all__ = [
     "CrossAttention",
     "DatasetError",
     "Embeddings",
+    "ExportReport",
     "FrameError",
     "Gallery",
     "GalleryError",

@@ -37,7 +37,7 @@ def keep_freed_memory() -> bool:
     """Let the C library keep memory that tensors gave back, for the next ones, to the end of the process.
 
     glibc hands every large block back to the kernel at once, which must then clear it anew for the next
-    tensor: a third of a training step on a CPU. Returns whether there was a glibc to ask.
+    tensor: about a fifth of an eager training step on a CPU. Returns whether there was a glibc to ask.
     """
     try:
         libc = ctypes.CDLL("libc.so.6")

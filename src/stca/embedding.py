@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from torch import Tensor
 
 from stca.clips import Transform, count_clips, dense_batches
 from stca.errors import DatasetError
-from stca.inference import Neck, open_runtime, plan_inference
+from stca.inference import Neck, Runtime, open_runtime, plan_inference
 from stca.models import ReIDModel
 from stca.progress import progress
 from stca.tracklets import Embeddings, Tracklet
@@ -60,47 +62,105 @@ def embed_tracklets(
         StcaError: a runtime that is not installed, or that cannot take this network.
 
     """
+    with open_embedder(
+        model, tracklets, clip_len=clip_len, device=device, precision=precision, runtime=runtime, neck=neck
+    ) as embedder:
+        return embedder.embed(tracklets, batch_size=batch_size, workers=workers, label=label)
+
+
+@contextmanager
+def open_embedder(
+    model: ReIDModel,
+    tracklets: Sequence[Tracklet],
+    *,
+    clip_len: int | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    runtime: str = "auto",
+    neck: Neck = "after",
+) -> Iterator[Embedder]:
+    """A runtime for all of these tracklets, converted and compiled once, that embeds them part by part.
+
+    Args:
+        model: see `embed_tracklets`, also for what follows and for what is raised.
+        tracklets: all that will come: what computes is chosen by their number, int8's scales by their frames.
+        clip_len: T; default the model's own.
+        device: "auto", "cpu" or "cuda".
+        precision: "float32", "bf16", "int8" or "auto".
+        runtime: "torch", "compile", "openvino", "onnxruntime", or "auto".
+        neck: "after" the BN neck or "before" it.
+
+    """
     if not tracklets:
         raise DatasetError("There is nothing to embed", expected="at least one tracklet", found="none")
     clip_len = clip_len or model.clip_len
-    transform = Transform(model.image_size)
-    clips = count_clips(tracklets, clip_len)
-    plan = plan_inference(model, frames=clips * clip_len, device=device, precision=precision, runtime=runtime)
+    frames = count_clips(tracklets, clip_len) * clip_len
+    plan = plan_inference(model, frames=frames, device=device, precision=precision, runtime=runtime)
     engine = open_runtime(
-        model,
-        plan,
-        clip_len=clip_len,
-        neck=neck,
-        calibration=lambda: _some_clips(tracklets, transform, clip_len),
+        model, plan, clip_len=clip_len, neck=neck, calibration=lambda: some_clips(model, tracklets, clip_len)
     )
-    if label:
-        print(
-            f"{label}: {len(tracklets)} tracklets, {clips} clips of {clip_len} frames; {engine.name}",
-            file=sys.stderr,
+    try:
+        yield Embedder(model, engine, clip_len)
+    finally:
+        engine.close()
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """An opened runtime (`open_embedder`).
+
+    Args:
+        model: what the runtime runs.
+        engine: the runtime.
+        clip_len: T.
+
+    """
+
+    model: ReIDModel
+    engine: Runtime
+    clip_len: int
+
+    def embed(
+        self, tracklets: Sequence[Tracklet], *, batch_size: int = 16, workers: int = 2, label: str = "embed"
+    ) -> Embeddings:
+        """One vector per tracklet; see `embed_tracklets`.
+
+        Raises:
+            DatasetError: no tracklets, or one without any readable frame.
+
+        """
+        if not tracklets:
+            raise DatasetError("There is nothing to embed", expected="at least one tracklet", found="none")
+        if label:
+            clips = f"{count_clips(tracklets, self.clip_len)} clips of {self.clip_len} frames"
+            print(f"{label}: {len(tracklets)} tracklets, {clips}; {self.engine.name}", file=sys.stderr)
+        total, batches = dense_batches(
+            tracklets,
+            Transform(self.model.image_size),
+            clip_len=self.clip_len,
+            batch_size=batch_size,
+            workers=workers,
         )
-    total, batches = dense_batches(
-        tracklets, transform, clip_len=clip_len, batch_size=batch_size, workers=workers
+        results = self.engine.map(batches)
+        sums = torch.zeros(len(tracklets), self.model.embedding_dim)
+        counts = torch.zeros(len(tracklets), 1)
+        bad: set[Path] = set()
+        for batch, vectors in progress(results, label=label, total=total) if label else results:
+            sums.index_add_(0, batch.rows, vectors)
+            counts.index_add_(0, batch.rows, torch.ones(len(batch.rows), 1))
+            bad.update(batch.bad_frames)
+        if bad:
+            print(f"warning: {len(bad)} frames could not be read, first {min(bad)}", file=sys.stderr)
+        return label_vectors((sums / counts).numpy(), tracklets, computed_by=self.engine.name)
+
+
+def some_clips(model: ReIDModel, tracklets: Sequence[Tracklet], clip_len: int) -> UInt8[Tensor, "N T H W 3"]:
+    """The first clip of up to 32 tracklets, evenly spread from the first to the last."""
+    rows = np.linspace(0, len(tracklets) - 1, min(len(tracklets), CALIBRATION_CLIPS)).astype(int)
+    chosen = [dataclasses.replace(tracklets[row], frames=tracklets[row].frames[:clip_len]) for row in rows]
+    _, batches = dense_batches(
+        chosen, Transform(model.image_size), clip_len=clip_len, batch_size=CALIBRATION_CLIPS
     )
-    results = engine.map(batches)
-    sums = torch.zeros(len(tracklets), model.embedding_dim)
-    counts = torch.zeros(len(tracklets), 1)
-    bad: set[Path] = set()
-    for batch, vectors in progress(results, label=label, total=total) if label else results:
-        sums.index_add_(0, batch.rows, vectors)
-        counts.index_add_(0, batch.rows, torch.ones(len(batch.rows), 1))
-        bad.update(batch.bad_frames)
-    if bad:
-        print(f"warning: {len(bad)} frames could not be read, first {min(bad)}", file=sys.stderr)
-    return label_vectors((sums / counts).numpy(), tracklets, computed_by=engine.name)
-
-
-def _some_clips(
-    tracklets: Sequence[Tracklet], transform: Transform, clip_len: int
-) -> UInt8[Tensor, "N T H W 3"]:
-    """The first clip of tracklets from all over the data."""
-    step = max(1, len(tracklets) // CALIBRATION_CLIPS)
-    chosen = [dataclasses.replace(t, frames=t.frames[:clip_len]) for t in tracklets[::step]]
-    _, batches = dense_batches(chosen, transform, clip_len=clip_len, batch_size=CALIBRATION_CLIPS)
     return next(iter(batches)).frames
 
 

@@ -45,6 +45,12 @@ def _rebuild(
     return kind(what, expected=expected, found=found, where=where, hint=hint)
 
 
+def first_line(error: BaseException) -> str:
+    """What another library's error says, in one line; its name where it says nothing."""
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
 class DatasetError(StcaError):
     """A data set's root, layout, protocol file or tracklet is not what its loader expects."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,10 +14,11 @@ from jaxtyping import Float32
 
 from stca.errors import ConfigError, StcaError
 from stca.files import atomic_write
-from stca.inference.onnx_runtime import to_onnx
+from stca.inference.onnx_runtime import open_session, to_onnx
+from stca.inference.plan import check_installed
 from stca.inference.vectors import Neck, VectorNet
 from stca.models import ReIDModel
-from stca.openvino_import import import_openvino, openvino_core
+from stca.openvino_import import import_openvino
 
 Format = Literal["onnx", "openvino"]
 FORMATS: dict[str, Format] = {".onnx": "onnx", ".xml": "openvino"}
@@ -63,72 +66,87 @@ def export_model(
 ) -> ExportReport:
     """Write the network that embeds: pixels in, one vector per clip out, without the classifier.
 
+    What is written is compared with PyTorch first, and then takes its name; a file that was there stays until
+    then. The model itself is left as it is, on its device.
+
     Args:
         model: trained.
-        path: where to.
+        path: where to; OpenVINO's ends in .xml.
         format: "onnx" or "openvino"; default by the path's ending, .onnx or .xml.
         clip_len: T; default the model's own.
         neck: vectors "after" the BN neck or "before" it.
 
     Raises:
         ConfigError: an ending or format that is not known, or a model that is no PyTorch network.
-        StcaError: a package is missing, the network cannot be converted, or what was written computes
-            something else; nothing is left behind then.
+        StcaError: a package is missing, the network cannot be converted, or the result computes something
+            else.
 
     """
     path = Path(path)
     format = format or FORMATS.get(path.suffix)
-    if format is None or format not in FORMATS.values() or not model.exportable:
+    fits = format == "onnx" or (format == "openvino" and path.suffix == ".xml")
+    if format is None or not fits or not model.exportable:
         raise ConfigError(
             "This cannot be exported",
             expected="a network of PyTorch, and a name that ends in .onnx or .xml",
             found=f"{type(model).__name__}, {path.name}",
         )
-    network = VectorNet(model.cpu(), neck=neck)
+    network = VectorNet(copy.deepcopy(model).cpu(), neck=neck)
     shape = (clip_len or model.clip_len, *model.image_size, 3)
     frames = torch.randint(0, 256, (2, *shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         wanted = network(frames).numpy()
     write = _write_onnx if format == "onnx" else _write_openvino
-    found, files = write(network, path, frames)
-    error = float(np.abs(found - wanted).max() / np.abs(wanted).max())
-    if not error <= LARGEST_ERROR:
-        for file in files:
-            file.unlink()
-        raise StcaError(
-            "The exported network computes something else",
-            expected=f"vectors within {LARGEST_ERROR} of the largest value",
-            found=f"{error:.2g} (deleted)",
-            where=path,
-        )
-    size = sum(file.stat().st_size for file in files)
+    error, size = write(network, path, frames, wanted)
     return ExportReport(path, format, shape, wanted.shape[1], error, size)
 
 
-Written = tuple[Float32[np.ndarray, "B D"], tuple[Path, ...]]
+Vectors = Float32[np.ndarray, "B D"]
 
 
-def _write_onnx(network: VectorNet, path: Path, frames: torch.Tensor) -> Written:
-    import onnxruntime
-
+def _write_onnx(network: VectorNet, path: Path, frames: torch.Tensor, wanted: Vectors) -> tuple[float, int]:
+    check_installed("onnxruntime")
     content = to_onnx(network, frames, "frames")
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    found = session.run(None, {"frames": frames.numpy()})[0]
+    (found,) = open_session(content).run(None, {"frames": frames.numpy()})
+    error = _compare(found, wanted, path)
     with atomic_write(path) as file:
         file.write(content)
-    return found, (path,)
+    return error, len(content)
 
 
-def _write_openvino(network: VectorNet, path: Path, frames: torch.Tensor) -> Written:
+def _write_openvino(
+    network: VectorNet, path: Path, frames: torch.Tensor, wanted: Vectors
+) -> tuple[float, int]:
     ov = import_openvino()
 
-    from stca.inference.openvino_runtime import convert
+    from stca.inference.openvino_runtime import compile_on_cpu, convert
 
     model = convert(network, tuple(frames.shape[1:]), batch=-1)
     model.input(0).get_tensor().set_names({"frames"})
     model.output(0).get_tensor().set_names({"vectors"})
-    exact = openvino_core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    found = exact(frames.numpy())[0]
+    error = _compare(compile_on_cpu(model, "f32")(frames.numpy())[0], wanted, path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    ov.save_model(model, path, compress_to_fp16=False)
-    return found, (path, path.with_suffix(".bin"))
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+        ov.save_model(model, Path(folder) / path.name, compress_to_fp16=False)
+        files = [path.with_suffix(".bin"), path]
+        for file in files:
+            (Path(folder) / file.name).replace(file)
+    return error, sum(file.stat().st_size for file in files)
+
+
+def _compare(found: Vectors, wanted: Vectors, path: Path) -> float:
+    """The largest difference, as a part of the largest value.
+
+    Raises:
+        StcaError: it is too large.
+
+    """
+    error = float(np.abs(found - wanted).max() / np.abs(wanted).max())
+    if not error <= LARGEST_ERROR:
+        raise StcaError(
+            "The exported network computes something else",
+            expected=f"vectors within {LARGEST_ERROR} of the largest value",
+            found=f"{error:.2g} (not written)",
+            where=path,
+        )
+    return error

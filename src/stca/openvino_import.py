@@ -45,3 +45,8 @@ def openvino_core() -> Any:
 
     """
     return import_openvino().Core()
+
+
+def openvino_name() -> str:
+    """What computes, in words."""
+    return f"OpenVINO {import_openvino().__version__.split('-')[0]} on cpu"

@@ -1,6 +1,7 @@
 """Many small files in one LMDB file, whose keys are names: `pack.lmdb/name` reads as if it were a folder.
 
-A data set of a million images costs a network file system a million look-ups an epoch; a pack costs it none.
+A data set of a million images costs a network file system a million look-ups an epoch; a pack is looked up
+once.
 """
 
 from __future__ import annotations
@@ -28,20 +29,30 @@ def split_packed(path: Path) -> tuple[Path, str] | None:
         return None
     end += len(SUFFIX)
     pack = Path(text[:end])
-    return (pack, text[end + 1 :]) if pack.is_file() else None
+    return (pack, text[end + 1 :]) if pack in _opened or pack.is_file() else None
 
 
 def read_packed(pack: Path, name: str) -> bytes:
-    """The content of one file.
+    """The content of one file. A pack that is open already is not looked up again.
 
     Raises:
         FrameError: the pack holds no such file.
         DatasetError: it is no pack, or damaged.
 
     """
-    environment = _open(pack)
-    with environment.begin(buffers=False) as transaction:
-        content: bytes | None = transaction.get(name.encode())
+    if pack not in _opened:
+        open_pack(pack)
+    lmdb = _import()
+    try:
+        with _opened[pack][1].begin(buffers=False) as transaction:
+            content: bytes | None = transaction.get(name.encode())
+    except lmdb.Error as error:
+        raise DatasetError(
+            "Cannot read from a pack",
+            found=error,
+            where=f"{pack}: {name}",
+            hint="copy or write the pack anew",
+        ) from error
     if content is None:
         raise FrameError("Cannot read a frame", expected=f"{name!r} in the pack", found="nothing", where=pack)
     return content
@@ -111,31 +122,40 @@ def _read(path: Path) -> bytes:
 
 
 _opened: dict[Path, tuple[int, Any]] = {}
+"""One environment per file, with its inode. Read-only and without locks it is nothing but mapped memory, so
+workers may go on with their parent's."""
 
 
-def _open(pack: Path) -> Any:
-    """One environment per file, opened once; a pack that was replaced is opened anew.
+def open_pack(pack: Path) -> None:
+    """Open a pack for `read_packed`; one that was replaced since is opened anew.
 
-    Read-only and without locks it is nothing but mapped memory, so workers may go on with their parent's.
+    Raises:
+        DatasetError: it is no pack, or a part of one.
+
     """
     try:
-        inode = pack.stat().st_ino
+        found = pack.stat()
     except OSError as error:
         raise DatasetError("Cannot open a pack", found=error.strerror, where=pack) from error
-    before, environment = _opened.get(pack, (None, None))
-    if before == inode:
-        return environment
-    if environment is not None:
-        environment.close()
+    if pack in _opened and _opened[pack][0] == found.st_ino:
+        return
     lmdb = _import()
     try:
         environment = lmdb.open(str(pack), subdir=False, readonly=True, lock=False, readahead=False)
+        whole = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
     except lmdb.Error as error:
         raise DatasetError(
             "Cannot open a pack", expected="a file by `stca data pack`", found=error, where=pack
         ) from error
-    _opened[pack] = inode, environment
-    return environment
+    if found.st_size < whole:  # what is mapped and not there is no error of LMDB's but the end of the process
+        raise DatasetError(
+            "A pack is cut off",
+            expected=f"{whole:,} bytes",
+            found=f"{found.st_size:,}",
+            where=pack,
+            hint="copy or write it anew",
+        )
+    _opened[pack] = found.st_ino, environment
 
 
 def _import() -> ModuleType:

@@ -9,6 +9,7 @@ import pytest
 
 import stca
 from stca.cli import main
+from stca.embedding import Embedder
 from stca.errors import DatasetError, GalleryError
 from stca.gallery import Added, Gallery, add_tracklets
 from stca.images import write_jpeg
@@ -203,15 +204,15 @@ def test_a_crashed_add_goes_on_where_it_was(
     monkeypatch.setattr(adding, "_AT_ONCE", 6)
     model, found = stca.create_model("stca_small", num_ids=1).eval(), find_tracklets(tracks)
     embedded: list[str] = []
-    real = adding.embed
+    real = Embedder.embed
 
-    def failing(gallery, model, part, **options):
+    def failing(embedder, part, **options):
         if len(embedded) == 12:
             raise DatasetError("the power is gone")
         embedded.extend(each.key for each in part)
-        return real(gallery, model, part, **options)
+        return real(embedder, part, **options)
 
-    monkeypatch.setattr(adding, "embed", failing)
+    monkeypatch.setattr(Embedder, "embed", failing)
     with Gallery.open(tmp_path / "g", model=model) as gallery:
         with pytest.raises(DatasetError, match="power"):
             add_tracklets(gallery, model, found, workers=0)

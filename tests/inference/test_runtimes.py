@@ -1,21 +1,25 @@
 """Every runtime gives PyTorch's vectors: float32 to rounding, bf16 and int8 in their direction."""
 
+import dataclasses
+import os
+import subprocess
+import sys
+import threading
+import types
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 
-from stca.cli import main
 from stca.clips import ClipBatch
-from stca.errors import ConfigError, StcaError
-from stca.export import export_model
-from stca.inference import Plan, VectorNet, open_runtime
+from stca.errors import StcaError
+from stca.inference import Plan, VectorNet, open_runtime, openvino_runtime
 from stca.inference.openvino_runtime import OpenVinoRuntime
+from stca.inference.runtime import TorchRuntime
 from stca.inference.vectors import fold_norms
-from stca.models import ReIDModel, create_model, save_model
+from stca.models import ReIDModel, create_model
+from stca.openvino_import import import_openvino
 
 SIZE, CLIP_LEN = (64, 32), 4
 
@@ -45,6 +49,7 @@ def vectors(model: ReIDModel, runtime: str, precision: str, *, neck: str = "afte
     assert engine.name.startswith(f"{precision}, ")
     found = list(engine.map(batches()))
     assert [batch.rows.tolist() for batch, _ in found] == [batch.rows.tolist() for batch in batches()]
+    engine.close()
     return torch.cat([vectors for _, vectors in found])
 
 
@@ -62,6 +67,7 @@ NETWORKS = [
     pytest.param("cnn2d_small", {"backbone2d": "se_resnet50"}, id="cnn2d-se"),
     pytest.param("concat_small", {"backbone3d": "i3d_resnet50"}, id="concat-i3d"),
     pytest.param("sum_small", {"backbone3d": "c3d", "stem_frames": 3}, id="sum-c3d"),
+    pytest.param("cnn3d_small", {"backbone3d": "c3d"}, id="cnn3d-c3d"),
 ]
 
 
@@ -79,7 +85,8 @@ def test_folded_norms_change_nothing(name: str, options: dict[str, object]) -> N
     model = model_of(name, **options)
     norms = sum(isinstance(m, torch.nn.BatchNorm2d | torch.nn.BatchNorm3d) for m in model.modules())
     folded = fold_norms(model)
-    assert sum(isinstance(m, torch.nn.BatchNorm2d | torch.nn.BatchNorm3d) for m in folded.modules()) < norms
+    left = [m for m in folded.modules() if isinstance(m, torch.nn.BatchNorm2d | torch.nn.BatchNorm3d)]
+    assert left == []
     torch.testing.assert_close(expected(folded), expected(model), rtol=1e-3, atol=1e-4)
     assert sum(isinstance(m, torch.nn.BatchNorm2d | torch.nn.BatchNorm3d) for m in model.modules()) == norms
 
@@ -105,10 +112,98 @@ def test_onnx_runtime_is_pytorch() -> None:
     )
 
 
+@pytest.mark.parametrize("precision", ["bf16", "int8"])
+def test_the_name_says_what_a_processor_without_bf16_does(
+    precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openvino_runtime, "_has_bf16", lambda: False)
+    model = model_of("cnn2d_small")
+    plan = Plan("openvino", precision, torch.device("cpu"))
+    engine = open_runtime(model, plan, clip_len=CLIP_LEN, calibration=lambda: next(batches()).frames)
+    assert engine.name.startswith("float32, OpenVINO" if precision == "bf16" else "int8, OpenVINO")
+    engine.close()
+
+
+def test_a_runtime_runs_as_often_as_it_is_asked_and_ends_its_threads() -> None:
+    model = model_of("cnn2d_small")
+    before = threading.active_count()
+    plan = Plan("openvino", "float32", torch.device("cpu"))
+    engine = open_runtime(model, plan, clip_len=CLIP_LEN, calibration=lambda: next(batches()).frames)
+    first, second = (torch.cat([v for _, v in engine.map(batches())]) for _ in range(2))
+    assert torch.equal(first, second)
+    assert threading.active_count() > before
+    engine.close()
+    assert threading.active_count() == before
+
+
+class SilentError(Exception):
+    """Says nothing."""
+
+
+@pytest.mark.parametrize("broken", ["convert", "compile"])
+def test_a_failure_without_words_is_no_other_failure(
+    broken: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*args: object, **options: object) -> None:
+        raise SilentError
+
+    if broken == "convert":
+        monkeypatch.setattr(import_openvino(), "convert_model", fail)
+    else:
+        core = types.SimpleNamespace(compile_model=fail)
+        monkeypatch.setattr(openvino_runtime, "openvino_core", lambda: core)
+    model = model_of("cnn2d_small")
+    plan = Plan("openvino", "float32", torch.device("cpu"))
+    with pytest.raises(StcaError, match=rf"OpenVINO cannot {broken} (.|\n)*SilentError(.|\n)*runtime=torch"):
+        open_runtime(model, plan, clip_len=CLIP_LEN, calibration=lambda: next(batches()).frames)
+    plan = dataclasses.replace(plan, insists=False)
+    engine = open_runtime(model, plan, clip_len=CLIP_LEN, calibration=lambda: next(batches()).frames)
+    assert "SilentError; PyTorch computes instead" in capsys.readouterr().err
+    assert isinstance(engine, TorchRuntime)
+
+
+def test_what_cannot_be_quantised_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    import nncf
+
+    def fail(*args: object, **options: object) -> None:
+        raise SilentError
+
+    monkeypatch.setattr(nncf, "quantize", fail)
+    with pytest.raises(StcaError, match=r"NNCF cannot quantise(.|\n)*precision=bf16"):
+        vectors(model_of("cnn2d_small"), "openvino", "int8")
+
+
+COMPILED = """
+import sys
+import numpy as np
+import torch
+from stca.clips import ClipBatch
+from stca.inference import Plan, VectorNet, open_runtime
+from stca.models import create_model
+
+torch.manual_seed(0)
+model = create_model("stca_small", num_ids=3, image_size=(64, 32), width=8).eval()
+frames = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (5, 4, 64, 32, 3), dtype=np.uint8))
+with torch.inference_mode():
+    exact = VectorNet(model)(frames)
+engine = open_runtime(model, Plan("compile", sys.argv[1], torch.device("cpu")), clip_len=4, calibration=None)
+for clips in (frames, frames, frames[:3]):  # the last batch is smaller
+    ((_, found),) = engine.map([ClipBatch(clips, torch.arange(len(clips)), ())])
+    print(float(torch.cosine_similarity(found, exact[: len(clips)]).min()))
+"""
+
+
 @pytest.mark.slow
-def test_a_compiled_network_is_pytorch() -> None:
-    model = model_of("stca_small")
-    torch.testing.assert_close(vectors(model, "compile", "float32"), expected(model), rtol=1e-3, atol=1e-4)
+@pytest.mark.parametrize(("precision", "least"), [("float32", 1 - 1e-5), ("bf16", 0.999)])
+def test_a_compiled_network_is_pytorch(precision: str, least: float) -> None:
+    # In a process of its own: the compiler would compile the checks of annotations, too, and stumble. All cores,
+    # as users have them: code for one is other code.
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    command = [sys.executable, "-c", COMPILED, precision]
+    done = subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, text=True)
+    cosines = [float(line) for line in done.stdout.split()]
+    assert len(cosines) == 3
+    assert min(cosines) > least
 
 
 def test_where_nobody_insists_pytorch_stands_in(capsys: pytest.CaptureFixture[str]) -> None:
@@ -116,6 +211,7 @@ def test_where_nobody_insists_pytorch_stands_in(capsys: pytest.CaptureFixture[st
     plan = Plan("openvino", "float32", torch.device("cpu"), insists=False)
     engine = open_runtime(model, plan, clip_len=CLIP_LEN, calibration=lambda: next(batches()).frames)
     assert "PyTorch computes instead" in capsys.readouterr().err
+    assert engine.name == f"float32, PyTorch {torch.__version__} torch on cpu"
     torch.testing.assert_close(torch.cat([v for _, v in engine.map(batches())]), expected(model))
 
 
@@ -130,38 +226,3 @@ def test_a_network_that_no_converter_takes_is_an_error() -> None:
 
     with pytest.raises(StcaError, match="OpenVINO cannot convert"):
         OpenVinoRuntime(VectorNet(Strange()), Plan("openvino", "float32", torch.device("cpu")), (4, *SIZE, 3))
-
-
-@pytest.mark.parametrize("name", ["net.onnx", "net.xml"])
-def test_an_export_says_what_it_takes_and_gives(name: str, tmp_path: Path) -> None:
-    model = model_of("stca_small")
-    report = export_model(model, tmp_path / "deep" / name)
-    assert report.error < 1e-3
-    assert report.clip_shape == (CLIP_LEN, *SIZE, 3)
-    assert report.size > 100_000
-    if report.format == "onnx":
-        session = onnxruntime.InferenceSession(str(report.path))
-        (found,) = session.run(["vectors"], {"frames": next(batches()).frames.numpy()})
-        torch.testing.assert_close(torch.from_numpy(found), expected(model)[:5], rtol=1e-3, atol=1e-4)
-
-
-def test_what_computes_something_else_is_not_left_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("stca.export.LARGEST_ERROR", -1.0)
-    with pytest.raises(StcaError, match="something else"):
-        export_model(model_of("cnn2d_small"), tmp_path / "net.xml")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_export_by_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    save_model(model_of("cnn2d_small"), tmp_path / "model.safetensors")
-    assert main(["export", str(tmp_path / "model.safetensors"), "--out", str(tmp_path / "net.xml")]) == 0
-    assert "frames (any, 4, 64, 32, 3) uint8" in capsys.readouterr().out
-    assert main(["export", str(tmp_path / "model.safetensors"), "--out", str(tmp_path / "net.pb")]) == 1
-    assert "ends in .onnx or .xml" in capsys.readouterr().err
-
-
-def test_the_colour_histogram_is_not_exported(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError):
-        export_model(create_model("colour_histogram", num_ids=0), tmp_path / "net.pb")

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from stca.clips import ClipBatch
 from stca.errors import CheckpointError, ConfigError
 from stca.images import IMAGENET_MEAN, IMAGENET_STD
+from stca.inference import Plan
+from stca.inference.runtime import TorchRuntime
 from stca.models import ImageReID, build_model
 from stca.runs import open_model
 
@@ -152,3 +155,17 @@ def test_the_open_model_zoos_network_opens(shared: Path) -> None:
     name = "person-reidentification-retail-0287"
     model = open_model(str(shared / "weights" / "reid" / name / f"{name}.xml"))
     assert (model.image_size, model.embedding_dim) == ((256, 128), 256)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_what_computed_is_the_library_that_opened_the_file(tmp_path: Path, precision: str) -> None:
+    onnxruntime, openvino = pytest.importorskip("onnxruntime"), pytest.importorskip("openvino")
+    for model, name in (
+        (ImageReID(write_onnx(tmp_path / "net.onnx")), f"float32, ONNX Runtime {onnxruntime.__version__}"),
+        (ImageReID(write_openvino(tmp_path / "net.xml")), f"float32, OpenVINO {openvino.__version__[:4]}"),
+    ):
+        engine = TorchRuntime(model, Plan("torch", precision, torch.device("cpu")), "after")
+        assert engine.name.startswith(name)
+        frames = torch.zeros(2, 3, H, W, 3, dtype=torch.uint8)
+        ((_, vectors),) = engine.map([ClipBatch(frames, torch.arange(2), ())])
+        assert vectors.shape == (2, D)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from stca.errors import CheckpointError
 from stca.models import STCA, ReIDModel, create_model, load_model, load_weights, save_model
-from stca.models.weights import read_state
+from stca.models.reading_weights import read_state
 
 State = dict[str, Tensor]
 

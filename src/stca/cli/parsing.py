@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from stca.inference import PRECISIONS, RUNTIMES
+
 Verbs = Any
 """What `add_subparsers` returns; argparse has no public name for it."""
 
@@ -89,13 +91,13 @@ def add_test_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
     parser.add_argument(
         "--precision",
-        choices=("auto", "float32", "bf16", "int8"),
+        choices=("auto", *PRECISIONS),
         default="auto",
         help="of the network; auto: bf16 where the hardware has it and there is much to do",
     )
     parser.add_argument(
         "--runtime",
-        choices=("auto", "torch", "compile", "openvino", "onnxruntime"),
+        choices=("auto", *RUNTIMES),
         default="auto",
         help="what computes; auto: OpenVINO on CPUs where there is much to do, else torch",
     )

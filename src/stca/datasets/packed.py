@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path
 
 from stca.errors import ConfigError, DatasetError, FrameError
-from stca.packs import SUFFIX, read_packed, write_pack
+from stca.packs import SUFFIX, open_pack, read_packed, write_pack
 from stca.tracklets import Splits, Tracklet
 
 LAYOUT = """\
@@ -35,6 +35,7 @@ def load(root: Path, *, split: int = 0) -> Splits:
         raise DatasetError(
             "There is no pack", expected=f"a file {LAYOUT.split()[0]}", found=root.name, where=root
         )
+    open_pack(root)
     try:
         content = json.loads(zlib.decompress(read_packed(root, _SPLITS)))
         train, query, gallery = (
@@ -90,7 +91,3 @@ def pack_dataset(splits: Splits, out: Path, *, split: int = 0) -> int:
     }
     content = zlib.compress(json.dumps(index).encode())
     return write_pack(out, ((name, frame) for frame, name in names.items()), {_SPLITS: content})
-
-
-def _entry(tracklet: Tracklet, names: dict[Path, str]) -> tuple[list[str], int, int, str]:
-    return [names[f] for f in tracklet.frames], tracklet.person_id, tracklet.camera_id, tracklet.key

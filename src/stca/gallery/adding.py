@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 
 import numpy as np
 from jaxtyping import Float32
 
-from stca.embedding import embed_tracklets
-from stca.errors import DatasetError, GalleryError
+from stca.embedding import Embedder, open_embedder
+from stca.errors import ConfigError, DatasetError, GalleryError
 from stca.gallery.calibration import Judged
 from stca.gallery.gallery import Gallery
 from stca.gallery.records import Added, Record
@@ -50,6 +51,7 @@ def add_tracklets(
     Raises:
         GalleryError: a key is there with other frames (nothing is embedded then); a full disk.
         DatasetError: a tracklet without any readable frame.
+        ConfigError: int8.
 
     """
     contents = {found.key: content_of(found) for found in tracklets}
@@ -65,11 +67,16 @@ def add_tracklets(
             hint="--replace (replace=True) puts the new ones in their place",
         )
     done = Added(skipped=len(tracklets) - len(todo))
-    parts = [todo[start : start + _AT_ONCE] for start in range(0, len(todo), _AT_ONCE)]
-    for part in progress(parts, label=f"embed and add {len(todo)} tracklets"):
-        vectors = embed(
-            gallery, model, part, device=device, precision=precision, batch_size=batch_size, workers=workers
-        )
+    for part, vectors in _in_parts(
+        gallery,
+        model,
+        todo,
+        label=f"embed and add {len(todo)} tracklets",
+        device=device,
+        precision=precision,
+        batch_size=batch_size,
+        workers=workers,
+    ):
         records = [record_of(found, contents[found.key]) for found in part]
         done += gallery.add(records, vectors, replace=replace)
     gallery.refresh()
@@ -86,19 +93,40 @@ def embed(
     batch_size: int = 16,
     workers: int = 2,
 ) -> Float32[np.ndarray, "N D"]:
-    """One vector per tracklet, in the way the gallery's own were made."""
-    asked = [Tracklet(found.frames, 0, 0, found.key) for found in tracklets]
-    return embed_tracklets(
+    """One vector per tracklet, in the way the gallery's own were made.
+
+    Raises:
+        DatasetError: a tracklet without any readable frame.
+        ConfigError: int8.
+
+    """
+    asked = _to_embed(tracklets)
+    with _open(gallery, model, asked, device, precision) as embedder:
+        return embedder.embed(asked, batch_size=batch_size, workers=workers, label="").vectors
+
+
+def _to_embed(tracklets: Sequence[FoundTracklet]) -> list[Tracklet]:
+    return [Tracklet(found.frames, 0, 0, found.key) for found in tracklets]
+
+
+def _open(
+    gallery: Gallery, model: ReIDModel, tracklets: Sequence[Tracklet], device: str, precision: str
+) -> AbstractContextManager[Embedder]:
+    if precision == "int8":
+        raise ConfigError(
+            "A gallery's vectors are not computed in int8",
+            expected="float32, bf16 or auto",
+            found="int8, whose scales each search would choose anew, by the query",
+            hint="precision=bf16",
+        )
+    return open_embedder(
         model,
-        asked,
+        tracklets,
         clip_len=gallery.mark.clip_len or None,
         neck=gallery.mark.neck,
         device=device,
         precision=precision,
-        batch_size=batch_size,
-        workers=workers,
-        label="",
-    ).vectors
+    )
 
 
 def halves(
@@ -135,7 +163,8 @@ def halves(
             hint="--labels FILE.csv with columns key,person",
         )
     cut = [half for _, found in chosen for half in _cut(found)]
-    vectors = np.concatenate(list(_in_parts(gallery, model, cut, device=device, workers=workers)))
+    parts = _in_parts(gallery, model, cut, label="embed halves", device=device, workers=workers)
+    vectors = np.concatenate([vectors for _, vectors in parts])
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return Judged(
         tuple(record for record, _ in chosen for _ in range(2)),
@@ -146,11 +175,24 @@ def halves(
 
 
 def _in_parts(
-    gallery: Gallery, model: ReIDModel, tracklets: list[FoundTracklet], *, device: str, workers: int
-) -> Iterator[Float32[np.ndarray, "n D"]]:
-    parts = [tracklets[start : start + _AT_ONCE] for start in range(0, len(tracklets), _AT_ONCE)]
-    for part in progress(parts, label="embed halves"):
-        yield embed(gallery, model, part, device=device, workers=workers)
+    gallery: Gallery,
+    model: ReIDModel,
+    tracklets: list[FoundTracklet],
+    *,
+    label: str,
+    device: str,
+    precision: str = "float32",
+    batch_size: int = 16,
+    workers: int,
+) -> Iterator[tuple[list[FoundTracklet], Float32[np.ndarray, "n D"]]]:
+    """Some at a time and their vectors, all by one runtime, which is opened once."""
+    if not tracklets:
+        return
+    with _open(gallery, model, _to_embed(tracklets), device, precision) as embedder:
+        parts = [tracklets[start : start + _AT_ONCE] for start in range(0, len(tracklets), _AT_ONCE)]
+        for part in progress(parts, label=label):
+            embedded = embedder.embed(_to_embed(part), batch_size=batch_size, workers=workers, label="")
+            yield part, embedded.vectors
 
 
 def _cut(found: FoundTracklet) -> tuple[FoundTracklet, FoundTracklet]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 
 from stca.clips import ClipBatch
-from stca.errors import StcaError
+from stca.errors import StcaError, first_line
 from stca.inference.runtime import Results
 from stca.inference.vectors import VectorNet
 
@@ -28,8 +29,9 @@ class OnnxRuntime:
     def __init__(self, network: VectorNet, clip_shape: tuple[int, ...]) -> None:
         import onnxruntime
 
-        content = to_onnx(network, torch.zeros(2, *clip_shape, dtype=torch.uint8), "frames")
-        self._session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+        self._session = open_session(
+            to_onnx(network, torch.zeros(2, *clip_shape, dtype=torch.uint8), "frames")
+        )
         self.name = f"float32, ONNX Runtime {onnxruntime.__version__} on cpu"
 
     def map(self, batches: Iterable[ClipBatch]) -> Results:
@@ -37,6 +39,9 @@ class OnnxRuntime:
         for batch in batches:
             (vectors,) = self._session.run(None, {"frames": batch.frames.numpy()})
             yield batch, torch.from_numpy(vectors)
+
+    def close(self) -> None:
+        """There is nothing to close."""
 
 
 def to_onnx(network: torch.nn.Module, example: torch.Tensor, name: str) -> bytes:
@@ -60,10 +65,21 @@ def to_onnx(network: torch.nn.Module, example: torch.Tensor, name: str) -> bytes
             )
         assert program is not None
     except Exception as error:  # whatever a converter stumbles over
-        raise StcaError(
-            "This network cannot be written as ONNX",
-            found=str(error).strip().splitlines()[0],
-            hint="runtime=torch",
-        ) from error
+        raise StcaError("This network cannot be written as ONNX", found=first_line(error)) from error
     content: bytes = program.model_proto.SerializeToString()
     return content
+
+
+def open_session(content: bytes) -> Any:
+    """An `onnxruntime.InferenceSession` on the CPU, of the content of an ONNX file.
+
+    Raises:
+        StcaError: ONNX Runtime does not take it.
+
+    """
+    import onnxruntime
+
+    try:
+        return onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own errors share no class
+        raise StcaError("ONNX Runtime cannot open this network", found=first_line(error)) from error

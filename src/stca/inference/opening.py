@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable
 
@@ -20,7 +21,7 @@ Calibration = Callable[[], UInt8[Tensor, "N T H W 3"]]
 def open_runtime(
     model: ReIDModel, plan: Plan, *, clip_len: int, neck: Neck = "after", calibration: Calibration
 ) -> Runtime:
-    """The plan's runtime with this network in it.
+    """The plan's runtime with this network in it; to be closed.
 
     Args:
         model: what to run.
@@ -35,6 +36,16 @@ def open_runtime(
     """
     if plan.runtime in ("torch", "compile"):
         return TorchRuntime(model, plan, neck)
+    try:
+        return _converted(model, plan, clip_len, neck, calibration)
+    except StcaError as error:
+        if plan.insists:
+            raise StcaError(error.what, found=error.found, hint=error.hint or "runtime=torch") from error
+        print(f"warning: {error.what}: {error.found}; PyTorch computes instead", file=sys.stderr)
+        return TorchRuntime(model, dataclasses.replace(plan, runtime="torch"), neck)
+
+
+def _converted(model: ReIDModel, plan: Plan, clip_len: int, neck: Neck, calibration: Calibration) -> Runtime:
     network = VectorNet(model.to(plan.device), neck=neck)
     shape = (clip_len, *model.image_size, 3)
     if plan.runtime == "onnxruntime":
@@ -44,10 +55,4 @@ def open_runtime(
     from stca.inference.openvino_runtime import OpenVinoRuntime
 
     clips = calibration() if plan.precision == "int8" else None
-    try:
-        return OpenVinoRuntime(network, plan, shape, calibration=clips)
-    except StcaError as error:
-        if plan.insists:
-            raise
-        print(f"warning: {error.what}: {error.found}; PyTorch computes instead", file=sys.stderr)
-        return TorchRuntime(model, plan, neck)
+    return OpenVinoRuntime(network, plan, shape, calibration=clips)

@@ -8,7 +8,7 @@ import warnings
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,14 +16,12 @@ from jaxtyping import Float32, UInt8
 from torch import Tensor
 
 from stca.clips import ClipBatch
-from stca.errors import StcaError
+from stca.errors import StcaError, first_line
 from stca.inference.plan import Plan
 from stca.inference.runtime import Results
 from stca.inference.vectors import VectorNet
-from stca.openvino_import import import_openvino, openvino_core
+from stca.openvino_import import import_openvino, openvino_core, openvino_name
 
-_HINTS = {"float32": "f32", "bf16": "bf16", "int8": "bf16"}
-"""What is not quantised computes in bf16 where the processor has it; OpenVINO falls back to float32."""
 _PENDING = 3
 """Batches that may be under way at a time."""
 
@@ -40,7 +38,7 @@ class OpenVinoRuntime:
         calibration: (N, T, H, W, 3) clips by which int8 chooses its scales.
 
     Raises:
-        StcaError: the network cannot be converted.
+        StcaError: the network cannot be converted, quantised or compiled, or a package is missing.
 
     """
 
@@ -52,22 +50,18 @@ class OpenVinoRuntime:
         *,
         calibration: UInt8[Tensor, "N T H W 3"] | None = None,
     ) -> None:
-        ov = import_openvino()
-
         model = convert(network, clip_shape)
         if plan.precision == "int8":
             assert calibration is not None
             model = quantise(model, calibration)
         streams = len(os.sched_getaffinity(0))
-        hint = _HINTS[plan.precision]
-        core = openvino_core()
-        if hint == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-            hint = "f32"
-        settings = {"INFERENCE_PRECISION_HINT": hint, "NUM_STREAMS": streams}
-        self._compiled = core.compile_model(model, "CPU", settings)
+        # What is not quantised computes in bf16 where the processor has it.
+        bf16 = plan.precision != "float32" and _has_bf16()
+        self._compiled = compile_on_cpu(model, "bf16" if bf16 else "f32", NUM_STREAMS=streams)
         self._threads = ThreadPoolExecutor(streams)
         self._own = threading.local()
-        self.name = f"{plan.precision}, OpenVINO {ov.__version__.split('-')[0]} on cpu, {streams} streams"
+        precision = "float32" if plan.precision == "bf16" and not bf16 else plan.precision
+        self.name = f"{precision}, {openvino_name()}, {streams} streams"
 
     def map(self, batches: Iterable[ClipBatch]) -> Results:
         """Every batch, and its vectors."""
@@ -79,6 +73,10 @@ class OpenVinoRuntime:
                 yield _finished(*pending.popleft())
         while pending:
             yield _finished(*pending.popleft())
+
+    def close(self) -> None:
+        """End the threads; what they have not begun is not done."""
+        self._threads.shutdown(cancel_futures=True)
 
     def _infer(self, clip: UInt8[np.ndarray, "1 T H W 3"]) -> Vector:
         """In one of the threads, each with a request of its own."""
@@ -108,19 +106,34 @@ def convert(network: VectorNet, clip_shape: tuple[int, ...], *, batch: int = 1) 
             model = ov.convert_model(network, example_input=frames)
         model.reshape([batch, *clip_shape])
     except Exception as error:  # whatever a converter stumbles over
-        raise StcaError(
-            "OpenVINO cannot convert this network",
-            found=str(error).strip().splitlines()[0],
-            hint="runtime=torch",
-        ) from error
+        raise StcaError("OpenVINO cannot convert this network", found=first_line(error)) from error
     return model
+
+
+def compile_on_cpu(model: Any, precision: Literal["f32", "bf16"], **settings: object) -> Any:
+    """An `openvino.CompiledModel`.
+
+    Raises:
+        StcaError: OpenVINO cannot compile it.
+
+    """
+    try:
+        return openvino_core().compile_model(
+            model, "CPU", {"INFERENCE_PRECISION_HINT": precision, **settings}
+        )
+    except Exception as error:
+        raise StcaError("OpenVINO cannot compile this network", found=first_line(error)) from error
+
+
+def _has_bf16() -> bool:
+    return "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def quantise(model: Any, calibration: UInt8[Tensor, "N T H W 3"]) -> Any:
     """Convolutions and matrix products in int8, with scales from the activations of these clips.
 
     Raises:
-        StcaError: NNCF is not installed.
+        StcaError: NNCF is not installed, or cannot do it.
 
     """
     import_openvino()
@@ -132,4 +145,9 @@ def quantise(model: Any, calibration: UInt8[Tensor, "N T H W 3"]) -> Any:
         ) from error
 
     clips = nncf.Dataset(calibration.numpy(), lambda clip: clip[None])
-    return nncf.quantize(model, clips, subset_size=len(calibration))
+    try:
+        return nncf.quantize(model, clips, subset_size=len(calibration))
+    except Exception as error:
+        raise StcaError(
+            "NNCF cannot quantise this network", found=first_line(error), hint="precision=bf16"
+        ) from error

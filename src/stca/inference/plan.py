@@ -109,13 +109,7 @@ def _runtime(
         name = runtime
     else:
         raise ConfigError("There is no such runtime", expected=f"auto, {', '.join(RUNTIMES)}", found=runtime)
-    if missing := _missing(name):
-        raise StcaError(
-            f"The runtime {name} is not installed",
-            expected=", ".join(RUNTIMES[name][1]),
-            found=f"no {', '.join(missing)}",
-            hint="pip install 'stca[export]'",
-        )
+    check_installed(name)
     if name in ("openvino", "onnxruntime"):
         if place.type != "cpu":
             raise ConfigError(
@@ -128,6 +122,17 @@ def _runtime(
                 hint="runtime=torch",
             )
     return name
+
+
+def check_installed(runtime: RuntimeName) -> None:
+    """Raise StcaError where a package that the runtime needs is missing."""
+    if missing := _missing(runtime):
+        raise StcaError(
+            f"The runtime {runtime} is not installed",
+            expected=", ".join(RUNTIMES[runtime][1]),
+            found=f"no {', '.join(missing)}",
+            hint="pip install 'stca[export]'",
+        )
 
 
 def _missing(runtime: RuntimeName) -> list[str]:

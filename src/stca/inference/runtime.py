@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from stca.clips import ClipBatch
-from stca.errors import StcaError
+from stca.errors import StcaError, first_line
 from stca.inference.plan import Plan
 from stca.inference.vectors import Neck, VectorNet, fold_norms
 from stca.models import ReIDModel
@@ -23,7 +23,7 @@ Results = Iterator[tuple[ClipBatch, Float[Tensor, "B D"]]]
 
 @runtime_checkable
 class Runtime(Protocol):
-    """Turns batches of clips into vectors, in their order.
+    """Turns batches of clips into vectors, in their order, as often as it is asked to.
 
     `name` says what computes: runtime, version, precision.
     """
@@ -32,6 +32,10 @@ class Runtime(Protocol):
 
     def map(self, batches: Iterable[ClipBatch]) -> Results:
         """Every batch, and its vectors (B, D) float32 on the CPU."""
+        ...
+
+    def close(self) -> None:
+        """End what was begun, for one its threads."""
         ...
 
 
@@ -54,7 +58,8 @@ class TorchRuntime:
         self._net: Callable[[Tensor], Tensor] = VectorNet(_in_bf16(model) if self.bf16 else model, neck=neck)
         if plan.runtime == "compile":
             self._net = torch.compile(self._net)
-        self.name = f"{plan.precision}, PyTorch {torch.__version__} {plan.runtime} on {plan.device.type}"
+        by_torch = f"{plan.precision}, PyTorch {torch.__version__} {plan.runtime} on {plan.device.type}"
+        self.name = model.computed_by or by_torch
 
     def map(self, batches: Iterable[ClipBatch]) -> Results:
         """Every batch, and its vectors.
@@ -68,6 +73,9 @@ class TorchRuntime:
             with torch.inference_mode(), torch.autocast(frames.device.type, torch.bfloat16, self.bf16):
                 vectors = torch.cat([self._run(part) for part in torch.split(frames, self._at_once(frames))])
             yield batch, vectors.float().cpu()
+
+    def close(self) -> None:
+        """There is nothing to close."""
 
     def _at_once(self, frames: Tensor) -> int:
         """Clips per forward pass: on a CPU no more than stay in its caches."""
@@ -84,7 +92,7 @@ class TorchRuntime:
             raise StcaError(
                 "The network cannot be compiled",
                 expected="a C++ compiler (on a CPU), Triton (on a GPU)",
-                found=str(error).strip().splitlines()[0],
+                found=first_line(error),
                 hint="runtime=torch",
             ) from error
 

@@ -1,8 +1,9 @@
-"""The part of a network that testing needs: frames in, one vector per clip out, norms folded into weights."""
+"""The part of a network that testing needs: frames in, one vector per clip out; norms folded into weights."""
 
 from __future__ import annotations
 
 import copy
+import itertools
 from typing import Literal
 
 import torch
@@ -17,6 +18,7 @@ from stca.models.resnet2d import IBN, Bottleneck2d, ResNet2d
 from stca.models.resnet3d import Bottleneck3d, ResNet3d
 
 Neck = Literal["after", "before"]
+_NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 class VectorNet(nn.Module):
@@ -45,17 +47,21 @@ class VectorNet(nn.Module):
 def fold_norms(model: ReIDModel) -> ReIDModel:
     """A copy of the model whose convolutions do what the batch norms behind them did.
 
-    Where half of a norm is instance norm (IBN-a), its other half is folded. Outputs differ by rounding only.
+    Folded are the norms of ResNets and their blocks, and in every `nn.Sequential` those right behind a
+    convolution (C3D, projections). Where half of a norm is instance norm (IBN-a), its other half is folded.
+    Others stay: of the neck, of the gate, of a network of your own. Outputs differ by rounding only.
     """
     folded = copy.deepcopy(model).eval()
     for module in folded.modules():
         if isinstance(module, Bottleneck2d | Bottleneck3d):
             for number in (1, 2, 3):
                 _fold(module, f"conv{number}", f"bn{number}")
-            if isinstance(module.downsample, nn.Sequential):
-                _fold(module.downsample, "0", "1")
         elif isinstance(module, ResNet2d | ResNet3d):
             _fold(module, "conv1", "bn1")
+        elif isinstance(module, nn.Sequential):
+            for (conv, first), (norm, second) in itertools.pairwise(list(module.named_children())):
+                if isinstance(first, nn.Conv2d | nn.Conv3d) and isinstance(second, _NORMS):
+                    _fold(module, conv, norm)
     return folded
 
 
@@ -63,23 +69,26 @@ def _fold(parent: nn.Module, conv_name: str, norm_name: str) -> None:
     conv, norm = parent.get_submodule(conv_name), parent.get_submodule(norm_name)
     assert isinstance(conv, nn.Conv2d | nn.Conv3d)
     if isinstance(norm, IBN):
+        assert conv.bias is None
         weight, bias = conv.weight.data, torch.zeros(conv.out_channels, device=conv.weight.device)
-        half, half_bias = _folded(weight[norm.split :], norm.BN)
+        half, half_bias = _folded(weight[norm.split :], None, norm.BN)
         weight, bias = torch.cat((weight[: norm.split], half)), torch.cat((bias[: norm.split], half_bias))
         norm.BN = nn.Identity()  # type: ignore[assignment]
     else:
-        assert isinstance(norm, nn.BatchNorm2d | nn.BatchNorm3d)
-        weight, bias = _folded(conv.weight.data, norm)
+        assert isinstance(norm, _NORMS)
+        weight, bias = _folded(conv.weight.data, conv.bias, norm)
         setattr(parent, norm_name, nn.Identity())
     format_ = torch.channels_last if weight.ndim == 4 else torch.contiguous_format
     conv.weight = nn.Parameter(weight.contiguous(memory_format=format_), requires_grad=False)
     conv.bias = nn.Parameter(bias, requires_grad=False)
 
 
-def _folded(weight: Tensor, norm: nn.BatchNorm2d | nn.BatchNorm3d) -> tuple[Tensor, Tensor]:
+def _folded(
+    weight: Tensor, bias: Tensor | None, norm: nn.BatchNorm2d | nn.BatchNorm3d
+) -> tuple[Tensor, Tensor]:
     assert norm.running_mean is not None
     assert norm.running_var is not None
-    kernel, bias = fuse_conv_bn_weights(
-        weight, None, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+    kernel, shift = fuse_conv_bn_weights(
+        weight, bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
     )
-    return kernel.data, bias.data
+    return kernel.data, shift.data

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from stca.models.backbones import choose, create_stream2d, create_stream3d
 from stca.models.heads import BNNeck, ReIDModel
+from stca.models.resnet2d import ResNet2d
 from stca.models.stca import FUSIONS, add_streams
 from stca.models.temporal_pooling import POOLINGS
 from stca.models.two_stream import Streams, TwoStream
@@ -53,7 +54,7 @@ class CNN2D(ReIDModel):
         return pooled
 
     def _frame_maps(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T C h w"]:
-        return torch.unflatten(self.stream2d(clips.flatten(0, 1)), 0, clips.shape[:2])
+        return _each_frame(self.stream2d, clips)
 
 
 class CNN3D(ReIDModel):
@@ -141,7 +142,11 @@ class Concat(ReIDModel):
         return torch.cat((spatial, temporal), dim=1)
 
     def _frame_maps(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T C h w"]:
-        return torch.unflatten(self.stream2d(clips.flatten(0, 1)), 0, clips.shape[:2])
+        return _each_frame(self.stream2d, clips)
+
+
+def _each_frame(stream: ResNet2d, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T C h w"]:
+    return torch.unflatten(stream(clips.flatten(0, 1)), 0, clips.shape[:2])
 
 
 class Sum(TwoStream):

@@ -67,6 +67,8 @@ class ReIDModel(nn.Module):
     """False for models that have nothing to learn."""
     exportable: bool = True
     """False for models that are no PyTorch network inside, which no other runtime could take."""
+    computed_by: str = ""
+    """What computes, in which precision, where it is not PyTorch as it was told to."""
 
     def __init__(self, *, image_size: tuple[int, int], clip_len: int = 8) -> None:
         super().__init__()

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from stca.errors import CheckpointError, ConfigError, StcaError
 from stca.images import IMAGENET_MEAN, IMAGENET_STD
 from stca.models.heads import ModelSpec, NoHead, ReIDModel
-from stca.openvino_import import import_openvino, openvino_core
+from stca.openvino_import import import_openvino, openvino_core, openvino_name
 
 Pixels = Literal["imagenet-rgb", "unit-rgb", "raw-rgb", "raw-bgr"]
 PIXELS: tuple[Pixels, ...] = ("imagenet-rgb", "unit-rgb", "raw-rgb", "raw-bgr")
@@ -73,7 +73,8 @@ class ImageReID(ReIDModel):
             raise ConfigError("Unknown pixels", expected=f"one of {', '.join(PIXELS)}", found=repr(pixels))
         if not path.is_file():
             raise CheckpointError("There is no such network", where=path)
-        shape, self._ask = (_open_onnx if path.suffix.lower() == ".onnx" else _open_openvino)(path)
+        opening = _open_onnx if path.suffix.lower() == ".onnx" else _open_openvino
+        shape, self._ask, self.computed_by = opening(path)
         size = _frame_size(shape, image_size, path)
         super().__init__(image_size=size, clip_len=clip_len)
         self.pixels, self._batch = pixels, shape[0]
@@ -154,8 +155,8 @@ def _digest(path: Path) -> Tensor:
     return torch.tensor(list(total.digest()), dtype=torch.uint8)
 
 
-def _open_onnx(path: Path) -> tuple[tuple[int | None, ...], Ask]:
-    """The input's shape (None where it is open), and how to ask."""
+def _open_onnx(path: Path) -> tuple[tuple[int | None, ...], Ask, str]:
+    """The input's shape (None where it is open), how to ask, and what answers."""
     try:
         import onnxruntime
     except ImportError as error:
@@ -175,10 +176,11 @@ def _open_onnx(path: Path) -> tuple[tuple[int | None, ...], Ask]:
     if len(inputs) != 1:
         shape = ()
     output = session.get_outputs()[0].name
-    return shape, lambda frames: session.run([output], {inputs[0].name: frames})[0]
+    name = f"float32, ONNX Runtime {onnxruntime.__version__} on cpu"
+    return shape, lambda frames: session.run([output], {inputs[0].name: frames})[0], name
 
 
-def _open_openvino(path: Path) -> tuple[tuple[int | None, ...], Ask]:
+def _open_openvino(path: Path) -> tuple[tuple[int | None, ...], Ask, str]:
     """Likewise for an OpenVINO IR, whose batch is opened."""
     openvino = import_openvino()
     core = openvino_core()
@@ -194,4 +196,4 @@ def _open_openvino(path: Path) -> tuple[tuple[int | None, ...], Ask]:
         compiled = core.compile_model(network, "CPU", how)
     except RuntimeError as error:
         raise CheckpointError("Cannot open an OpenVINO network", found=error, where=path) from error
-    return tuple(sides), lambda frames: compiled(frames)[0]
+    return tuple(sides), lambda frames: compiled(frames)[0], f"float32, {openvino_name()}"

@@ -88,14 +88,16 @@ def conv3d_by_frames(
     frames, length, step, before = x.shape[2], weight.shape[2], stride[0], padding[0]
     count = (frames + 2 * before - length) // step + 1
     firsts = range(-before, step * count - before, step)  # the first frame under each output frame's kernel
-    taps = [tap for tap in range(length) if any(0 <= first + tap < frames for first in firsts)]
+    used = [tap for tap in range(length) if any(0 <= first + tap < frames for first in firsts)]
+    taps = range(used[0], used[-1] + 1)
     rows = x.permute(0, 2, 3, 4, 1)  # (B, t, h, w, C), channels last
     if any(not 0 <= first + tap < frames for first in firsts for tap in taps):
         rows = F.pad(rows, (0, 0, 0, 0, 0, 0, before, before))
         before = 0
     seen = [rows[:, tap - before :][:, : step * (count - 1) + 1 : step] for tap in taps]
     images = (seen[0] if len(taps) == 1 else torch.cat(seen, dim=-1)).flatten(0, 1).permute(0, 3, 1, 2)
-    kernel = weight[:, :, taps].transpose(1, 2).flatten(1, 2)
+    # A slice: with a list of indices, whose gradient threads add up together, compiled networks crashed.
+    kernel = weight[:, :, taps.start : taps.stop].transpose(1, 2).flatten(1, 2)
     out = F.conv2d(images, kernel, bias, tuple(stride[1:]), tuple(padding[1:]))
     return torch.unflatten(out, 0, (len(x), count)).movedim(1, 2)
 

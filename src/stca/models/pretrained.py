@@ -7,7 +7,7 @@ from pathlib import Path
 from stca.errors import ConfigError
 from stca.lookup import suggest
 from stca.models.heads import ReIDModel
-from stca.models.weights import load_model
+from stca.models.model_files import load_model
 
 PRETRAINED = {
     path.stem: path for path in sorted((Path(__file__).parent / "pretrained").glob("*.safetensors"))

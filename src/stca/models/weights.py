@@ -1,32 +1,18 @@
-"""Weights on disk: ours, the official STCA checkpoint, ImageNet and Kinetics backbones.
-
-Code in a file is never run: `torch.load(weights_only=True)` reads tensors and plain containers, and
-numpy scalars (which the official training script saves beside the weights) by a reader of our own.
-"""
+"""Foreign weights into our networks: ours, the official STCA checkpoint, ImageNet and Kinetics backbones."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
-from stca.errors import CheckpointError, ConfigError
-from stca.files import atomic_write
-from stca.lookup import as_tuples, is_safe
-from stca.models.create import MODELS, build_model
+from stca.errors import CheckpointError
 from stca.models.heads import ReIDModel
-
-State = dict[str, Tensor]
+from stca.models.reading_weights import State, read_state, shorten
 
 _OFFICIAL = (
     (r"base_a1\.0\.", "stream2d.conv1."),
@@ -63,7 +49,7 @@ class WeightsReport:
             f"{self.path.name}: {self.layout} weights, {len(self.used)} tensors used, "
             f"{len(self.unused)} of the file not used, {len(self.missing)} of the model not in it"
         ]
-        lines += [f"  {what}: {_shorten(names)}" for what, names in self._leftovers() if names]
+        lines += [f"  {what}: {shorten(names)}" for what, names in self._leftovers() if names]
         return "\n".join(lines)
 
     def _leftovers(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -95,81 +81,6 @@ def load_weights(model: ReIDModel, path: Path, *, inflate: bool = False) -> Weig
     return dataclasses.replace(report, unused=_in_the_file(report.unused, state))
 
 
-def read_state(path: Path) -> State:
-    """The tensors of a checkpoint, unwrapped and without `module.`.
-
-    Raises:
-        CheckpointError: missing, damaged, or not made of tensors alone.
-
-    """
-    if not path.is_file():
-        raise CheckpointError("There is no checkpoint", expected="a file", where=path)
-    content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
-    for wrapper in ("state_dict", "model_state_dict", "model", "net"):
-        if isinstance(inner := content.get(wrapper), Mapping):
-            content = inner
-            break
-    state = {str(k).removeprefix("module."): v for k, v in content.items() if isinstance(v, Tensor)}
-    if not state:
-        raise CheckpointError(
-            "This file holds no weights",
-            expected="tensors by name, perhaps under 'state_dict'",
-            found=f"keys {_shorten(tuple(map(str, content)))}",
-            where=path,
-        )
-    return state
-
-
-def _read_safetensors(path: Path) -> Mapping[str, Any]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError("Cannot read this checkpoint", found=error, where=path) from error
-
-
-def _numpy_scalar(kind: np.dtype[Any], data: bytes | str = b"") -> object:
-    """Stand-in for numpy's own unpickler of scalars, which would run pickled code for object types."""
-    if kind.kind not in "biufc":
-        raise CheckpointError("A numpy object in a checkpoint is not read", found=kind)
-    raw = data.encode("latin1") if isinstance(data, str) else data
-    return np.frombuffer(raw, dtype=kind, count=1)[0].item()
-
-
-def _safe_numpy() -> list[Any]:
-    kinds = [getattr(np.dtypes, name) for name in dir(np.dtypes) if re.fullmatch(r"\w+\d+DType", name)]
-    readers = [(_numpy_scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
-    return [*readers, np.dtype, *kinds, np.dtypes.BoolDType]
-
-
-def _read_torch(path: Path) -> Mapping[str, Any]:
-    with path.open("rb") as file:
-        head = file.read(16)
-    if not head.startswith((b"PK", b"\x80")):  # a zip, or a pickle as PyTorch wrote before 1.6
-        raise CheckpointError(
-            "This is no checkpoint",
-            expected="what torch.save writes",
-            found=f"a file that begins {head!r}",
-            where=path,
-        )
-    try:
-        with torch.serialization.safe_globals(_safe_numpy()):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file fails in any of a dozen ways
-        raise CheckpointError(
-            "Cannot read this checkpoint",
-            expected="tensors and plain values; code in a file is never run",
-            found=str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__,
-            where=path,
-            hint="save it again as torch.save(model.state_dict(), path)",
-        ) from error
-    if not isinstance(content, Mapping):
-        raise CheckpointError(
-            "This file holds no weights", expected="a dict", found=type(content).__name__, where=path
-        )
-    return content
-
-
 def _translate(state: State, model: ReIDModel, *, path: Path, inflate: bool) -> tuple[str, State]:
     """Name the layout and give the tensors our names."""
     own = model.state_dict()
@@ -188,7 +99,7 @@ def _translate(state: State, model: ReIDModel, *, path: Path, inflate: bool) -> 
     raise CheckpointError(
         "These weights are of no layout that is known",
         expected="ours, official STCA, ImageNet ResNet50(-IBN-a), or Kinetics ResNet3D-50",
-        found=f"tensors {_shorten(tuple(state))}",
+        found=f"tensors {shorten(tuple(state))}",
         where=path,
     )
 
@@ -259,7 +170,7 @@ def _fill(model: ReIDModel, filled: State, *, layout: str, path: Path) -> Weight
         raise CheckpointError(
             "This checkpoint does not fill this model",
             expected=f"all tensors of {type(model).__name__}",
-            found=f"{layout} weights without {_shorten(tuple(lost))}",
+            found=f"{layout} weights without {shorten(tuple(lost))}",
             where=path,
         )
     model.load_state_dict(fitting, strict=False)
@@ -282,69 +193,3 @@ def _misfit(model: ReIDModel, name: str, tensor: Tensor, path: Path) -> Checkpoi
         found=tuple(tensor.shape),
         where=path,
     )
-
-
-def model_bytes(model: ReIDModel) -> bytes:
-    """Weights, and what it takes to build the model again, as the content of a .safetensors file."""
-    spec = {**dataclasses.asdict(model.spec), "clip_len": model.clip_len}
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    content: bytes = to_safetensors(tensors, metadata={"stca": json.dumps(spec)})
-    return content
-
-
-def save_model(model: ReIDModel, path: Path) -> None:
-    """Write the model as one .safetensors file, atomically."""
-    with atomic_write(Path(path)) as file:
-        file.write(model_bytes(model))
-
-
-def load_model(path: Path) -> ReIDModel:
-    """Build the model that `save_model` wrote, in evaluation mode.
-
-    Raises:
-        CheckpointError: the file is missing or was not written by `save_model`.
-
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise CheckpointError("There is no model", expected="a .safetensors file of ours", where=path)
-    try:
-        with safe_open(path, framework="pt") as file:
-            spec = json.loads((file.metadata() or {})["stca"])
-        options = {name: as_tuples(value) for name, value in spec["options"].items()}
-        size = tuple(spec["image_size"])
-        if not is_safe(MODELS, spec["name"]):
-            raise ConfigError(
-                "This file's model is defined in a module that is not imported",
-                found=spec["name"],
-                hint="import that module first, if you trust it",
-            )
-        model = build_model(spec["name"], num_ids=spec["num_ids"], options={**options, "image_size": size})
-        model.clip_len = int(spec["clip_len"])
-        if not 1 <= model.clip_len <= 10_000:
-            raise ValueError(f"clip_len {model.clip_len}")
-    except (
-        SafetensorError,
-        OSError,
-        LookupError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-        OverflowError,
-        ConfigError,
-    ) as error:
-        raise CheckpointError(
-            "This is no model of ours",
-            expected="a .safetensors file written by `stca train` or `save_model`",
-            found=error if isinstance(error, ConfigError) else repr(error),
-            where=path,
-            hint="weights alone go into a model by load_weights(create_model(...), path)",
-        ) from error
-    if model.state_dict():
-        load_weights(model, path)
-    return model.eval()
-
-
-def _shorten(names: tuple[str, ...], most: int = 6) -> str:
-    return ", ".join(names[:most]) + (f", and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,100 @@
+"""A network as a file: what it takes and gives, and that a good file is lost to no bad one."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from stca.cli import main
+from stca.errors import ConfigError, StcaError
+from stca.export import export_model
+from stca.inference import VectorNet
+from stca.models import ReIDModel, create_model, save_model
+
+SIZE, CLIP_LEN = (64, 32), 4
+FRAMES = np.random.default_rng(0).integers(0, 256, (3, CLIP_LEN, *SIZE, 3), dtype=np.uint8)
+
+
+def model_of(name: str = "cnn2d_small") -> ReIDModel:
+    torch.manual_seed(0)
+    return create_model(name, num_ids=3, image_size=SIZE, width=8).eval()
+
+
+@pytest.mark.parametrize("name", ["net.onnx", "net.xml"])
+def test_an_export_says_what_it_takes_and_gives(name: str, tmp_path: Path) -> None:
+    model = model_of("stca_small")
+    report = export_model(model, tmp_path / "deep" / name)
+    assert report.error < 1e-3
+    assert report.clip_shape == (CLIP_LEN, *SIZE, 3)
+    assert report.size == sum(file.stat().st_size for file in (tmp_path / "deep").iterdir()) > 100_000
+    if report.format == "onnx":
+        session = onnxruntime.InferenceSession(str(report.path))
+        (found,) = session.run(["vectors"], {"frames": FRAMES})
+        with torch.inference_mode():
+            expected = VectorNet(model)(torch.from_numpy(FRAMES))
+        torch.testing.assert_close(torch.from_numpy(found), expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["net.onnx", "net.xml"])
+def test_what_computes_something_else_leaves_the_file_before_it(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_model(model_of(), tmp_path / name)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    monkeypatch.setattr("stca.export.LARGEST_ERROR", -1.0)
+    with pytest.raises(StcaError, match="something else"):
+        export_model(model_of(), tmp_path / name, neck="before")
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_a_network_that_cannot_be_converted_leaves_the_file_before_it(tmp_path: Path) -> None:
+    class Strange(ReIDModel):
+        def __init__(self) -> None:
+            super().__init__(image_size=SIZE, clip_len=CLIP_LEN)
+            self.head = torch.nn.Identity()
+
+        def features(self, clips: torch.Tensor) -> torch.Tensor:
+            return torch.linalg.eigvals(clips[:, 0, 0, :32, :32]).real
+
+    (tmp_path / "net.onnx").write_text("good")
+    with pytest.raises(StcaError, match="written as ONNX") as caught:
+        export_model(Strange(), tmp_path / "net.onnx")
+    assert caught.value.hint is None  # there is no other runtime to turn to
+    with pytest.raises(StcaError, match="OpenVINO cannot"):
+        export_model(Strange(), tmp_path / "net.xml")
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("net.onnx", "good")]
+
+
+def test_the_model_stays_as_it_was(tmp_path: Path) -> None:
+    model = model_of().train()
+    export_model(model, tmp_path / "net.xml")
+    assert all(module.training for module in model.modules())
+
+
+@pytest.mark.parametrize("package", ["onnxruntime", "onnxscript"])
+def test_a_package_that_is_missing_is_named(
+    package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, package, raising=False)
+    there = sys.modules["importlib.util"].find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == package else there(name))
+    with pytest.raises(StcaError, match=rf"no {package}(.|\n)*stca\[export\]"):
+        export_model(model_of(), tmp_path / "net.onnx")
+
+
+def test_by_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_model(model_of(), tmp_path / "model.safetensors")
+    assert main(["export", str(tmp_path / "model.safetensors"), "--out", str(tmp_path / "net.xml")]) == 0
+    assert "frames (any, 4, 64, 32, 3) uint8" in capsys.readouterr().out
+    assert main(["export", str(tmp_path / "model.safetensors"), "--out", str(tmp_path / "net.pb")]) == 1
+    assert "ends in .onnx or .xml" in capsys.readouterr().err
+
+
+def test_what_cannot_be_exported(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError):
+        export_model(create_model("colour_histogram", num_ids=0), tmp_path / "net.onnx")
+    with pytest.raises(ConfigError):
+        export_model(model_of(), tmp_path / "net.onnx", format="openvino")
