@@ -237,3 +237,22 @@ def test_changed_crops_are_an_error_or_replaced(tmp_path: Path) -> None:
         changed = find_tracklets(tmp_path / "cam1")
         assert add_tracklets(gallery, model, changed, replace=True, workers=0) == Added(replaced=1)
         assert len(gallery) == 1
+
+
+def test_two_folders_with_the_same_keys_are_refused_together_and_one_after_the_other(
+    tmp_path: Path, run: Callable[..., str]
+) -> None:
+    for name, person in (("monday", 1), ("tuesday", 2)):
+        make_tracklet(tmp_path / name / "cam1" / "0001", person, first=1, label=False)
+    gallery, options = tmp_path / "g", ("--model", "colour_histogram", "--workers", 0)
+    said = run("gallery", "add", gallery, tmp_path / "monday", tmp_path / "tuesday", *options, code=1)
+    assert "same key" in said
+    assert str(tmp_path / "monday" / "cam1" / "0001") in said
+    assert "different names" in said
+    with Gallery.open(gallery) as opened:
+        assert len(opened) == 0
+    # One folder that is named twice is no harm.
+    twice = run("gallery", "add", gallery, tmp_path / "monday", tmp_path / "monday" / "cam1", *options)
+    assert "1 added; 1 tracklets" in twice
+    said = run("gallery", "add", gallery, tmp_path / "tuesday", *options, code=1)
+    assert "camera folder of another name" in said

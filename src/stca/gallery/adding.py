@@ -48,10 +48,12 @@ def add_tracklets(
         workers: processes that decode.
 
     Raises:
-        GalleryError: a key is there with other frames (nothing is embedded then); a full disk.
+        GalleryError: a key is there with other frames, or two folders have the same key (nothing is embedded
+            then); a full disk.
         DatasetError: a tracklet without any readable frame.
 
     """
+    tracklets = _each_once(gallery, tracklets)
     contents = {found.key: content_of(found) for found in tracklets}
     known = gallery.known(list(contents))
     todo = [found for found in tracklets if known.get(found.key) != contents[found.key]]
@@ -62,7 +64,8 @@ def add_tracklets(
             expected="the same frames as when they were added",
             found=f"first {other[0]!r}",
             where=gallery.path,
-            hint="--replace (replace=True) puts the new ones in their place",
+            hint="--replace (replace=True) puts the new ones in their place; tracklets of another video need a "
+            "camera folder of another name",
         )
     done = Added(skipped=len(tracklets) - len(todo))
     parts = [todo[start : start + _AT_ONCE] for start in range(0, len(todo), _AT_ONCE)]
@@ -74,6 +77,22 @@ def add_tracklets(
         done += gallery.add(records, vectors, replace=replace)
     gallery.refresh()
     return done
+
+
+def _each_once(gallery: Gallery, tracklets: Sequence[FoundTracklet]) -> list[FoundTracklet]:
+    """Several folders may have been searched: each has unique keys, all together may not."""
+    unique: dict[str, FoundTracklet] = {}
+    for found in tracklets:
+        other = unique.setdefault(found.key, found)
+        if other.folder != found.folder:
+            raise GalleryError(
+                "Two of these tracklets have the same key",
+                expected="camera folder/tracklet folder to be unique in a gallery",
+                found=f"{found.key}: {other.folder}, {found.folder}",
+                where=gallery.path,
+                hint="give the camera folders different names",
+            )
+    return list(unique.values())
 
 
 def embed(
