@@ -15,7 +15,7 @@ import stca
 from made_gallery import CAMERAS, DIM, MARK, record, slow_search, vectors
 from stca.errors import GalleryError
 from stca.gallery import Added, Gallery, Hit, ModelMark, Record
-from stca.gallery.store import FILE
+from stca.gallery.store_file import FILE
 
 
 @pytest.fixture
@@ -269,6 +269,23 @@ def test_another_model_is_refused(tmp_path: Path, change: str) -> None:
         Gallery.open(tmp_path / "g", model=changed)
     assert change in str(error.value.expected)
     assert Gallery.open(tmp_path / "g", model=mark).mark == Gallery.open(tmp_path / "g").mark == mark
+
+
+def test_a_file_that_vanishes_while_it_is_counted(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process writes its index to a neighbour, which takes the index's name."""
+    fill(gallery, 3)
+    before = gallery.stats().bytes_on_disk
+    (gallery.path / ".index.faiss.x").write_bytes(b"x" * 1000)
+    real = Path.stat
+
+    def stat(path: Path, **options: bool) -> object:
+        found = real(path, **options)
+        if path.name.startswith(".index"):
+            path.unlink()
+        return found
+
+    monkeypatch.setattr(Path, "stat", stat)
+    assert gallery.stats().bytes_on_disk == before
 
 
 def test_the_mark_of_a_model() -> None:

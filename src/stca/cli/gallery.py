@@ -60,17 +60,18 @@ def open_with_model(path: Path, name: str | None, *, create: bool = False) -> tu
     """A gallery and its model: the one that is named, or the one it was made with."""
     from stca.errors import GalleryError
     from stca.gallery import Gallery
-    from stca.gallery.store import FILE
+    from stca.gallery.store_file import is_begun
     from stca.runs import is_path, open_model
 
-    if name is None and (path / FILE).is_file():
+    begun = is_begun(path)
+    if name is None and begun:
         with Gallery.open(path) as gallery:
             name = gallery.source
         if name is None:
             raise GalleryError(
                 "This gallery does not say where its model is", where=path, hint="--model MODEL"
             )
-    elif not create and not (path / FILE).is_file():
+    elif not create and not begun:
         Gallery.open(path)  # says what is wrong
     name = name or DEFAULT_MODEL
     model = open_model(name)

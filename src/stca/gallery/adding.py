@@ -64,8 +64,8 @@ def add_tracklets(
             expected="the same frames as when they were added",
             found=f"first {other[0]!r}",
             where=gallery.path,
-            hint="--replace (replace=True) puts the new ones in their place; tracklets of another video need a "
-            "camera folder of another name",
+            hint="--replace (replace=True) puts the new ones in their place; tracklets of another video need "
+            "a camera folder of another name",
         )
     done = Added(skipped=len(tracklets) - len(todo))
     parts = [todo[start : start + _AT_ONCE] for start in range(0, len(todo), _AT_ONCE)]

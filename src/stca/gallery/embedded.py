@@ -63,9 +63,7 @@ class EmbeddedEngine:
 
     def records(self) -> Iterator[Record]:
         """All, in the order in which they came."""
-        with self._lock:
-            rows = list(self._store.records())
-        yield from rows
+        return iter(self._store.records())
 
     def vectors(self) -> Vectors:
         """(N, D), in the order of `records`."""
@@ -80,7 +78,7 @@ class EmbeddedEngine:
     def table(self) -> tuple[list[Record], Vectors]:
         """Records and vectors of one and the same moment."""
         with self._lock, self._store.reading():
-            return list(self.records()), self.vectors()
+            return self._store.records(), self.vectors()
 
     def find(self, key: str) -> tuple[Record, Float32[np.ndarray, " D"]] | None:
         """Record and vector of a key."""

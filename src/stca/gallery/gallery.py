@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -14,7 +15,9 @@ from stca.gallery.embedded import EmbeddedEngine
 from stca.gallery.engine import Engine, Vector, Vectors
 from stca.gallery.marks import ModelMark
 from stca.gallery.records import Added, Hit, Record, Stats
-from stca.gallery.store import FILE, Store
+from stca.gallery.sqlite import explained
+from stca.gallery.store import Store
+from stca.gallery.store_file import FILE, create_file, is_begun, open_file
 from stca.lookup import suggest
 from stca.models import ReIDModel
 
@@ -58,11 +61,12 @@ class Gallery:
             raise GalleryError("There is no engine for this address", expected="a folder", found=path)
         folder = Path(path)
         mark = ModelMark.of(model) if isinstance(model, ReIDModel) else model
-        if mark is not None and not Store.is_begun(folder, wait=wait) and _is_free(folder):
+        if mark is not None and not is_begun(folder, wait=wait) and _is_free(folder):
             notes = {_MODEL: mark.to_json()} | ({_SOURCE: source} if source else {})
-            store = Store.create(folder, notes, wait=wait)
+            store = Store(folder, create_file(folder, notes, wait=wait), writable=True)
         else:
-            store = Store.open(folder, wait=wait)
+            connection, writable = open_file(folder, wait=wait)
+            store = Store(folder, connection, writable=writable)
         try:
             own = ModelMark.from_json(store.note(_MODEL) or "")
             if mark is not None:
@@ -200,9 +204,16 @@ class Gallery:
     def stats(self) -> Stats:
         """What it holds."""
         cameras, persons, first, last = self._store.counts()
-        size = sum(path.stat().st_size for path in self.path.iterdir() if path.is_file())
-        index = self._engine.describe()
-        return Stats(sum(cameras.values()), cameras, persons, first, last, self.mark.dim, index, size)
+        return Stats(
+            tracklets=sum(cameras.values()),
+            cameras=cameras,
+            persons=persons,
+            first=first,
+            last=last,
+            dim=self.mark.dim,
+            index=self._engine.describe(),
+            bytes_on_disk=_size(self.path),
+        )
 
     def __len__(self) -> int:
         return sum(self._store.counts()[0].values())
@@ -264,6 +275,16 @@ class Gallery:
             where=self.path,
             hint=f"did you mean {close!r}?" if close else "see `stca gallery list`",
         )
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all files; one that vanishes meanwhile (another process writes an index) counts as nothing."""
+    size = 0
+    with explained(folder):
+        for path in folder.iterdir():
+            with suppress(FileNotFoundError):
+                size += path.stat().st_size if path.is_file() else 0
+    return size
 
 
 def _is_free(folder: Path) -> bool:
