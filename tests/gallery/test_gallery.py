@@ -1,6 +1,7 @@
 """The gallery beside a list of numpy rows, and what it refuses."""
 
 import dataclasses
+import json
 import shutil
 import sqlite3
 from pathlib import Path
@@ -306,3 +307,46 @@ def test_the_mark_of_a_model() -> None:
     assert ModelMark.of(made[1]).weights != first.weights
     with pytest.raises(GalleryError, match="damaged"):
         ModelMark.from_json("{}")
+
+
+def same_weights(**options: object) -> stca.models.ReIDModel:
+    models = [stca.create_model("stca_small", num_ids=3, **each).eval() for each in ({}, options)]
+    models[1].load_state_dict(models[0].state_dict())
+    return models[1]
+
+
+@pytest.mark.parametrize("options", [{"fusion": "sum"}, {"temperature": 0.5}])
+def test_options_that_change_vectors_are_part_of_the_mark(tmp_path: Path, options: dict[str, object]) -> None:
+    model = same_weights(**options)
+    mark = ModelMark.of(model)
+    plain = stca.create_model("stca_small", num_ids=3).eval()
+    plain.load_state_dict(model.state_dict())
+    with pytest.raises(GalleryError, match=next(iter(options))):
+        ModelMark.of(plain).require(mark, where=tmp_path)
+    assert ModelMark.of(same_weights(clip_len=4, fusion="official")).options == "", "defaults, given or not"
+
+
+def test_pixels_are_part_of_the_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from stca.models import image_reid
+
+    network = (None, 3, 16, 8), lambda frames: frames.mean((2, 3)) @ np.ones((3, DIM), np.float32)
+    monkeypatch.setattr(image_reid, "_open_onnx", lambda path: network)
+    path = tmp_path / "net.onnx"
+    path.write_bytes(b"a network")
+    plain, same, raw = (
+        ModelMark.of(stca.models.ImageReID(path, **options))
+        for options in ({}, {"pixels": "imagenet-rgb"}, {"pixels": "raw-rgb"})
+    )
+    assert plain == same
+    with pytest.raises(GalleryError, match="pixels='raw-rgb'"):
+        plain.require(raw, where=tmp_path)
+
+
+def test_a_gallery_that_noted_no_options_still_takes_its_model(tmp_path: Path) -> None:
+    model = same_weights(fusion="sum")
+    before = dataclasses.replace(ModelMark.of(model), options=None)
+    Gallery.open(tmp_path / "g", model=before).close()
+    Gallery.open(tmp_path / "g", model=model).close()
+    noted = json.loads(before.to_json())
+    del noted["options"]
+    assert ModelMark.from_json(json.dumps(noted)) == before
