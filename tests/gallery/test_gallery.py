@@ -16,7 +16,8 @@ import stca
 from made_gallery import CAMERAS, DIM, MARK, record, slow_search, vectors
 from stca.errors import GalleryError
 from stca.gallery import Added, Gallery, Hit, ModelMark, Record
-from stca.gallery.store_file import FILE
+from stca.gallery.store import Store
+from stca.gallery.store_file import FILE, has_clock
 
 
 @pytest.fixture
@@ -350,3 +351,53 @@ def test_a_gallery_that_noted_no_options_still_takes_its_model(tmp_path: Path) -
     noted = json.loads(before.to_json())
     del noted["options"]
     assert ModelMark.from_json(json.dumps(noted)) == before
+
+
+def test_what_is_known_of_a_tracklet_is_brought_up_to_date(gallery: Gallery) -> None:
+    rows = fill(gallery, 12)
+    with Gallery.open(gallery.path) as reader:
+        assert len(reader.search(rows[0], 20, time=(0, 100))) == 10, "two have no times"
+        later = dataclasses.replace(
+            record(4), first=200.0, last=203.0, folder=Path("/moved"), label=3, person=3
+        )
+        moved = dataclasses.replace(record(5), camera="roof")
+        assert gallery.add([record(3), later, moved, record(40)], rows[[3, 4, 5, 0]]) == Added(1, 1, 0, 2)
+        for each in (gallery, reader):
+            assert [hit.key for hit in each.search(rows[0], time=(150, 250))] == [later.key]
+            assert [hit.key for hit in each.search(rows[0], cameras=("roof",))] == [moved.key]
+            assert each.get(later.key)[0] == dataclasses.replace(
+                later, content=each.get(later.key)[0].content
+            )
+        assert gallery.update([later, moved]) == 0
+        assert gallery.update([record(5)]) == 1
+        assert reader.search(rows[0], cameras=("roof",)) == []
+    with pytest.raises(GalleryError, match="no tracklet 'cam/x'"):
+        gallery.update([record(5), Record("cam/x", "cam")])
+
+
+def test_a_person_that_linking_said_stays_when_the_label_changes(gallery: Gallery) -> None:
+    fill(gallery, 2)
+    gallery.set_persons({record(0).key: 8})
+    assert gallery.update([dataclasses.replace(record(i), label=3, person=3) for i in range(2)]) == 2
+    assert [(r.person, r.label) for r in gallery.records()] == [(8, 3), (3, 3)]
+    assert gallery.update([dataclasses.replace(record(i), label=4, person=4) for i in range(2)]) == 2
+    assert [(r.person, r.label) for r in gallery.records()] == [(8, 4), (4, 4)]
+
+
+def test_a_gallery_without_clocks_is_read_and_learns_them(tmp_path: Path) -> None:
+    """As galleries were made before."""
+    with Gallery.open(tmp_path / "g", model=MARK) as gallery:
+        rows = fill(gallery, 5)
+    connection = sqlite3.connect(tmp_path / "g" / FILE)
+    connection.executescript(
+        "ALTER TABLE tracklets DROP COLUMN clock; DELETE FROM meta WHERE name = 'updates'"
+    )
+    assert not has_clock(connection)
+    read_only = Store(tmp_path / "g", connection, writable=False)
+    assert [r.clock for r in read_only.records()] == [""] * 5
+    read_only.close()
+    with Gallery.open(tmp_path / "g") as gallery:
+        assert [r.key for r in gallery.records()] == [record(i).key for i in range(5)]
+        timed = dataclasses.replace(record(1), clock="south/1.mp4")
+        assert gallery.add([timed, record(7)], rows[[1, 2]]) == Added(added=1, updated=1)
+        assert [r.clock for r in gallery.records()] == ["", "south/1.mp4", "", "", "", ""]

@@ -10,7 +10,7 @@ import pytest
 import stca
 from stca.cli import main
 from stca.errors import DatasetError, GalleryError
-from stca.gallery import Added, Gallery, add_tracklets
+from stca.gallery import Added, Gallery, add_tracklets, pictures
 from stca.images import write_jpeg
 from stca.tracks import FrameRecord, TrackRecord, find_tracklets, write_track
 
@@ -18,7 +18,14 @@ PERSONS, CAMERAS = 5, ("cam1", "cam2")
 
 
 def make_tracklet(
-    folder: Path, person: int, *, first: int, label: bool, frames: int = 9, seed: int = 0
+    folder: Path,
+    person: int,
+    *,
+    first: int,
+    label: bool,
+    frames: int = 9,
+    seed: int = 0,
+    start: float | None = None,
 ) -> None:
     rng = np.random.default_rng(100 * person + seed)
     colours = np.random.default_rng(person).integers(0, 256, (2, 3))
@@ -28,7 +35,8 @@ def make_tracklet(
         folder.mkdir(parents=True, exist_ok=True)
         write_jpeg(folder / f"{number:06d}.jpg", picture.clip(0, 255).astype(np.uint8))
         use = number > first  # the first one is too poor
-        records.append(FrameRecord(number, number / 10, (0, 0, 24, 48), 0.9, f"{number:06d}.jpg", {}, use))
+        time = (start or 0) + number / 10
+        records.append(FrameRecord(number, time, (0, 0, 24, 48), 0.9, f"{number:06d}.jpg", {}, use))
     write_track(
         folder,
         TrackRecord(
@@ -36,7 +44,7 @@ def make_tracklet(
             int(folder.name),
             "v.mp4",
             10.0,
-            None,
+            start,
             "motion",
             person if label else None,
             tuple(records),
@@ -256,3 +264,23 @@ def test_two_folders_with_the_same_keys_are_refused_together_and_one_after_the_o
     assert "1 added; 1 tracklets" in twice
     said = run("gallery", "add", gallery, tmp_path / "tuesday", *options, code=1)
     assert "camera folder of another name" in said
+
+
+def test_times_and_folders_are_brought_up_to_date(tmp_path: Path, run: Callable[..., str]) -> None:
+    tracks, gallery = tmp_path / "tracks", tmp_path / "g"
+    for number in (1, 2):
+        make_tracklet(tracks / "cam1" / f"{number:04d}", number, first=1, label=False)
+    run("gallery", "add", gallery, tracks, "--model", "colour_histogram", "--workers", 0)
+    with Gallery.open(gallery) as opened:
+        assert [(r.first, r.clock) for r in opened.records()] == [(0.1, "cam1/v.mp4")] * 2
+    make_tracklet(tracks / "cam1" / "0001", 1, first=1, label=True, start=1.7e9)
+    assert "0 added, 1 updated, 1 already there" in run("gallery", "add", gallery, tracks, "--workers", 0)
+    with Gallery.open(gallery) as opened:
+        found = opened.get("cam1/0001")[0]
+        assert (found.first, found.clock, found.label) == (1.7e9 + 0.1, "", 1)
+        assert [hit.key for hit in opened.search(opened.vectors()[0], time=(1.6e9, 1.8e9))] == ["cam1/0001"]
+    tracks.rename(tmp_path / "moved")
+    said = run("gallery", "add", gallery, tmp_path / "moved", "--replace", "--workers", 0)
+    assert "0 added, 2 updated" in said
+    with Gallery.open(gallery) as opened:
+        assert all(pictures(each) is not None for each in opened.records())

@@ -1,6 +1,7 @@
 """From a gallery to persons, their tables, tracks and contact sheets."""
 
 import csv
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from stca.boxes import read_mot
 from stca.cli.main import main
 from stca.errors import ConfigError, GalleryError, RankingError
 from stca.gallery import Gallery, ModelMark, Record
-from stca.gallery.constraints import least_seconds, read_travel
+from stca.gallery.constraints import least_seconds, number_clocks, read_travel
 from stca.gallery.contact_sheet import write_contact_sheets
 from stca.gallery.link_outputs import persons_table, write_linking
 from stca.gallery.linking import Linking, link, link_gallery
@@ -192,3 +193,37 @@ def test_wrong_calls(tmp_path: Path) -> None:
         link([record], np.ones((2, 3), np.float32), threshold=0.5)
     with pytest.raises(GalleryError, match="nothing to link"):
         link_gallery(Gallery.open(tmp_path / "g", model=ModelMark.bare(3)), threshold=0.5)
+
+
+def test_two_videos_of_a_camera_are_not_at_once(tmp_path: Path) -> None:
+    """Both begin at 0, and nobody knows when that was."""
+    times = {"first": 0.0, "last": 9.0}
+    same, other = np.eye(3)[[0]], np.eye(3)[[1]]
+    vectors = np.concatenate([same, same, other, same]).astype(np.float32)
+    records = [
+        Record("a/1", "cam1", **times, clock="a/a.mp4"),
+        Record("b/1", "cam1", **times, clock="b/b.mp4"),
+        Record("a/2", "cam1", **times, clock="a/a.mp4"),
+        Record("c/1", "cam2", **times, clock="c/c.mp4"),
+    ]
+    assert not records[0].overlaps(records[1])
+    linking = link(records, vectors, threshold=0.5)
+    assert linking.numbers() == {"a/1": 1, "b/1": 1, "c/1": 1, "a/2": 2}
+    assert [(s.camera, s.tracklets) for s in linking.stays()][:3] == [("cam1", 1), ("cam1", 1), ("cam2", 1)]
+    with pytest.warns(UserWarning, match="cam1: several videos"):
+        assert link(records, vectors, threshold=0.5, travel={("cam1", "cam2"): 5.0}) == linking
+    # One video each: taken to have begun together.
+    linking = link(records[1::2], vectors[1::2], threshold=0.5, travel={("cam1", "cam2"): 5.0})
+    assert linking.numbers()["b/1"] != linking.numbers()["c/1"]
+    # On one clock of all, the same times are the same moments.
+    known = [dataclasses.replace(record, clock="") for record in records[:2]]
+    assert len(link(known, vectors[:2], threshold=0.5).persons) == 2
+
+
+def test_which_clocks_compare() -> None:
+    cameras = ["a", "a", "a", "b", "c", "c"]
+    clocks = ["a/1", "a/2", "", "b/1", "", "c/1"]
+    found = number_clocks(cameras, clocks).tolist()
+    assert found[2] == found[4] == 0
+    assert found[3] == found[5] == 1
+    assert len(set(found)) == 4

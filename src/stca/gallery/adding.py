@@ -35,6 +35,8 @@ def add_tracklets(
 ) -> Added:
     """Embed what is new and put it into the gallery, 128 tracklets to a commit.
 
+    Of tracklets that are there with the same crops, camera, times, label and folder are brought up to date.
+
     What was committed is kept, whatever happens later; the same call again goes on where it was.
 
     Args:
@@ -67,7 +69,9 @@ def add_tracklets(
             hint="--replace (replace=True) puts the new ones in their place; tracklets of another video need "
             "a camera folder of another name",
         )
-    done = Added(skipped=len(tracklets) - len(todo))
+    same = [found for found in tracklets if known.get(found.key) == contents[found.key]]
+    updated = gallery.update([record_of(found, contents[found.key]) for found in same])
+    done = Added(skipped=len(same) - updated, updated=updated)
     parts = [todo[start : start + _AT_ONCE] for start in range(0, len(todo), _AT_ONCE)]
     for part in progress(parts, label=f"embed and add {len(todo)} tracklets"):
         vectors = embed(
@@ -194,6 +198,7 @@ def pictures(record: Record) -> FoundTracklet | None:
 def record_of(found: FoundTracklet, content: str = "") -> Record:
     """What a gallery keeps of a tracklet's folder."""
     known = found.record
+    clock = f"{found.folder.parent.name}/{known.video}" if known and known.start is None else ""
     return Record(
         key=found.key,
         camera=found.camera,
@@ -204,6 +209,7 @@ def record_of(found: FoundTracklet, content: str = "") -> Record:
         folder=found.folder,
         frames=len(found.frames),
         content=content,
+        clock=clock,
     )
 
 

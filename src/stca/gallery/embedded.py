@@ -49,6 +49,11 @@ class EmbeddedEngine:
                 done += self._store.add(records[part], vectors[part], replace=replace)
         return done
 
+    def update(self, records: Sequence[Record]) -> int:
+        """Write what is known of those beside their vectors."""
+        with self._lock:
+            return self._store.update(records)
+
     def remove(self, keys: Sequence[str]) -> None:
         """Remove all of those, or none."""
         with self._lock:
@@ -135,7 +140,7 @@ class EmbeddedEngine:
         self._codes: dict[str, int] = {}
         self._camera = np.empty(0, dtype=np.int32)
         self._first, self._last = np.empty(0), np.empty(0)
-        self._counters = (-1, 0)
+        self._counters = (-1, 0, 0)
         self._filters: dict[object, Mask | None] = {}
         self._saved = 0
 
@@ -147,6 +152,8 @@ class EmbeddedEngine:
         try:
             if self._counters[0] < 0:
                 self._begin()
+            elif counters[2] != self._counters[2]:
+                self._describe_rows()
             elif counters[1] != self._counters[1]:
                 self._alive = np.isin(self._ids, self._store.ids(), assume_unique=True)
             self._top_up()
@@ -166,12 +173,8 @@ class EmbeddedEngine:
         if saved is None or not self._fits(saved):
             return
         self._index, self._saved = saved.index, len(saved.ids)
-        places = {row: place for place, row in enumerate(saved.ids.tolist())}
         self._note_rows(saved.ids)
-        self._alive[:] = False
-        for row, camera, first, last in self._store.table():
-            if (place := places.get(row)) is not None:
-                self._describe_row(place, camera, first, last)
+        self._describe_rows()
 
     def _fits(self, saved: SavedIndex) -> bool:
         rows = self._store.ids()
@@ -204,13 +207,21 @@ class EmbeddedEngine:
         self._first = np.concatenate([self._first, np.full(count, np.nan)])
         self._last = np.concatenate([self._last, np.full(count, np.nan)])
 
+    def _describe_rows(self) -> None:
+        """Those that are noted, as they are now; what is not there any more is not alive."""
+        places = {row: place for place, row in enumerate(self._ids.tolist())}
+        self._alive[:] = False
+        for row, camera, first, last in self._store.table():
+            if (place := places.get(row)) is not None:
+                self._describe_row(place, camera, first, last)
+
     def _describe_row(self, place: int, camera: str, first: float | None, last: float | None) -> None:
         if camera not in self._codes:
             self._codes[camera] = len(self._codes)
         self._alive[place] = True
         self._camera[place] = self._codes[camera]
-        if first is not None:
-            self._first[place], self._last[place] = first, last
+        self._first[place] = np.nan if first is None else first
+        self._last[place] = np.nan if last is None else last
 
     def _should_build(self) -> bool:
         alive = int(self._alive.sum())

@@ -91,8 +91,8 @@ class Gallery:
     def add(self, records: Sequence[Record], vectors: Vectors, *, replace: bool = False) -> Added:
         """Put tracklets in; when it returns, they are on disk.
 
-        A thousand at a time are committed: when a later one fails, the earlier ones are kept. A key that is
-        there with the same content is skipped.
+        A thousand at a time are committed: when a later one fails, the earlier ones are kept. Of a key that
+        is there with the same content, only the rest is updated (see `update`).
 
         Args:
             records: N.
@@ -112,6 +112,23 @@ class Gallery:
         if len({record.key for record in records}) != len(records):
             raise GalleryError("Two of the records to be added have the same key", where=self.path)
         return self._engine.add(records, unit, replace=replace)
+
+    def update(self, records: Sequence[Record]) -> int:
+        """Bring tracklets that are there up to what is known of them now: camera, times, label, folder.
+
+        Vectors stay. So does what linking said of `person`; where it was the label, it follows the label.
+
+        Args:
+            records: N; with the keys of tracklets that are there.
+
+        Returns:
+            how many differed from what was kept.
+
+        Raises:
+            GalleryError: a key is not there; a change in a gallery that can only be read.
+
+        """
+        return self._engine.update(records)
 
     def remove(self, *keys: str) -> None:
         """Remove tracklets: all of those keys, or none.

@@ -20,12 +20,10 @@ from jaxtyping import Int64
 
 from stca.errors import GalleryError
 from stca.gallery.engine import Vector, Vectors
-from stca.gallery.records import Added, Record, with_content
+from stca.gallery.records import Added, Record, brought_up, with_content
 from stca.gallery.rows import COLUMNS, Row, digest, record_of_row, values_of
 from stca.gallery.sqlite import explained
-from stca.gallery.store_file import FILE
-
-_COLUMNS = ", ".join(COLUMNS)
+from stca.gallery.store_file import FILE, has_clock
 
 
 class Store:
@@ -42,6 +40,9 @@ class Store:
         self.folder, self.writable = folder, writable
         self._db = connection
         self._lock = threading.RLock()
+        with explained(folder):
+            lacks = () if has_clock(connection) else ("clock",)
+        self._columns = ", ".join(f"'' AS {name}" if name in lacks else name for name in COLUMNS)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -104,20 +105,23 @@ class Store:
     def _note(self, name: str, value: str) -> None:
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
-    def counters(self) -> tuple[int, int]:
-        """Commits that changed rows so far, and rows removed so far."""
-        found = dict(self._ask("SELECT name, value FROM meta WHERE name IN ('changes', 'removals')"))
-        return int(found["changes"]), int(found["removals"])
+    def counters(self) -> tuple[int, int, int]:
+        """Commits that changed rows so far, rows removed so far, and rows updated so far."""
+        found = dict(
+            self._ask("SELECT name, value FROM meta WHERE name IN ('changes', 'removals', 'updates')")
+        )
+        return int(found["changes"]), int(found["removals"]), int(found.get("updates", 0))
 
-    def _changed(self, *, removed: int = 0) -> None:
-        changes, removals = self.counters()
+    def _changed(self, *, removed: int = 0, updated: int = 0) -> None:
+        changes, removals, updates = self.counters()
         self._note("changes", str(changes + 1))
         self._note("removals", str(removals + removed))
+        self._note("updates", str(updates + updated))
 
     # ---- rows ----
 
     def add(self, records: Sequence[Record], vectors: Vectors, *, replace: bool) -> Added:
-        """Write rows of one batch in one commit. A key with the same content is skipped.
+        """Write rows of one batch in one commit. Of a key with the same content, only the rest is updated.
 
         Raises:
             GalleryError: a key is there with other content, and not `replace`; then nothing is written.
@@ -138,17 +142,57 @@ class Store:
             for key in other:
                 self._delete(known.pop(key)[0])
             new = [(r, d) for r, d in zip(named, data, strict=True) if r.key not in known]
-            if new:
+            changed = self._changes([record for record in named if record.key in known])
+            if new or changed:
                 self._insert(new)
-                self._changed(removed=len(other))
-        return Added(len(new) - len(other), len(named) - len(new), len(other))
+                self._rewrite(changed)
+                self._changed(removed=len(other), updated=len(changed))
+        return Added(
+            added=len(new) - len(other),
+            skipped=len(named) - len(new) - len(changed),
+            replaced=len(other),
+            updated=len(changed),
+        )
+
+    def update(self, records: Sequence[Record]) -> int:
+        """Write what is known of tracklets that are there, but their vectors; how many that changed.
+
+        Raises:
+            GalleryError: one of them is not there.
+
+        """
+        if not self._changes(records):  # so that a gallery that can only be read may be asked
+            return 0
+        with self._writing():
+            changed = self._changes(records)
+            self._rewrite(changed)
+            self._changed(updated=len(changed))
+        return len(changed)
+
+    def _changes(self, records: Sequence[Record]) -> list[Record]:
+        """Those that are not as they are kept; a key that is not there is an error."""
+        kept = {row[0]: record_of_row(row) for row in self._rows_of(self._columns, [r.key for r in records])}
+        for record in records:
+            if record.key not in kept:
+                self._row_of(record.key)
+        wanted = [brought_up(kept[record.key], record) for record in records]
+        return [record for record in wanted if record != kept[record.key]]
+
+    def _rewrite(self, records: Sequence[Record]) -> None:
+        places = ", ".join(f"{name} = ?" for name in COLUMNS)
+        self._db.executemany(
+            f"UPDATE tracklets SET {places} WHERE key = ?",
+            [(*values_of(record), record.key) for record in records],
+        )
 
     def _insert(self, rows: Sequence[tuple[Record, bytes]]) -> None:
         """Under numbers that were never used."""
+        if not rows:
+            return
         found = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'tracklets'").fetchone()
         first = (found[0] if found else 0) + 1
         self._db.executemany(
-            f"INSERT INTO tracklets (id, {_COLUMNS}) VALUES (?{', ?' * len(COLUMNS)})",
+            f"INSERT INTO tracklets (id, {self._columns}) VALUES (?{', ?' * len(COLUMNS)})",
             ((row, *values_of(record)) for row, (record, _) in enumerate(rows, first)),
         )
         vectors = ((row, data) for row, (_, data) in enumerate(rows, first))
@@ -199,13 +243,14 @@ class Store:
 
     def _known(self, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
         """Number and content of those keys that are there."""
-        found: dict[str, tuple[int, str]] = {}
+        return {key: (row, content) for key, row, content in self._rows_of("key, id, content", keys)}
+
+    def _rows_of(self, columns: str, keys: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        """Of those keys that are there."""
         for start in range(0, len(keys), 500):
             some = keys[start : start + 500]
             marks = ",".join("?" * len(some))
-            rows = self._db.execute(f"SELECT key, id, content FROM tracklets WHERE key IN ({marks})", some)
-            found.update((key, (row, content)) for key, row, content in rows)
-        return found
+            yield from self._ask(f"SELECT {columns} FROM tracklets WHERE key IN ({marks})", some)
 
     def row(self, key: str) -> tuple[Record, Vector] | None:
         """Record and vector of a key; None where it is not there."""
@@ -217,14 +262,15 @@ class Store:
     def rows(self, ids: Sequence[int]) -> list[Row]:
         """Those that are there, in the order of their numbers."""
         marks = ",".join("?" * len(ids))
+        columns = f"id, vector, {self._columns}"
         found = self._ask(
-            f"SELECT id, vector, {_COLUMNS} FROM tracklets JOIN vectors USING (id) WHERE id IN ({marks})", ids
+            f"SELECT {columns} FROM tracklets JOIN vectors USING (id) WHERE id IN ({marks})", ids
         )
         return [Row(row[0], np.frombuffer(row[1], dtype="<f4"), row[2:]) for row in found]
 
     def records(self) -> list[Record]:
         """All records, in the order in which they came."""
-        return [record_of_row(row) for row in self._ask(f"SELECT {_COLUMNS} FROM tracklets ORDER BY id")]
+        return [record_of_row(row) for row in self._ask(f"SELECT {self._columns} FROM tracklets ORDER BY id")]
 
     def table(self, *, after: int = 0) -> list[tuple[int, str, float | None, float | None]]:
         """Number, camera, first and last of all rows with a higher number than `after`, in order."""

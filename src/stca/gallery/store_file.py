@@ -24,7 +24,7 @@ CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE tracklets (
     id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, camera TEXT NOT NULL,
     first REAL, last REAL, person INTEGER, label INTEGER, folder TEXT, frames INTEGER NOT NULL,
-    content TEXT NOT NULL);
+    content TEXT NOT NULL, clock TEXT NOT NULL DEFAULT '');
 CREATE TABLE vectors (id INTEGER PRIMARY KEY, vector BLOB NOT NULL);
 CREATE TABLE commits (last_id INTEGER PRIMARY KEY, token TEXT NOT NULL);
 """
@@ -118,7 +118,24 @@ def _opened(path: Path, mode: str, wait: float, *, writable: bool) -> sqlite3.Co
                 found=found and found[0],
                 where=path,
             )
+        if writable:
+            _add_clock(db)
     except BaseException:
         db.close()
         raise
     return db
+
+
+def _add_clock(db: sqlite3.Connection) -> None:
+    """Galleries of before lack this column."""
+    if has_clock(db):
+        return
+    db.execute("BEGIN IMMEDIATE")
+    if not has_clock(db):  # another process may have been faster
+        db.execute("ALTER TABLE tracklets ADD COLUMN clock TEXT NOT NULL DEFAULT ''")
+    db.execute("COMMIT")
+
+
+def has_clock(db: sqlite3.Connection) -> bool:
+    """Whether there is a column for it; not in a gallery of before that can only be read."""
+    return any(column[1] == "clock" for column in db.execute("PRAGMA table_info(tracklets)").fetchall())
