@@ -1,7 +1,9 @@
 """`stca gallery`, `stca search` and `stca calibrate`, on coloured people."""
 
+import argparse
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +11,10 @@ import pytest
 
 import stca
 from stca.cli import main
+from stca.cli.parsing import moment, seconds
 from stca.errors import DatasetError, GalleryError
-from stca.gallery import Added, Gallery, add_tracklets, pictures
+from stca.gallery import Added, Gallery, Record, add_tracklets, pictures
+from stca.gallery.figures import format_span
 from stca.images import write_jpeg
 from stca.tracks import FrameRecord, TrackRecord, find_tracklets, write_track
 
@@ -284,3 +288,37 @@ def test_times_and_folders_are_brought_up_to_date(tmp_path: Path, run: Callable[
     assert "0 added, 2 updated" in said
     with Gallery.open(gallery) as opened:
         assert all(pictures(each) is not None for each in opened.records())
+
+
+@pytest.fixture
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("berlin")
+def test_one_clock_for_what_is_typed_and_what_is_shown(tmp_path: Path, run: Callable[..., str]) -> None:
+    start = moment("2026-01-31T10:00:00")
+    assert start == moment("2026-01-31T09:00:00Z") == moment("2026-01-31T10:00:00+01:00") == 1769850000
+    assert seconds("2026-07-31T10:00") == moment("2026-07-31T08:00Z")
+    assert seconds("12.5") == 12.5
+    for text in ("noon", "nan", "0000-00-00"):
+        with pytest.raises(argparse.ArgumentTypeError, match=r"is needed|a moment is"):
+            seconds(text)
+    make_tracklet(tmp_path / "cam1" / "0001", 1, first=1, label=False, start=start)
+    make_tracklet(tmp_path / "cam1" / "0002", 1, first=1, label=False, start=start + 3600)
+    gallery = tmp_path / "g"
+    run("gallery", "add", gallery, tmp_path / "cam1", "--model", "colour_histogram", "--workers", 0)
+    shown = run("gallery", "list", gallery)
+    assert "2026-01-31 10:00:00 to 10:00:00+01:00" in shown
+    for words in (("2026-01-31T10:30",), ("2026-01-31T09:30Z",)):
+        hits = run("search", gallery, "cam1/0001", "--from", *words)
+        assert "cam1/0002" in hits
+        assert "2026-01-31 11:00:00 to 11:00:00+01:00" in hits
+    assert "no tracklet passes" in run("search", gallery, "cam1/0001", "--from", "2026-01-31T11:30")
+    assert format_span(Record("a/1", "a", start, start + 86400)).endswith("to 2026-02-01 10:00:00+01:00")
+    summer = moment("2026-10-25T00:30Z")
+    assert format_span(Record("a/1", "a", summer, summer + 3600)).count("+0") == 2, "the clocks went back"

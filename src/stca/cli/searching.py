@@ -6,12 +6,11 @@ import argparse
 import csv
 import json
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stca.cli.gallery import add_embedding, open_with_model
-from stca.cli.parsing import Verbs, add_verb, picture, positive
+from stca.cli.parsing import Verbs, add_verb, picture, positive, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +28,10 @@ def add_verbs(verbs: Verbs) -> None:
     search.add_argument("--camera", action="append", help="only in this one; may be repeated")
     for name, meaning in (("from", "not over before"), ("to", "not begun after")):
         search.add_argument(
-            f"--{name}", type=moment, metavar="TIME", help=f"{meaning}: seconds, or 2026-01-31T10:00:00 (UTC)"
+            f"--{name}",
+            type=seconds,
+            metavar="TIME",
+            help=f"{meaning}: seconds, or 2026-01-31T10:00:00 (local time; or with Z or an offset)",
         )
     search.add_argument("--sheet", type=picture, metavar="FILE.png", help="draw query and answers there")
     search.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -49,19 +51,6 @@ def add_verbs(verbs: Verbs) -> None:
     calibrate.add_argument("--across", action="store_true", help="only compare different cameras")
     calibrate.add_argument("--plot", type=picture, metavar="FILE.png", help="draw DIR over FAR there")
     add_embedding(calibrate)
-
-
-def moment(text: str) -> float:
-    """Seconds, or a date and time (UTC where it names no zone) as POSIX seconds."""
-    try:
-        return float(text)
-    except ValueError:
-        pass
-    try:
-        when = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"a time is seconds or 2026-01-31T10:00:00, not {text!r}") from None
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
 
 
 def fraction(text: str) -> float:

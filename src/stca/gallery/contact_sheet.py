@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -20,7 +21,8 @@ Item = TypeVar("Item")
 
 _CROP = (40, 88)  # width, height of one crop, pixels
 _CROPS = 3  # of a tracklet
-_LABEL, _CAPTION, _GAP = 64, 26, 8
+_LABEL, _CAPTION, _GAP = 64, 38, 8
+_LETTERS = 22  # side by side below a tracklet
 _PER_ROW, _ROWS = 8, 16
 _INK, _GREY, _PAPER = (20, 20, 20), (110, 110, 110), (255, 255, 255)
 
@@ -60,7 +62,10 @@ def draw_sheet(persons: Sequence[tuple[int, Sequence[Record]]]) -> Image.Image:
             left, below = _LABEL + column * step, top + _CROP[1] + 5
             _paste_crops(sheet, record, left, top + 4)
             draw.text((left, below), record.key, fill=_INK, font=font)
-            draw.text((left, below + 12), format_span(record) or "no time known", fill=_GREY, font=font)
+            times = textwrap.wrap(
+                format_span(record) or "no time known", _LETTERS, max_lines=2, placeholder=" ..."
+            )
+            draw.multiline_text((left, below + 12), "\n".join(times), fill=_GREY, font=font, spacing=1)
     return sheet
 
 

@@ -60,12 +60,12 @@ def write_tracks(linking: Linking, out: Path) -> list[Path]:
 
 def persons_table(linking: Linking) -> str:
     """One line per person and camera: when they were seen there first and last."""
-    lines = [f"{'person':>6}  {'camera':<12}{'first':>20}{'last':>20}{'tracklets':>11}"]
+    lines = [f"{'person':>6}  {'camera':<12}{'first':>27}{'last':>27}{'tracklets':>11}"]
     before = None
     for stay in linking.stays():
         name = "" if stay.person == before else str(stay.person)
         before = stay.person
-        times = f"{_shown(stay.first):>20}{_shown(stay.last):>20}"
+        times = f"{_shown(stay.first):>27}{_shown(stay.last):>27}"
         lines.append(f"{name:>6}  {stay.camera:<12}{times}{stay.tracklets:>11}")
     count = len(linking.persons)
     tracklets = sum(map(len, linking.persons))
