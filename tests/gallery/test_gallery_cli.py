@@ -13,7 +13,7 @@ import stca
 from stca.cli import main
 from stca.cli.parsing import moment, seconds
 from stca.errors import DatasetError, GalleryError
-from stca.gallery import Added, Gallery, Record, add_tracklets, pictures
+from stca.gallery import Added, Gallery, Record, add_tracklets, halves, pictures, search_tracklet
 from stca.gallery.figures import format_span
 from stca.images import write_jpeg
 from stca.tracks import FrameRecord, TrackRecord, find_tracklets, write_track
@@ -177,7 +177,9 @@ def test_calibrate_by_labels_marks_answers(tracks: Path, tmp_path: Path, run: Ca
     assert "threshold 0." in run("gallery", "stats", gallery)
 
 
-def test_calibrate_by_a_file_and_by_halves(tmp_path: Path, run: Callable[..., str]) -> None:
+def test_calibrate_by_a_file_and_by_halves(
+    tmp_path: Path, run: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
     tracks, gallery = make_tracks(tmp_path / "tracks", label=False), tmp_path / "g"
     run("gallery", "add", gallery, tracks, "--model", "colour_histogram", "--workers", 0)
     said = run("calibrate", gallery, "--far", 0.2, "--workers", 0)
@@ -187,9 +189,10 @@ def test_calibrate_by_a_file_and_by_halves(tmp_path: Path, run: Callable[..., st
     assert "from labels: 10 searches" in run("calibrate", gallery, "--labels", labels)
     labels.write_text("key,person\ncam1/0001,x\n")
     assert "columns key,person" in run("calibrate", gallery, "--labels", labels, code=1)
-    assert "between 0 and 1" not in run("calibrate", gallery, "--far", 1)
+    assert "for a false-accept rate of 100 %" in run("calibrate", gallery, "--far", 1)
     with pytest.raises(SystemExit):
         main(["calibrate", str(gallery), "--far", "2"])
+    assert "between 0 and 1" in capsys.readouterr().err
 
 
 def test_errors_say_what_to_do(filled: Path, tracks: Path, tmp_path: Path, run: Callable[..., str]) -> None:
@@ -198,6 +201,7 @@ def test_errors_say_what_to_do(filled: Path, tracks: Path, tmp_path: Path, run: 
     assert "did you mean 'cam1/0010'" in run("search", filled, "cam1/001", code=1)
     assert "A query is one tracklet" in run("search", filled, tracks, code=1)
     assert "not the model" in run("gallery", "add", filled, tracks, "--model", "stca_small", code=1)
+    assert "not the model" in run("search", filled, "cam1/0001", "--model", "stca_small", code=1)
     assert "folder of its own" in run("gallery", "add", tracks, tracks, code=1)
     assert "no such folder of tracks" in run("gallery", "add", filled, tmp_path / "none", code=1)
     assert "no tracklet" in run("gallery", "remove", filled, "cam1/9999", code=1)
@@ -322,3 +326,55 @@ def test_one_clock_for_what_is_typed_and_what_is_shown(tmp_path: Path, run: Call
     assert format_span(Record("a/1", "a", start, start + 86400)).endswith("to 2026-02-01 10:00:00+01:00")
     summer = moment("2026-10-25T00:30Z")
     assert format_span(Record("a/1", "a", summer, summer + 3600)).count("+0") == 2, "the clocks went back"
+
+
+def test_how_to_compute_is_passed_on(
+    tmp_path: Path, run: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stca.gallery import adding, asking
+
+    tracks, gallery = make_tracks(tmp_path / "tracks", label=False), tmp_path / "g"
+    run("gallery", "add", gallery, tracks, "--model", "colour_histogram", "--workers", 0)
+    real, asked = adding.embed, []
+
+    def noting(*given: object, **options: object) -> np.ndarray:
+        asked.append(options)
+        return real(*given, **options | {"workers": 0, "precision": "float32"})
+
+    monkeypatch.setattr(adding, "embed", noting)
+    monkeypatch.setattr(asking, "embed", noting)
+    options = ("--precision", "bf16", "--batch-size", 3, "--workers", 1)
+    wanted = {"device": "auto", "precision": "bf16", "batch_size": 3, "workers": 1}
+    run("calibrate", gallery, "--far", 0.2, *options)
+    make_tracklet(tmp_path / "cam9" / "0001", 2, first=1, label=False, seed=77)
+    run("search", gallery, tmp_path / "cam9" / "0001", *options)
+    assert asked == [wanted, wanted]
+    run("search", gallery, tmp_path / "cam9" / "0001")
+    assert asked[-1]["workers"] == 0, "by default no processes for one tracklet"
+
+
+def test_halves_of_so_many_tracklets_at_most(filled: Path) -> None:
+    model = stca.create_model("colour_histogram", num_ids=1).eval()
+    with Gallery.open(filled) as gallery:
+        judged = halves(gallery, model, workers=0, limit=12)
+        assert len(judged.records) == 2 * 10, "every second one of 20"
+        assert judged.records[0].key == judged.records[1].key
+
+
+def test_asking_from_python(filled: Path, tracks: Path, tmp_path: Path) -> None:
+    make_tracklet(tmp_path / "cam9" / "0001", 2, first=1, label=False, seed=77)
+    (query,), (own, *_) = find_tracklets(tmp_path / "cam9"), find_tracklets(tracks)
+    opened = []
+
+    def model() -> stca.models.ReIDModel:
+        opened.append(True)
+        return stca.create_model("colour_histogram", num_ids=1).eval()
+
+    with Gallery.open(filled) as gallery:
+        record, hits = search_tracklet(gallery, model, own, 3)
+        assert (record.key, record.person, len(hits)) == (own.key, 0, 3)
+        assert own.key not in [hit.key for hit in hits]
+        assert not opened, "its own vector does"
+        record, hits = search_tracklet(gallery, model, query, 4, cameras=["cam2"])
+        assert {(hit.record.person, hit.record.camera) for hit in hits[:2]} == {(2, "cam2")}
+        assert search_tracklet(gallery, model(), query, 4, cameras=["cam2"]) == (record, hits)

@@ -160,7 +160,7 @@ def test_killed_while_it_was_made(tmp_path: Path) -> None:
     (tmp_path / "g" / FILE).touch()
     with pytest.raises(GalleryError, match="no gallery"):
         Gallery.open(tmp_path / "g")
-    opened, _ = open_with_model(tmp_path / "g", None, create=True)
+    opened, _ = open_with_model(tmp_path / "g", None)
     opened.close()
     for path in (tmp_path / "g").iterdir():
         path.unlink()

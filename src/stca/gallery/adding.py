@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float32
@@ -125,7 +125,14 @@ def embed(
 
 
 def halves(
-    gallery: Gallery, model: ReIDModel, *, device: str = "auto", workers: int = 2, limit: int = 5000
+    gallery: Gallery,
+    model: ReIDModel,
+    *,
+    device: str = "auto",
+    precision: str = "float32",
+    batch_size: int = 16,
+    workers: int = 2,
+    limit: int = 5000,
 ) -> Judged:
     """The gallery's tracklets cut in two in time, each half a tracklet of its own, embedded anew.
 
@@ -136,6 +143,8 @@ def halves(
         gallery: whose tracklets have their crops where they were.
         model: the gallery's.
         device: "auto", "cpu" or "cuda".
+        precision: as `add_tracklets`.
+        batch_size: clips per forward pass.
         workers: processes that decode.
         limit: so many tracklets at most, spread evenly.
 
@@ -145,7 +154,7 @@ def halves(
     """
     chosen: list[tuple[Record, FoundTracklet]] = []
     records = [record for record in gallery.records() if record.first is not None]
-    for record in records[:: max(1, len(records) // limit)]:
+    for record in records[:: max(1, -(-len(records) // limit))]:
         found = pictures(record)
         if found is not None and len(found.frames) >= 2 * _LEAST_FRAMES:
             chosen.append((record, found))
@@ -158,7 +167,14 @@ def halves(
             hint="--labels FILE.csv with columns key,person",
         )
     cut = [half for _, found in chosen for half in _cut(found)]
-    vectors = np.concatenate(list(_in_parts(gallery, model, cut, device=device, workers=workers)))
+    parts = [cut[start : start + _AT_ONCE] for start in range(0, len(cut), _AT_ONCE)]
+    embedded = [
+        embed(
+            gallery, model, part, device=device, precision=precision, batch_size=batch_size, workers=workers
+        )
+        for part in progress(parts, label="embed halves")
+    ]
+    vectors = np.concatenate(embedded)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return Judged(
         tuple(record for record, _ in chosen for _ in range(2)),
@@ -166,14 +182,6 @@ def halves(
         np.repeat(np.arange(len(chosen), dtype=np.int64), 2),
         complete=False,
     )
-
-
-def _in_parts(
-    gallery: Gallery, model: ReIDModel, tracklets: list[FoundTracklet], *, device: str, workers: int
-) -> Iterator[Float32[np.ndarray, "n D"]]:
-    parts = [tracklets[start : start + _AT_ONCE] for start in range(0, len(tracklets), _AT_ONCE)]
-    for part in progress(parts, label="embed halves"):
-        yield embed(gallery, model, part, device=device, workers=workers)
 
 
 def _cut(found: FoundTracklet) -> tuple[FoundTracklet, FoundTracklet]:

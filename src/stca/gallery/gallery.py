@@ -76,6 +76,10 @@ class Gallery:
             raise
         return cls(folder, store, own)
 
+    def require_model(self, model: ReIDModel) -> None:
+        """Raise GalleryError where this is not the model that made the gallery's vectors."""
+        self.mark.require(ModelMark.of(model), where=self.path)
+
     @property
     def source(self) -> str | None:
         """Where its model can be found, if that was said when it was made."""
