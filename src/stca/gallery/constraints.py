@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import sys
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -103,7 +103,7 @@ def least_seconds(travel: Travel, cameras: list[str]) -> Float64[np.ndarray, "C 
     """Travel times as a matrix over `cameras`; -inf where none is given."""
     number = {camera: index for index, camera in enumerate(cameras)}
     if unknown := sorted({name for pair in travel for name in pair if name not in number}):
-        print(f"warning: travel times of cameras that are not here: {', '.join(unknown)}", file=sys.stderr)
+        warnings.warn(f"travel times of cameras that are not here: {', '.join(unknown)}", stacklevel=2)
     least = np.full((len(cameras), len(cameras)), -np.inf)
     for (a, b), seconds in travel.items():
         if a in number and b in number:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -31,7 +32,7 @@ def write_contact_sheets(linking: Linking, out: Path, *, most_pages: int = 20) -
     """Write `persons-01.png`, ...: `_ROWS` persons to a page, at most `_PER_ROW` tracklets of each.
 
     Where a person has more tracklets, some evenly spread over time are shown, and how many they are in all is
-    said; persons beyond the last page are not shown. Pages of an earlier linking are removed.
+    said. Persons beyond the last page are not shown; a warning says how many those are.
     """
     persons = list(linking.numbered())
     pages = [persons[start : start + _ROWS] for start in range(0, len(persons), _ROWS)][:most_pages]
@@ -41,8 +42,11 @@ def write_contact_sheets(linking: Linking, out: Path, *, most_pages: int = 20) -
         with atomic_write(path) as file:
             draw_sheet(page).save(file, format="png")
         written.append(path)
-    for old in set(out.glob("persons-[0-9][0-9].png")) - set(written):
-        old.unlink()
+    if (beyond := len(persons) - _ROWS * most_pages) > 0:
+        warnings.warn(
+            f"{beyond} of {len(persons)} persons are on no contact sheet: {most_pages} pages are the most",
+            stacklevel=2,
+        )
     return written
 
 
