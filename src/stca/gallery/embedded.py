@@ -88,7 +88,7 @@ class EmbeddedEngine:
     def find(self, key: str) -> tuple[Record, Float32[np.ndarray, " D"]] | None:
         """Record and vector of a key."""
         with self._lock:
-            return self._store.row(key)
+            return self._store.row(key, self._dim)
 
     def search(
         self,
@@ -105,14 +105,13 @@ class EmbeddedEngine:
             allowed = self._allowed(cameras, time)
             more = count + (without is not None)
             places = self._index.search(query, more, allowed) if len(self._index) else np.empty(0, np.int64)
-            rows = self._store.rows(self._ids[places].tolist()) if len(places) else []
-        rows = [row for row in rows if row.key != without]
-        if not rows:
-            return []
-        # Not `@`: BLAS would wake its threads for so little.
-        scores = np.einsum("nd,d->n", np.stack([row.vector for row in rows]), query)
-        order = np.lexsort(([row.number for row in rows], -scores))[:count]
-        return [(rows[i].record(), float(scores[i])) for i in order]
+            ids, vectors = self._store.vectors_of(self._ids[places].tolist(), self._dim)
+            # Not `@`: BLAS would wake its threads for so little.
+            scores = np.einsum("nd,d->n", vectors, query)
+            own = None if without is None else self._store.number_of(without)
+            order = [i for i in np.lexsort((ids, -scores)) if ids[i] != own][:count]
+            records = self._store.records_of([ids[i] for i in order])
+        return [(records[ids[i]], float(scores[i])) for i in order]
 
     def describe(self) -> str:
         """How a search goes about it now."""

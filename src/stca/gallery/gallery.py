@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 
@@ -244,7 +245,7 @@ class Gallery:
     def calibration(self) -> Calibration | None:
         """The threshold and how it came about; None where `calibrate` never ran."""
         text = self._store.note(_CALIBRATION)
-        return None if text is None else Calibration.from_json(text)
+        return None if text is None else _calibration(text)
 
     def set_calibration(self, calibration: Calibration) -> None:
         """Keep a threshold: from now on answers below it are marked."""
@@ -296,6 +297,12 @@ class Gallery:
             where=self.path,
             hint=f"did you mean {close!r}?" if close else "see `stca gallery list`",
         )
+
+
+@lru_cache(maxsize=8)
+def _calibration(text: str) -> Calibration:
+    """Every search asks for it."""
+    return Calibration.from_json(text)
 
 
 def _size(folder: Path) -> int:

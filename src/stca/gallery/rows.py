@@ -6,30 +6,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from stca.gallery.engine import Vector
 from stca.gallery.records import Record
 
 COLUMNS = tuple(field.name for field in fields(Record))
 _FOLDER = COLUMNS.index("folder")
-
-
-class Row(NamedTuple):
-    """A row: its number, its vector, and what becomes its record if somebody wants it."""
-
-    number: int
-    vector: Vector
-    rest: tuple[object, ...]
-
-    @property
-    def key(self) -> str:
-        """Of its tracklet."""
-        return str(self.rest[0])
-
-    def record(self) -> Record:
-        """All that is known of it."""
-        return record_of_row(self.rest)
 
 
 def record_of_row(row: Sequence[Any]) -> Record:

@@ -21,9 +21,12 @@ from jaxtyping import Int64
 from stca.errors import GalleryError
 from stca.gallery.engine import Vector, Vectors
 from stca.gallery.records import Added, Record, brought_up, with_content
-from stca.gallery.rows import COLUMNS, Row, digest, record_of_row, values_of
+from stca.gallery.rows import COLUMNS, digest, record_of_row, values_of
 from stca.gallery.sqlite import explained
 from stca.gallery.store_file import FILE, has_clock
+
+_VALUES = 1000
+"""So many at most in one question; SQLite has a limit."""
 
 
 class Store:
@@ -171,7 +174,9 @@ class Store:
 
     def _changes(self, records: Sequence[Record]) -> list[Record]:
         """Those that are not as they are kept; a key that is not there is an error."""
-        kept = {row[0]: record_of_row(row) for row in self._rows_of(self._columns, [r.key for r in records])}
+        keys = [record.key for record in records]
+        found = self._select(f"SELECT {self._columns} FROM tracklets WHERE key", keys)
+        kept = {row[0]: record_of_row(row) for row in found}
         for record in records:
             if record.key not in kept:
                 self._row_of(record.key)
@@ -229,12 +234,12 @@ class Store:
                 self._db.execute("UPDATE tracklets SET person = ? WHERE id = ?", (person, self._row_of(key)))
 
     def _row_of(self, key: str) -> int:
-        found = self._db.execute("SELECT id FROM tracklets WHERE key = ?", (key,)).fetchone()
-        if not found:
+        number = self.number_of(key)
+        if number is None:
             raise GalleryError(
                 f"The gallery has no tracklet {key!r}", where=self.folder, hint="see `stca gallery list`"
             )
-        return int(found[0])
+        return number
 
     def known(self, keys: Sequence[str]) -> dict[str, str]:
         """The content of those keys that are there."""
@@ -243,30 +248,48 @@ class Store:
 
     def _known(self, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
         """Number and content of those keys that are there."""
-        return {key: (row, content) for key, row, content in self._rows_of("key, id, content", keys)}
+        found = self._select("SELECT key, id, content FROM tracklets WHERE key", keys)
+        return {key: (row, content) for key, row, content in found}
 
-    def _rows_of(self, columns: str, keys: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-        """Of those keys that are there."""
-        for start in range(0, len(keys), 500):
-            some = keys[start : start + 500]
-            marks = ",".join("?" * len(some))
-            yield from self._ask(f"SELECT {columns} FROM tracklets WHERE key IN ({marks})", some)
+    def _select(self, question: str, values: Sequence[object]) -> Iterator[tuple[Any, ...]]:
+        """The rows whose column, which the question ends with, has one of the values; in no order."""
+        for start in range(0, len(values), _VALUES):
+            some = values[start : start + _VALUES]
+            yield from self._ask(f"{question} IN ({','.join('?' * len(some))})", some)
 
-    def row(self, key: str) -> tuple[Record, Vector] | None:
+    def row(self, key: str, dim: int) -> tuple[Record, Vector] | None:
         """Record and vector of a key; None where it is not there."""
         with self.reading():
             known = self._known([key])
-            found = self.rows([known[key][0]])[0] if known else None
-        return None if found is None else (found.record(), found.vector)
+            if not known:
+                return None
+            number = known[key][0]
+            return self.records_of([number])[number], self.vectors_of([number], dim)[1][0]
 
-    def rows(self, ids: Sequence[int]) -> list[Row]:
-        """Those that are there, in the order of their numbers."""
-        marks = ",".join("?" * len(ids))
-        columns = f"id, vector, {self._columns}"
-        found = self._ask(
-            f"SELECT {columns} FROM tracklets JOIN vectors USING (id) WHERE id IN ({marks})", ids
-        )
-        return [Row(row[0], np.frombuffer(row[1], dtype="<f4"), row[2:]) for row in found]
+    def number_of(self, key: str) -> int | None:
+        """The row of a key; None where it is not there."""
+        found = self._ask("SELECT id FROM tracklets WHERE key = ?", (key,))
+        return int(found[0][0]) if found else None
+
+    def records_of(self, ids: Sequence[int]) -> dict[int, Record]:
+        """Of those rows that are there, by number."""
+        found = self._select(f"SELECT id, {self._columns} FROM tracklets WHERE id", ids)
+        return {row[0]: record_of_row(row[1:]) for row in found}
+
+    def vectors_of(self, ids: Sequence[int], dim: int) -> tuple[list[int], Vectors]:
+        """Numbers and vectors of those rows that are there.
+
+        Raises:
+            GalleryError: a vector of another length: the file is damaged.
+
+        """
+        found = list(self._select("SELECT id, vector FROM vectors WHERE id", ids))
+        return [row[0] for row in found], self._stacked([row[1] for row in found], dim)
+
+    def _stacked(self, blobs: Sequence[bytes], dim: int) -> Vectors:
+        if any(len(blob) != 4 * dim for blob in blobs):
+            raise GalleryError("A vector of the gallery is damaged", where=self.folder / FILE)
+        return np.frombuffer(b"".join(blobs), dtype="<f4").reshape(len(blobs), dim)
 
     def records(self) -> list[Record]:
         """All records, in the order in which they came."""
@@ -290,10 +313,7 @@ class Store:
         with explained(self.folder):
             cursor = self._db.execute("SELECT vector FROM vectors WHERE id > ? ORDER BY id", (after,))
             while rows := cursor.fetchmany(size):
-                data = b"".join(row[0] for row in rows)
-                if any(len(row[0]) != 4 * dim for row in rows):
-                    raise GalleryError("A vector of the gallery is damaged", where=self.folder / FILE)
-                yield np.frombuffer(data, dtype="<f4").reshape(len(rows), dim)
+                yield self._stacked([row[0] for row in rows], dim)
 
     def last_commit(self) -> tuple[int, str] | None:
         """The highest number of the last commit that added rows, and a token that no other commit has."""
