@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -16,9 +15,8 @@ from stca.gallery.embedded import EmbeddedEngine
 from stca.gallery.engine import Engine, Vector, Vectors
 from stca.gallery.marks import ModelMark
 from stca.gallery.records import Added, Hit, Record, Stats
-from stca.gallery.sqlite import explained
 from stca.gallery.store import Store
-from stca.gallery.store_file import FILE, create_file, is_begun, open_file
+from stca.gallery.store_file import create_file, is_begun, is_free, open_file, size_of
 from stca.lookup import suggest
 from stca.models import ReIDModel
 
@@ -62,7 +60,7 @@ class Gallery:
             raise GalleryError("There is no engine for this address", expected="a folder", found=path)
         folder = Path(path)
         mark = ModelMark.of(model) if isinstance(model, ReIDModel) else model
-        if mark is not None and not is_begun(folder, wait=wait) and _is_free(folder):
+        if mark is not None and not is_begun(folder, wait=wait) and is_free(folder):
             notes = {_MODEL: mark.to_json()} | ({_SOURCE: source} if source else {})
             store = Store(folder, create_file(folder, notes, wait=wait), writable=True)
         else:
@@ -234,7 +232,7 @@ class Gallery:
             last=last,
             dim=self.mark.dim,
             index=self._engine.describe(),
-            bytes_on_disk=_size(self.path),
+            bytes_on_disk=size_of(self.path),
         )
 
     def __len__(self) -> int:
@@ -303,32 +301,3 @@ class Gallery:
 def _calibration(text: str) -> Calibration:
     """Every search asks for it."""
     return Calibration.from_json(text)
-
-
-def _size(folder: Path) -> int:
-    """Bytes of all files; one that vanishes meanwhile (another process writes an index) counts as nothing."""
-    size = 0
-    with explained(folder):
-        for path in folder.iterdir():
-            with suppress(FileNotFoundError):
-                size += path.stat().st_size if path.is_file() else 0
-    return size
-
-
-def _is_free(folder: Path) -> bool:
-    """Whether a gallery may be made there: nothing, or an empty folder."""
-    try:
-        if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-            return True
-    except OSError as error:
-        found = error.strerror or error
-        raise GalleryError("This gallery's folder cannot be used", found=found, where=folder) from error
-    # Half a gallery of a process that was killed while making it holds nothing yet.
-    if folder.is_dir() and all(path.name.startswith(FILE) for path in folder.iterdir()):
-        return True
-    raise GalleryError(
-        "A gallery needs a folder of its own",
-        expected="a new or empty folder, or a gallery",
-        found="a folder of something else" if folder.is_dir() else "a file",
-        where=folder,
-    )

@@ -1,19 +1,15 @@
 """Records and vectors in SQLite: what was acknowledged survives kill -9 and a power cut.
 
 Row numbers are never used twice (AUTOINCREMENT) and vectors never change under their number, so that an
-index knows by numbers alone what it lacks. Threads take turns, also with what only reads: they share one
-connection, and with it one transaction.
+index knows by numbers alone what it lacks.
 """
 
 from __future__ import annotations
 
 import secrets
 import sqlite3
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Int64
@@ -24,89 +20,17 @@ from stca.gallery.records import Added, Record, brought_up, with_content
 from stca.gallery.rows import COLUMNS, digest, record_of_row, values_of
 from stca.gallery.sqlite import explained
 from stca.gallery.store_file import FILE, has_clock
-
-_VALUES = 1000
-"""So many at most in one question; SQLite has a limit."""
+from stca.gallery.transactions import Transactions
 
 
-class Store:
-    """One open gallery file. Its methods raise GalleryError for whatever SQLite complains about.
-
-    Args:
-        folder: that the file lies in.
-        connection: to the file (`stca.gallery.store_file`); closed by `close`.
-        writable: whether it may be written.
-
-    """
+class Store(Transactions):
+    """The rows of one open gallery file. All methods raise GalleryError for what SQLite complains about."""
 
     def __init__(self, folder: Path, connection: sqlite3.Connection, *, writable: bool) -> None:
-        self.folder, self.writable = folder, writable
-        self._db = connection
-        self._lock = threading.RLock()
+        super().__init__(folder, connection, writable=writable)
         with explained(folder):
             lacks = () if has_clock(connection) else ("clock",)
         self._columns = ", ".join(f"'' AS {name}" if name in lacks else name for name in COLUMNS)
-
-    def close(self) -> None:
-        """Let go of the file."""
-        with self._alone():
-            self._db.close()
-
-    # ---- transactions ----
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """No other thread is inside a transaction, and SQLite's complaints come in words."""
-        with self._lock, explained(self.folder):
-            yield
-
-    def _ask(self, question: str, values: Sequence[object] = ()) -> list[Any]:
-        """All rows that are the answer."""
-        with self._alone():
-            return self._db.execute(question, values).fetchall()
-
-    @contextmanager
-    def reading(self) -> Iterator[None]:
-        """One state of the gallery for several reads, whoever writes meanwhile; other threads wait."""
-        with self._alone():
-            if self._db.in_transaction:
-                yield
-                return
-            self._db.execute("BEGIN")
-            try:
-                yield
-            finally:
-                self._db.execute("COMMIT")
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """All or nothing; when it returns, it is on disk."""
-        with self._alone():
-            if not self.writable:
-                raise GalleryError("This gallery can only be read", where=self.folder)
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-
-    # ---- small notes ----
-
-    def note(self, name: str) -> str | None:
-        """What is noted under a name."""
-        found = self._ask("SELECT value FROM meta WHERE name = ?", (name,))
-        return str(found[0][0]) if found else None
-
-    def set_note(self, name: str, value: str) -> None:
-        """Note it down."""
-        with self._writing():
-            self._note(name, value)
-
-    def _note(self, name: str, value: str) -> None:
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
     def counters(self) -> tuple[int, int, int]:
         """Commits that changed rows so far, rows removed so far, and rows updated so far."""
@@ -120,8 +44,6 @@ class Store:
         self._note("changes", str(changes + 1))
         self._note("removals", str(removals + removed))
         self._note("updates", str(updates + updated))
-
-    # ---- rows ----
 
     def add(self, records: Sequence[Record], vectors: Vectors, *, replace: bool) -> Added:
         """Write rows of one batch in one commit. Of a key with the same content, only the rest is updated.
@@ -250,12 +172,6 @@ class Store:
         """Number and content of those keys that are there."""
         found = self._select("SELECT key, id, content FROM tracklets WHERE key", keys)
         return {key: (row, content) for key, row, content in found}
-
-    def _select(self, question: str, values: Sequence[object]) -> Iterator[tuple[Any, ...]]:
-        """The rows whose column, which the question ends with, has one of the values; in no order."""
-        for start in range(0, len(values), _VALUES):
-            some = values[start : start + _VALUES]
-            yield from self._ask(f"{question} IN ({','.join('?' * len(some))})", some)
 
     def row(self, key: str, dim: int) -> tuple[Record, Vector] | None:
         """Record and vector of a key; None where it is not there."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from stca.errors import GalleryError
@@ -139,3 +139,32 @@ def _add_clock(db: sqlite3.Connection) -> None:
 def has_clock(db: sqlite3.Connection) -> bool:
     """Whether there is a column for it; not in a gallery of before that can only be read."""
     return any(column[1] == "clock" for column in db.execute("PRAGMA table_info(tracklets)").fetchall())
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files; one that vanishes meanwhile (another process writes an index) counts as nothing."""
+    size = 0
+    with explained(folder):
+        for path in folder.iterdir():
+            with suppress(FileNotFoundError):
+                size += path.stat().st_size if path.is_file() else 0
+    return size
+
+
+def is_free(folder: Path) -> bool:
+    """Whether a gallery may be made there: nothing, or an empty folder; something else is an error."""
+    try:
+        if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+            return True
+    except OSError as error:
+        found = error.strerror or error
+        raise GalleryError("This gallery's folder cannot be used", found=found, where=folder) from error
+    # Half a gallery of a process that was killed while making it holds nothing yet.
+    if folder.is_dir() and all(path.name.startswith(FILE) for path in folder.iterdir()):
+        return True
+    raise GalleryError(
+        "A gallery needs a folder of its own",
+        expected="a new or empty folder, or a gallery",
+        found="a folder of something else" if folder.is_dir() else "a file",
+        where=folder,
+    )
