@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 import stca
 from made_gallery import CAMERAS, DIM, MARK, record, slow_search, vectors
 from stca.errors import GalleryError
-from stca.gallery import Added, Gallery, Hit, ModelMark, Record
+from stca.gallery import Added, Gallery, Hit, ModelMark, Record, store_file, transactions
 from stca.gallery.store import Store
 from stca.gallery.store_file import FILE, has_clock
 
@@ -124,6 +124,9 @@ def test_add_again_is_skipped_and_other_content_is_refused(gallery: Gallery) -> 
     rows = fill(gallery, 10)
     again = [record(i) for i in range(10)]
     assert gallery.add(again, rows) == Added(skipped=10)
+    with pytest.raises(GalleryError, match="another tracklet of the key 'north/0003'"):
+        gallery.add(again, rows[[0, 1, 2, 9, *range(4, 10)]])
+    assert gallery.add(again, rows) == Added(skipped=10), "nothing was written"
 
 
 def test_a_refused_batch_writes_nothing(gallery: Gallery) -> None:
@@ -248,6 +251,31 @@ def test_files_that_are_refused(tmp_path: Path) -> None:
         gallery._store.set_note("format", "7")
     with pytest.raises(GalleryError, match="another version"):
         Gallery.open(folder)
+
+
+@pytest.mark.usefixtures("as_users_run_it")
+@pytest.mark.parametrize("content", [b"no database at all" * 500, b""])
+def test_a_connection_is_closed_where_opening_fails(
+    tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / FILE).write_bytes(content)
+    made, real = [], store_file.connect
+    monkeypatch.setattr(store_file, "connect", lambda *given: made.append(real(*given)) or made[-1])
+    for failing in (store_file.open_file, lambda folder: store_file.create_file(folder, {"id": None})):
+        with pytest.raises(GalleryError):
+            failing(tmp_path)
+    assert len(made) == 2
+    for each in made:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            each.execute("SELECT 1")
+
+
+def test_more_answers_than_fit_one_question(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = fill(gallery, 50)
+    at_once = gallery.search(rows[3], 40)
+    monkeypatch.setattr(transactions, "_VALUES", 7)
+    assert gallery.search(rows[3], 40) == at_once
+    assert gallery.known([record(i).key for i in range(60)]).keys() == {record(i).key for i in range(50)}
 
 
 def test_a_file_damaged_in_the_middle_is_an_error_and_not_a_wrong_answer(tmp_path: Path) -> None:
