@@ -152,7 +152,7 @@ def link(
     if travel and (several := with_several_clocks(where, clocks)):
         warnings.warn(
             f"{', '.join(several)}: several videos whose starts nobody knows (stca track --start); travel "
-            "times do not bind them",
+            "times to other cameras do not bind them",
             stacklevel=2,
         )
     distances = cosine_distances(vectors)
