@@ -59,8 +59,8 @@ def _link(given: argparse.Namespace) -> None:
     with Gallery.open(given.gallery) as gallery:
         linking = link_gallery(gallery, threshold=given.threshold, travel=travel)
     print(persons_table(linking))
-    if truth is not None:
-        print(scores_table(score_linking(unlinked(linking), truth), score_linking(linking, truth)))
     if given.out:
         for path in write_linking(linking, given.out):
             print(path)
+    if truth is not None:
+        print(scores_table(score_linking(unlinked(linking), truth), score_linking(linking, truth)))
