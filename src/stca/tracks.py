@@ -213,7 +213,7 @@ def _demand_keys(found: list[FoundTracklet], root: Path) -> None:
             expected="camera folder/tracklet folder to be unique",
             found=f"{key}: {folders}",
             where=root,
-            hint="give the camera folders different names",
+            hint="give the camera folders different names, or add them one after the other",
         )
 
 

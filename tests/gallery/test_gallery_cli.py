@@ -331,18 +331,22 @@ def test_one_clock_for_what_is_typed_and_what_is_shown(tmp_path: Path, run: Call
 def test_how_to_compute_is_passed_on(
     tmp_path: Path, run: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stca.gallery import adding, asking
+    from stca import embedding
 
     tracks, gallery = make_tracks(tmp_path / "tracks", label=False), tmp_path / "g"
     run("gallery", "add", gallery, tracks, "--model", "colour_histogram", "--workers", 0)
-    real, asked = adding.embed, []
+    plan, batches, asked = embedding.plan_inference, embedding.dense_batches, []
 
-    def noting(*given: object, **options: object) -> np.ndarray:
-        asked.append(options)
-        return real(*given, **options | {"workers": 0, "precision": "float32"})
+    def noting_plan(*given: object, **options: object) -> object:
+        asked.append({"device": options["device"], "precision": options["precision"]})
+        return plan(*given, **options | {"precision": "float32"})
 
-    monkeypatch.setattr(adding, "embed", noting)
-    monkeypatch.setattr(asking, "embed", noting)
+    def noting_batches(*given: object, **options: object) -> object:
+        asked[-1] |= {name: options[name] for name in ("batch_size", "workers")}
+        return batches(*given, **options | {"workers": 0})
+
+    monkeypatch.setattr(embedding, "plan_inference", noting_plan)
+    monkeypatch.setattr(embedding, "dense_batches", noting_batches)
     options = ("--precision", "bf16", "--batch-size", 3, "--workers", 1)
     wanted = {"device": "auto", "precision": "bf16", "batch_size": 3, "workers": 1}
     run("calibrate", gallery, "--far", 0.2, *options)

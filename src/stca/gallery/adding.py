@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Float32
@@ -167,14 +167,10 @@ def halves(
             hint="--labels FILE.csv with columns key,person",
         )
     cut = [half for _, found in chosen for half in _cut(found)]
-    parts = [cut[start : start + _AT_ONCE] for start in range(0, len(cut), _AT_ONCE)]
-    embedded = [
-        embed(
-            gallery, model, part, device=device, precision=precision, batch_size=batch_size, workers=workers
-        )
-        for part in progress(parts, label="embed halves")
-    ]
-    vectors = np.concatenate(embedded)
+    parts = _in_parts(
+        gallery, model, cut, device=device, precision=precision, batch_size=batch_size, workers=workers
+    )
+    vectors = np.concatenate(list(parts))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return Judged(
         tuple(record for record, _ in chosen for _ in range(2)),
@@ -182,6 +178,23 @@ def halves(
         np.repeat(np.arange(len(chosen), dtype=np.int64), 2),
         complete=False,
     )
+
+
+def _in_parts(
+    gallery: Gallery,
+    model: ReIDModel,
+    tracklets: list[FoundTracklet],
+    *,
+    device: str,
+    precision: str,
+    batch_size: int,
+    workers: int,
+) -> Iterator[Float32[np.ndarray, "n D"]]:
+    parts = [tracklets[start : start + _AT_ONCE] for start in range(0, len(tracklets), _AT_ONCE)]
+    for part in progress(parts, label="embed halves"):
+        yield embed(
+            gallery, model, part, device=device, precision=precision, batch_size=batch_size, workers=workers
+        )
 
 
 def _cut(found: FoundTracklet) -> tuple[FoundTracklet, FoundTracklet]:
