@@ -11,7 +11,6 @@ import pytest
 
 import stca
 from stca.cli import main
-from stca.cli.parsing import moment, seconds
 from stca.errors import DatasetError, GalleryError
 from stca.gallery import Added, Gallery, Record, add_tracklets, halves, pictures, search_tracklet
 from stca.gallery.figures import format_span
@@ -305,6 +304,8 @@ def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("berlin")
 def test_one_clock_for_what_is_typed_and_what_is_shown(tmp_path: Path, run: Callable[..., str]) -> None:
+    from stca.cli.parsing import moment, seconds
+
     start = moment("2026-01-31T10:00:00")
     assert start == moment("2026-01-31T09:00:00Z") == moment("2026-01-31T10:00:00+01:00") == 1769850000
     assert seconds("2026-07-31T10:00") == moment("2026-07-31T08:00Z")
