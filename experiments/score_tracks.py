@@ -12,15 +12,15 @@ import contextlib
 import io
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from stca.boxes import MotRow, overlaps, read_mot
+from stca.boxes import MotRow, read_mot
 from stca.files import write_text
+from stca.gallery.link_scores import for_trackeval
 from stca.provenance import provenance_line
 from stca.tracking import TrackOptions, write_tracks
 from stca.video import probe_video
@@ -72,7 +72,7 @@ def score(truth: Sequence[MotRow], found: Sequence[MotRow], num_frames: int) -> 
     with contextlib.redirect_stdout(io.StringIO()):
         from trackeval.metrics import CLEAR, HOTA, Identity
 
-        data = _for_trackeval(truth, found, num_frames)
+        data = for_trackeval({"": truth}, {"": found}, frames=num_frames)
         clear = CLEAR({"PRINT_CONFIG": False}).eval_sequence(data)
         identity = Identity({"PRINT_CONFIG": False}).eval_sequence(data)
         hota = HOTA().eval_sequence(data)
@@ -85,31 +85,6 @@ def score(truth: Sequence[MotRow], found: Sequence[MotRow], num_frames: int) -> 
         switches=int(clear["IDSW"]),
         tracks=int(data["num_tracker_ids"]),
     )
-
-
-def _for_trackeval(truth: Sequence[MotRow], found: Sequence[MotRow], num_frames: int) -> dict[str, object]:
-    data: dict[str, object] = {"num_timesteps": num_frames}
-    by_side = {}
-    for name, rows in (("gt", truth), ("tracker", found)):
-        numbers = {track: i for i, track in enumerate(sorted({row.track for row in rows}))}
-        frames: dict[int, list[MotRow]] = defaultdict(list)
-        for row in rows:
-            frames[row.frame].append(row)
-        by_side[name] = frames
-        data[f"num_{name}_dets"], data[f"num_{name}_ids"] = len(rows), len(numbers)
-        data[f"{name}_ids"] = [
-            np.array([numbers[row.track] for row in frames[f]], int) for f in range(1, num_frames + 1)
-        ]
-    data["similarity_scores"] = [
-        overlaps(_corners(by_side["gt"][f]), _corners(by_side["tracker"][f]))
-        for f in range(1, num_frames + 1)
-    ]
-    return data
-
-
-def _corners(rows: Iterable[MotRow]) -> np.ndarray:
-    boxes = [(r.left, r.top, r.left + r.width, r.top + r.height) for r in rows]
-    return np.array(boxes, float).reshape(-1, 4)
 
 
 @dataclass(frozen=True)

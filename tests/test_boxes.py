@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stca.boxes import MotRow, crop, read_mot, write_mot
+from stca.boxes import MotRow, crop, overlaps, read_mot, write_mot
 from stca.errors import DatasetError
 
 
@@ -89,3 +89,9 @@ def test_crop_is_what_pixel_by_pixel_gives(left: int, top: int, width: int, heig
     assert fast.shape[:2] == (len(slow), len(slow[0]) if slow else fast.shape[1])
     if fast.size:
         np.testing.assert_array_equal(fast, np.array(slow))
+
+
+def test_overlap_of_all_pairs() -> None:
+    box = np.array([[1.0, 10, 21, 60]])
+    others = np.array([[1.0, 10, 21, 60], [1, 35, 21, 85], [500, 10, 520, 60]])
+    assert overlaps(box, others).tolist() == [[1.0, 1 / 3, 0.0]]

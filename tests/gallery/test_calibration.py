@@ -118,3 +118,15 @@ def test_it_is_kept_and_read_back() -> None:
     assert Calibration.from_json(calibration.to_json()) == calibration
     with pytest.raises(GalleryError, match="damaged"):
         Calibration.from_json("{}")
+
+
+def test_two_videos_of_a_camera_are_not_at_once() -> None:
+    records = [Record(f"{v}/{i}", "cam1", 0.0, 5.0, clock=f"{v}/v.mp4") for v in "ab" for i in range(2)]
+    records = [record for record in records for _ in range(2)]
+    rows = unit(vectors(8))
+    same = np.repeat(np.arange(4), 2)
+    judged = Judged(tuple(records), rows, same, complete=False)
+    calibration, _ = calibrate(judged, far=0.5)
+    assert (calibration.impostors, calibration.rows) == (8, 2), (
+        "of the own video's other tracklet, two halves"
+    )

@@ -1,6 +1,7 @@
 """The gallery beside a list of numpy rows, and what it refuses."""
 
 import dataclasses
+import json
 import shutil
 import sqlite3
 from pathlib import Path
@@ -14,8 +15,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 import stca
 from made_gallery import CAMERAS, DIM, MARK, record, slow_search, vectors
 from stca.errors import GalleryError
-from stca.gallery import Added, Gallery, Hit, ModelMark, Record
-from stca.gallery.store import FILE
+from stca.gallery import Added, Gallery, Hit, ModelMark, Record, store_file, transactions
+from stca.gallery.store import Store
+from stca.gallery.store_file import FILE, has_clock
 
 
 @pytest.fixture
@@ -122,6 +124,9 @@ def test_add_again_is_skipped_and_other_content_is_refused(gallery: Gallery) -> 
     rows = fill(gallery, 10)
     again = [record(i) for i in range(10)]
     assert gallery.add(again, rows) == Added(skipped=10)
+    with pytest.raises(GalleryError, match="another tracklet of the key 'north/0003'"):
+        gallery.add(again, rows[[0, 1, 2, 9, *range(4, 10)]])
+    assert gallery.add(again, rows) == Added(skipped=10), "nothing was written"
 
 
 def test_a_refused_batch_writes_nothing(gallery: Gallery) -> None:
@@ -248,6 +253,31 @@ def test_files_that_are_refused(tmp_path: Path) -> None:
         Gallery.open(folder)
 
 
+@pytest.mark.usefixtures("as_users_run_it")
+@pytest.mark.parametrize("content", [b"no database at all" * 500, b""])
+def test_a_connection_is_closed_where_opening_fails(
+    tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / FILE).write_bytes(content)
+    made, real = [], store_file.connect
+    monkeypatch.setattr(store_file, "connect", lambda *given: made.append(real(*given)) or made[-1])
+    for failing in (store_file.open_file, lambda folder: store_file.create_file(folder, {"id": None})):
+        with pytest.raises(GalleryError):
+            failing(tmp_path)
+    assert len(made) == 2
+    for each in made:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            each.execute("SELECT 1")
+
+
+def test_more_answers_than_fit_one_question(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = fill(gallery, 50)
+    at_once = gallery.search(rows[3], 40)
+    monkeypatch.setattr(transactions, "_VALUES", 7)
+    assert gallery.search(rows[3], 40) == at_once
+    assert gallery.known([record(i).key for i in range(60)]).keys() == {record(i).key for i in range(50)}
+
+
 def test_a_file_damaged_in_the_middle_is_an_error_and_not_a_wrong_answer(tmp_path: Path) -> None:
     with Gallery.open(tmp_path / "g", model=MARK) as gallery:
         rows = fill(gallery, 3000)
@@ -271,6 +301,23 @@ def test_another_model_is_refused(tmp_path: Path, change: str) -> None:
     assert Gallery.open(tmp_path / "g", model=mark).mark == Gallery.open(tmp_path / "g").mark == mark
 
 
+def test_a_file_that_vanishes_while_it_is_counted(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process writes its index to a neighbour, which takes the index's name."""
+    fill(gallery, 3)
+    before = gallery.stats().bytes_on_disk
+    (gallery.path / ".index.faiss.x").write_bytes(b"x" * 1000)
+    real = Path.stat
+
+    def stat(path: Path, **options: bool) -> object:
+        found = real(path, **options)
+        if path.name.startswith(".index"):
+            path.unlink()
+        return found
+
+    monkeypatch.setattr(Path, "stat", stat)
+    assert gallery.stats().bytes_on_disk == before
+
+
 def test_the_mark_of_a_model() -> None:
     import torch
 
@@ -289,3 +336,113 @@ def test_the_mark_of_a_model() -> None:
     assert ModelMark.of(made[1]).weights != first.weights
     with pytest.raises(GalleryError, match="damaged"):
         ModelMark.from_json("{}")
+
+
+def same_weights(**options: object) -> stca.models.ReIDModel:
+    models = [stca.create_model("stca_small", num_ids=3, **each).eval() for each in ({}, options)]
+    models[1].load_state_dict(models[0].state_dict())
+    return models[1]
+
+
+@pytest.mark.parametrize("options", [{"fusion": "sum"}, {"temperature": 0.5}])
+def test_options_that_change_vectors_are_part_of_the_mark(tmp_path: Path, options: dict[str, object]) -> None:
+    model = same_weights(**options)
+    mark = ModelMark.of(model)
+    plain = stca.create_model("stca_small", num_ids=3).eval()
+    plain.load_state_dict(model.state_dict())
+    with pytest.raises(GalleryError, match=next(iter(options))):
+        ModelMark.of(plain).require(mark, where=tmp_path)
+    assert ModelMark.of(same_weights(clip_len=4, fusion="official")).options == "", "defaults, given or not"
+
+
+def write_network(path: Path) -> Path:
+    """The mean colour of a picture, in eight copies."""
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["input"], ["mean"]),
+        helper.make_node("Flatten", ["mean"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "matrix"], ["output"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "reid",
+        [helper.make_tensor_value_info("input", kind, ["batch", 3, 16, 8])],
+        [helper.make_tensor_value_info("output", kind, ["batch", 8])],
+        [onnx.numpy_helper.from_array(np.ones((3, 8), np.float32), "matrix")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def test_pixels_are_part_of_the_mark(tmp_path: Path) -> None:
+    path = write_network(tmp_path / "net.onnx")
+    plain, same, raw = (
+        ModelMark.of(stca.models.ImageReID(path, **options))
+        for options in ({}, {"pixels": "imagenet-rgb"}, {"pixels": "raw-rgb"})
+    )
+    assert plain == same
+    with pytest.raises(GalleryError, match="pixels='raw-rgb'"):
+        plain.require(raw, where=tmp_path)
+
+
+def test_a_gallery_that_noted_no_options_still_takes_its_model(tmp_path: Path) -> None:
+    model = same_weights(fusion="sum")
+    before = dataclasses.replace(ModelMark.of(model), options=None)
+    Gallery.open(tmp_path / "g", model=before).close()
+    Gallery.open(tmp_path / "g", model=model).close()
+    noted = json.loads(before.to_json())
+    del noted["options"]
+    assert ModelMark.from_json(json.dumps(noted)) == before
+
+
+def test_what_is_known_of_a_tracklet_is_brought_up_to_date(gallery: Gallery) -> None:
+    rows = fill(gallery, 12)
+    with Gallery.open(gallery.path) as reader:
+        assert len(reader.search(rows[0], 20, time=(0, 100))) == 10, "two have no times"
+        later = dataclasses.replace(
+            record(4), first=200.0, last=203.0, folder=Path("/moved"), label=3, person=3
+        )
+        moved = dataclasses.replace(record(5), camera="roof")
+        assert gallery.add([record(3), later, moved, record(40)], rows[[3, 4, 5, 0]]) == Added(1, 1, 0, 2)
+        for each in (gallery, reader):
+            assert [hit.key for hit in each.search(rows[0], time=(150, 250))] == [later.key]
+            assert [hit.key for hit in each.search(rows[0], cameras=("roof",))] == [moved.key]
+            assert each.get(later.key)[0] == dataclasses.replace(
+                later, content=each.get(later.key)[0].content
+            )
+        assert gallery.update([later, moved]) == 0
+        assert gallery.update([record(5)]) == 1
+        assert reader.search(rows[0], cameras=("roof",)) == []
+    with pytest.raises(GalleryError, match="no tracklet 'cam/x'"):
+        gallery.update([record(5), Record("cam/x", "cam")])
+
+
+def test_a_person_that_linking_said_stays_when_the_label_changes(gallery: Gallery) -> None:
+    fill(gallery, 2)
+    gallery.set_persons({record(0).key: 8})
+    assert gallery.update([dataclasses.replace(record(i), label=3, person=3) for i in range(2)]) == 2
+    assert [(r.person, r.label) for r in gallery.records()] == [(8, 3), (3, 3)]
+    assert gallery.update([dataclasses.replace(record(i), label=4, person=4) for i in range(2)]) == 2
+    assert [(r.person, r.label) for r in gallery.records()] == [(8, 4), (4, 4)]
+
+
+def test_a_gallery_without_clocks_is_read_and_learns_them(tmp_path: Path) -> None:
+    """As galleries were made before."""
+    with Gallery.open(tmp_path / "g", model=MARK) as gallery:
+        rows = fill(gallery, 5)
+    connection = sqlite3.connect(tmp_path / "g" / FILE)
+    connection.executescript(
+        "ALTER TABLE tracklets DROP COLUMN clock; DELETE FROM meta WHERE name = 'updates'"
+    )
+    assert not has_clock(connection)
+    read_only = Store(tmp_path / "g", connection, writable=False)
+    assert [r.clock for r in read_only.records()] == [""] * 5
+    read_only.close()
+    with Gallery.open(tmp_path / "g") as gallery:
+        assert [r.key for r in gallery.records()] == [record(i).key for i in range(5)]
+        timed = dataclasses.replace(record(1), clock="south/1.mp4")
+        assert gallery.add([timed, record(7)], rows[[1, 2]]) == Added(added=1, updated=1)
+        assert [r.clock for r in gallery.records()] == ["", "south/1.mp4", "", "", "", ""]

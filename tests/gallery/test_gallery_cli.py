@@ -1,7 +1,9 @@
 """`stca gallery`, `stca search` and `stca calibrate`, on coloured people."""
 
+import argparse
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,8 @@ import stca
 from stca.cli import main
 from stca.embedding import Embedder
 from stca.errors import DatasetError, GalleryError
-from stca.gallery import Added, Gallery, add_tracklets
+from stca.gallery import Added, Gallery, Record, add_tracklets, halves, pictures, search_tracklet
+from stca.gallery.figures import format_span
 from stca.images import write_jpeg
 from stca.tracks import FrameRecord, TrackRecord, find_tracklets, write_track
 
@@ -19,7 +22,14 @@ PERSONS, CAMERAS = 5, ("cam1", "cam2")
 
 
 def make_tracklet(
-    folder: Path, person: int, *, first: int, label: bool, frames: int = 9, seed: int = 0
+    folder: Path,
+    person: int,
+    *,
+    first: int,
+    label: bool,
+    frames: int = 9,
+    seed: int = 0,
+    start: float | None = None,
 ) -> None:
     rng = np.random.default_rng(100 * person + seed)
     colours = np.random.default_rng(person).integers(0, 256, (2, 3))
@@ -29,7 +39,8 @@ def make_tracklet(
         folder.mkdir(parents=True, exist_ok=True)
         write_jpeg(folder / f"{number:06d}.jpg", picture.clip(0, 255).astype(np.uint8))
         use = number > first  # the first one is too poor
-        records.append(FrameRecord(number, number / 10, (0, 0, 24, 48), 0.9, f"{number:06d}.jpg", {}, use))
+        time = (start or 0) + number / 10
+        records.append(FrameRecord(number, time, (0, 0, 24, 48), 0.9, f"{number:06d}.jpg", {}, use))
     write_track(
         folder,
         TrackRecord(
@@ -37,7 +48,7 @@ def make_tracklet(
             int(folder.name),
             "v.mp4",
             10.0,
-            None,
+            start,
             "motion",
             person if label else None,
             tuple(records),
@@ -166,7 +177,9 @@ def test_calibrate_by_labels_marks_answers(tracks: Path, tmp_path: Path, run: Ca
     assert "threshold 0." in run("gallery", "stats", gallery)
 
 
-def test_calibrate_by_a_file_and_by_halves(tmp_path: Path, run: Callable[..., str]) -> None:
+def test_calibrate_by_a_file_and_by_halves(
+    tmp_path: Path, run: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
     tracks, gallery = make_tracks(tmp_path / "tracks", label=False), tmp_path / "g"
     run("gallery", "add", gallery, tracks, "--model", "colour_histogram", "--workers", 0)
     said = run("calibrate", gallery, "--far", 0.2, "--workers", 0)
@@ -176,9 +189,10 @@ def test_calibrate_by_a_file_and_by_halves(tmp_path: Path, run: Callable[..., st
     assert "from labels: 10 searches" in run("calibrate", gallery, "--labels", labels)
     labels.write_text("key,person\ncam1/0001,x\n")
     assert "columns key,person" in run("calibrate", gallery, "--labels", labels, code=1)
-    assert "between 0 and 1" not in run("calibrate", gallery, "--far", 1)
+    assert "for a false-accept rate of 100 %" in run("calibrate", gallery, "--far", 1)
     with pytest.raises(SystemExit):
         main(["calibrate", str(gallery), "--far", "2"])
+    assert "between 0 and 1" in capsys.readouterr().err
 
 
 def test_errors_say_what_to_do(filled: Path, tracks: Path, tmp_path: Path, run: Callable[..., str]) -> None:
@@ -187,6 +201,7 @@ def test_errors_say_what_to_do(filled: Path, tracks: Path, tmp_path: Path, run: 
     assert "did you mean 'cam1/0010'" in run("search", filled, "cam1/001", code=1)
     assert "A query is one tracklet" in run("search", filled, tracks, code=1)
     assert "not the model" in run("gallery", "add", filled, tracks, "--model", "stca_small", code=1)
+    assert "not the model" in run("search", filled, "cam1/0001", "--model", "stca_small", code=1)
     assert "folder of its own" in run("gallery", "add", tracks, tracks, code=1)
     assert "no such folder of tracks" in run("gallery", "add", filled, tmp_path / "none", code=1)
     assert "no tracklet" in run("gallery", "remove", filled, "cam1/9999", code=1)
@@ -238,3 +253,134 @@ def test_changed_crops_are_an_error_or_replaced(tmp_path: Path) -> None:
         changed = find_tracklets(tmp_path / "cam1")
         assert add_tracklets(gallery, model, changed, replace=True, workers=0) == Added(replaced=1)
         assert len(gallery) == 1
+
+
+def test_two_folders_with_the_same_keys_are_refused_together_and_one_after_the_other(
+    tmp_path: Path, run: Callable[..., str]
+) -> None:
+    for name, person in (("monday", 1), ("tuesday", 2)):
+        make_tracklet(tmp_path / name / "cam1" / "0001", person, first=1, label=False)
+    gallery, options = tmp_path / "g", ("--model", "colour_histogram", "--workers", 0)
+    said = run("gallery", "add", gallery, tmp_path / "monday", tmp_path / "tuesday", *options, code=1)
+    assert "same key" in said
+    assert str(tmp_path / "monday" / "cam1" / "0001") in said
+    assert "different names" in said
+    with Gallery.open(gallery) as opened:
+        assert len(opened) == 0
+    # One folder that is named twice is no harm.
+    twice = run("gallery", "add", gallery, tmp_path / "monday", tmp_path / "monday" / "cam1", *options)
+    assert "1 added; 1 tracklets" in twice
+    said = run("gallery", "add", gallery, tmp_path / "tuesday", *options, code=1)
+    assert "camera folder of another name" in said
+
+
+def test_times_and_folders_are_brought_up_to_date(tmp_path: Path, run: Callable[..., str]) -> None:
+    tracks, gallery = tmp_path / "tracks", tmp_path / "g"
+    for number in (1, 2):
+        make_tracklet(tracks / "cam1" / f"{number:04d}", number, first=1, label=False)
+    run("gallery", "add", gallery, tracks, "--model", "colour_histogram", "--workers", 0)
+    with Gallery.open(gallery) as opened:
+        assert [(r.first, r.clock) for r in opened.records()] == [(0.1, "cam1/v.mp4")] * 2
+    make_tracklet(tracks / "cam1" / "0001", 1, first=1, label=True, start=1.7e9)
+    assert "0 added, 1 updated, 1 already there" in run("gallery", "add", gallery, tracks, "--workers", 0)
+    with Gallery.open(gallery) as opened:
+        found = opened.get("cam1/0001")[0]
+        assert (found.first, found.clock, found.label) == (1.7e9 + 0.1, "", 1)
+        assert [hit.key for hit in opened.search(opened.vectors()[0], time=(1.6e9, 1.8e9))] == ["cam1/0001"]
+    tracks.rename(tmp_path / "moved")
+    said = run("gallery", "add", gallery, tmp_path / "moved", "--replace", "--workers", 0)
+    assert "0 added, 2 updated" in said
+    with Gallery.open(gallery) as opened:
+        assert all(pictures(each) is not None for each in opened.records())
+
+
+@pytest.fixture
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("berlin")
+def test_one_clock_for_what_is_typed_and_what_is_shown(tmp_path: Path, run: Callable[..., str]) -> None:
+    from stca.cli.parsing import moment, seconds
+
+    start = moment("2026-01-31T10:00:00")
+    assert start == moment("2026-01-31T09:00:00Z") == moment("2026-01-31T10:00:00+01:00") == 1769850000
+    assert seconds("2026-07-31T10:00") == moment("2026-07-31T08:00Z")
+    assert seconds("12.5") == 12.5
+    for text in ("noon", "nan", "0000-00-00"):
+        with pytest.raises(argparse.ArgumentTypeError, match=r"is needed|a moment is"):
+            seconds(text)
+    make_tracklet(tmp_path / "cam1" / "0001", 1, first=1, label=False, start=start)
+    make_tracklet(tmp_path / "cam1" / "0002", 1, first=1, label=False, start=start + 3600)
+    gallery = tmp_path / "g"
+    run("gallery", "add", gallery, tmp_path / "cam1", "--model", "colour_histogram", "--workers", 0)
+    shown = run("gallery", "list", gallery)
+    assert "2026-01-31 10:00:00 to 10:00:00+01:00" in shown
+    for words in (("2026-01-31T10:30",), ("2026-01-31T09:30Z",)):
+        hits = run("search", gallery, "cam1/0001", "--from", *words)
+        assert "cam1/0002" in hits
+        assert "2026-01-31 11:00:00 to 11:00:00+01:00" in hits
+    assert "no tracklet passes" in run("search", gallery, "cam1/0001", "--from", "2026-01-31T11:30")
+    assert format_span(Record("a/1", "a", start, start + 86400)).endswith("to 2026-02-01 10:00:00+01:00")
+    summer = moment("2026-10-25T00:30Z")
+    assert format_span(Record("a/1", "a", summer, summer + 3600)).count("+0") == 2, "the clocks went back"
+
+
+def test_how_to_compute_is_passed_on(
+    tmp_path: Path, run: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stca import embedding
+
+    tracks, gallery = make_tracks(tmp_path / "tracks", label=False), tmp_path / "g"
+    run("gallery", "add", gallery, tracks, "--model", "colour_histogram", "--workers", 0)
+    plan, batches, asked = embedding.plan_inference, embedding.dense_batches, []
+
+    def noting_plan(*given: object, **options: object) -> object:
+        asked.append({"device": options["device"], "precision": options["precision"]})
+        return plan(*given, **options | {"precision": "float32"})
+
+    def noting_batches(*given: object, **options: object) -> object:
+        asked[-1] |= {name: options[name] for name in ("batch_size", "workers")}
+        return batches(*given, **options | {"workers": 0})
+
+    monkeypatch.setattr(embedding, "plan_inference", noting_plan)
+    monkeypatch.setattr(embedding, "dense_batches", noting_batches)
+    options = ("--precision", "bf16", "--batch-size", 3, "--workers", 1)
+    wanted = {"device": "auto", "precision": "bf16", "batch_size": 3, "workers": 1}
+    run("calibrate", gallery, "--far", 0.2, *options)
+    make_tracklet(tmp_path / "cam9" / "0001", 2, first=1, label=False, seed=77)
+    run("search", gallery, tmp_path / "cam9" / "0001", *options)
+    assert asked == [wanted, wanted]
+    run("search", gallery, tmp_path / "cam9" / "0001")
+    assert asked[-1]["workers"] == 0, "by default no processes for one tracklet"
+
+
+def test_halves_of_so_many_tracklets_at_most(filled: Path) -> None:
+    model = stca.create_model("colour_histogram", num_ids=1).eval()
+    with Gallery.open(filled) as gallery:
+        judged = halves(gallery, model, workers=0, limit=12)
+        assert len(judged.records) == 2 * 10, "every second one of 20"
+        assert judged.records[0].key == judged.records[1].key
+
+
+def test_asking_from_python(filled: Path, tracks: Path, tmp_path: Path) -> None:
+    make_tracklet(tmp_path / "cam9" / "0001", 2, first=1, label=False, seed=77)
+    (query,), (own, *_) = find_tracklets(tmp_path / "cam9"), find_tracklets(tracks)
+    opened = []
+
+    def model() -> stca.models.ReIDModel:
+        opened.append(True)
+        return stca.create_model("colour_histogram", num_ids=1).eval()
+
+    with Gallery.open(filled) as gallery:
+        record, hits = search_tracklet(gallery, model, own, 3)
+        assert (record.key, record.person, len(hits)) == (own.key, 0, 3)
+        assert own.key not in [hit.key for hit in hits]
+        assert not opened, "its own vector does"
+        record, hits = search_tracklet(gallery, model, query, 4, cameras=["cam2"])
+        assert {(hit.record.person, hit.record.camera) for hit in hits[:2]} == {(2, "cam2")}
+        assert search_tracklet(gallery, model(), query, 4, cameras=["cam2"]) == (record, hits)

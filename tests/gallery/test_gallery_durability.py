@@ -7,15 +7,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from made_gallery import DIM, MARK, record, slow_search, vectors
+from stca.cli.gallery import open_with_model
 from stca.errors import GalleryError
 from stca.gallery import Gallery, embedded, index_file
-from stca.gallery.store import FILE
+from stca.gallery.store_file import FILE
 
 ADDER = Path(__file__).parents[1] / "gallery_adder.py"
 SOURCE = Path(__file__).parents[2] / "src"
@@ -107,12 +110,61 @@ def test_readers_see_rows_after_their_commit_and_never_half_a_batch(
     assert len(set(seen)) > 5, "while it was writing"
 
 
+def test_threads_of_one_gallery_take_turns(tmp_path: Path) -> None:
+    """Three that ask and two that write share one connection, and with it one transaction."""
+    rows = vectors(2000)
+    with Gallery.open(tmp_path / "g", model=MARK) as gallery, ThreadPoolExecutor(8) as pool:
+        gallery.add([record(i) for i in range(100)], rows[:100])
+        until = time.monotonic() + 1.5
+
+        def again(ask: Callable[[], object]) -> int:
+            count = 0
+            while time.monotonic() < until:
+                ask()
+                count += 1
+            return count
+
+        def whole_batches() -> None:
+            assert len(gallery.search(rows[0], 5000)) % 10 == 0
+            records, kept = gallery.table()
+            assert len(records) == len(kept)
+            assert len(records) % 10 == 0
+
+        def add() -> int:
+            for start in range(100, 2000, 10):
+                if time.monotonic() > until:
+                    return start
+                numbers = range(start, start + 10)
+                gallery.add([record(i) for i in numbers], rows[start : start + 10])
+            return 2000
+
+        added = pool.submit(add)
+        asked = [
+            pool.submit(again, ask)
+            for ask in (
+                whole_batches,
+                lambda: gallery.known([record(3).key]),
+                lambda: gallery.get(record(3).key),
+                lambda: gallery.stats(),
+                lambda: gallery.source,
+                lambda: gallery.set_persons({record(3).key: 7}),
+            )
+        ]
+        assert min(each.result() for each in asked) > 0
+        assert len(gallery) == added.result() > 100
+
+
 def test_killed_while_it_was_made(tmp_path: Path) -> None:
     """An empty file, or one in write-ahead mode without tables, is a gallery that never was."""
     (tmp_path / "g").mkdir()
     (tmp_path / "g" / FILE).touch()
     with pytest.raises(GalleryError, match="no gallery"):
         Gallery.open(tmp_path / "g")
+    opened, _ = open_with_model(tmp_path / "g", None)
+    opened.close()
+    for path in (tmp_path / "g").iterdir():
+        path.unlink()
+    (tmp_path / "g" / FILE).touch()
     with Gallery.open(tmp_path / "g", model=MARK) as gallery:
         gallery.add([record(0)], vectors(1))
     with Gallery.open(tmp_path / "g", model=MARK) as gallery:

@@ -1,17 +1,19 @@
 """From a gallery to persons, their tables, tracks and contact sheets."""
 
 import csv
+import dataclasses
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from stca.boxes import read_mot
+from stca.boxes import MotRow, read_mot, write_mot
 from stca.cli.main import main
 from stca.errors import ConfigError, GalleryError, RankingError
 from stca.gallery import Gallery, ModelMark, Record
-from stca.gallery.constraints import least_seconds, read_travel
+from stca.gallery.constraints import least_seconds, number_clocks, read_travel
 from stca.gallery.contact_sheet import write_contact_sheets
 from stca.gallery.link_outputs import persons_table, write_linking
 from stca.gallery.linking import Linking, link, link_gallery
@@ -136,8 +138,28 @@ def test_pages_and_lost_pictures(tmp_path: Path) -> None:
     records = [Record(f"cam1/{i:04d}", "cam1", folder=tmp_path / "gone") for i in range(40)]
     linking = Linking(tuple((record,) for record in records), 0.5)
     assert len(write_contact_sheets(linking, tmp_path / "out")) == 3
-    assert len(write_contact_sheets(linking, tmp_path / "out", most_pages=2)) == 2
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"persons-01.png", "persons-02.png"}
+    with pytest.warns(UserWarning, match="8 of 40 persons are on no contact sheet"):
+        assert len(write_contact_sheets(linking, tmp_path / "few", most_pages=2)) == 2
+
+
+def test_an_earlier_linkings_files_go_and_others_stay(gallery: Gallery, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    mine = {"cam1_notes.txt", "persons-07.png", "cam3.txt"}
+    for name in mine:
+        (out / name).write_bytes(b"mine")
+    linking = link_gallery(gallery, threshold=0.5)
+    first = {path.name for path in write_linking(linking, out)}
+    assert "cam2.txt" in first
+    one_camera = Linking(tuple(g for g in linking.persons if g[0].camera == "cam1"), 0.5)
+    one_camera = Linking(tuple(tuple(r for r in g if r.camera == "cam1") for g in one_camera.persons), 0.5)
+    write_linking(one_camera, out)
+    left = {path.name for path in out.iterdir()}
+    assert left == {"persons.csv", "cam1.txt", "persons-01.png", "linking.json"} | mine
+    for damage in ('{"files": ["../gallery/gallery.sqlite", 3]}', "[]", "no json"):
+        (out / "linking.json").write_text(damage)
+        write_linking(one_camera, out)
+        assert (tmp_path / "gallery" / "gallery.sqlite").is_file()
 
 
 def test_two_videos_of_a_camera_get_a_file_each(tmp_path: Path) -> None:
@@ -153,17 +175,30 @@ def test_two_videos_of_a_camera_get_a_file_each(tmp_path: Path) -> None:
     assert read_mot(tmp_path / "out" / "cam1_evening.txt").rows[0].track == 2
 
 
-def test_boxes_that_nobody_knows_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_linking(Linking(((Record("cam1/0001", "cam1"),),), 0.5), tmp_path)
-    assert "1 tracklets without a side file" in capsys.readouterr().err
+def test_two_videos_of_one_name_get_a_file_each(tmp_path: Path) -> None:
+    """Of one camera, in two folders of tracks: their frames have nothing to do with each other."""
+    records = []
+    for folder in ("monday", "tuesday"):
+        place = tmp_path / folder / "0001"
+        write_jpeg(place / "000001.jpg", np.zeros((40, 20, 3), np.uint8))
+        frame = FrameRecord(1, 0.0, (0.0, 0.0, 20.0, 40.0), 1.0, "000001.jpg", {}, True)
+        write_track(place, TrackRecord("cam1", 1, "v.mp4", 10.0, None, "test", None, (frame,)))
+        records.append(Record(f"{folder}/0001", "cam1", 0.0, 0.0, folder=place))
+    written = write_linking(Linking((tuple(records),), 0.5), tmp_path / "out")
+    assert {"cam1_monday.txt", "cam1_tuesday.txt"} < {path.name for path in written}
 
 
-def test_travel_times_are_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_boxes_that_nobody_knows_are_counted(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="1 tracklets without a side file"):
+        write_linking(Linking(((Record("cam1/0001", "cam1"),),), 0.5), tmp_path)
+
+
+def test_travel_times_are_read(tmp_path: Path) -> None:
     path = tmp_path / "travel.csv"
     path.write_text("from,to,seconds\ncam2, cam1, 4.5\n\ncam1,cam9,2\n")
-    least = least_seconds(read_travel(path), ["cam1", "cam2"])
+    with pytest.warns(UserWarning, match="cam9"):
+        least = least_seconds(read_travel(path), ["cam1", "cam2"])
     np.testing.assert_array_equal(least, [[-np.inf, 4.5], [4.5, -np.inf]])
-    assert "cam9" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("line", ["cam1,cam2", "cam1,cam2,fast", "cam1,cam2,-1", "a,b,1\nb,a,2"])
@@ -184,6 +219,54 @@ def test_the_command(gallery: Gallery, tmp_path: Path, capsys: pytest.CaptureFix
     assert (tmp_path / "out" / "persons-01.png").is_file()
 
 
+def write_truth(root: Path) -> Path:
+    """Of the walks, as `stca data make-scene` writes it: ids are the people."""
+    for camera in ("cam1", "cam2"):
+        walks = [walk for walk in WALKS if walk[0] == camera]
+        rows = [
+            MotRow(frame, person, float(frame), 10.0, 20.0, 40.0)
+            for _, _, person, first, last in walks
+            for frame in range(first, last + 1, 3)
+        ]
+        write_mot(root / camera / "gt" / "gt.txt", rows)
+    return root
+
+
+def test_the_command_scores_against_ground_truth(
+    gallery: Gallery, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("trackeval")
+    gallery.close()
+    truth = write_truth(tmp_path / "truth")
+    words = ["link", str(tmp_path / "gallery"), "--threshold", "0.5", "--truth"]
+    assert main([*words, str(truth)]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[-4].split() == ["ids", "IDF1", "HOTA"]
+    association = ((10**2 + 7**2 + 6**2) / 23 + (10**2 + 4**2) / 14 + 9) / 46
+    # Of 10 + 7 + 6, 10 + 4 and 9 boxes, the longest track of each person counts: 10 + 10 + 9 of 46.
+    assert said[-3].split()[-3:] == ["6", f"{100 * 29 / 46:.1f}", f"{100 * np.sqrt(association):.1f}"]
+    assert said[-2].split() == ["linked", "3", "100.0", "100.0"]
+    assert "3 persons" in said[-1]
+    (truth / "cam2").rename(truth / "yard")
+    assert main([*words, str(truth)]) == 1
+    assert "no ground truth of some cameras" in capsys.readouterr().err
+    assert main([*words, str(tmp_path / "gallery")]) == 1
+    assert "CAMERA/gt/gt.txt" in capsys.readouterr().err
+    (truth / "cam1" / "gt" / "gt.txt").write_text("1,1,1,1,5,5,1,1,1\n1,x,1,1,5,5,1,1,1\n")
+    assert main([*words, str(truth)]) == 1
+    assert "cannot be read" in capsys.readouterr().err
+
+
+def test_scoring_without_the_package_is_said_before_anything_is_written(
+    gallery: Gallery, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "trackeval", None)
+    truth = write_truth(tmp_path / "truth")
+    assert main(["link", str(gallery.path), "--threshold", "0.5", "--truth", str(truth)]) == 1
+    assert "pip install trackeval" in capsys.readouterr().err
+    assert all(record.person is None for record in gallery.records())
+
+
 def test_wrong_calls(tmp_path: Path) -> None:
     record = Record("cam1/0001", "cam1")
     with pytest.raises(ConfigError, match="is a cosine"):
@@ -192,3 +275,37 @@ def test_wrong_calls(tmp_path: Path) -> None:
         link([record], np.ones((2, 3), np.float32), threshold=0.5)
     with pytest.raises(GalleryError, match="nothing to link"):
         link_gallery(Gallery.open(tmp_path / "g", model=ModelMark.bare(3)), threshold=0.5)
+
+
+def test_two_videos_of_a_camera_are_not_at_once(tmp_path: Path) -> None:
+    """Both begin at 0, and nobody knows when that was."""
+    times = {"first": 0.0, "last": 9.0}
+    same, other = np.eye(3)[[0]], np.eye(3)[[1]]
+    vectors = np.concatenate([same, same, other, same]).astype(np.float32)
+    records = [
+        Record("a/1", "cam1", **times, clock="a/a.mp4"),
+        Record("b/1", "cam1", **times, clock="b/b.mp4"),
+        Record("a/2", "cam1", **times, clock="a/a.mp4"),
+        Record("c/1", "cam2", **times, clock="c/c.mp4"),
+    ]
+    assert not records[0].overlaps(records[1])
+    linking = link(records, vectors, threshold=0.5)
+    assert linking.numbers() == {"a/1": 1, "b/1": 1, "c/1": 1, "a/2": 2}
+    assert [(s.camera, s.tracklets) for s in linking.stays()][:3] == [("cam1", 1), ("cam1", 1), ("cam2", 1)]
+    with pytest.warns(UserWarning, match="cam1: several videos"):
+        assert link(records, vectors, threshold=0.5, travel={("cam1", "cam2"): 5.0}) == linking
+    # One video each: taken to have begun together.
+    linking = link(records[1::2], vectors[1::2], threshold=0.5, travel={("cam1", "cam2"): 5.0})
+    assert linking.numbers()["b/1"] != linking.numbers()["c/1"]
+    # On one clock of all, the same times are the same moments.
+    known = [dataclasses.replace(record, clock="") for record in records[:2]]
+    assert len(link(known, vectors[:2], threshold=0.5).persons) == 2
+
+
+def test_which_clocks_compare() -> None:
+    cameras = ["a", "a", "a", "b", "c", "c"]
+    clocks = ["a/1", "a/2", "", "b/1", "", "c/1"]
+    found = number_clocks(cameras, clocks).tolist()
+    assert found[2] == found[4] == 0
+    assert found[3] == found[5] == 1
+    assert len(set(found)) == 4

@@ -6,11 +6,13 @@ import argparse
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stca.cli.parsing import Verbs, add_verb, natural, positive
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from stca.gallery import Gallery
     from stca.models import ReIDModel
 
@@ -56,26 +58,47 @@ def add_embedding(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=natural, default=2, help="processes that decode images")
 
 
-def open_with_model(path: Path, name: str | None, *, create: bool = False) -> tuple[Gallery, ReIDModel]:
-    """A gallery and its model: the one that is named, or the one it was made with."""
-    from stca.errors import GalleryError
+def embedding_of(given: argparse.Namespace) -> dict[str, Any]:
+    """How to compute, as keywords."""
+    return {name: getattr(given, name) for name in ("device", "precision", "batch_size", "workers")}
+
+
+def open_with_model(path: Path, name: str | None) -> tuple[Gallery, ReIDModel]:
+    """A gallery to add to, made if need be, and its model: the named one, or the one it was made with."""
     from stca.gallery import Gallery
-    from stca.gallery.store import FILE
+    from stca.gallery.store_file import is_begun
     from stca.runs import is_path, open_model
 
-    if name is None and (path / FILE).is_file():
+    if name is None and is_begun(path):
         with Gallery.open(path) as gallery:
-            name = gallery.source
-        if name is None:
-            raise GalleryError(
-                "This gallery does not say where its model is", where=path, hint="--model MODEL"
-            )
-    elif not create and not (path / FILE).is_file():
-        Gallery.open(path)  # says what is wrong
+            name = _source(gallery)
     name = name or DEFAULT_MODEL
     model = open_model(name)
     source = str(Path(name).absolute()) if is_path(name) else name
     return Gallery.open(path, model=model, source=source), model
+
+
+def model_of(gallery: Gallery, name: str | None) -> ReIDModel | Callable[[], ReIDModel]:
+    """The one that is named, which is refused if it is another; else what opens the gallery's own."""
+
+    def opened() -> ReIDModel:
+        from stca.runs import open_model
+
+        model = open_model(name or _source(gallery))
+        gallery.require_model(model)
+        return model
+
+    return opened() if name else opened
+
+
+def _source(gallery: Gallery) -> str:
+    from stca.errors import GalleryError
+
+    if gallery.source is None:
+        raise GalleryError(
+            "This gallery does not say where its model is", where=gallery.path, hint="--model MODEL"
+        )
+    return gallery.source
 
 
 def _add(given: argparse.Namespace) -> None:
@@ -83,18 +106,9 @@ def _add(given: argparse.Namespace) -> None:
     from stca.tracks import find_tracklets
 
     tracklets = [found for root in given.tracks for found in find_tracklets(root)]
-    gallery, model = open_with_model(given.gallery, given.model, create=True)
+    gallery, model = open_with_model(given.gallery, given.model)
     with gallery:
-        done = add_tracklets(
-            gallery,
-            model,
-            tracklets,
-            replace=given.replace,
-            device=given.device,
-            precision=given.precision,
-            batch_size=given.batch_size,
-            workers=given.workers,
-        )
+        done = add_tracklets(gallery, model, tracklets, replace=given.replace, **embedding_of(given))
         print(f"{done}; {len(gallery)} tracklets in {given.gallery}")
 
 

@@ -30,14 +30,31 @@ def add_verbs(verbs: Verbs) -> None:
         metavar="DIR",
         help="write persons.csv, contact sheets and MOTChallenge tracks with these ids",
     )
+    verb.add_argument(
+        "--truth",
+        type=Path,
+        metavar="DIR",
+        help="ground truth with ids that count across cameras, DIR/CAMERA/gt/gt.txt: print IDF1 and HOTA",
+    )
 
 
 def _link(given: argparse.Namespace) -> None:
     from stca.gallery import Gallery
     from stca.gallery.constraints import read_travel
     from stca.gallery.link_outputs import persons_table, write_linking
+    from stca.gallery.link_scores import (
+        import_trackeval,
+        read_truth,
+        score_linking,
+        scores_table,
+        unlinked,
+    )
     from stca.gallery.linking import link_gallery
 
+    truth = None
+    if given.truth:
+        import_trackeval()  # before anything is written
+        truth = read_truth(given.truth)
     travel = read_travel(given.travel) if given.travel else None
     with Gallery.open(given.gallery) as gallery:
         linking = link_gallery(gallery, threshold=given.threshold, travel=travel)
@@ -45,3 +62,5 @@ def _link(given: argparse.Namespace) -> None:
     if given.out:
         for path in write_linking(linking, given.out):
             print(path)
+    if truth is not None:
+        print(scores_table(score_linking(unlinked(linking), truth), score_linking(linking, truth)))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,27 @@ def odd(text: str) -> int:
     if not text.isdecimal() or int(text) % 2 == 0:
         raise argparse.ArgumentTypeError(f"an odd whole number is needed, not {text!r}")
     return int(text)
+
+
+def moment(text: str) -> float:
+    """A date and time as POSIX seconds; local time where it names no zone."""
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise argparse.ArgumentTypeError(
+            f"a moment is 2026-01-31T10:00:00 (local), or with Z or +01:00 behind it, not {text!r}"
+        ) from None
+
+
+def seconds(text: str) -> float:
+    """A number of seconds, or a `moment`."""
+    try:
+        value = float(text)
+    except ValueError:
+        return moment(text)
+    if math.isnan(value):
+        raise argparse.ArgumentTypeError(f"a number of seconds is needed, not {text!r}")
+    return value
 
 
 def picture(text: str) -> Path:

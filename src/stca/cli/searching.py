@@ -5,18 +5,18 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import math
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from stca.cli.gallery import add_embedding, open_with_model
-from stca.cli.parsing import Verbs, add_verb, picture, positive
+from stca.cli.gallery import add_embedding, embedding_of, model_of
+from stca.cli.parsing import Verbs, add_verb, picture, positive, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stca.gallery import Gallery, Hit, Judged, Record
+    from stca.gallery import Gallery, Hit, Record
     from stca.tracks import FoundTracklet
 
 
@@ -29,11 +29,15 @@ def add_verbs(verbs: Verbs) -> None:
     search.add_argument("--camera", action="append", help="only in this one; may be repeated")
     for name, meaning in (("from", "not over before"), ("to", "not begun after")):
         search.add_argument(
-            f"--{name}", type=moment, metavar="TIME", help=f"{meaning}: seconds, or 2026-01-31T10:00:00 (UTC)"
+            f"--{name}",
+            type=seconds,
+            metavar="TIME",
+            help=f"{meaning}: seconds, or 2026-01-31T10:00:00 (local time; or with Z or an offset)",
         )
     search.add_argument("--sheet", type=picture, metavar="FILE.png", help="draw query and answers there")
     search.add_argument("--json", action="store_true", help="print JSON instead of a table")
     add_embedding(search)
+    search.set_defaults(workers=0)  # one tracklet is decoded faster than processes begin
 
     calibrate = add_verb(verbs, "calibrate", _calibrate, help="from which score on is an answer somebody?")
     calibrate.add_argument("gallery", type=Path, help="its folder")
@@ -51,19 +55,6 @@ def add_verbs(verbs: Verbs) -> None:
     add_embedding(calibrate)
 
 
-def moment(text: str) -> float:
-    """Seconds, or a date and time (UTC where it names no zone) as POSIX seconds."""
-    try:
-        return float(text)
-    except ValueError:
-        pass
-    try:
-        when = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"a time is seconds or 2026-01-31T10:00:00, not {text!r}") from None
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
-
-
 def fraction(text: str) -> float:
     """A number from 0 to 1."""
     try:
@@ -79,15 +70,23 @@ def fraction(text: str) -> float:
 
 
 def _search(given: argparse.Namespace) -> None:
-    from stca.gallery import Gallery, pictures
+    from stca.gallery import Gallery, pictures, search_tracklet
 
+    low, high = getattr(given, "from"), given.to
+    span = (-math.inf if low is None else low, math.inf if high is None else high)
+    filters: dict[str, Any] = {
+        "cameras": given.camera,
+        "time": None if low is None and high is None else span,
+    }
     with Gallery.open(given.gallery) as gallery:
+        model = model_of(gallery, given.model)
         own = gallery.get(given.query)
         if own is not None:
             record, crops = own[0], pictures(own[0])
-            hits = _ask(given, gallery, own[1], without=record.key)
+            hits = gallery.search(own[1], given.k, without=record.key, **filters)
         else:
-            record, crops, hits = _ask_by_folder(given)
+            crops = _folder_of(given, gallery)
+            record, hits = search_tracklet(gallery, model, crops, given.k, **filters, **embedding_of(given))
         calibration = gallery.calibration()
     threshold = calibration.threshold if calibration else None
     if given.json:
@@ -100,29 +99,13 @@ def _search(given: argparse.Namespace) -> None:
         _draw(given, record, crops, hits, threshold)
 
 
-def _ask(given: argparse.Namespace, gallery: Gallery, vector: object, *, without: str | None) -> list[Hit]:
-    low, high = getattr(given, "from"), given.to
-    time = (
-        None
-        if low is None and high is None
-        else (
-            -float("inf") if low is None else low,
-            float("inf") if high is None else high,
-        )
-    )
-    return gallery.search(vector, given.k, cameras=given.camera, time=time, without=without)  # type: ignore[arg-type]
-
-
-def _ask_by_folder(given: argparse.Namespace) -> tuple[Record, FoundTracklet, list[Hit]]:
-    """Embed the query; if the gallery has this very tracklet, its own vector does."""
+def _folder_of(given: argparse.Namespace, gallery: Gallery) -> FoundTracklet:
+    """The one tracklet there."""
     from stca.errors import GalleryError
-    from stca.gallery import Gallery, embed, record_of
-    from stca.gallery.adding import content_of
     from stca.tracks import find_tracklets
 
     if not Path(given.query).is_dir():
-        with Gallery.open(given.gallery) as gallery:
-            gallery.require_key(given.query)
+        gallery.require_key(given.query)
     tracklets = find_tracklets(Path(given.query))
     if len(tracklets) != 1:
         raise GalleryError(
@@ -132,23 +115,7 @@ def _ask_by_folder(given: argparse.Namespace) -> tuple[Record, FoundTracklet, li
             where=given.query,
             hint=f"for example {tracklets[0].folder}",
         )
-    found = tracklets[0]
-    with Gallery.open(given.gallery) as gallery:
-        own = gallery.get(found.key)
-        if own is not None and own[0].content == content_of(found):
-            return own[0], found, _ask(given, gallery, own[1], without=found.key)
-    gallery, model = open_with_model(given.gallery, given.model)
-    with gallery:
-        vector = embed(
-            gallery,
-            model,
-            [found],
-            device=given.device,
-            precision=given.precision,
-            batch_size=given.batch_size,
-            workers=0,
-        )[0]
-        return record_of(found), found, _ask(given, gallery, vector, without=None)
+    return tracklets[0]
 
 
 def table(hits: Sequence[Hit], threshold: float | None) -> str:
@@ -201,34 +168,25 @@ def _draw(
 
 def _calibrate(given: argparse.Namespace) -> None:
     from stca.analysis import save_figure
-    from stca.gallery import Gallery, calibrate
+    from stca.gallery import Gallery, calibrate_gallery
     from stca.gallery.figures import calibration_figure
 
-    calibration, searches = calibrate(_judged(given), far=given.far, across=given.across)
+    labels = read_labels(given.labels) if given.labels else None
     with Gallery.open(given.gallery) as gallery:
-        gallery.set_calibration(calibration)
+        calibration, searches = calibrate_gallery(
+            gallery,
+            model_of(gallery, given.model),
+            far=given.far,
+            labels=labels,
+            across=given.across,
+            **embedding_of(given),
+        )
     print(calibration.table())
     if given.plot:
         title = (
             f"{given.gallery}: {calibration.searches} searches for people in it, {calibration.impostors} not"
         )
         print(save_figure(calibration_figure(calibration, searches, title=title), given.plot))
-
-
-def _judged(given: argparse.Namespace) -> Judged:
-    """By the labels that are given, by the tracklets' own, or by cutting them in two."""
-    from stca.gallery import Gallery, halves, labelled, relabel
-
-    with Gallery.open(given.gallery) as gallery:
-        records, vectors = gallery.table()
-    if given.labels:
-        return labelled(relabel(records, read_labels(given.labels)), vectors)
-    known = [record.label for record in records if record.label is not None]
-    if len(set(known)) > 1 and len(set(known)) < len(known):
-        return labelled(records, vectors)
-    gallery, model = open_with_model(given.gallery, given.model)
-    with gallery:
-        return halves(gallery, model, device=given.device, workers=given.workers)
 
 
 def read_labels(path: Path) -> dict[str, int]:

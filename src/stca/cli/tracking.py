@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stca.cli.parsing import Verbs, add_verb, positive
+from stca.cli.parsing import Verbs, add_verb, moment, positive
 
 if TYPE_CHECKING:
     from stca.tracking import TrackOptions, VideoSummary
@@ -38,19 +37,12 @@ def add_verbs(verbs: Verbs) -> None:
         help="of the (one) video; default: its name; a camera may have several videos",
     )
     track.add_argument(
-        "--start", type=_moment, metavar="ISO", help="when the videos began, e.g. 2026-01-31T10:00:00 (local)"
+        "--start", type=moment, metavar="ISO", help="when the videos began, e.g. 2026-01-31T10:00:00 (local)"
     )
     track.add_argument("--every", type=positive, default=1, metavar="N", help="look at every N-th frame only")
     track.add_argument(
         "--rate", type=float, metavar="FPS", help="frames a second; default: what a video says"
     )
-
-
-def _moment(text: str) -> float:
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except (ValueError, OverflowError):
-        raise argparse.ArgumentTypeError(f"a moment is 2026-01-31T10:00:00, not {text!r}") from None
 
 
 def _track(given: argparse.Namespace) -> int:

@@ -1,6 +1,7 @@
 """A gallery on disk: add tracklets, search them, link them, and know when the answer is nobody."""
 
 from stca.gallery.adding import add_tracklets, embed, halves, pictures, record_of
+from stca.gallery.asking import calibrate_gallery, search_tracklet
 from stca.gallery.calibration import Calibration, Judged, calibrate, labelled, relabel
 from stca.gallery.gallery import Gallery
 from stca.gallery.linking import Linking, link, link_gallery
@@ -19,6 +20,7 @@ __all__ = [
     "Stats",
     "add_tracklets",
     "calibrate",
+    "calibrate_gallery",
     "embed",
     "halves",
     "labelled",
@@ -27,4 +29,5 @@ __all__ = [
     "pictures",
     "record_of",
     "relabel",
+    "search_tracklet",
 ]

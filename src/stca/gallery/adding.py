@@ -36,6 +36,8 @@ def add_tracklets(
 ) -> Added:
     """Embed what is new and put it into the gallery, 128 tracklets to a commit.
 
+    Of tracklets that are there with the same crops, camera, times, label and folder are brought up to date.
+
     What was committed is kept, whatever happens later; the same call again goes on where it was.
 
     Args:
@@ -49,11 +51,13 @@ def add_tracklets(
         workers: processes that decode.
 
     Raises:
-        GalleryError: a key is there with other frames (nothing is embedded then); a full disk.
+        GalleryError: a key is there with other frames, or two folders have the same key (nothing is embedded
+            then); a full disk.
         DatasetError: a tracklet without any readable frame.
         ConfigError: int8.
 
     """
+    tracklets = _each_once(gallery, tracklets)
     contents = {found.key: content_of(found) for found in tracklets}
     known = gallery.known(list(contents))
     todo = [found for found in tracklets if known.get(found.key) != contents[found.key]]
@@ -64,9 +68,12 @@ def add_tracklets(
             expected="the same frames as when they were added",
             found=f"first {other[0]!r}",
             where=gallery.path,
-            hint="--replace (replace=True) puts the new ones in their place",
+            hint="--replace (replace=True) puts the new ones in their place; tracklets of another video need "
+            "a camera folder of another name",
         )
-    done = Added(skipped=len(tracklets) - len(todo))
+    same = [found for found in tracklets if known.get(found.key) == contents[found.key]]
+    updated = gallery.update([record_of(found, contents[found.key]) for found in same])
+    done = Added(skipped=len(same) - updated, updated=updated)
     for part, vectors in _in_parts(
         gallery,
         model,
@@ -81,6 +88,22 @@ def add_tracklets(
         done += gallery.add(records, vectors, replace=replace)
     gallery.refresh()
     return done
+
+
+def _each_once(gallery: Gallery, tracklets: Sequence[FoundTracklet]) -> list[FoundTracklet]:
+    """Several folders may have been searched: each has unique keys, all together may not."""
+    unique: dict[str, FoundTracklet] = {}
+    for found in tracklets:
+        other = unique.setdefault(found.key, found)
+        if other.folder != found.folder:
+            raise GalleryError(
+                "Two of these tracklets have the same key",
+                expected="camera folder/tracklet folder to be unique in a gallery",
+                found=f"{found.key}: {other.folder}, {found.folder}",
+                where=gallery.path,
+                hint="give the camera folders different names",
+            )
+    return list(unique.values())
 
 
 def embed(
@@ -130,7 +153,14 @@ def _open(
 
 
 def halves(
-    gallery: Gallery, model: ReIDModel, *, device: str = "auto", workers: int = 2, limit: int = 5000
+    gallery: Gallery,
+    model: ReIDModel,
+    *,
+    device: str = "auto",
+    precision: str = "float32",
+    batch_size: int = 16,
+    workers: int = 2,
+    limit: int = 5000,
 ) -> Judged:
     """The gallery's tracklets cut in two in time, each half a tracklet of its own, embedded anew.
 
@@ -141,6 +171,8 @@ def halves(
         gallery: whose tracklets have their crops where they were.
         model: the gallery's.
         device: "auto", "cpu" or "cuda".
+        precision: as `add_tracklets`.
+        batch_size: clips per forward pass.
         workers: processes that decode.
         limit: so many tracklets at most, spread evenly.
 
@@ -150,7 +182,7 @@ def halves(
     """
     chosen: list[tuple[Record, FoundTracklet]] = []
     records = [record for record in gallery.records() if record.first is not None]
-    for record in records[:: max(1, len(records) // limit)]:
+    for record in records[:: max(1, -(-len(records) // limit))]:
         found = pictures(record)
         if found is not None and len(found.frames) >= 2 * _LEAST_FRAMES:
             chosen.append((record, found))
@@ -163,7 +195,16 @@ def halves(
             hint="--labels FILE.csv with columns key,person",
         )
     cut = [half for _, found in chosen for half in _cut(found)]
-    parts = _in_parts(gallery, model, cut, label="embed halves", device=device, workers=workers)
+    parts = _in_parts(
+        gallery,
+        model,
+        cut,
+        label="embed halves",
+        device=device,
+        precision=precision,
+        batch_size=batch_size,
+        workers=workers,
+    )
     vectors = np.concatenate([vectors for _, vectors in parts])
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return Judged(
@@ -181,8 +222,8 @@ def _in_parts(
     *,
     label: str,
     device: str,
-    precision: str = "float32",
-    batch_size: int = 16,
+    precision: str,
+    batch_size: int,
     workers: int,
 ) -> Iterator[tuple[list[FoundTracklet], Float32[np.ndarray, "n D"]]]:
     """Some at a time and their vectors, all by one runtime, which is opened once."""
@@ -217,6 +258,7 @@ def pictures(record: Record) -> FoundTracklet | None:
 def record_of(found: FoundTracklet, content: str = "") -> Record:
     """What a gallery keeps of a tracklet's folder."""
     known = found.record
+    clock = f"{found.folder.parent.name}/{known.video}" if known and known.start is None else ""
     return Record(
         key=found.key,
         camera=found.camera,
@@ -227,6 +269,7 @@ def record_of(found: FoundTracklet, content: str = "") -> Record:
         folder=found.folder,
         frames=len(found.frames),
         content=content,
+        clock=clock,
     )
 
 

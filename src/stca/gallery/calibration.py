@@ -8,7 +8,7 @@ a tracklet are the same person, and tracklets that one camera sees at the same t
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
@@ -195,19 +195,26 @@ def calibrate(judged: Judged, *, far: float = 0.01, across: bool = False) -> tup
     return calibration, searches
 
 
+def _codes(names: Sequence[Hashable]) -> Int64[np.ndarray, " N"]:
+    """A number for every different name."""
+    codes: dict[Hashable, int] = {}
+    return np.array([codes.setdefault(name, len(codes)) for name in names], dtype=np.int64)
+
+
 def _known(
     judged: Judged, block: slice, *, across: bool
 ) -> tuple[Bool[np.ndarray, "Q G"], Bool[np.ndarray, "Q G"]]:
     """Who is a mate of each of the block's tracklets, and who a stranger."""
     same = judged.same
-    codes = {camera: code for code, camera in enumerate(sorted({r.camera for r in judged.records}))}
-    camera = np.array([codes[r.camera] for r in judged.records])
+    camera = _codes([r.camera for r in judged.records])
+    clock = _codes([(r.camera, r.clock) for r in judged.records])
     first, last = (
         np.array([np.nan if t is None else t for t in times])
         for times in ([r.first for r in judged.records], [r.last for r in judged.records])
     )
     one_camera = camera[block, None] == camera
-    at_once = one_camera & (first[block, None] <= last) & (first <= last[block, None])
+    one_clock = clock[block, None] == clock  # two videos of a camera both begin at 0
+    at_once = one_clock & (first[block, None] <= last) & (first <= last[block, None])
     mates = (same[block, None] == same) & (same >= 0)
     strangers = at_once.copy()
     if judged.complete:

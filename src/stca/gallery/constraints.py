@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-import sys
-from collections.abc import Mapping
+import warnings
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,8 @@ class Sightings:
     Args:
         cameras: (N,) camera numbers, from 0.
         first, last: (N,) seconds; NaN where nobody knows, which forbids nothing.
+        clocks: (N,) numbers of the clocks that these times are read from: only times of one clock are
+            compared. None: all are of one.
 
     Raises:
         ConfigError: lengths that differ, or a tracklet that ends before it begins.
@@ -35,9 +38,11 @@ class Sightings:
     cameras: Int64[np.ndarray, " N"]
     first: Float64[np.ndarray, " N"]
     last: Float64[np.ndarray, " N"]
+    clocks: Int64[np.ndarray, " N"] | None = None
 
     def __post_init__(self) -> None:
-        lengths = {len(self.cameras), len(self.first), len(self.last)}
+        clocks = self.first if self.clocks is None else self.clocks
+        lengths = {len(self.cameras), len(self.first), len(self.last), len(clocks)}
         if len(lengths) != 1:
             raise ConfigError("Cameras and times belong together one to one", found=sorted(lengths))
         if (self.first > self.last).any():
@@ -68,14 +73,37 @@ def forbid(
         forbidden = (seen.cameras[rows, None] == seen.cameras[None, :]) & (gap <= 0)
         if least is not None:
             forbidden |= gap < least[seen.cameras[rows, None], seen.cameras[None, :]]
+        if seen.clocks is not None:
+            forbidden &= seen.clocks[rows, None] == seen.clocks[None, :]
         distances[rows][forbidden] = np.inf
+
+
+def number_clocks(cameras: Sequence[str], clocks: Sequence[str]) -> Int64[np.ndarray, " N"]:
+    """Numbers of the clocks that can be compared, from `Record.camera` and `Record.clock`.
+
+    Cameras with one video each, whose start nobody knows, are taken to have begun together (number 1). Where
+    a camera has several, nobody knows which of them began with the others: each is a clock of its own.
+    """
+    several = with_several_clocks(cameras, clocks)
+    numbers: dict[tuple[str, str], int] = {}
+    for camera, clock in zip(cameras, clocks, strict=True):
+        together = len(numbers) + 2 if camera in several else 1
+        numbers.setdefault((camera, clock), together if clock else 0)
+    found = [numbers[pair] for pair in zip(cameras, clocks, strict=True)]
+    return np.array(found, dtype=np.int64)
+
+
+def with_several_clocks(cameras: Sequence[str], clocks: Sequence[str]) -> list[str]:
+    """Cameras with several videos whose starts nobody knows."""
+    videos = Counter(camera for camera, clock in set(zip(cameras, clocks, strict=True)) if clock)
+    return sorted(camera for camera, count in videos.items() if count > 1)
 
 
 def least_seconds(travel: Travel, cameras: list[str]) -> Float64[np.ndarray, "C C"]:
     """Travel times as a matrix over `cameras`; -inf where none is given."""
     number = {camera: index for index, camera in enumerate(cameras)}
     if unknown := sorted({name for pair in travel for name in pair if name not in number}):
-        print(f"warning: travel times of cameras that are not here: {', '.join(unknown)}", file=sys.stderr)
+        warnings.warn(f"travel times of cameras that are not here: {', '.join(unknown)}", stacklevel=2)
     least = np.full((len(cameras), len(cameras)), -np.inf)
     for (a, b), seconds in travel.items():
         if a in number and b in number:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -20,7 +22,8 @@ Item = TypeVar("Item")
 
 _CROP = (40, 88)  # width, height of one crop, pixels
 _CROPS = 3  # of a tracklet
-_LABEL, _CAPTION, _GAP = 64, 26, 8
+_LABEL, _CAPTION, _GAP = 64, 38, 8
+_LETTERS = 22  # side by side below a tracklet
 _PER_ROW, _ROWS = 8, 16
 _INK, _GREY, _PAPER = (20, 20, 20), (110, 110, 110), (255, 255, 255)
 
@@ -29,7 +32,7 @@ def write_contact_sheets(linking: Linking, out: Path, *, most_pages: int = 20) -
     """Write `persons-01.png`, ...: `_ROWS` persons to a page, at most `_PER_ROW` tracklets of each.
 
     Where a person has more tracklets, some evenly spread over time are shown, and how many they are in all is
-    said; persons beyond the last page are not shown. Pages of an earlier linking are removed.
+    said. Persons beyond the last page are not shown; a warning says how many those are.
     """
     persons = list(linking.numbered())
     pages = [persons[start : start + _ROWS] for start in range(0, len(persons), _ROWS)][:most_pages]
@@ -39,8 +42,11 @@ def write_contact_sheets(linking: Linking, out: Path, *, most_pages: int = 20) -
         with atomic_write(path) as file:
             draw_sheet(page).save(file, format="png")
         written.append(path)
-    for old in set(out.glob("persons-[0-9][0-9].png")) - set(written):
-        old.unlink()
+    if (beyond := len(persons) - _ROWS * most_pages) > 0:
+        warnings.warn(
+            f"{beyond} of {len(persons)} persons are on no contact sheet: {most_pages} pages are the most",
+            stacklevel=2,
+        )
     return written
 
 
@@ -60,7 +66,10 @@ def draw_sheet(persons: Sequence[tuple[int, Sequence[Record]]]) -> Image.Image:
             left, below = _LABEL + column * step, top + _CROP[1] + 5
             _paste_crops(sheet, record, left, top + 4)
             draw.text((left, below), record.key, fill=_INK, font=font)
-            draw.text((left, below + 12), format_span(record) or "no time known", fill=_GREY, font=font)
+            times = textwrap.wrap(
+                format_span(record) or "no time known", _LETTERS, max_lines=2, placeholder=" ..."
+            )
+            draw.multiline_text((left, below + 12), "\n".join(times), fill=_GREY, font=font, spacing=1)
     return sheet
 
 

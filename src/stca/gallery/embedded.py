@@ -49,6 +49,11 @@ class EmbeddedEngine:
                 done += self._store.add(records[part], vectors[part], replace=replace)
         return done
 
+    def update(self, records: Sequence[Record]) -> int:
+        """Write what is known of those beside their vectors."""
+        with self._lock:
+            return self._store.update(records)
+
     def remove(self, keys: Sequence[str]) -> None:
         """Remove all of those, or none."""
         with self._lock:
@@ -63,9 +68,7 @@ class EmbeddedEngine:
 
     def records(self) -> Iterator[Record]:
         """All, in the order in which they came."""
-        with self._lock:
-            rows = list(self._store.records())
-        yield from rows
+        return iter(self._store.records())
 
     def vectors(self) -> Vectors:
         """(N, D), in the order of `records`."""
@@ -80,12 +83,12 @@ class EmbeddedEngine:
     def table(self) -> tuple[list[Record], Vectors]:
         """Records and vectors of one and the same moment."""
         with self._lock, self._store.reading():
-            return list(self.records()), self.vectors()
+            return self._store.records(), self.vectors()
 
     def find(self, key: str) -> tuple[Record, Float32[np.ndarray, " D"]] | None:
         """Record and vector of a key."""
         with self._lock:
-            return self._store.row(key)
+            return self._store.row(key, self._dim)
 
     def search(
         self,
@@ -102,14 +105,13 @@ class EmbeddedEngine:
             allowed = self._allowed(cameras, time)
             more = count + (without is not None)
             places = self._index.search(query, more, allowed) if len(self._index) else np.empty(0, np.int64)
-            rows = self._store.rows(self._ids[places].tolist()) if len(places) else []
-        rows = [row for row in rows if row.key != without]
-        if not rows:
-            return []
-        # Not `@`: BLAS would wake its threads for so little.
-        scores = np.einsum("nd,d->n", np.stack([row.vector for row in rows]), query)
-        order = np.lexsort(([row.number for row in rows], -scores))[:count]
-        return [(rows[i].record(), float(scores[i])) for i in order]
+            ids, vectors = self._store.vectors_of(self._ids[places].tolist(), self._dim)
+            # Not `@`: BLAS would wake its threads for so little.
+            scores = np.einsum("nd,d->n", vectors, query)
+            own = None if without is None else self._store.number_of(without)
+            order = [i for i in np.lexsort((ids, -scores)) if ids[i] != own][:count]
+            records = self._store.records_of([ids[i] for i in order])
+        return [(records[ids[i]], float(scores[i])) for i in order]
 
     def describe(self) -> str:
         """How a search goes about it now."""
@@ -137,7 +139,7 @@ class EmbeddedEngine:
         self._codes: dict[str, int] = {}
         self._camera = np.empty(0, dtype=np.int32)
         self._first, self._last = np.empty(0), np.empty(0)
-        self._counters = (-1, 0)
+        self._counters = (-1, 0, 0)
         self._filters: dict[object, Mask | None] = {}
         self._saved = 0
 
@@ -149,6 +151,8 @@ class EmbeddedEngine:
         try:
             if self._counters[0] < 0:
                 self._begin()
+            elif counters[2] != self._counters[2]:
+                self._describe_rows()
             elif counters[1] != self._counters[1]:
                 self._alive = np.isin(self._ids, self._store.ids(), assume_unique=True)
             self._top_up()
@@ -168,12 +172,8 @@ class EmbeddedEngine:
         if saved is None or not self._fits(saved):
             return
         self._index, self._saved = saved.index, len(saved.ids)
-        places = {row: place for place, row in enumerate(saved.ids.tolist())}
         self._note_rows(saved.ids)
-        self._alive[:] = False
-        for row, camera, first, last in self._store.table():
-            if (place := places.get(row)) is not None:
-                self._describe_row(place, camera, first, last)
+        self._describe_rows()
 
     def _fits(self, saved: SavedIndex) -> bool:
         rows = self._store.ids()
@@ -206,13 +206,21 @@ class EmbeddedEngine:
         self._first = np.concatenate([self._first, np.full(count, np.nan)])
         self._last = np.concatenate([self._last, np.full(count, np.nan)])
 
+    def _describe_rows(self) -> None:
+        """Those that are noted, as they are now; what is not there any more is not alive."""
+        places = {row: place for place, row in enumerate(self._ids.tolist())}
+        self._alive[:] = False
+        for row, camera, first, last in self._store.table():
+            if (place := places.get(row)) is not None:
+                self._describe_row(place, camera, first, last)
+
     def _describe_row(self, place: int, camera: str, first: float | None, last: float | None) -> None:
         if camera not in self._codes:
             self._codes[camera] = len(self._codes)
         self._alive[place] = True
         self._camera[place] = self._codes[camera]
-        if first is not None:
-            self._first[place], self._last[place] = first, last
+        self._first[place] = np.nan if first is None else first
+        self._last[place] = np.nan if last is None else last
 
     def _should_build(self) -> bool:
         alive = int(self._alive.sum())

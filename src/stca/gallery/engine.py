@@ -21,6 +21,10 @@ class Engine(Protocol):
         """Write rows; what is acknowledged stays."""
         ...
 
+    def update(self, records: Sequence[Record]) -> int:
+        """Write what is known of those beside their vectors; how many that changed."""
+        ...
+
     def remove(self, keys: Sequence[str]) -> None:
         """Remove all of those, or none."""
         ...

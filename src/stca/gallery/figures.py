@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 from jaxtyping import UInt8
@@ -36,9 +36,9 @@ _POSIX = 1e8
 
 
 def format_time(seconds: float) -> str:
-    """0:01:02.5 from a video's beginning, or a date and time (UTC)."""
+    """0:01:02.5 from a video's beginning, or 2026-01-31 10:00:00+01:00: local time and its offset."""
     if seconds >= _POSIX:
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        return datetime.fromtimestamp(seconds).astimezone().isoformat(" ", "seconds")
     minutes, rest = divmod(round(seconds, 1), 60)
     return f"{int(minutes) // 60}:{int(minutes) % 60:02d}:{rest:04.1f}"
 
@@ -47,7 +47,11 @@ def format_span(record: Record) -> str:
     """From when to when; empty where no times are known."""
     if record.first is None or record.last is None:
         return ""
-    return f"{format_time(record.first)} to {format_time(record.last)}"
+    first, last = format_time(record.first), format_time(record.last)
+    (day, _, when), (same, _, then) = first.partition(" "), last.partition(" ")
+    if when and day == same and when[8:] == then[8:]:  # one day and one offset: said once
+        return f"{day} {when[:8]} to {then}"
+    return f"{first} to {last}"
 
 
 def answer_figure(

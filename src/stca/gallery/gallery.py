@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 
@@ -14,7 +15,8 @@ from stca.gallery.embedded import EmbeddedEngine
 from stca.gallery.engine import Engine, Vector, Vectors
 from stca.gallery.marks import ModelMark
 from stca.gallery.records import Added, Hit, Record, Stats
-from stca.gallery.store import FILE, Store
+from stca.gallery.store import Store
+from stca.gallery.store_file import create_file, is_begun, is_free, open_file, size_of
 from stca.lookup import suggest
 from stca.models import ReIDModel
 
@@ -58,11 +60,12 @@ class Gallery:
             raise GalleryError("There is no engine for this address", expected="a folder", found=path)
         folder = Path(path)
         mark = ModelMark.of(model) if isinstance(model, ReIDModel) else model
-        if mark is not None and not Store.is_begun(folder, wait=wait) and _is_free(folder):
+        if mark is not None and not is_begun(folder, wait=wait) and is_free(folder):
             notes = {_MODEL: mark.to_json()} | ({_SOURCE: source} if source else {})
-            store = Store.create(folder, notes, wait=wait)
+            store = Store(folder, create_file(folder, notes, wait=wait), writable=True)
         else:
-            store = Store.open(folder, wait=wait)
+            connection, writable = open_file(folder, wait=wait)
+            store = Store(folder, connection, writable=writable)
         try:
             own = ModelMark.from_json(store.note(_MODEL) or "")
             if mark is not None:
@@ -71,6 +74,10 @@ class Gallery:
             store.close()
             raise
         return cls(folder, store, own)
+
+    def require_model(self, model: ReIDModel) -> None:
+        """Raise GalleryError where this is not the model that made the gallery's vectors."""
+        self.mark.require(ModelMark.of(model), where=self.path)
 
     @property
     def source(self) -> str | None:
@@ -87,8 +94,8 @@ class Gallery:
     def add(self, records: Sequence[Record], vectors: Vectors, *, replace: bool = False) -> Added:
         """Put tracklets in; when it returns, they are on disk.
 
-        A thousand at a time are committed: when a later one fails, the earlier ones are kept. A key that is
-        there with the same content is skipped.
+        A thousand at a time are committed: when a later one fails, the earlier ones are kept. Of a key that
+        is there with the same content, only the rest is updated (see `update`).
 
         Args:
             records: N.
@@ -108,6 +115,23 @@ class Gallery:
         if len({record.key for record in records}) != len(records):
             raise GalleryError("Two of the records to be added have the same key", where=self.path)
         return self._engine.add(records, unit, replace=replace)
+
+    def update(self, records: Sequence[Record]) -> int:
+        """Bring tracklets that are there up to what is known of them now: camera, times, label, folder.
+
+        Vectors stay. So does what linking said of `person`; where it was the label, it follows the label.
+
+        Args:
+            records: N; with the keys of tracklets that are there.
+
+        Returns:
+            how many differed from what was kept.
+
+        Raises:
+            GalleryError: a key is not there; a change in a gallery that can only be read.
+
+        """
+        return self._engine.update(records)
 
     def remove(self, *keys: str) -> None:
         """Remove tracklets: all of those keys, or none.
@@ -200,9 +224,16 @@ class Gallery:
     def stats(self) -> Stats:
         """What it holds."""
         cameras, persons, first, last = self._store.counts()
-        size = sum(path.stat().st_size for path in self.path.iterdir() if path.is_file())
-        index = self._engine.describe()
-        return Stats(sum(cameras.values()), cameras, persons, first, last, self.mark.dim, index, size)
+        return Stats(
+            tracklets=sum(cameras.values()),
+            cameras=cameras,
+            persons=persons,
+            first=first,
+            last=last,
+            dim=self.mark.dim,
+            index=self._engine.describe(),
+            bytes_on_disk=size_of(self.path),
+        )
 
     def __len__(self) -> int:
         return sum(self._store.counts()[0].values())
@@ -212,7 +243,7 @@ class Gallery:
     def calibration(self) -> Calibration | None:
         """The threshold and how it came about; None where `calibrate` never ran."""
         text = self._store.note(_CALIBRATION)
-        return None if text is None else Calibration.from_json(text)
+        return None if text is None else _calibration(text)
 
     def set_calibration(self, calibration: Calibration) -> None:
         """Keep a threshold: from now on answers below it are marked."""
@@ -266,20 +297,7 @@ class Gallery:
         )
 
 
-def _is_free(folder: Path) -> bool:
-    """Whether a gallery may be made there: nothing, or an empty folder."""
-    try:
-        if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-            return True
-    except OSError as error:
-        found = error.strerror or error
-        raise GalleryError("This gallery's folder cannot be used", found=found, where=folder) from error
-    # Half a gallery of a process that was killed while making it holds nothing yet.
-    if folder.is_dir() and all(path.name.startswith(FILE) for path in folder.iterdir()):
-        return True
-    raise GalleryError(
-        "A gallery needs a folder of its own",
-        expected="a new or empty folder, or a gallery",
-        found="a folder of something else" if folder.is_dir() else "a file",
-        where=folder,
-    )
+@lru_cache(maxsize=8)
+def _calibration(text: str) -> Calibration:
+    """Every search asks for it."""
+    return Calibration.from_json(text)

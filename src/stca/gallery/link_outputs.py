@@ -4,68 +4,68 @@ from __future__ import annotations
 
 import csv
 import io
-import sys
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
-from stca.boxes import MotRow, write_mot
 from stca.files import write_text
 from stca.gallery.contact_sheet import write_contact_sheets
 from stca.gallery.figures import format_time
+from stca.gallery.link_tracks import write_tracks
 from stca.gallery.linking import Linking
-from stca.tracks import TrackRecord, read_track
+
+NOTE_FILE = "linking.json"
 
 
 def write_linking(linking: Linking, out: Path) -> list[Path]:
     """Write `persons.csv`, `persons-01.png` ... and one MOTChallenge file per camera into a folder.
 
+    `linking.json` notes which files these are. Those that an earlier linking noted there, and this one does
+    not write, are removed; nothing else is.
+
     Returns:
         the files.
 
     """
-    table = out / "persons.csv"
+    earlier = _noted(out)
+    written = [_write_persons(linking, out), *write_tracks(linking, out), *write_contact_sheets(linking, out)]
+    for name in earlier - {path.name for path in written}:
+        (out / name).unlink(missing_ok=True)
+    _note(out, written)
+    return written
+
+
+def _write_persons(linking: Linking, out: Path) -> Path:
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(["person", "camera", "first", "last", "tracklets"])
     for stay in linking.stays():
         rows.writerow([stay.person, stay.camera, _exact(stay.first), _exact(stay.last), stay.tracklets])
-    write_text(table, text.getvalue())
-    return [table, *write_tracks(linking, out), *write_contact_sheets(linking, out)]
+    write_text(out / "persons.csv", text.getvalue())
+    return out / "persons.csv"
 
 
-def write_tracks(linking: Linking, out: Path) -> list[Path]:
-    """Write `CAMERA.txt`: the boxes of all tracklets in MOTChallenge's format, with persons for tracks.
+def _note(out: Path, written: Sequence[Path]) -> None:
+    write_text(out / NOTE_FILE, json.dumps({"files": [path.name for path in written]}, indent=1) + "\n")
 
-    A camera with several videos gets a file for each, `CAMERA_VIDEO.txt`. Tracklets without a side file have
-    no boxes; a warning says how many those are.
-    """
-    rows: dict[tuple[str, str], list[MotRow]] = {}
-    missing = 0
-    for number, group in linking.numbered():
-        for record in group:
-            track = read_track(record.folder) if record.folder else None
-            if track is None:
-                missing += 1
-            else:
-                rows.setdefault((track.camera, track.video), []).extend(_boxes(track, number))
-    if missing:
-        print(f"warning: {missing} tracklets without a side file have no boxes to write", file=sys.stderr)
-    written = []
-    for (camera, video), found in sorted(rows.items()):
-        alone = sum(other == camera for other, _ in rows) == 1
-        path = out / f"{camera if alone else f'{camera}_{Path(video).stem}'}.txt"
-        write_mot(path, sorted(found, key=lambda row: (row.frame, row.track)))
-        written.append(path)
-    return written
+
+def _noted(out: Path) -> set[str]:
+    """Names of files of an earlier linking; nothing where the note is not what `_note` writes."""
+    try:
+        names = json.loads((out / NOTE_FILE).read_text(encoding="utf-8"))["files"]
+        return {name for name in names if Path(name).name == name}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
 
 
 def persons_table(linking: Linking) -> str:
     """One line per person and camera: when they were seen there first and last."""
-    lines = [f"{'person':>6}  {'camera':<12}{'first':>20}{'last':>20}{'tracklets':>11}"]
+    lines = [f"{'person':>6}  {'camera':<12}{'first':>27}{'last':>27}{'tracklets':>11}"]
     before = None
     for stay in linking.stays():
         name = "" if stay.person == before else str(stay.person)
         before = stay.person
-        times = f"{_shown(stay.first):>20}{_shown(stay.last):>20}"
+        times = f"{_shown(stay.first):>27}{_shown(stay.last):>27}"
         lines.append(f"{name:>6}  {stay.camera:<12}{times}{stay.tracklets:>11}")
     count = len(linking.persons)
     tracklets = sum(map(len, linking.persons))
@@ -79,7 +79,3 @@ def _shown(seconds: float | None) -> str:
 
 def _exact(seconds: float | None) -> str:
     return "" if seconds is None else f"{seconds:.3f}"
-
-
-def _boxes(track: TrackRecord, person: int) -> list[MotRow]:
-    return [MotRow(frame.frame, person, *frame.box, confidence=frame.score) for frame in track.frames]

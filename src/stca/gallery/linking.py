@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,14 +11,24 @@ from jaxtyping import Float
 
 from stca.errors import ConfigError, GalleryError, RankingError
 from stca.gallery.clustering import average_linkage, cosine_distances
-from stca.gallery.constraints import Sightings, Travel, forbid, least_seconds
+from stca.gallery.constraints import (
+    Sightings,
+    Travel,
+    forbid,
+    least_seconds,
+    number_clocks,
+    with_several_clocks,
+)
 from stca.gallery.gallery import Gallery
 from stca.gallery.records import Record
 
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """What one camera saw of one person: from when to when (seconds, as in `Record`), and how often."""
+    """What one camera saw of one person: from when to when (seconds, as in `Record`), and how often.
+
+    Of a camera with several videos whose starts nobody knows, one for each: their times do not compare.
+    """
 
     person: int
     camera: str
@@ -49,11 +60,11 @@ class Linking:
         return enumerate(self.persons, start=1)
 
     def stays(self) -> list[Stay]:
-        """First and last seen per person and camera, by person, then by time."""
+        """First and last seen per person, camera and clock, by person, then by time."""
         found = []
         for number, group in self.numbered():
-            for camera in dict.fromkeys(record.camera for record in group):
-                mine = [record for record in group if record.camera == camera]
+            for camera, clock in dict.fromkeys((record.camera, record.clock) for record in group):
+                mine = [record for record in group if (record.camera, record.clock) == (camera, clock)]
                 first = [record.first for record in mine if record.first is not None]
                 last = [record.last for record in mine if record.last is not None]
                 found.append(
@@ -107,8 +118,8 @@ def link(
 
     The two groups with the largest mean cosine between their tracklets become one, again and again, until it
     falls below `threshold`. Two tracklets that one camera saw at the same moment never come together, nor do
-    those that would have needed to be faster than `travel` says; that holds for all pairs of a group. The
-    order of the tracklets changes nothing.
+    those that would have needed to be faster than `travel` says; that holds for all pairs of a group. Only
+    times of one clock are compared (`number_clocks`). The order of the tracklets changes nothing.
 
     Args:
         records: up to 40,000; memory grows with the square of their number (10,000: 1 GB, 10 s).
@@ -129,13 +140,21 @@ def link(
         )
     if not -1 <= threshold <= 1:
         raise ConfigError("A threshold is a cosine", expected="a number from -1 to 1", found=threshold)
-    cameras = sorted({record.camera for record in records})
+    where, clocks = [record.camera for record in records], [record.clock for record in records]
+    cameras = sorted(set(where))
     number = {camera: index for index, camera in enumerate(cameras)}
     seen = Sightings(
-        np.array([number[record.camera] for record in records], dtype=np.int64),
+        np.array([number[camera] for camera in where], dtype=np.int64),
         np.array([_seconds(record.first) for record in records], dtype=np.float64),
         np.array([_seconds(record.last) for record in records], dtype=np.float64),
+        number_clocks(where, clocks),
     )
+    if travel and (several := with_several_clocks(where, clocks)):
+        warnings.warn(
+            f"{', '.join(several)}: several videos whose starts nobody knows (stca track --start); travel "
+            "times to other cameras do not bind them",
+            stacklevel=2,
+        )
     distances = cosine_distances(vectors)
     forbid(distances, seen, least_seconds(travel, cameras) if travel else None)
     labels = average_linkage(distances, threshold=1 - threshold)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from dataclasses import asdict, dataclass
 
 from stca.errors import GalleryError
 from stca.inference import Neck
-from stca.models import ReIDModel
+from stca.lookup import as_tuples, find
+from stca.models import MODELS, ImageReID, ReIDModel
 
 PREPROCESSING = 1
 """Raised when the way from crops to clips changes (resizing, normalising, which frames): old vectors then no
@@ -27,6 +29,8 @@ class ModelMark:
         neck: "after" the BN neck or "before" it.
         dim: D.
         preprocessing: `PREPROCESSING`.
+        options: of the model, those that are not its defaults: equal weights give other vectors with other
+            ones. None where nobody noted them (galleries of before, vectors from elsewhere): not compared.
 
     """
 
@@ -37,6 +41,7 @@ class ModelMark:
     neck: Neck
     dim: int
     preprocessing: int = PREPROCESSING
+    options: str | None = None
 
     @classmethod
     def of(cls, model: ReIDModel, *, neck: Neck = "after") -> ModelMark:
@@ -49,12 +54,20 @@ class ModelMark:
                 digest.update(f"{key} {tuple(tensor.shape)} ".encode())
                 digest.update(tensor.detach().cpu().contiguous().float().numpy().tobytes())
         height, width = model.image_size
-        return cls(name, digest.hexdigest(), (height, width), model.clip_len, neck, model.embedding_dim)
+        return cls(
+            name=name,
+            weights=digest.hexdigest(),
+            image_size=(height, width),
+            clip_len=model.clip_len,
+            neck=neck,
+            dim=model.embedding_dim,
+            options=_options(model),
+        )
 
     @classmethod
     def bare(cls, dim: int, name: str = "vectors") -> ModelMark:
         """For vectors that come from elsewhere: only their name and dimension are compared."""
-        return cls(name, "", (0, 0), 0, "after", dim)
+        return cls(name=name, weights="", image_size=(0, 0), clip_len=0, neck="after", dim=dim)
 
     def to_json(self) -> str:
         """As text, to be kept."""
@@ -83,6 +96,8 @@ class ModelMark:
 
         """
         ours, theirs = asdict(self), asdict(other)
+        if None in (ours["options"], theirs["options"]):
+            ours["options"] = theirs["options"] = None
         differ = [name for name in ours if ours[name] != theirs[name]]
         if not differ:
             return
@@ -95,6 +110,20 @@ class ModelMark:
         )
 
 
+def _options(model: ReIDModel) -> str:
+    """`fusion='sum', temperature=0.5`; without what the mark says elsewhere, and where its file lies."""
+    spec = getattr(model, "spec", None)
+    if spec is None:
+        return ""
+    parameters = inspect.signature(find(MODELS, spec.name, kind="model")).parameters
+    defaults = {name: parameter.default for name, parameter in parameters.items()}
+    chosen = {name: as_tuples(value) for name, value in spec.options.items()}
+    if isinstance(model, ImageReID):
+        chosen["pixels"] = model.pixels  # where none are given, they follow from the kind of file
+    told = sorted(chosen.keys() - {"path", "image_size", "clip_len"})
+    return ", ".join(f"{name}={chosen[name]!r}" for name in told if chosen[name] != defaults.get(name))
+
+
 def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 24 else f"{text[:12]}…"
+    text = "the defaults" if value == "" else str(value)
+    return text if len(text) <= 24 or "=" in text else f"{text[:12]}…"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from stca.errors import GalleryError
@@ -25,6 +25,8 @@ class Record:
         frames: how many crops the vector was made of.
         content: a digest of the crops, by which `add` sees that it has them already; where it is empty, the
             vector's own digest takes its place.
+        clock: what its times count from: empty for one clock of all (1970, where the videos' starts are
+            known), else the video from whose beginning they count. Times of two clocks are not compared.
 
     Raises:
         GalleryError: an empty key or camera, times that are not finite, or in the wrong order.
@@ -40,6 +42,7 @@ class Record:
     folder: Path | None = None
     frames: int = 1
     content: str = ""
+    clock: str = ""
 
     def __post_init__(self) -> None:
         if not self.key or not self.camera:
@@ -58,7 +61,9 @@ class Record:
 
     def overlaps(self, other: Record) -> bool:
         """Whether both are seen by the same camera at some same moment: never the same person."""
-        if self.camera != other.camera or self.first is None or other.first is None:
+        if (self.camera, self.clock) != (other.camera, other.clock):
+            return False
+        if self.first is None or other.first is None:
             return False
         assert self.last is not None  # both times or none
         assert other.last is not None
@@ -90,18 +95,28 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What an `add` did: how many were new, how many it had already, how many it replaced."""
+    """What an `add` did.
+
+    Args:
+        added: tracklets that were new.
+        skipped: that it had already.
+        replaced: that it had with other crops.
+        updated: that it had with the same crops, but with another camera, folder, label or times.
+
+    """
 
     added: int = 0
     skipped: int = 0
     replaced: int = 0
+    updated: int = 0
 
     def __add__(self, other: Added) -> Added:
-        return Added(self.added + other.added, self.skipped + other.skipped, self.replaced + other.replaced)
+        return Added(*map(sum, zip(astuple(self), astuple(other), strict=True)))
 
     def __str__(self) -> str:
         parts = [f"{self.added} added"]
         parts += [f"{self.replaced} replaced"] if self.replaced else []
+        parts += [f"{self.updated} updated"] if self.updated else []
         parts += [f"{self.skipped} already there"] if self.skipped else []
         return ", ".join(parts)
 
@@ -130,6 +145,12 @@ class Stats:
     dim: int
     index: str
     bytes_on_disk: int
+
+
+def brought_up(old: Record, new: Record) -> Record:
+    """The new one, but for what belongs to the vector, and a person other than the label: linking said it."""
+    person = new.person if old.person == old.label else old.person
+    return replace(new, person=person, frames=old.frames, content=old.content)
 
 
 def with_content(record: Record, content: str) -> Record:
