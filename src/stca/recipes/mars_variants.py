@@ -78,7 +78,7 @@ def sum_mars() -> RunConfig:
 
 
 def stca_mars_fusion_sum() -> RunConfig:
-    """As `stca_mars`, its gated streams added without the norm and the extra F_S of the official code.
+    """As `stca_mars`, without the norm and the extra F_S of the official fusion.
 
     Command: stca train stca_mars_fusion_sum --data /data/mars --out runs/stca_mars_fusion_sum
     Hours: 4.1 on one A100, derived, not measured: 67.7 G multiply-adds a clip, 105,750 steps of 32 at most.
