@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stca.cli.parsing import Verbs, add_test_data, add_verb, positive, size
+from stca.cli.parsing import MODEL_HELP, Verbs, add_test_data, add_verb, positive, size
 
 if TYPE_CHECKING:
     from stca.models import ReIDModel
@@ -20,7 +20,9 @@ def add_verbs(verbs: Verbs) -> None:
     """Add the verbs."""
     evaluate = add_verb(verbs, "evaluate", _evaluate, help="score models by the data set's protocols")
     evaluate.add_argument(
-        "model", nargs="+", help="a run's folder, a .safetensors file, or a model's name (untrained)"
+        "model",
+        nargs="+",
+        help=MODEL_HELP,
     )
     add_test_data(evaluate)
     evaluate.add_argument("--protocol", action="append", help="instead of the data set's own")
@@ -42,7 +44,10 @@ def add_verbs(verbs: Verbs) -> None:
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write everything there too")
 
     embed = add_verb(verbs, "embed", _embed, help="write one vector per tracklet")
-    embed.add_argument("model", help="a run's folder, a .safetensors file, or a model's name (untrained)")
+    embed.add_argument(
+        "model",
+        help=MODEL_HELP,
+    )
     add_test_data(embed)
     embed.add_argument(
         "--part", choices=("train", "query", "gallery"), default="gallery", help="which tracklets"

@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from stca.cli.parsing import Verbs, add_verb, positive
+from stca.cli.parsing import MODEL_HELP, Verbs, add_verb, positive
 
 
 def add_verbs(verbs: Verbs) -> None:
     """Add the verb."""
     export = add_verb(verbs, "export", _export, help="write a network for other programs: ONNX, OpenVINO")
-    export.add_argument("model", help="a run's folder, a .safetensors file, or a model's name (untrained)")
+    export.add_argument(
+        "model",
+        help=MODEL_HELP,
+    )
     export.add_argument("--out", type=Path, required=True, metavar="FILE.onnx", help="or FILE.xml")
     export.add_argument(
         "--clip-len", type=positive, metavar="T", help="frames per clip; default: the model's"

@@ -52,7 +52,7 @@ def add_embedding(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
     parser.add_argument(
-        "--precision", choices=("float32", "bf16", "int8", "auto"), default="float32", help="of the network"
+        "--precision", choices=("float32", "bf16", "auto"), default="float32", help="of the network"
     )
     parser.add_argument("--batch-size", type=positive, default=16, help="clips per forward pass")
     parser.add_argument("--workers", type=natural, default=2, help="processes that decode images")

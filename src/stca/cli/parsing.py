@@ -14,6 +14,11 @@ from stca.inference import PRECISIONS, RUNTIMES
 Verbs = Any
 """What `add_subparsers` returns; argparse has no public name for it."""
 
+MODEL_HELP = (
+    "a run's folder, a .safetensors, .onnx or .xml file, 'pretrained' (the small network in the package), "
+    "or a model's name (untrained)"
+)
+
 
 def size(text: str) -> tuple[int, int]:
     """`384x128` (or one number for a square) as (height, width)."""

@@ -7,7 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from stca.cli.evaluating import test_data
-from stca.cli.parsing import Verbs, add_data, add_test_data, add_verb, natural, odd, picture, positive
+from stca.cli.parsing import (
+    MODEL_HELP,
+    Verbs,
+    add_data,
+    add_test_data,
+    add_verb,
+    natural,
+    odd,
+    picture,
+    positive,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,7 +39,8 @@ def add_verbs(verbs: Verbs) -> None:
     ranks = add_verb(below, "ranks", _ranks, help="queries beside what was found, right and wrong marked")
     for parser in (attention, ranks):
         parser.add_argument(
-            "model", help="a run's folder, a .safetensors file, or a model's name (untrained)"
+            "model",
+            help=MODEL_HELP,
         )
         parser.add_argument(
             "--against", metavar="MODEL", help="beside this one, on the same tracklets, e.g. a 2D baseline"

@@ -123,7 +123,7 @@ def table(hits: Sequence[Hit], threshold: float | None) -> str:
     from stca.gallery.figures import format_span
 
     if not hits:
-        return "no tracklet passes the filters"
+        return "no tracklet passes the filters (stca gallery stats lists cameras and times)"
     width = max(3, *(len(hit.key) for hit in hits))
     camera = max(6, *(len(hit.record.camera) for hit in hits))
     lines = [f"{'rank':>4}  {'key':<{width}}  {'camera':<{camera}}  {'score':>7}  {'':<9}  time"]

@@ -117,7 +117,11 @@ def _numbers(names: set[str]) -> dict[str, int]:
 def _nothing(root: Path) -> DatasetError:
     depth = _image_depth(root)
     hint = "check the path"
-    if depth and depth < _DEPTH:
+    if any(root.glob("video.json")) or any(root.glob("*/video.json")):
+        hint = (
+            "these are tracks by `stca track`, of which nobody says who they are: stca gallery add takes them"
+        )
+    elif depth and depth < _DEPTH:
         up = root.absolute().parents[_DEPTH - depth - 1]
         hint = (
             f"images lie {depth} levels below this root, not {_DEPTH}: give {up} if that is the folder of "

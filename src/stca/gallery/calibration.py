@@ -82,6 +82,12 @@ class Calibration:
             f"DIR at FAR  1 %: {_rate(self.dir_at_1, self.searches)}",
             f"DIR at FAR 10 %: {_rate(self.dir_at_10, self.searches)}",
         ]
+        if self.method == "time split":
+            lines.append(
+                "note: each tracklet was cut into two halves, which are more alike than two cameras see "
+                "anybody: between cameras this threshold is too strict, and tracks that mix people make it "
+                "stricter. With --labels FILE.csv it is that of the people themselves"
+            )
         if not self.measured:
             limit = min(1.0, 3 / self.impostors)
             lines.append(
