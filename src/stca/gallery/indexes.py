@@ -14,11 +14,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float32, UInt8
 
 from stca.errors import GalleryError
 from stca.gallery.engine import Vectors
@@ -97,7 +97,7 @@ class FastIndex:
         refine = self._faiss.downcast_index(faiss_index.index)
         self._refine = self._faiss.downcast_index(refine.refine_index)
         self._lists = int(self._faiss.extract_index_ivf(refine.base_index).nlist)
-        self._mask: tuple[Mask | None, Any, Any] = (None, None, None)
+        self._filters: dict[int, _Filter] = {}
 
     @classmethod
     def build(cls, vectors: Vectors, *, seed: int = 0) -> FastIndex:
@@ -140,16 +140,18 @@ class FastIndex:
         candidates = self.tuning.candidates
         if allowed is None:
             return self.visit(query, count, Effort(self.tuning.probes, candidates), None)
-        part = int(np.count_nonzero(allowed)) / len(allowed)
+        part = self._filter(allowed).part
         if not part:
             return np.empty(0, dtype=np.int64)
         probes = self._lists if part < _SCAN_BELOW else self._probes(part)
         return self.visit(query, count, Effort(probes, candidates), allowed)
 
     def _probes(self, part: float) -> int:
-        """Between what was measured for everything and for an eighth; more below that."""
+        """Between what was measured for everything and for an eighth; below that never fewer."""
         t = self.tuning
         steepness = math.log(t.probes_filtered / t.probes) / math.log(1 / FILTERED)
+        if steepness < 0:
+            part = max(part, FILTERED)
         growth: float = part**-steepness
         return min(self._lists, math.ceil(t.probes * growth))
 
@@ -164,7 +166,7 @@ class FastIndex:
         self, query: Float32[np.ndarray, " D"], wanted: int, effort: Effort, allowed: Mask | None
     ) -> Places:
         faiss = self._faiss
-        selector = None if allowed is None else self._selector(allowed)
+        selector = None if allowed is None else self._filter(allowed).selector
         if effort.lists >= self._lists and allowed is not None:
             projected = self._index.chain.at(0).apply(query[None])
             parameters = faiss.SearchParameters(sel=selector)
@@ -179,13 +181,26 @@ class FastIndex:
         found: Places = places[0][places[0] >= 0]
         return found
 
-    def _selector(self, allowed: Mask) -> Any:
-        """One bit per row; kept, since the same filter often comes again."""
-        if self._mask[0] is not allowed:
+    def _filter(self, allowed: Mask) -> _Filter:
+        """One bit per row, for FAISS; the last ones are kept, since the same filters come again."""
+        found = self._filters.get(id(allowed))
+        if found is None:
+            if len(self._filters) >= 16:
+                self._filters.clear()
             bits = np.packbits(allowed, bitorder="little")
             selector = self._faiss.IDSelectorBitmap(len(bits), self._faiss.swig_ptr(bits))
-            self._mask = allowed, bits, selector
-        return self._mask[2]
+            part = int(np.count_nonzero(allowed)) / len(allowed)
+            found = self._filters[id(allowed)] = _Filter(allowed, bits, selector, part)
+        return found
+
+
+class _Filter(NamedTuple):
+    """What may be an answer; the selector only points at the bits, and the mask keeps its identity taken."""
+
+    allowed: Mask
+    bits: UInt8[np.ndarray, " bytes"]
+    selector: Any
+    part: float
 
 
 def import_faiss() -> Any:

@@ -75,9 +75,7 @@ def tune(visit: Visit, lists: int, vectors: Vectors, *, seed: int, queries: int 
     nearest = exact(asked, vectors, None), exact(asked, vectors, eighth)
     tried = [_fewest(visit, lists, asked, nearest[0], candidates) for candidates in CANDIDATES]
     effort, recall, _ = min(tried, key=lambda found: (found[1] < TARGET, found[2]))
-    filtered, recall_filtered, _ = _fewest(
-        visit, lists, asked, nearest[1], effort.candidates, eighth, start=effort.lists
-    )
+    filtered, recall_filtered, _ = _fewest(visit, lists, asked, nearest[1], effort.candidates, eighth)
     return Tuning(len(vectors), effort.candidates, effort.lists, filtered.lists, recall, recall_filtered)
 
 
@@ -88,10 +86,8 @@ def _fewest(
     nearest: list[set[int]],
     candidates: int,
     allowed: Mask | None = None,
-    *,
-    start: int = 1,
 ) -> tuple[Effort, float, float]:
-    """The least number of lists, in steps of a seventh, that is enough (or all); its recall and seconds.
+    """The least number of lists, in steps of 7 %, that is enough (or all); its recall and seconds.
 
     More lists find more, so the steps are halved and not walked.
     """
@@ -105,12 +101,10 @@ def _fewest(
         right = sum(len(f & n) for f, n in zip(found, nearest, strict=True))
         return effort, right / sum(map(len, nearest)), took
 
-    steps = [max(start, lists // 16)]
+    steps = [max(1, lists // 16)]
     while steps[-1] < lists:
-        steps.append(min(lists, math.ceil(steps[-1] * 1.15)))
-    if measured(steps[0])[1] >= TARGET:  # as often behind a filter
-        return measured(steps[0])
-    enough = bisect_left(steps, True, lo=1, key=lambda probes: measured(probes)[1] >= TARGET)
+        steps.append(min(lists, math.ceil(steps[-1] * 1.07)))
+    enough = bisect_left(steps, True, key=lambda probes: measured(probes)[1] >= TARGET)
     return measured(steps[min(enough, len(steps) - 1)])
 
 
