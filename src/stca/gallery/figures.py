@@ -148,14 +148,14 @@ def calibration_figure(calibration: Calibration, searches: OpenSet, *, title: st
 
 def _curve(axes: Axes, calibration: Calibration, searches: OpenSet) -> None:
     far, rate = searches.curve()
-    lowest = 0.5 / len(searches.impostor)
+    lowest = float(10 ** np.floor(np.log10(0.5 / len(searches.impostor))))  # a tick of its own
     axes.step(np.maximum(far, lowest), 100 * rate, where="post", color=QUERY, linewidth=1.8)
     for wanted, value in ((0.01, calibration.dir_at_1), (0.10, calibration.dir_at_10)):
-        axes.plot(max(wanted, lowest), 100 * value, "o", color=QUERY, markersize=5)
+        axes.plot(max(wanted, lowest), 100 * value, "o", color=QUERY, markersize=5, clip_on=False)
         axes.annotate(
             f"{100 * value:.1f} % at {100 * wanted:g} %",
             (max(wanted, lowest), 100 * value),
-            xytext=(6, -12),
+            xytext=(6, -12 if value > 0.12 else 6),
             textcoords="offset points",
             fontsize=8,
             color=INK,
