@@ -293,6 +293,21 @@ def test_scoring_without_the_package_is_said_before_anything_is_written(
     assert all(record.person is None for record in gallery.records())
 
 
+def test_the_gallery_is_written_last(
+    gallery: Gallery, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    words = ["link", str(gallery.path), "--threshold", "0.5"]
+    assert main([*words, "--out", str(tmp_path / "file")]) == 1
+    pytest.importorskip("trackeval")
+    truth = write_truth(tmp_path / "truth")
+    (truth / "cam2").rename(truth / "yard")
+    assert main([*words, "--truth", str(truth), "--out", str(tmp_path / "out")]) == 1
+    assert "no ground truth of some cameras" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert all(record.person is None for record in gallery.records())
+
+
 def test_wrong_calls(tmp_path: Path) -> None:
     record = Record("cam1/0001", "cam1")
     with pytest.raises(ConfigError, match="is a cosine"):
