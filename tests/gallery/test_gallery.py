@@ -198,6 +198,24 @@ def test_vectors_that_are_refused(gallery: Gallery, bad: np.ndarray, complaint: 
             gallery.search(bad[0])
 
 
+def test_lengths_beyond_float32(gallery: Gallery) -> None:
+    gallery.add([record(0), record(1)], np.full((2, DIM), 3e38, np.float32))
+    assert np.allclose(np.linalg.norm(gallery.vectors(), axis=1), 1)
+
+
+@pytest.mark.usefixtures("as_users_run_it")
+@pytest.mark.parametrize("value", [3e36, np.nan, np.inf, 0.0, 1.01])
+def test_a_damaged_vector_is_an_error_and_not_a_wrong_answer(tmp_path: Path, value: float) -> None:
+    with Gallery.open(tmp_path / "g", model=MARK) as gallery:
+        rows = fill(gallery, 3)
+        bad = (value * np.eye(1, DIM)).astype("<f4") if np.isfinite(value) else np.full(DIM, value, "<f4")
+        gallery._store._db.execute("UPDATE vectors SET vector = ? WHERE id = 2", (bad.tobytes(),))
+    with Gallery.open(tmp_path / "g") as gallery:
+        for ask in (lambda: gallery.search(rows[0]), gallery.vectors, lambda: gallery.get(record(1).key)):
+            with pytest.raises(GalleryError, match="A vector of the gallery is damaged"):
+                ask()
+
+
 def test_calls_that_are_refused(gallery: Gallery) -> None:
     rows = fill(gallery, 3)
     with pytest.raises(GalleryError, match="k from 1"):

@@ -282,7 +282,7 @@ class Gallery:
                 found=f"{bad.sum()} of {len(bad)}, the first at place {np.flatnonzero(bad)[0]}",
                 hint="did the training diverge? look at its loss curve",
             )
-        unit: Vectors = array / lengths.astype(np.float32)[:, None]
+        unit: Vectors = (array / lengths[:, None]).astype(np.float32)  # a length may be beyond float32
         return unit
 
     def require_key(self, key: str) -> None:

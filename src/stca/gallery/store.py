@@ -22,6 +22,9 @@ from stca.gallery.sqlite import explained
 from stca.gallery.store_file import FILE, has_clock
 from stca.gallery.transactions import Transactions
 
+_OFF = 2e-3
+"""How far from 1 a kept vector's squared length may be; rounding makes less."""
+
 
 class Store(Transactions):
     """The rows of one open gallery file. All methods raise GalleryError for what SQLite complains about."""
@@ -196,16 +199,19 @@ class Store(Transactions):
         """Numbers and vectors of those rows that are there.
 
         Raises:
-            GalleryError: a vector of another length: the file is damaged.
+            GalleryError: a vector of another dimension or length: the file is damaged.
 
         """
         found = list(self._select("SELECT id, vector FROM vectors WHERE id", ids))
         return [row[0] for row in found], self._stacked([row[1] for row in found], dim)
 
     def _stacked(self, blobs: Sequence[bytes], dim: int) -> Vectors:
-        if any(len(blob) != 4 * dim for blob in blobs):
+        whole = all(len(blob) == 4 * dim for blob in blobs)
+        vectors = np.frombuffer(b"".join(blobs) if whole else b"", dtype="<f4").reshape(-1, dim)
+        squares = np.einsum("nd,nd->n", vectors, vectors)
+        if not whole or not (abs(squares - 1) < _OFF).all():  # so are infinities and nan
             raise GalleryError("A vector of the gallery is damaged", where=self.folder / FILE)
-        return np.frombuffer(b"".join(blobs), dtype="<f4").reshape(len(blobs), dim)
+        return vectors
 
     def records(self) -> list[Record]:
         """All records, in the order in which they came."""
@@ -223,7 +229,7 @@ class Store(Transactions):
         """All vectors of higher numbers than `after`, in order, some at a time; within `reading`.
 
         Raises:
-            GalleryError: a vector of another length: the file is damaged.
+            GalleryError: a vector of another dimension or length: the file is damaged.
 
         """
         with explained(self.folder):
