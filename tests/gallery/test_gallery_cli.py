@@ -13,7 +13,7 @@ import stca
 from stca.cli import main
 from stca.embedding import Embedder
 from stca.errors import DatasetError, GalleryError
-from stca.gallery import Added, Gallery, Record, add_tracklets, halves, pictures, search_tracklet
+from stca.gallery import Added, Gallery, ModelMark, Record, add_tracklets, halves, pictures, search_tracklet
 from stca.gallery.figures import format_span
 from stca.images import write_jpeg
 from stca.tracks import FrameRecord, TrackRecord, find_tracklets, write_track
@@ -328,6 +328,14 @@ def test_one_clock_for_what_is_typed_and_what_is_shown(tmp_path: Path, run: Call
     assert format_span(Record("a/1", "a", start, start + 86400)).endswith("to 2026-02-01 10:00:00+01:00")
     summer = moment("2026-10-25T00:30Z")
     assert format_span(Record("a/1", "a", summer, summer + 3600)).count("+0") == 2, "the clocks went back"
+
+
+def test_times_that_are_none_are_shown_as_numbers(tmp_path: Path, run: Callable[..., str]) -> None:
+    with Gallery.open(tmp_path / "g", model=ModelMark.bare(3)) as gallery:
+        gallery.add([Record("a/1", "a", -1e300, 1e300)], np.ones((1, 3), np.float32))
+    assert "-1e+300 s to 1e+300 s" in run("gallery", "list", tmp_path / "g")
+    assert "-1e+300 s to 1e+300 s" in run("gallery", "stats", tmp_path / "g")
+    assert "-1e+300 s" in run("link", tmp_path / "g", "--threshold", 0.5)
 
 
 def test_how_to_compute_is_passed_on(
