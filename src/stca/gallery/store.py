@@ -17,7 +17,7 @@ from jaxtyping import Int64
 from stca.errors import GalleryError
 from stca.gallery.engine import Vector, Vectors
 from stca.gallery.records import Added, Record, brought_up, with_content
-from stca.gallery.rows import COLUMNS, digest, record_of_row, values_of
+from stca.gallery.rows import COLUMNS, digest, record_of_row, stored, values_of
 from stca.gallery.sqlite import explained
 from stca.gallery.store_file import FILE, has_clock
 from stca.gallery.transactions import Transactions
@@ -40,7 +40,12 @@ class Store(Transactions):
         found = dict(
             self._ask("SELECT name, value FROM meta WHERE name IN ('changes', 'removals', 'updates')")
         )
-        return int(found["changes"]), int(found["removals"]), int(found.get("updates", 0))
+        try:
+            return int(found["changes"]), int(found["removals"]), int(found.get("updates", 0))
+        except (KeyError, ValueError) as error:
+            raise GalleryError(
+                "This gallery's file is damaged", expected="its counters", found=found, where=self.folder
+            ) from error
 
     def _changed(self, *, removed: int = 0, updated: int = 0) -> None:
         changes, removals, updates = self.counters()
@@ -155,7 +160,8 @@ class Store(Transactions):
 
         """
         with self._writing():
-            for key, person in persons.items():
+            for key, given in persons.items():
+                person = stored("person", given, key)
                 self._db.execute("UPDATE tracklets SET person = ? WHERE id = ?", (person, self._row_of(key)))
 
     def _row_of(self, key: str) -> int:
