@@ -11,6 +11,7 @@ import pytest
 
 import stca
 from stca.cli import main
+from stca.cli.searching import read_labels
 from stca.embedding import Embedder
 from stca.errors import DatasetError, GalleryError
 from stca.gallery import Added, Gallery, ModelMark, Record, add_tracklets, halves, pictures, search_tracklet
@@ -193,6 +194,30 @@ def test_calibrate_by_a_file_and_by_halves(
     with pytest.raises(SystemExit):
         main(["calibrate", str(gallery), "--far", "2"])
     assert "between 0 and 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("lines", "complaint"),
+    [
+        ("a,1\nb,2\na,3\n", "'a' is named a second time in line 4"),
+        (f"a,{10**30}\n", "beyond 64 bits in line 2"),
+        (f"{'a' * 140_000},1\n", "field larger than field limit"),
+        ("a\n", "columns key,person"),
+    ],
+)
+def test_labels_that_are_refused(tmp_path: Path, lines: str, complaint: str) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text(f"key,person\n{lines}")
+    with pytest.raises(GalleryError, match=complaint) as error:
+        read_labels(path)
+    assert str(path) in str(error.value)
+
+
+def test_an_empty_query_is_not_the_current_folder(
+    filled: Path, tracks: Path, run: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tracks / "cam1" / "0001")
+    assert "no tracklet ''" in run("search", filled, "", code=1)
 
 
 def test_errors_say_what_to_do(filled: Path, tracks: Path, tmp_path: Path, run: Callable[..., str]) -> None:
