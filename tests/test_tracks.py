@@ -92,6 +92,10 @@ def test_no_side_file(tmp_path: Path) -> None:
         (lambda data: data["frames"][0].update(quality={"size": 2}), "between 0 and 1"),
         (lambda data: data["frames"][0].update(quality=[]), "damaged"),
         (lambda data: data["frames"][0].update(frame=0), "from 1"),
+        (lambda data: data["frames"][0].update(time=1e300), "a time within 1e\\+11"),
+        (lambda data: data.update(start=-1e300), "start within 1e\\+11"),
+        (lambda data: data.update(person=10**30), "64 bits"),
+        (lambda data: data.update(camera="c\ud800m"), "surrogates not allowed"),
     ],
 )
 def test_damaged_side_files(tmp_path: Path, change, complaint: str) -> None:
@@ -105,7 +109,7 @@ def test_damaged_side_files(tmp_path: Path, change, complaint: str) -> None:
     assert str(path) in str(error.value)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", "null", "\x00", '{"camera": "cam1"'])
+@pytest.mark.parametrize("text", ["", "{", "[1]", "null", "\x00", '{"camera": "cam1"', "[" * 200_000])
 def test_side_files_that_are_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "tracklet.json").write_text(text)
     with pytest.raises(DatasetError, match="side file"):

@@ -20,6 +20,8 @@ from stca.files import natural_key, write_text
 from stca.images import IMAGE_SUFFIXES
 
 SIDE_FILE = "tracklet.json"
+MOST_SECONDS = 1e11
+"""A time before or after this is none: in POSIX seconds it would be the year 5138."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class FrameRecord:
         checks = {
             "a frame number from 1": self.frame >= 1,
             "finite numbers": all(map(math.isfinite, numbers)),
+            f"a time within {MOST_SECONDS:.0e} seconds": abs(self.time) <= MOST_SECONDS,
             "a box wider and higher than nothing": self.box[2] > 0 and self.box[3] > 0,
             "qualities between 0 and 1": all(0 <= value <= 1 for value in self.quality.values()),
             "a file's name without folders": _is_name(self.file),
@@ -94,7 +97,8 @@ class TrackRecord:
             "a camera's name without slashes": _is_name(self.camera),
             "a track number from 0": self.track >= 0,
             "a frame rate above 0": math.isfinite(self.frame_rate) and self.frame_rate > 0,
-            "a finite start": self.start is None or math.isfinite(self.start),
+            f"a finite start within {MOST_SECONDS:.0e} seconds": self.start is None
+            or abs(self.start) <= MOST_SECONDS,
             "at least one frame": bool(numbers),
             "frames in ascending order": all(a < b for a, b in itertools.pairwise(numbers)),
         }
@@ -160,7 +164,7 @@ def read_track(folder: Path) -> TrackRecord | None:
         return _record(json.loads(text))
     except KeyError as error:
         raise DatasetError("A tracklet's side file lacks an entry", expected=error, where=path) from error
-    except (ValueError, TypeError, AttributeError, OverflowError, DatasetError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError, DatasetError) as error:
         raise DatasetError(
             "A tracklet's side file is damaged", expected="as `stca track` writes it", found=error, where=path
         ) from error
@@ -257,12 +261,15 @@ def _frame(data: Any) -> FrameRecord:
 def _whole(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"a whole number is needed, not {value!r}")
+    if not -(2**63) <= value < 2**63:
+        raise ValueError(f"a whole number of 64 bits is needed, not {value}")
     return value
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"a text is needed, not {value!r}")
+    value.encode()  # JSON can write half a character, which no file and no gallery takes
     return value
 
 

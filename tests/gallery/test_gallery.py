@@ -198,6 +198,79 @@ def test_vectors_that_are_refused(gallery: Gallery, bad: np.ndarray, complaint: 
             gallery.search(bad[0])
 
 
+def test_lengths_beyond_float32(gallery: Gallery) -> None:
+    gallery.add([record(0), record(1)], np.full((2, DIM), 3e38, np.float32))
+    assert np.allclose(np.linalg.norm(gallery.vectors(), axis=1), 1)
+
+
+@pytest.mark.usefixtures("as_users_run_it")
+@pytest.mark.parametrize("value", [3e36, np.nan, np.inf, 0.0, 1.01])
+def test_a_damaged_vector_is_an_error_and_not_a_wrong_answer(tmp_path: Path, value: float) -> None:
+    with Gallery.open(tmp_path / "g", model=MARK) as gallery:
+        rows = fill(gallery, 3)
+        bad = (value * np.eye(1, DIM)).astype("<f4") if np.isfinite(value) else np.full(DIM, value, "<f4")
+        gallery._store._db.execute("UPDATE vectors SET vector = ? WHERE id = 2", (bad.tobytes(),))
+    with Gallery.open(tmp_path / "g") as gallery:
+        for ask in (lambda: gallery.search(rows[0]), gallery.vectors, lambda: gallery.get(record(1).key)):
+            with pytest.raises(GalleryError, match="A vector of the gallery is damaged"):
+                ask()
+
+
+@pytest.mark.usefixtures("as_users_run_it")
+def test_numbers_of_numpy_are_kept_as_numbers(gallery: Gallery) -> None:
+    given = Record(
+        "a/1", "a", np.float32(1.5), np.float64(2), person=np.int64(7), label=np.int32(7), content="c"
+    )
+    gallery.add([given], vectors(1))
+    assert list(gallery.records()) == [Record("a/1", "a", 1.5, 2.0, person=7, label=7, content="c")]
+    gallery.set_persons({"a/1": np.int64(8)})
+    assert type(gallery.get("a/1")[0].person) is int
+    assert gallery.stats().persons == 1
+
+
+@pytest.mark.usefixtures("as_users_run_it")
+def test_values_that_no_row_holds(gallery: Gallery) -> None:
+    fill(gallery, 1)
+    for wrong in ({"person": "Ann"}, {"label": 2**63}, {"frames": 1.5}, {"camera": 3}, {"content": b"c"}):
+        with pytest.raises(GalleryError, match=f"no such value(.|\\n)*{next(iter(wrong))}="):
+            gallery.add([dataclasses.replace(record(1, content="c"), **wrong)], vectors(1))
+    for person in ("Ann", 1.5, 2**63):
+        with pytest.raises(GalleryError, match="no such value"):
+            gallery.set_persons({record(0).key: person})
+    assert [each.person for each in gallery.records()] == [None]
+
+
+def test_names_that_are_not_utf8(gallery: Gallery) -> None:
+    name = "ab\udcff"
+    for ask in (
+        lambda: gallery.get(name),
+        lambda: gallery.remove(name),
+        lambda: gallery.add([Record("a/1", name)], vectors(1)),
+    ):
+        with pytest.raises(GalleryError, match=r"UTF-8\n.*ab\\udcff"):
+            ask()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM meta WHERE name = 'changes'",
+        "UPDATE meta SET value = 'x' WHERE name = 'removals'",
+        "UPDATE tracklets SET camera = CAST(X'ff41' AS TEXT)",
+        "UPDATE tracklets SET folder = X'00ff'",
+    ],
+)
+def test_flipped_bytes_in_rows(tmp_path: Path, damage: str) -> None:
+    with Gallery.open(tmp_path / "g", model=MARK) as gallery:
+        rows = fill(gallery, 3)
+        gallery._store._db.execute(damage)
+    with (
+        pytest.raises(GalleryError, match=r"damaged|cannot be used"),
+        Gallery.open(tmp_path / "g") as gallery,
+    ):
+        gallery.search(rows[0])
+
+
 def test_calls_that_are_refused(gallery: Gallery) -> None:
     rows = fill(gallery, 3)
     with pytest.raises(GalleryError, match="k from 1"):

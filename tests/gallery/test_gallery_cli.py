@@ -11,9 +11,10 @@ import pytest
 
 import stca
 from stca.cli import main
+from stca.cli.searching import read_labels
 from stca.embedding import Embedder
 from stca.errors import DatasetError, GalleryError
-from stca.gallery import Added, Gallery, Record, add_tracklets, halves, pictures, search_tracklet
+from stca.gallery import Added, Gallery, ModelMark, Record, add_tracklets, halves, pictures, search_tracklet
 from stca.gallery.figures import format_span
 from stca.images import write_jpeg
 from stca.tracks import FrameRecord, TrackRecord, find_tracklets, write_track
@@ -195,6 +196,30 @@ def test_calibrate_by_a_file_and_by_halves(
     assert "between 0 and 1" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("lines", "complaint"),
+    [
+        ("a,1\nb,2\na,3\n", "'a' is named a second time in line 4"),
+        (f"a,{10**30}\n", "beyond 64 bits in line 2"),
+        (f"{'a' * 140_000},1\n", "field larger than field limit"),
+        ("a\n", "columns key,person"),
+    ],
+)
+def test_labels_that_are_refused(tmp_path: Path, lines: str, complaint: str) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text(f"key,person\n{lines}")
+    with pytest.raises(GalleryError, match=complaint) as error:
+        read_labels(path)
+    assert str(path) in str(error.value)
+
+
+def test_an_empty_query_is_not_the_current_folder(
+    filled: Path, tracks: Path, run: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tracks / "cam1" / "0001")
+    assert "no tracklet ''" in run("search", filled, "", code=1)
+
+
 def test_errors_say_what_to_do(filled: Path, tracks: Path, tmp_path: Path, run: Callable[..., str]) -> None:
     assert "no gallery here" in run("search", tmp_path / "nothing", "cam1/0001", code=1)
     assert "no gallery here" in run("gallery", "stats", tracks, code=1)
@@ -328,6 +353,14 @@ def test_one_clock_for_what_is_typed_and_what_is_shown(tmp_path: Path, run: Call
     assert format_span(Record("a/1", "a", start, start + 86400)).endswith("to 2026-02-01 10:00:00+01:00")
     summer = moment("2026-10-25T00:30Z")
     assert format_span(Record("a/1", "a", summer, summer + 3600)).count("+0") == 2, "the clocks went back"
+
+
+def test_times_that_are_none_are_shown_as_numbers(tmp_path: Path, run: Callable[..., str]) -> None:
+    with Gallery.open(tmp_path / "g", model=ModelMark.bare(3)) as gallery:
+        gallery.add([Record("a/1", "a", -1e300, 1e300)], np.ones((1, 3), np.float32))
+    assert "-1e+300 s to 1e+300 s" in run("gallery", "list", tmp_path / "g")
+    assert "-1e+300 s to 1e+300 s" in run("gallery", "stats", tmp_path / "g")
+    assert "-1e+300 s" in run("link", tmp_path / "g", "--threshold", 0.5)
 
 
 def test_how_to_compute_is_passed_on(

@@ -41,6 +41,11 @@ def test_two_people_made_one_cost_what_they_are_worth() -> None:
     assert score_links(truth, tracks).idf1 == pytest.approx(2 * 20 / (30 + 30))
 
 
+def test_a_huge_frame_number_costs_no_time() -> None:
+    truth = {**TRUTH, "cam2": [dataclasses.replace(TRUTH["cam2"][0], frame=2 * 10**15)]}
+    assert score_links(truth, truth).hota == 1.0
+
+
 def test_one_person_twice_in_a_frame_is_no_track() -> None:
     tracks = {"cam1": [dataclasses.replace(row, track=7) for row in TRUTH["cam1"]]}
     with pytest.raises(GalleryError, match="twice in one frame"):

@@ -156,10 +156,36 @@ def test_an_earlier_linkings_files_go_and_others_stay(gallery: Gallery, tmp_path
     write_linking(one_camera, out)
     left = {path.name for path in out.iterdir()}
     assert left == {"persons.csv", "cam1.txt", "persons-01.png", "linking.json"} | mine
-    for damage in ('{"files": ["../gallery/gallery.sqlite", 3]}', "[]", "no json"):
+    for damage in ('{"files": ["../gallery/gallery.sqlite", 3]}', '{"files": ["persons.csv", 3]}', "no json"):
         (out / "linking.json").write_text(damage)
-        write_linking(one_camera, out)
+        with pytest.raises(GalleryError, match="other files"):
+            write_linking(one_camera, out)
         assert (tmp_path / "gallery" / "gallery.sqlite").is_file()
+
+
+@pytest.mark.parametrize("name", ["persons.csv", "cam1.txt", "persons-01.png", "linking.json"])
+def test_other_peoples_files_are_not_written_over(gallery: Gallery, tmp_path: Path, name: str) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "thesis.doc").write_text("mine")
+    (out / name).write_text('{"files": ["thesis.doc"]}')
+    linking = link_gallery(gallery, threshold=0.5)
+    with pytest.raises(GalleryError, match=f"found: +{name}"):
+        write_linking(linking, out)
+    assert {path.name for path in out.iterdir()} == {"thesis.doc", name}
+    assert (out / name).read_text() == '{"files": ["thesis.doc"]}'
+
+
+def test_what_a_linking_that_was_cut_off_left_is_written_again(
+    gallery: Gallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    linking = link_gallery(gallery, threshold=0.5)
+    with monkeypatch.context() as patch:
+        patch.setattr("stca.gallery.link_outputs.write_contact_sheets", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            write_linking(linking, tmp_path / "out")
+    assert (tmp_path / "out" / "cam1.txt").is_file()
+    assert len(write_linking(linking, tmp_path / "out")) == 4
 
 
 def test_two_videos_of_a_camera_get_a_file_each(tmp_path: Path) -> None:
@@ -264,6 +290,21 @@ def test_scoring_without_the_package_is_said_before_anything_is_written(
     truth = write_truth(tmp_path / "truth")
     assert main(["link", str(gallery.path), "--threshold", "0.5", "--truth", str(truth)]) == 1
     assert "pip install trackeval" in capsys.readouterr().err
+    assert all(record.person is None for record in gallery.records())
+
+
+def test_the_gallery_is_written_last(
+    gallery: Gallery, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    words = ["link", str(gallery.path), "--threshold", "0.5"]
+    assert main([*words, "--out", str(tmp_path / "file")]) == 1
+    pytest.importorskip("trackeval")
+    truth = write_truth(tmp_path / "truth")
+    (truth / "cam2").rename(truth / "yard")
+    assert main([*words, "--truth", str(truth), "--out", str(tmp_path / "out")]) == 1
+    assert "no ground truth of some cameras" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
     assert all(record.person is None for record in gallery.records())
 
 

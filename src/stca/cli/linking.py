@@ -49,7 +49,7 @@ def _link(given: argparse.Namespace) -> None:
         scores_table,
         unlinked,
     )
-    from stca.gallery.linking import link_gallery
+    from stca.gallery.linking import find_persons
 
     truth = None
     if given.truth:
@@ -57,10 +57,12 @@ def _link(given: argparse.Namespace) -> None:
         truth = read_truth(given.truth)
     travel = read_travel(given.travel) if given.travel else None
     with Gallery.open(given.gallery) as gallery:
-        linking = link_gallery(gallery, threshold=given.threshold, travel=travel)
+        linking = find_persons(gallery, threshold=given.threshold, travel=travel)
+        scores = truth and (score_linking(unlinked(linking), truth), score_linking(linking, truth))
+        written = write_linking(linking, given.out) if given.out else []
+        gallery.set_persons(linking.numbers())  # last, when nothing else can fail
     print(persons_table(linking))
-    if given.out:
-        for path in write_linking(linking, given.out):
-            print(path)
-    if truth is not None:
-        print(scores_table(score_linking(unlinked(linking), truth), score_linking(linking, truth)))
+    for path in written:
+        print(path)
+    if scores:
+        print(scores_table(*scores))

@@ -104,7 +104,7 @@ def _folder_of(given: argparse.Namespace, gallery: Gallery) -> FoundTracklet:
     from stca.errors import GalleryError
     from stca.tracks import find_tracklets
 
-    if not Path(given.query).is_dir():
+    if not given.query or not Path(given.query).is_dir():  # Path("") is the current folder
         gallery.require_key(given.query)
     tracklets = find_tracklets(Path(given.query))
     if len(tracklets) != 1:
@@ -193,15 +193,25 @@ def read_labels(path: Path) -> dict[str, int]:
     """Who is who, from a CSV file with columns key and person.
 
     Raises:
-        GalleryError: it cannot be read, or lacks a column, or a person is no whole number.
+        GalleryError: it cannot be read, or lacks a column, a person is no whole number, or a key is there
+            twice.
 
     """
     from stca.errors import GalleryError
 
+    labels: dict[str, int] = {}
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            return {row["key"]: int(row["person"]) for row in csv.DictReader(file)}
-    except (OSError, KeyError, ValueError, TypeError) as error:
+            rows = csv.DictReader(file)
+            for row in rows:
+                key, person = row["key"], int(row["person"])
+                if key in labels:
+                    raise ValueError(f"{key!r} is named a second time in line {rows.line_num}")
+                if not -(2**63) <= person < 2**63:
+                    raise ValueError(f"a person beyond 64 bits in line {rows.line_num}")
+                labels[key] = person
+        return labels
+    except (OSError, KeyError, ValueError, TypeError, csv.Error) as error:
         raise GalleryError(
             "Cannot read labels", expected="columns key,person (a whole number)", found=error, where=path
         ) from error

@@ -28,6 +28,12 @@ _PER_ROW, _ROWS = 8, 16
 _INK, _GREY, _PAPER = (20, 20, 20), (110, 110, 110), (255, 255, 255)
 
 
+def sheet_names(linking: Linking, *, most_pages: int = 20) -> list[str]:
+    """The names of the files that `write_contact_sheets` writes."""
+    pages = min(-(-len(linking.persons) // _ROWS), most_pages)
+    return [f"persons-{number:02d}.png" for number in range(1, pages + 1)]
+
+
 def write_contact_sheets(linking: Linking, out: Path, *, most_pages: int = 20) -> list[Path]:
     """Write `persons-01.png`, ...: `_ROWS` persons to a page, at most `_PER_ROW` tracklets of each.
 
@@ -35,12 +41,11 @@ def write_contact_sheets(linking: Linking, out: Path, *, most_pages: int = 20) -
     said. Persons beyond the last page are not shown; a warning says how many those are.
     """
     persons = list(linking.numbered())
-    pages = [persons[start : start + _ROWS] for start in range(0, len(persons), _ROWS)][:most_pages]
     written = []
-    for number, page in enumerate(pages, start=1):
-        path = out / f"persons-{number:02d}.png"
+    for number, name in enumerate(sheet_names(linking, most_pages=most_pages)):
+        path = out / name
         with atomic_write(path) as file:
-            draw_sheet(page).save(file, format="png")
+            draw_sheet(persons[number * _ROWS : (number + 1) * _ROWS]).save(file, format="png")
         written.append(path)
     if (beyond := len(persons) - _ROWS * most_pages) > 0:
         warnings.warn(

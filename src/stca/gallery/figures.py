@@ -27,7 +27,7 @@ from stca.gallery.calibration import Calibration
 from stca.gallery.records import Hit, Record
 from stca.images import read_image
 from stca.ranking.open_set import OpenSet
-from stca.tracks import FoundTracklet
+from stca.tracks import MOST_SECONDS, FoundTracklet
 
 _TILE_W, _TILE_H, _PITCH, _CAPTION = 0.86, 1.72, 0.98, 0.62
 _ACROSS = 10
@@ -36,7 +36,12 @@ _POSIX = 1e8
 
 
 def format_time(seconds: float) -> str:
-    """0:01:02.5 from a video's beginning, or 2026-01-31 10:00:00+01:00: local time and its offset."""
+    """0:01:02.5 from a video's beginning, or 2026-01-31 10:00:00+01:00: local time and its offset.
+
+    What is no time at all (a gallery may hold it from before it was refused) is shown as the number it is.
+    """
+    if abs(seconds) > MOST_SECONDS:
+        return f"{seconds:.6g} s"
     if seconds >= _POSIX:
         return datetime.fromtimestamp(seconds).astimezone().isoformat(" ", "seconds")
     minutes, rest = divmod(round(seconds, 1), 60)

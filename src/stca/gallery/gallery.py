@@ -104,7 +104,7 @@ class Gallery:
 
         Raises:
             GalleryError: vectors of another dimension, zero or not finite; a key twice in `records`; a key
-                that is there with other content; a full disk.
+                that is there with other content; a value of another kind than `Record` says; a full disk.
 
         """
         unit = self._unit(vectors)
@@ -148,7 +148,7 @@ class Gallery:
         """Say who those tracklets are (None: nobody knows), all in one commit.
 
         Raises:
-            GalleryError: a key is not there; then nothing is written.
+            GalleryError: a key is not there, or a person is no whole number; then nothing is written.
 
         """
         self._engine.set_persons(dict(persons))
@@ -282,7 +282,7 @@ class Gallery:
                 found=f"{bad.sum()} of {len(bad)}, the first at place {np.flatnonzero(bad)[0]}",
                 hint="did the training diverge? look at its loss curve",
             )
-        unit: Vectors = array / lengths.astype(np.float32)[:, None]
+        unit: Vectors = (array / lengths[:, None]).astype(np.float32)  # a length may be beyond float32
         return unit
 
     def require_key(self, key: str) -> None:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
+from stca.errors import GalleryError
 from stca.files import write_text
-from stca.gallery.contact_sheet import write_contact_sheets
+from stca.gallery.contact_sheet import sheet_names, write_contact_sheets
 from stca.gallery.figures import format_time
-from stca.gallery.link_tracks import write_tracks
+from stca.gallery.link_tracks import rows_of, write_rows
 from stca.gallery.linking import Linking
 
 NOTE_FILE = "linking.json"
+_TABLE = "persons.csv"
+_OURS = re.compile(r"persons\.csv|persons-\d+\.png|[^/\\\0]+\.txt")
 
 
 def write_linking(linking: Linking, out: Path) -> list[Path]:
@@ -26,13 +30,37 @@ def write_linking(linking: Linking, out: Path) -> list[Path]:
     Returns:
         the files.
 
+    Raises:
+        GalleryError: a file of one of these names is there that no earlier linking noted; then nothing is
+            written.
+
     """
+    rows = rows_of(linking)
+    names = [_TABLE, *(f"{camera}.txt" for camera in rows), *sheet_names(linking)]
     earlier = _noted(out)
-    written = [_write_persons(linking, out), *write_tracks(linking, out), *write_contact_sheets(linking, out)]
-    for name in earlier - {path.name for path in written}:
+    _demand_free(out, names, earlier)
+    # Noted first: what a run that was cut off leaves is the next one's to write again.
+    _note(out, {*earlier, *names})
+    written = [_write_persons(linking, out), *write_rows(rows, out), *write_contact_sheets(linking, out)]
+    for name in earlier - set(names):
         (out / name).unlink(missing_ok=True)
-    _note(out, written)
+    _note(out, names)
     return written
+
+
+def _demand_free(out: Path, names: Iterable[str], earlier: set[str]) -> None:
+    """No file that is somebody else's will be written over."""
+    others = [name for name in names if name not in earlier and (out / name).exists()]
+    if not earlier and (out / NOTE_FILE).exists():
+        others.append(NOTE_FILE)
+    if others:
+        raise GalleryError(
+            "There are other files where linking would write its own",
+            expected="a new folder, or one that `stca link` wrote",
+            found=", ".join(sorted(others)),
+            where=out,
+            hint="name another folder, or move these files away",
+        )
 
 
 def _write_persons(linking: Linking, out: Path) -> Path:
@@ -41,20 +69,20 @@ def _write_persons(linking: Linking, out: Path) -> Path:
     rows.writerow(["person", "camera", "first", "last", "tracklets"])
     for stay in linking.stays():
         rows.writerow([stay.person, stay.camera, _exact(stay.first), _exact(stay.last), stay.tracklets])
-    write_text(out / "persons.csv", text.getvalue())
-    return out / "persons.csv"
+    write_text(out / _TABLE, text.getvalue())
+    return out / _TABLE
 
 
-def _note(out: Path, written: Sequence[Path]) -> None:
-    write_text(out / NOTE_FILE, json.dumps({"files": [path.name for path in written]}, indent=1) + "\n")
+def _note(out: Path, names: Iterable[str]) -> None:
+    write_text(out / NOTE_FILE, json.dumps({"files": sorted(names)}, indent=1) + "\n")
 
 
 def _noted(out: Path) -> set[str]:
-    """Names of files of an earlier linking; nothing where the note is not what `_note` writes."""
+    """Names of files of an earlier linking; none where the note is not what `_note` writes."""
     try:
         names = json.loads((out / NOTE_FILE).read_text(encoding="utf-8"))["files"]
-        return {name for name in names if Path(name).name == name}
-    except (OSError, ValueError, KeyError, TypeError):
+        return set(names) if all(map(_OURS.fullmatch, names)) else set()
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return set()
 
 

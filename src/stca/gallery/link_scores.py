@@ -139,13 +139,13 @@ def score_links(truth: Rows, tracks: Rows) -> LinkScores:
 def for_trackeval(truth: Rows, tracks: Rows, *, frames: int = 0) -> dict[str, Any]:
     """One sequence, as TrackEval's metrics take it: ids and overlaps frame by frame, camera after camera.
 
-    Every camera has `frames` of them at least, and as many more as there are boxes in.
+    Every camera has `frames` of them; of others, those that boxes are in (one without any counts as nothing).
     """
     true_ids, ids = (_numbers(side) for side in (truth, tracks))
     gt_ids, tracker_ids, similarity = [], [], []
     for camera in sorted(truth):
         mine, theirs = (by_frame(side.get(camera, ())) for side in (truth, tracks))
-        for frame in range(1, max([*mine, *theirs, frames]) + 1):
+        for frame in sorted({*mine, *theirs, *range(1, frames + 1)}):
             true, found = mine.get(frame, []), theirs.get(frame, [])
             gt_ids.append(np.array([true_ids[row.track] for row in true], dtype=int))
             tracker_ids.append(np.array([ids[row.track] for row in found], dtype=int))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,18 +23,15 @@ class _Video(NamedTuple):
         return f"{self.camera}_{Path(self.video).stem}"
 
 
-def write_tracks(linking: Linking, out: Path) -> list[Path]:
-    """Write `CAMERA.txt`: the boxes of all tracklets in MOTChallenge's format, with persons for tracks.
-
-    A camera with several videos gets a file for each, `CAMERA_VIDEO.txt`. Tracklets without a side file have
-    no boxes; a warning says how many those are.
+def write_rows(tracks: Mapping[str, Sequence[MotRow]], out: Path) -> list[Path]:
+    """Write `CAMERA.txt`: boxes in MOTChallenge's format, as `rows_of` gives them.
 
     Returns:
         the files.
 
     """
     written = []
-    for name, rows in rows_of(linking).items():
+    for name, rows in tracks.items():
         path = out / f"{name}.txt"
         write_mot(path, sorted(rows, key=lambda row: (row.frame, row.track)))
         written.append(path)

@@ -89,6 +89,15 @@ def link_gallery(
         ConfigError: a threshold out of its range.
 
     """
+    linking = find_persons(gallery, threshold=threshold, travel=travel)
+    gallery.set_persons(linking.numbers())
+    return linking
+
+
+def find_persons(
+    gallery: Gallery, *, threshold: float | None = None, travel: Travel | None = None
+) -> Linking:
+    """As `link_gallery`, but nothing is written."""
     if threshold is None:
         calibration = gallery.calibration()
         if calibration is None:
@@ -102,9 +111,7 @@ def link_gallery(
     records, vectors = gallery.table()
     if not records:
         raise GalleryError("There is nothing to link", found="an empty gallery", where=gallery.path)
-    linking = link(records, vectors, threshold=threshold, travel=travel)
-    gallery.set_persons(linking.numbers())
-    return linking
+    return link(records, vectors, threshold=threshold, travel=travel)
 
 
 def link(

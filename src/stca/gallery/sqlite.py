@@ -57,7 +57,8 @@ def explained(folder: Path) -> Iterator[None]:
     """SQLite's complaints, in words.
 
     Raises:
-        GalleryError: for any of them, and for what the operating system complains about.
+        GalleryError: for any of them, for what the operating system complains about, and for text that is
+            not UTF-8.
 
     """
     try:
@@ -69,3 +70,10 @@ def explained(folder: Path) -> Iterator[None]:
     except OSError as error:
         found = error.strerror or error
         raise GalleryError("This gallery's folder cannot be used", found=found, where=folder) from error
+    except UnicodeEncodeError as error:
+        raise GalleryError(
+            "A gallery's names are UTF-8", found=ascii(error.object), where=folder, hint="rename it"
+        ) from error
+    except UnicodeDecodeError as error:
+        what, hint = _WORDS[sqlite3.SQLITE_CORRUPT]
+        raise GalleryError(what, found=error, where=folder, hint=hint) from error

@@ -17,10 +17,13 @@ from jaxtyping import Int64
 from stca.errors import GalleryError
 from stca.gallery.engine import Vector, Vectors
 from stca.gallery.records import Added, Record, brought_up, with_content
-from stca.gallery.rows import COLUMNS, digest, record_of_row, values_of
+from stca.gallery.rows import COLUMNS, digest, record_of_row, stored, values_of
 from stca.gallery.sqlite import explained
 from stca.gallery.store_file import FILE, has_clock
 from stca.gallery.transactions import Transactions
+
+_OFF = 2e-3
+"""How far from 1 a kept vector's squared length may be; rounding makes less."""
 
 
 class Store(Transactions):
@@ -37,7 +40,12 @@ class Store(Transactions):
         found = dict(
             self._ask("SELECT name, value FROM meta WHERE name IN ('changes', 'removals', 'updates')")
         )
-        return int(found["changes"]), int(found["removals"]), int(found.get("updates", 0))
+        try:
+            return int(found["changes"]), int(found["removals"]), int(found.get("updates", 0))
+        except (KeyError, ValueError) as error:
+            raise GalleryError(
+                "This gallery's file is damaged", expected="its counters", found=found, where=self.folder
+            ) from error
 
     def _changed(self, *, removed: int = 0, updated: int = 0) -> None:
         changes, removals, updates = self.counters()
@@ -152,7 +160,8 @@ class Store(Transactions):
 
         """
         with self._writing():
-            for key, person in persons.items():
+            for key, given in persons.items():
+                person = stored("person", given, key)
                 self._db.execute("UPDATE tracklets SET person = ? WHERE id = ?", (person, self._row_of(key)))
 
     def _row_of(self, key: str) -> int:
@@ -196,16 +205,19 @@ class Store(Transactions):
         """Numbers and vectors of those rows that are there.
 
         Raises:
-            GalleryError: a vector of another length: the file is damaged.
+            GalleryError: a vector of another dimension or length: the file is damaged.
 
         """
         found = list(self._select("SELECT id, vector FROM vectors WHERE id", ids))
         return [row[0] for row in found], self._stacked([row[1] for row in found], dim)
 
     def _stacked(self, blobs: Sequence[bytes], dim: int) -> Vectors:
-        if any(len(blob) != 4 * dim for blob in blobs):
+        whole = all(len(blob) == 4 * dim for blob in blobs)
+        vectors = np.frombuffer(b"".join(blobs) if whole else b"", dtype="<f4").reshape(-1, dim)
+        squares = np.einsum("nd,nd->n", vectors, vectors)
+        if not whole or not (abs(squares - 1) < _OFF).all():  # so are infinities and nan
             raise GalleryError("A vector of the gallery is damaged", where=self.folder / FILE)
-        return np.frombuffer(b"".join(blobs), dtype="<f4").reshape(len(blobs), dim)
+        return vectors
 
     def records(self) -> list[Record]:
         """All records, in the order in which they came."""
@@ -223,7 +235,7 @@ class Store(Transactions):
         """All vectors of higher numbers than `after`, in order, some at a time; within `reading`.
 
         Raises:
-            GalleryError: a vector of another length: the file is damaged.
+            GalleryError: a vector of another dimension or length: the file is damaged.
 
         """
         with explained(self.folder):
