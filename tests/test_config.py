@@ -161,6 +161,23 @@ def test_an_override_needs_an_equals_sign() -> None:
 
 
 @pytest.mark.parametrize(
+    "key",
+    ["seed", "data.options", "data.roots", "optim.lr", "clips.flip", "loss.margin", "eval.every", "device"],
+)
+def test_an_option_that_needs_a_value_is_never_null(key: str) -> None:
+    with pytest.raises(ConfigError, match=f"{key} has no value"):
+        override(RunConfig(), [f"{key}=null"])
+
+
+def test_an_option_that_is_null_in_yaml_is_named() -> None:
+    assert from_yaml("data:\n  eval_source: null\n  options:\n    seed: null\n").data.options == {
+        "seed": None
+    }
+    with pytest.raises(ConfigError, match=r"optim\.epochs has no value"):
+        from_yaml("optim:\n  epochs: null\n")
+
+
+@pytest.mark.parametrize(
     "assignment",
     [
         "optim.lr=fast",
