@@ -19,6 +19,7 @@ from stca.config import (
     override,
     to_yaml,
 )
+from stca.config.settings import check_options_of
 from stca.errors import ConfigError
 
 UNUSUAL = RunConfig(
@@ -167,6 +168,25 @@ def test_an_override_needs_an_equals_sign() -> None:
 def test_an_option_that_needs_a_value_is_never_null(key: str) -> None:
     with pytest.raises(ConfigError, match=f"{key} has no value"):
         override(RunConfig(), [f"{key}=null"])
+
+
+@pytest.mark.parametrize(
+    ("assignment", "complaint"),
+    [
+        ("data.options={split: 3}", "split is no option of a data set"),
+        ("data.eval_options={root: x}", "root is no option of a data set"),
+        ("data.options={5: 3}", ""),
+        ("model.options={5: 3}", ""),
+    ],
+)
+def test_options_of_a_loader_are_given_nowhere_else(assignment: str, complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        override(RunConfig(), [assignment])
+
+
+def test_options_are_named_by_words() -> None:
+    with pytest.raises(ConfigError, match="named by a word"):  # the tests' type check would be first above
+        check_options_of("model", {5: 3})
 
 
 def test_an_option_that_is_null_in_yaml_is_named() -> None:
