@@ -34,6 +34,21 @@ def test_complexity_prints_the_papers_figures(capsys: pytest.CaptureFixture[str]
         assert figure in out
 
 
+@pytest.mark.parametrize(
+    ("call", "advice"),
+    [
+        (["check", "mars", "x", "split=1"], "--split"),
+        (["check", "mars", "x", "decode=1"], "--decode"),
+        (["pack", "mars", "x", "y.lmdb", "split=1"], "--split"),
+    ],
+)
+def test_what_has_an_argument_of_its_own_is_no_option_of_the_loader(
+    capsys: pytest.CaptureFixture[str], call: list[str], advice: str
+) -> None:
+    assert main(["data", *call]) != 0
+    assert advice in capsys.readouterr().err
+
+
 def test_every_verb_has_help() -> None:
     verbs = ["data list", "data check", "data make-walkers", "recipes", "train", "evaluate", "embed"]
     verbs += ["show attention", "show ranks", "show curves", "complexity", "demo"]

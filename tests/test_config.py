@@ -19,6 +19,7 @@ from stca.config import (
     override,
     to_yaml,
 )
+from stca.config.settings import check_options_of
 from stca.errors import ConfigError
 
 UNUSUAL = RunConfig(
@@ -158,6 +159,42 @@ def test_an_unknown_key_lists_the_valid_ones(assignment: str, suggestion: str | 
 def test_an_override_needs_an_equals_sign() -> None:
     with pytest.raises(ConfigError, match=r"key=value[\s\S]*found: +--resume"):
         override(RunConfig(), ["--resume"])
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["seed", "data.options", "data.roots", "optim.lr", "clips.flip", "loss.margin", "eval.every", "device"],
+)
+def test_an_option_that_needs_a_value_is_never_null(key: str) -> None:
+    with pytest.raises(ConfigError, match=f"{key} has no value"):
+        override(RunConfig(), [f"{key}=null"])
+
+
+@pytest.mark.parametrize(
+    ("assignment", "complaint"),
+    [
+        ("data.options={split: 3}", "split is no option of a data set"),
+        ("data.eval_options={root: x}", "root is no option of a data set"),
+        ("data.options={5: 3}", ""),
+        ("model.options={5: 3}", ""),
+    ],
+)
+def test_options_of_a_loader_are_given_nowhere_else(assignment: str, complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        override(RunConfig(), [assignment])
+
+
+def test_options_are_named_by_words() -> None:
+    with pytest.raises(ConfigError, match="named by a word"):  # the tests' type check would be first above
+        check_options_of("model", {5: 3})
+
+
+def test_an_option_that_is_null_in_yaml_is_named() -> None:
+    assert from_yaml("data:\n  eval_source: null\n  options:\n    seed: null\n").data.options == {
+        "seed": None
+    }
+    with pytest.raises(ConfigError, match=r"optim\.epochs has no value"):
+        from_yaml("optim:\n  epochs: null\n")
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,15 @@
+import multiprocessing
 import os
 import stat
+import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from stca.files import atomic_write, cache_dir, write_text
+from stca.errors import ConfigError
+from stca.files import atomic_write, cache_dir, locked, write_text
 
 
 def test_a_file_appears_whole_with_its_parents(tmp_path: Path) -> None:
@@ -62,3 +67,42 @@ def test_the_cache_lies_where_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> 
     assert cache_dir() == Path("/two/stca")
     monkeypatch.setenv("XDG_CACHE_HOME", "")
     assert cache_dir() == Path.home() / ".cache" / "stca"
+
+
+def test_one_holds_a_lock_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    with (
+        locked(path, taken="in use"),
+        pytest.raises(ConfigError, match="in use") as caught,
+        locked(path, taken="in use"),
+    ):
+        pass
+    assert caught.value.where == tmp_path
+    with pytest.raises(KeyError), locked(path, taken="in use"):
+        raise KeyError
+    with locked(path, taken="in use"):
+        pass
+
+
+def test_a_forked_process_does_not_hold_its_parents_lock(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+    with locked(tmp_path / ".lock", taken="in use"):
+        worker = context.Process(target=theirs.recv)
+        worker.start()
+    try:
+        for _ in range(100):  # until the worker has run its first lines
+            with suppress(ConfigError), locked(tmp_path / ".lock", taken="in use"):
+                break
+            time.sleep(0.1)
+        else:
+            pytest.fail("the worker holds the lock")
+    finally:
+        ours.send(None)
+        worker.join()
+
+
+def test_a_lock_without_locks_holds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    with locked(tmp_path / ".lock", taken="in use"), locked(tmp_path / ".lock", taken="in use"):
+        pass

@@ -46,6 +46,8 @@ def test_a_run_may_use_an_empty_folder_but_no_other(tmp_path: Path) -> None:
     for taken in ("full", "file"):
         with pytest.raises(ConfigError, match="folder of its own"):
             RunDir.create(tmp_path / taken, CONFIG, resume=True)
+        with pytest.raises(ConfigError, match="folder of its own"), RunDir.alone(tmp_path / taken):
+            pass
     assert names(tmp_path / "full") == ["thesis.tex"]
 
 

@@ -43,7 +43,7 @@ def run(config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> RunDir:
 
 def test_a_run_trains_tests_and_leaves_everything_in_its_folder(run: RunDir, config: RunConfig) -> None:
     assert {path.name for path in run.path.iterdir()} == {
-        *("config.yaml", "provenance.json", "metrics.jsonl", "checkpoints", "tensorboard")
+        *("config.yaml", "provenance.json", "metrics.jsonl", "checkpoints", "tensorboard", ".lock")
     }
     assert run.config() == config
     evaluations = [r for r in run.metrics() if r["kind"] == "eval"]
@@ -51,6 +51,16 @@ def test_a_run_trains_tests_and_leaves_everything_in_its_folder(run: RunDir, con
     for record in evaluations:
         assert 0 < record["cross-camera/mAP"] <= 1
         assert 0 <= record["cross-camera/rank-1"] <= 1
+
+
+def test_one_process_at_a_time_trains_in_a_folder(config: RunConfig, tmp_path: Path) -> None:
+    config = replace(config, optim=replace(config.optim, epochs=1))
+    with RunDir.alone(tmp_path / "run"):
+        for resume in (False, True):
+            with pytest.raises(ConfigError, match="Another process trains"):
+                train(config, tmp_path / "run", resume=resume, test=False)
+    for resume in (False, True):
+        assert train(config, tmp_path / "run", resume=resume, test=False).checkpoints()
 
 
 def test_the_same_config_gives_the_same_model(run: RunDir, config: RunConfig, tmp_path: Path) -> None:

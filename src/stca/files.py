@@ -1,4 +1,4 @@
-"""Writing without ever leaving half a file behind."""
+"""Writing without ever leaving half a file behind, and without two who write at once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+from stca.errors import ConfigError
+
+_held: set[IO[str]] = set()
 
 
 @contextmanager
@@ -39,6 +43,55 @@ def write_text(path: Path, text: str) -> None:
     """`Path.write_text`, atomically, in UTF-8."""
     with atomic_write(path) as file:
         file.write(text.encode())
+
+
+@contextmanager
+def locked(path: Path, *, taken: str, hint: str | None = None) -> Iterator[None]:
+    """Hold the file `path`, which stays behind, empty; the system frees it when this process dies.
+
+    A second hold fails at once, in this process or another. Where the system, or the file's disk, knows no
+    locks, nothing is held.
+
+    Args:
+        path: made where it is missing.
+        taken: what the error says where somebody else holds it.
+        hint: what the error advises.
+
+    Raises:
+        ConfigError: somebody else holds it.
+
+    """
+    with path.open("a") as file:
+        try:
+            _lock(file)
+        except BlockingIOError as error:
+            raise ConfigError(taken, where=path.parent, hint=hint) from error
+        _held.add(file)
+        try:
+            yield
+        finally:
+            _held.discard(file)
+
+
+def _lock(file: IO[str]) -> None:
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except (ImportError, OSError):  # Windows; a network disk without locks
+        pass
+
+
+def _let_go() -> None:
+    """In a process that was forked: one that outlives its parent for a while must not hold what that held."""
+    while _held:
+        _held.pop().close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
 
 
 def cache_dir() -> Path:

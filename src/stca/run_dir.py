@@ -1,6 +1,7 @@
 """A run's folder: config.yaml, provenance.json, metrics.jsonl, tensorboard/, checkpoints/step-*/.
 
-What is made of them lies beside them; resumes.jsonl says who went on with the run, and from which step.
+What is made of them lies beside them; resumes.jsonl says who went on with the run, and from which step;
+.lock is held by who trains.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Set
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Set
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,12 @@ import torch
 
 from stca.config import RunConfig, differences, from_yaml, to_yaml
 from stca.errors import CheckpointError, ConfigError
-from stca.files import atomic_write, write_text
+from stca.files import atomic_write, locked, write_text
 from stca.provenance import provenance
 
 KEEP = 2
-_BEFORE_THE_FIRST_STEP = {"config.yaml", "provenance.json"}
+_LOCK = ".lock"
+_BEFORE_THE_FIRST_STEP = {"config.yaml", "provenance.json", _LOCK}
 _MAY_CHANGE = (
     *("workers=", "device=", "devices=", "log_every=", "checkpoint_every=", "checkpoint_steps=", "eval."),
     "batch.checkpoint_activations=",
@@ -37,20 +39,36 @@ class RunDir:
     path: Path
 
     @classmethod
+    @contextmanager
+    def alone(cls, path: Path) -> Iterator[None]:
+        """Keep every other process from training in the folder, from before `create` to the last step.
+
+        Raises:
+            ConfigError: another process trains there, or the folder holds something else.
+
+        """
+        run = cls(Path(path))
+        run._check_own()
+        run.path.mkdir(parents=True, exist_ok=True)
+        hint = "wait for its end, or another --out"
+        with locked(run.path / _LOCK, taken="Another process trains in this folder", hint=hint):
+            yield
+
+    @classmethod
     def create(cls, path: Path, config: RunConfig, *, resume: bool = False) -> RunDir:
         """Start a run's folder, or go back to one. A run that failed before its first step is begun anew.
+
+        Where another process could do the same, hold `alone` meanwhile and while training, as `train` does.
 
         Raises:
             ConfigError: the folder holds something else, or a run of another config.
 
         """
         run = cls(Path(path))
-        if run._has_config():
-            run.config()  # raises on another program's config.yaml, which must not be overwritten
-        content = {entry.name for entry in run.path.iterdir()} if run.path.is_dir() else set()
-        begun = bool(content - _BEFORE_THE_FIRST_STEP) and not (resume and not run.checkpoints())
+        run._check_own()
+        begun = bool(run._content() - _BEFORE_THE_FIRST_STEP) and not (resume and not run.checkpoints())
         if not run._has_config() or not begun:
-            run._begin(config, content)
+            run._begin(config)
         elif resume:
             run._go_on(config)
         else:
@@ -62,13 +80,20 @@ class RunDir:
             )
         return run
 
-    def _begin(self, config: RunConfig, content: Set[str]) -> None:
-        """Make the folder, or take over what never came to its first checkpoint."""
-        foreign = content - _BEFORE_THE_FIRST_STEP and not self._has_config()
-        if self.path.exists() and (not self.path.is_dir() or foreign):
+    def _content(self) -> Set[str]:
+        return {entry.name for entry in self.path.iterdir()} if self.path.is_dir() else set()
+
+    def _check_own(self) -> None:
+        """Raise where something else than a run is, which must not be overwritten."""
+        if self._has_config():
+            self.config()  # raises on another program's config.yaml
+        elif self._content() - _BEFORE_THE_FIRST_STEP or (self.path.exists() and not self.path.is_dir()):
             raise ConfigError(
                 "A run needs a folder of its own", expected="a new or empty folder", where=self.path
             )
+
+    def _begin(self, config: RunConfig) -> None:
+        """Make the folder, or take over what never came to its first checkpoint."""
         self.path.mkdir(parents=True, exist_ok=True)
         for log in ("metrics.jsonl", "resumes.jsonl"):
             (self.path / log).unlink(missing_ok=True)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stca.clips import SamplingMode, sample_clips
+from stca.errors import ConfigError
 
 RANDOM: tuple[SamplingMode, ...] = ("consecutive", "strided", "restricted")
 lengths = st.integers(1, 60)
@@ -123,3 +124,10 @@ def test_no_frames_are_no_clip(num_frames: int, clip_len: int) -> None:
 def test_an_unknown_mode_lists_the_valid_ones() -> None:
     with pytest.raises(ValueError, match="dense, consecutive, strided or restricted"):
         sample_clips(4, 4, mode="sparse")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("mode", ["dense", *RANDOM])
+def test_a_clip_longer_than_memory_is_refused(mode: SamplingMode) -> None:
+    assert sample_clips(3, 10_000, mode=mode).shape == (1, 10_000)
+    with pytest.raises(ConfigError, match="1 to 10000 frames"):
+        sample_clips(3, 99_999_999_999, mode=mode)

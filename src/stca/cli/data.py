@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 from stca.cli.parsing import Verbs, add_verb, natural, pair, size
 
@@ -80,22 +81,29 @@ def _list(given: argparse.Namespace) -> None:
         print(f"{name:<12} {(load.__doc__ or '').strip().splitlines()[0]}")
 
 
-def _check(given: argparse.Namespace) -> int:
+def _loader_options(given: argparse.Namespace, *taken: str) -> dict[str, Any]:
     from stca.config import parse_assignments
-    from stca.datasets.check import check_dataset
+    from stca.config.settings import LOADER_TAKEN, check_options_of
 
     options = parse_assignments(given.settings)
+    check_options_of("data set", options, taken=(*LOADER_TAKEN, *taken))
+    return options
+
+
+def _check(given: argparse.Namespace) -> int:
+    from stca.datasets.check import check_dataset
+
+    options = _loader_options(given, "decode")
     report = check_dataset(given.dataset, given.root, split=given.split, decode=given.decode, **options)
     print(report.table())
     return 0 if report.complete else 1
 
 
 def _pack(given: argparse.Namespace) -> None:
-    from stca.config import parse_assignments
     from stca.datasets import load_dataset
     from stca.datasets.packed import pack_dataset
 
-    options = parse_assignments(given.settings)
+    options = _loader_options(given)
     splits = load_dataset(given.dataset, given.root, split=given.split, **options)
     print(splits)
     size = pack_dataset(splits, given.out, split=given.split)

@@ -7,7 +7,10 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Int64
 
+from stca.errors import ConfigError
+
 SamplingMode = Literal["dense", "consecutive", "strided", "restricted"]
+MAX_CLIP_LEN = 10_000
 
 
 def sample_clips(
@@ -17,7 +20,7 @@ def sample_clips(
 
     Args:
         num_frames: N, at least 1.
-        clip_len: T, at least 1.
+        clip_len: T, 1 to 10,000.
         mode: how.
             "dense": every frame once, in ceil(N / T) clips; a tail shorter than T repeats itself in a circle.
             "consecutive": one clip of T neighbours from a random start; a short tracklet goes round in a
@@ -29,9 +32,14 @@ def sample_clips(
     Returns:
         (clips, T) frame numbers from 0; one row in all modes but "dense".
 
+    Raises:
+        ConfigError: a longer clip, whatever the tracklet.
+
     """
     if num_frames < 1 or clip_len < 1:
         raise ValueError(f"a clip needs frames: num_frames={num_frames}, clip_len={clip_len}")
+    if clip_len > MAX_CLIP_LEN:
+        raise ConfigError("A clip is too long", expected=f"1 to {MAX_CLIP_LEN} frames", found=clip_len)
     steps = np.arange(clip_len)
     if mode == "dense":
         starts = np.arange(0, num_frames, clip_len)[:, None]

@@ -2,10 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from stca.errors import ConfigError
+
+
+def check_options_of(what: str, options: Mapping[Any, object], *, taken: tuple[str, ...] = ()) -> None:
+    """Raise ConfigError where something cannot be passed on as a keyword of a loader or a model.
+
+    Args:
+        what: "data set" or "model", for the error.
+        options: by keyword.
+        taken: keywords that are given elsewhere.
+
+    """
+    for name in options:
+        if not isinstance(name, str):
+            raise ConfigError(f"An option of a {what} is named by a word", expected="name: value", found=name)
+        if name in taken:
+            raise ConfigError(
+                f"{name} is no option of a {what}'s own",
+                found=f"{name}={options[name]}",
+                hint=_ELSEWHERE[name],
+            )
+
+
+LOADER_TAKEN = ("source", "root", "split")
+_ELSEWHERE = {
+    "source": "data.source, or the verb's own argument",
+    "root": "data.roots, or the verb's own argument",
+    "split": "data.split, or --split",
+    "decode": "--decode",
+}
 
 
 @dataclass(frozen=True)
@@ -22,6 +52,10 @@ class DataConfig:
     """Empty: as `roots`."""
     eval_options: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for options in (self.options, self.eval_options):
+            check_options_of("data set", options, taken=LOADER_TAKEN)
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -35,6 +69,9 @@ class ModelConfig:
     """Checkpoints to start from, loaded in this order (see `load_weights`)."""
     inflate: bool = False
     """Put ImageNet weights into the 3D stream too."""
+
+    def __post_init__(self) -> None:
+        check_options_of("model", self.options)
 
 
 @dataclass(frozen=True)

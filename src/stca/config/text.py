@@ -120,8 +120,13 @@ def _keys(kind: type, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _build(content: Mapping[Any, Any]) -> RunConfig:
-    for key in _leaves(content):
+    known = dict(_keys(RunConfig))
+    for key, value in _leaves(content):
         _check_key(key)
+        if value is None and known.get(key, "NoneType") != "NoneType":  # what may be None is so by default
+            raise ConfigError(
+                f"{key} has no value", expected=known[key], found="null", hint="leave it out for its default"
+            )
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(RunConfig)
     try:
@@ -131,14 +136,14 @@ def _build(content: Mapping[Any, Any]) -> RunConfig:
         raise ConfigError("A value of the config has the wrong type", found=error) from error
 
 
-def _leaves(content: Mapping[Any, Any], prefix: str = "") -> Iterator[str]:
+def _leaves(content: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     known = dict(_keys(RunConfig))
     for name, value in content.items():
         key = f"{prefix}{name}"
         if isinstance(value, Mapping) and known.get(key) != "dict":
             yield from _leaves(value, f"{key}.")
         else:
-            yield key
+            yield key, value
 
 
 def _plain(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -42,7 +43,8 @@ def train(config: RunConfig, out: Path, *, resume: bool = False, test: bool = Tr
         test: whether to test along the way and at the end, as `config.eval` says.
 
     Raises:
-        ConfigError: options that do not fit each other or the data, or an `out` that is taken.
+        ConfigError: options that do not fit each other or the data, or an `out` that is taken,
+            or in which another process trains.
         DatasetError: data that is not what the config says.
         TrainingError: the loss is no longer finite.
 
@@ -54,15 +56,6 @@ def train(config: RunConfig, out: Path, *, resume: bool = False, test: bool = Tr
     model = _new_model(config, num_ids=len({t.person_id for t in splits.train}))
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, image_size=model.image_size))
     tested = load_test(config, splits) if test else None
-    if fabric.is_global_zero:
-        RunDir.create(out, config, resume=resume)
-    fabric.barrier()
-    run = RunDir.open(out)
-    if run.load_state() is None:
-        for path in config.model.weights:
-            report = load_weights(model, Path(path), inflate=config.model.inflate)
-            if fabric.is_global_zero:
-                print(report)
 
     def figures(splits: Splits, trained: ReIDModel) -> dict[str, float]:
         found = embed_test_set(
@@ -79,8 +72,19 @@ def train(config: RunConfig, out: Path, *, resume: bool = False, test: bool = Tr
         ranks = score(found, splits.protocols, metric=config.eval.metric) if fabric.is_global_zero else []
         return headline(ranks)
 
-    evaluate = partial(figures, tested) if tested and _can_test(tested) else None
-    fit(model, splits.train, config, run, evaluate=evaluate, fabric=fabric)
+    with RunDir.alone(out) if fabric.is_global_zero else nullcontext():
+        if fabric.is_global_zero:
+            RunDir.create(out, config, resume=resume)
+        fabric.barrier()
+        run = RunDir.open(out)
+        if run.load_state() is None:
+            for path in config.model.weights:
+                report = load_weights(model, Path(path), inflate=config.model.inflate)
+                if fabric.is_global_zero:
+                    print(report)
+
+        evaluate = partial(figures, tested) if tested and _can_test(tested) else None
+        fit(model, splits.train, config, run, evaluate=evaluate, fabric=fabric)
     return run
 
 
