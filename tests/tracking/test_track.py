@@ -274,6 +274,24 @@ def test_a_folder_that_holds_something_else(street: Path, tmp_path: Path) -> Non
         finish(write_tracks(street, tmp_path, COLOURS))
 
 
+@pytest.mark.parametrize("name", [".lock", ".boxes", ".live/notes"])
+def test_hidden_files_of_somebody_else_stay(street: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "cam1" / name).parent.mkdir(parents=True)
+    (tmp_path / "cam1" / name).write_text("precious")
+    with pytest.raises(DatasetError, match=rf"something else(.|\n)*{name[:5]}"):
+        finish(write_tracks(street, tmp_path, COLOURS))
+    assert (tmp_path / "cam1" / name).read_text() == "precious"
+
+
+@pytest.mark.parametrize("content", ['{"finished": true}', "[" * 100_000, "[]"])
+def test_a_damaged_video_json(street: Path, tmp_path: Path, content: str) -> None:
+    (tmp_path / "cam1").mkdir()
+    (tmp_path / "cam1" / "video.json").write_text(content)
+    with pytest.raises(DatasetError, match="damaged") as error:
+        finish(write_tracks(street, tmp_path, COLOURS))
+    assert error.value.hint is not None
+
+
 def test_two_at_once(street: Path, tmp_path: Path) -> None:
     first = write_tracks(street, tmp_path, COLOURS)
     next(first)
