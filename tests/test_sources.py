@@ -252,6 +252,8 @@ def test_what_a_camera_is_called(tmp_path: Path) -> None:
     ("address", "shown"),
     [
         ("rtsp://me:se@cret@cam:554/1", "rtsp://cam:554/1"),
+        ("rtsp://user:top/secret@cam/1", "rtsp://cam/1"),
+        ("http://cam/live?apikey=1&api_key=2&auth=3&secret=4&key=5&monkey=6", "http://cam/live?monkey=6"),
         ("http://cam/video.cgi?user=me&pwd=secret&channel=2", "http://cam/video.cgi?channel=2"),
         ("http://cam/video.cgi?channel=2&Password=secret", "http://cam/video.cgi?channel=2"),
         ("http://cam/video.cgi?loginuse=x&token=secret", "http://cam/video.cgi?loginuse=x"),

@@ -14,7 +14,9 @@ from stca.images import RGB
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mkv", ".mov", ".264", ".m4v", ".webm"})
 
-_SECRET = re.compile(r"(?i)(?<![a-z])(user|username|usr|pass|passwd|password|pwd|token)=[^&/?#]*&?")
+_SECRET = re.compile(
+    r"(?i)(?<![a-z])(user|username|usr|pass|passwd|password|pwd|token|auth|secret|key|api_?key)=[^&/?#]*&?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def without_password(place: Path | str) -> str:
     """An address as it may be shown: without user and password, before the host or among the parameters."""
     if "://" not in str(place):
         return str(place)
-    shown = re.sub(r"(?<=://)[^/]*@", "", str(place))
+    shown = re.sub(r"(?<=://)[^?#]*@", "", str(place))  # up to the last @: a password may have a / in it
     return _SECRET.sub("", shown).rstrip("?&")
 
 
