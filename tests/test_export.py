@@ -93,6 +93,13 @@ def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert not list(tmp_path.iterdir())
 
 
+def test_torch_tells_nothing_of_packages_nobody_needs(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    export_model(model_of(), tmp_path / "net.onnx")
+    assert [record for record in caplog.records if record.name.startswith("torch.onnx")] == []
+
+
 @pytest.mark.parametrize("clip_len", [10_001, 999_999_999_999, -1])
 def test_a_clip_that_is_too_long(clip_len: int, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="10,000"):
