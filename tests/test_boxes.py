@@ -34,7 +34,7 @@ def test_columns_of_both_kinds(tmp_path: Path) -> None:
         ("1,2,3,4,five,6,1", "no number"),
         ("1,2,3,4,nan,6,1", "not finite"),
         ("0,2,3,4,5,6,1", "frames are whole numbers from 1"),
-        ("1e8,2,3,4,5,6,1", "frames are whole numbers from 1 to 10000000"),
+        ("1e10,2,3,4,5,6,1", "frames are whole numbers from 1 to 1000000000"),
         ("1,1e300,3,4,5,6,1", "tracks are whole numbers from 0 below 2^63"),
         ("1,9223372036854775808,3,4,5,6,1", "tracks are whole numbers from 0 below 2^63"),
         ("1.5,2,3,4,5,6,1", "frames are whole numbers from 1"),

@@ -15,7 +15,7 @@ from stca.files import write_text
 from stca.images import RGB
 
 PEDESTRIAN = 1
-_LAST_FRAME, _TRACKS = 10_000_000, 2**63
+_LAST_FRAME, _TRACKS = 10**9, 2**63  # a year of a camera's recording, and 64 bits
 
 
 @dataclass(frozen=True, slots=True)
