@@ -17,7 +17,7 @@ from score_tracks import score, track_and_score
 from stca import track_video
 from stca.boxes import read_mot
 from stca.errors import ConfigError, DatasetError, FrameError
-from stca.images import read_image
+from stca.images import read_image, write_jpeg
 from stca.sources import open_source
 from stca.tracking import TrackOptions, VideoSummary, write_tracks
 from stca.tracking.options import settings
@@ -375,6 +375,17 @@ def test_the_weights_of_an_openvino_network_belong_to_it(street: Path, tmp_path:
         told.append(settings(source, TrackOptions(detector=str(network)))["detector"])
     assert told[0] == told[2] != told[1]
     assert str(told[0]).startswith("net.xml ")
+
+
+def test_a_video_whose_name_is_none_of_a_folder(street: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "...avi").write_bytes(street.read_bytes())
+    with pytest.raises(ConfigError, match=r"that of a folder(.|\n)*--camera"):
+        finish(write_tracks(tmp_path / "in" / "...avi", tmp_path / "deep" / "out", COLOURS))
+    write_jpeg(tmp_path / "1.jpg", np.zeros((32, 32, 3), np.uint8))
+    with pytest.raises(ConfigError, match="that of a folder"):
+        finish(write_tracks(f"{tmp_path}/in/..", tmp_path / "deep" / "out", COLOURS))
+    assert not (tmp_path / "deep").exists()
 
 
 def test_bad_options() -> None:
