@@ -88,7 +88,14 @@ def open_container(place: Path | str, **options: Any) -> Any:
         return av.open(str(place), **options)
     except (av.error.FFmpegError, ValueError) as error:
         found = getattr(error, "strerror", None) or error
-        raise FrameError("Cannot open a video", found=found, where=without_password(place)) from error
+        address = "://" in str(place)
+        raise FrameError(
+            "Cannot open a video",
+            expected="an address that answers" if address else "a video file that FFmpeg reads",
+            found=found,
+            where=without_password(place),
+            hint="another address" if address else "another path, or the video copied anew",
+        ) from error
 
 
 def without_password(place: Path | str) -> str:

@@ -179,8 +179,17 @@ def test_given_tracks_are_not_joined(tmp_path: Path) -> None:
 
 
 def test_given_tracks_longer_than_the_video(tmp_path: Path) -> None:
-    found = given([(f, n, 100 * n) for n in (2, 1) for f in range(1, 90)], tmp_path, frames=20)
+    with pytest.warns(UserWarning, match=r"138 of 178 rows .* beyond the video's end \(frame 20\)"):
+        found = given([(f, n, 100 * n) for n in (2, 1) for f in range(1, 90)], tmp_path, frames=20)
     assert {t.record.track: len(t.record) for t in found} == {1: 20, 2: 20}
+
+
+def test_given_tracks_of_frames_nobody_looks_at(tmp_path: Path) -> None:
+    (tmp_path / "even.txt").write_text("".join(f"{f},1,100,100,30,80,1\n" for f in (2, 4, 6)))
+    write_street(tmp_path / "v.avi", [], 10)
+    options = TrackOptions(tracks=tmp_path / "even.txt", every=2)
+    with pytest.warns(UserWarning, match="No row of the tracks"):
+        finish(write_tracks(tmp_path / "v.avi", tmp_path, options))
 
 
 def test_the_file_of_given_tracks_is_missing(street: Path, tmp_path: Path) -> None:
