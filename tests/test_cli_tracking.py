@@ -1,5 +1,6 @@
 """`stca track`, by its own main()."""
 
+import errno
 import json
 import os
 import subprocess
@@ -108,6 +109,20 @@ def test_wrong_calls(
     assert complaint in said
     assert said.count("error:") == 1
     assert not (tmp_path / "o").exists()
+
+
+def test_a_full_disk_is_said(
+    videos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(folder: object, rows: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("stca.tracking.writing.CameraFolder.add_rows", full)
+    assert call(videos[0], "--out", tmp_path, "--detector", "street:colours") == 1
+    said = capsys.readouterr().err
+    assert "cam1.avi: A file cannot be read or written" in said
+    assert f"where:    {tmp_path}" in said
+    assert "Errno" not in said
 
 
 def test_the_same_name_twice(videos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -50,6 +50,62 @@ def test_what_computes_something_else_leaves_the_file_before_it(
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+
+
+@pytest.mark.parametrize("taken", ["net.bin", "net.xml/", "net.bin net.xml/"])
+def test_what_somebody_else_has_there_stays(taken: str, tmp_path: Path) -> None:
+    for name in taken.split():
+        (tmp_path / name).mkdir() if name.endswith("/") else (tmp_path / name).write_text("precious")
+    before = contents(tmp_path)
+    with pytest.raises(ConfigError, match="Something else lies"):
+        export_model(model_of(), tmp_path / "net.xml")
+    assert contents(tmp_path) == before
+
+
+def test_weights_stay_where_the_graph_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_model(model_of(), tmp_path / "net.xml")
+    before, replace = contents(tmp_path), Path.replace
+
+    def refuse(source: Path, target: Path) -> Path:
+        if target.suffix == ".xml":
+            raise PermissionError(13, "Permission denied", str(source))
+        return replace(source, target)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(StcaError, match="cannot be written") as error:
+        export_model(model_of(), tmp_path / "net.xml", neck="before")
+    assert contents(tmp_path) == before
+    assert "/.net.xml." not in str(error.value)
+
+
+def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(model: object, path: Path, **options: object) -> None:
+        raise RuntimeError(f"basic_ios::clear: iostream error {path}")
+
+    monkeypatch.setattr("openvino.save_model", full)
+    with pytest.raises(StcaError, match="cannot be written") as error:
+        export_model(model_of(), tmp_path / "net.xml")
+    assert "/.net.xml." not in str(error.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_torch_tells_nothing_of_packages_nobody_needs(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    export_model(model_of(), tmp_path / "net.onnx")
+    assert [record for record in caplog.records if record.name.startswith("torch.onnx")] == []
+
+
+@pytest.mark.parametrize("clip_len", [10_001, 999_999_999_999, -1])
+def test_a_clip_that_is_too_long(clip_len: int, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="10,000"):
+        export_model(model_of(), tmp_path / "net.onnx", clip_len=clip_len)
+
+
 def test_a_network_that_cannot_be_converted_leaves_the_file_before_it(tmp_path: Path) -> None:
     class Strange(ReIDModel):
         def __init__(self) -> None:

@@ -125,6 +125,27 @@ def test_what_is_no_image_is_a_frame_error_with_its_path(tmp_path: Path, content
         read_image(path, min_size=(16, 8))
 
 
+def test_a_small_file_that_claims_to_be_huge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = bytearray(noise_as("JPEG"))
+    place = data.index(b"\xff\xc0") + 5  # of the height, then the width, in the frame's header
+    data[place : place + 4] = (65500).to_bytes(2, "big") * 2
+    (tmp_path / "huge.jpg").write_bytes(data)
+    monkeypatch.setattr("simplejpeg.decode_jpeg", lambda *args, **kwargs: pytest.fail("decoded"))
+    with pytest.raises(FrameError, match=r"65,500 x 65,500(.|\n)*huge\.jpg"):
+        read_image(tmp_path / "huge.jpg")
+
+
+def test_an_image_without_memory_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise MemoryError
+
+    write_jpeg(tmp_path / "a.jpg", smooth(16, 16))
+    monkeypatch.setattr("simplejpeg.decode_jpeg", fail)
+    monkeypatch.setattr("PIL.Image.Image.convert", fail)
+    with pytest.raises(FrameError, match="MemoryError"):
+        read_image(tmp_path / "a.jpg")
+
+
 def test_a_missing_file_and_a_folder_are_frame_errors(tmp_path: Path) -> None:
     with pytest.raises(FrameError, match="No such file"):
         read_image(tmp_path / "none.jpg")

@@ -74,6 +74,28 @@ def test_a_pack_that_is_cut_off_is_an_error(make: Callable[..., Path], share: fl
         read_packed(cut, "a/2.jpg")
 
 
+def test_what_is_no_pack_is_not_overwritten(make: Callable[..., Path], tmp_path: Path) -> None:
+    (tmp_path / "some.lmdb").write_text("precious")
+    with pytest.raises(DatasetError, match="Something else than a pack"):
+        make(index=b"1 2 3")
+    assert (tmp_path / "some.lmdb").read_text() == "precious"
+    foreign = make(name="foreign.lmdb")
+    with pytest.raises(DatasetError, match="Something else than a pack"):
+        make(name="foreign.lmdb", index=b"1 2 3")
+    assert read_packed(foreign, "a/1.jpg") == b"one"
+
+
+def test_a_full_disk_is_said(make: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    import lmdb
+
+    def full(*args: object) -> None:
+        raise lmdb.DiskError("mdb_txn_commit: No space left on device")
+
+    monkeypatch.setattr("stca.packs._write", full)
+    with pytest.raises(DatasetError, match=r"Cannot write a pack(.|\n)*No space left"):
+        make()
+
+
 def test_a_name_lmdb_cannot_hold_is_an_error(make: Callable[..., Path], tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="Cannot read from a pack"):
         read_packed(make(), "")

@@ -70,7 +70,7 @@ def test_times_are_the_files_own(tmp_path: Path) -> None:
     assert [f.time for f in told] == pytest.approx([0, 0.5, 1, 1.5, 2]), "unless another rate is told"
 
 
-@pytest.mark.parametrize("rate", [0.0, -1.0, float("inf"), float("nan")])
+@pytest.mark.parametrize("rate", [0.0, -1.0, 1e-300, 1e308, float("inf"), float("nan")])
 def test_no_frame_rate(tmp_path: Path, rate: float) -> None:
     with pytest.raises(ConfigError, match="frame rate"):
         open_source(tmp_path, frame_rate=rate)
@@ -252,6 +252,8 @@ def test_what_a_camera_is_called(tmp_path: Path) -> None:
     ("address", "shown"),
     [
         ("rtsp://me:se@cret@cam:554/1", "rtsp://cam:554/1"),
+        ("rtsp://user:top/secret@cam/1", "rtsp://cam/1"),
+        ("http://cam/live?apikey=1&api_key=2&auth=3&secret=4&key=5&monkey=6", "http://cam/live?monkey=6"),
         ("http://cam/video.cgi?user=me&pwd=secret&channel=2", "http://cam/video.cgi?channel=2"),
         ("http://cam/video.cgi?channel=2&Password=secret", "http://cam/video.cgi?channel=2"),
         ("http://cam/video.cgi?loginuse=x&token=secret", "http://cam/video.cgi?loginuse=x"),

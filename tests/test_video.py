@@ -41,7 +41,7 @@ def test_no_video(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "v.mp4"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(FrameError, match="Cannot open a video"):
+    with pytest.raises(FrameError, match=r"Cannot open a video(.|\n)*expected:(.|\n)*found:(.|\n)*try:"):
         next(read_video(path))
     with pytest.raises(FrameError, match="Cannot open a video"):
         probe_video(path)

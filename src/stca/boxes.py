@@ -15,6 +15,7 @@ from stca.files import write_text
 from stca.images import RGB
 
 PEDESTRIAN = 1
+_LAST_FRAME, _TRACKS = 10**9, 2**63  # a year of a camera's recording, and 64 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +95,12 @@ def _parse(line: str) -> MotRow:
     if not all(map(math.isfinite, values)):
         raise ValueError("a column that is not finite")
     frame, track, left, top, width, height, confidence = values[:7]
-    if frame < 1 or frame % 1:
-        raise ValueError(f"frame {frame:g}, but frames are whole numbers from 1")
-    if track < 0 or track % 1:
-        raise ValueError(f"track {track:g}, but tracks are whole numbers from 0 (-1 marks detections)")
+    if not 1 <= frame <= _LAST_FRAME or frame % 1:
+        raise ValueError(f"frame {frame:g}, but frames are whole numbers from 1 to {_LAST_FRAME}")
+    if not 0 <= track < _TRACKS or track % 1:
+        raise ValueError(
+            f"track {track:g}, but tracks are whole numbers from 0 below 2^63 (-1 marks detections)"
+        )
     if width <= 0 or height <= 0:
         raise ValueError(f"a box of {width:g} x {height:g} pixels")
     kind, visibility = (int(values[7]), values[8]) if count == 9 else (PEDESTRIAN, 1.0)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
-from stca.errors import ConfigError, StcaError
+from stca.errors import ConfigError, StcaError, first_line
 from stca.files import atomic_write
 from stca.inference.onnx_runtime import open_session, to_onnx
 from stca.inference.plan import check_installed
@@ -23,6 +23,7 @@ from stca.openvino_import import import_openvino
 Format = Literal["onnx", "openvino"]
 FORMATS: dict[str, Format] = {".onnx": "onnx", ".xml": "openvino"}
 LARGEST_ERROR = 1e-3
+LONGEST_CLIP = 10_000
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,10 @@ def export_model(
         neck: vectors "after" the BN neck or "before" it.
 
     Raises:
-        ConfigError: an ending or format that is not known, or a model that is no PyTorch network.
-        StcaError: a package is missing, the network cannot be converted, or the result computes something
-            else.
+        ConfigError: an ending or format that is not known, a clip too long, a model that is no PyTorch
+            network, or something else that lies where the files go.
+        StcaError: a package is missing, the network cannot be converted, the result computes something
+            else, or it cannot be written.
 
     """
     path = Path(path)
@@ -91,6 +93,11 @@ def export_model(
             expected="a network of PyTorch, and a name that ends in .onnx or .xml",
             found=f"{type(model).__name__}, {path.name}",
         )
+    if not 1 <= (clip_len or model.clip_len) <= LONGEST_CLIP:
+        raise ConfigError(
+            "A clip cannot have so many frames", expected=f"1 to {LONGEST_CLIP:,}", found=f"{clip_len:,}"
+        )
+    _demand_room(path, format)
     network = VectorNet(copy.deepcopy(model).cpu(), neck=neck)
     shape = (clip_len or model.clip_len, *model.image_size, 3)
     frames = torch.randint(0, 256, (2, *shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -99,6 +106,24 @@ def export_model(
     write = _write_onnx if format == "onnx" else _write_openvino
     error, size = write(network, path, frames, wanted)
     return ExportReport(path, format, shape, wanted.shape[1], error, size)
+
+
+def _demand_room(path: Path, format: Format) -> None:
+    """Nothing of somebody else's may lie where the files go: a .bin is ours where its .xml is there, too."""
+    weights = path.with_suffix(".bin")
+    if path.is_dir():
+        found = path
+    elif format == "openvino" and weights.exists() and not (path.exists() and weights.is_file()):
+        found = weights
+    else:
+        return
+    raise ConfigError(
+        "Something else lies where the network goes",
+        expected="nothing, or what was exported before",
+        found="a folder" if found.is_dir() else f"a file without {path.name} beside it",
+        where=found,
+        hint="another --out",
+    )
 
 
 Vectors = Float32[np.ndarray, "B D"]
@@ -127,11 +152,37 @@ def _write_openvino(
     error = _compare(compile_on_cpu(model, "f32")(frames.numpy())[0], wanted, path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
-        ov.save_model(model, Path(folder) / path.name, compress_to_fp16=False)
-        files = [path.with_suffix(".bin"), path]
-        for file in files:
-            (Path(folder) / file.name).replace(file)
-    return error, sum(file.stat().st_size for file in files)
+        try:
+            ov.save_model(model, Path(folder) / path.name, compress_to_fp16=False)
+            _put_in_place(Path(folder), path)
+        except (
+            RuntimeError,
+            OSError,
+        ) as problem:  # OpenVINO's own say little, and name the folder in between
+            raise StcaError(
+                "The network cannot be written",
+                found=getattr(problem, "strerror", None)
+                or first_line(problem).replace(folder, str(path.parent)),
+                where=path,
+                hint="make room on the disk, or another --out",
+            ) from problem
+    return error, sum(file.stat().st_size for file in (path.with_suffix(".bin"), path))
+
+
+def _put_in_place(folder: Path, path: Path) -> None:
+    """Both files, or neither: weights of one network beside the graph of another are none."""
+    weights = path.with_suffix(".bin")
+    before = folder / "before"
+    if weights.exists():
+        weights.replace(before)
+    try:
+        (folder / weights.name).replace(weights)
+        (folder / path.name).replace(path)
+    except OSError:
+        weights.unlink(missing_ok=True)
+        if before.exists():
+            before.replace(weights)
+        raise
 
 
 def _compare(found: Vectors, wanted: Vectors, path: Path) -> float:

@@ -11,7 +11,7 @@ import simplejpeg
 from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
-from stca.errors import FrameError
+from stca.errors import FrameError, first_line
 from stca.files import atomic_write
 from stca.packs import read_packed, split_packed
 
@@ -23,6 +23,9 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 RGB = UInt8[np.ndarray, "H W 3"]
 
+MOST_PIXELS = 178_956_970
+"""Of one image, as Pillow's own limit: a file of a few bytes may claim to have billions."""
+
 
 def read_image(path: Path, *, min_size: tuple[int, int] | None = None) -> RGB:
     """Decode one image to (H, W, 3) uint8, RGB.
@@ -33,7 +36,7 @@ def read_image(path: Path, *, min_size: tuple[int, int] | None = None) -> RGB:
             eighth of its size, as far as both sides stay at least that large, which is much faster.
 
     Raises:
-        FrameError: the file is missing, empty, truncated or no image.
+        FrameError: the file is missing, empty, truncated or no image, or has more than `MOST_PIXELS`.
 
     """
     data = _read_bytes(path)
@@ -42,7 +45,15 @@ def read_image(path: Path, *, min_size: tuple[int, int] | None = None) -> RGB:
     if data[:2] == b"\xff\xd8":
         height, width = min_size or (0, 0)
         # CMYK, harmless stray bytes, real damage: whatever libjpeg-turbo is not happy with, Pillow decides.
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, MemoryError):
+            rows, columns = simplejpeg.decode_jpeg_header(data)[:2]
+            if rows * columns > MOST_PIXELS:
+                raise FrameError(
+                    "A frame is too large",
+                    expected=f"at most {MOST_PIXELS:,} pixels",
+                    found=f"{columns:,} x {rows:,}",
+                    where=path,
+                )
             image: RGB = simplejpeg.decode_jpeg(
                 data, colorspace="RGB", min_height=height, min_width=width, min_factor=2 if min_size else 1
             )
@@ -63,8 +74,20 @@ def _read_by_pillow(data: bytes, path: Path) -> RGB:
     try:
         with Image.open(io.BytesIO(data)) as image:
             return np.asarray(image.convert("RGB"))
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise FrameError("Cannot read a frame", expected="an image", found=error, where=path) from error
+    except _BROKEN as error:
+        raise FrameError(
+            "Cannot read a frame", expected="an image", found=first_line(error), where=path
+        ) from error
+
+
+_BROKEN = (
+    UnidentifiedImageError,
+    OSError,
+    ValueError,
+    SyntaxError,
+    MemoryError,
+    Image.DecompressionBombError,
+)
 
 
 def write_jpeg(path: Path, image: RGB, *, quality: int = 92) -> None:

@@ -68,7 +68,8 @@ def write_pack(pack: Path, files: Iterable[tuple[str, Path]], extra: dict[str, b
 
     Raises:
         StcaError: lmdb is not installed.
-        DatasetError: a name LMDB cannot hold, or a file that cannot be read.
+        DatasetError: a name LMDB cannot hold, a file that cannot be read, something else than a pack of the
+            same kind at `pack`, or a pack that cannot be written.
 
     """
     lmdb = _import()
@@ -79,6 +80,7 @@ def write_pack(pack: Path, files: Iterable[tuple[str, Path]], extra: dict[str, b
             expected=f"1 to {_LONGEST_NAME} bytes",
             found=f"{len(bad[0])}: {bad[0][:80].decode(errors='replace')}...",
         )
+    _demand_a_pack(pack, extra)
     pack.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{pack.name}.", dir=pack.parent) as folder:
         whole = Path(folder) / pack.name
@@ -90,10 +92,32 @@ def write_pack(pack: Path, files: Iterable[tuple[str, Path]], extra: dict[str, b
         try:
             _write(environment, listed, extra)
             environment.sync(True)
+        except lmdb.Error as error:
+            raise DatasetError(
+                "Cannot write a pack", found=error, where=pack, hint="make room on the disk, or another place"
+            ) from error
         finally:
             environment.close()
         whole.replace(pack)
     return pack.stat().st_size
+
+
+def _demand_a_pack(pack: Path, extra: Iterable[str]) -> None:
+    """What is there already must be a pack with the same extra contents, or nothing."""
+    if not pack.exists():
+        return
+    try:
+        open_pack(pack)
+        for key in extra:
+            read_packed(pack, key)
+    except (DatasetError, FrameError) as error:
+        raise DatasetError(
+            "Something else than a pack lies where the pack goes",
+            expected="nothing, or a file by `stca data pack`",
+            found=error.found,
+            where=pack,
+            hint="another name, or remove it",
+        ) from error
 
 
 def _write(environment: Any, files: list[tuple[bytes, Path]], extra: dict[str, bytes]) -> None:

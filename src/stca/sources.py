@@ -16,6 +16,8 @@ from stca.video import open_container, video_stream, without_password
 
 __all__ = ["DEFAULT_RATE", "Frame", "Source", "camera_name", "open_source", "read_stream"]
 
+_LEAST_RATE, _LARGEST_RATE = 0.001, 10_000
+
 
 def open_source(place: str | Path, *, frame_rate: float | None = None, patience: float = 60.0) -> Source:
     """Open any source of frames.
@@ -32,7 +34,7 @@ def open_source(place: str | Path, *, frame_rate: float | None = None, patience:
 
     Args:
         place: path or address.
-        frame_rate: frames a second; default: what the source says, or 25.
+        frame_rate: frames a second, 0.001 to 10,000; default: what the source says, or 25.
         patience: seconds.
 
     Raises:
@@ -41,8 +43,12 @@ def open_source(place: str | Path, *, frame_rate: float | None = None, patience:
         ConfigError: a frame rate that is none.
 
     """
-    if frame_rate is not None and not 0 < frame_rate < float("inf"):
-        raise ConfigError("A frame rate is frames a second", expected="above 0", found=frame_rate)
+    if frame_rate is not None and not _LEAST_RATE <= frame_rate <= _LARGEST_RATE:
+        raise ConfigError(
+            "A frame rate is frames a second",
+            expected=f"{_LEAST_RATE} to {_LARGEST_RATE:,}",
+            found=frame_rate,
+        )
     if "://" in str(place):
         return open_address(str(place), camera=camera_name(place), frame_rate=frame_rate, patience=patience)
     path = Path(place)

@@ -14,7 +14,9 @@ from stca.images import RGB
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mkv", ".mov", ".264", ".m4v", ".webm"})
 
-_SECRET = re.compile(r"(?i)(?<![a-z])(user|username|usr|pass|passwd|password|pwd|token)=[^&/?#]*&?")
+_SECRET = re.compile(
+    r"(?i)(?<![a-z])(user|username|usr|pass|passwd|password|pwd|token|auth|secret|key|api_?key)=[^&/?#]*&?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +88,21 @@ def open_container(place: Path | str, **options: Any) -> Any:
         return av.open(str(place), **options)
     except (av.error.FFmpegError, ValueError) as error:
         found = getattr(error, "strerror", None) or error
-        raise FrameError("Cannot open a video", found=found, where=without_password(place)) from error
+        address = "://" in str(place)
+        raise FrameError(
+            "Cannot open a video",
+            expected="an address that answers" if address else "a video file that FFmpeg reads",
+            found=found,
+            where=without_password(place),
+            hint="another address" if address else "another path, or the video copied anew",
+        ) from error
 
 
 def without_password(place: Path | str) -> str:
     """An address as it may be shown: without user and password, before the host or among the parameters."""
     if "://" not in str(place):
         return str(place)
-    shown = re.sub(r"(?<=://)[^/]*@", "", str(place))
+    shown = re.sub(r"(?<=://)[^?#]*@", "", str(place))  # up to the last @: a password may have a / in it
     return _SECRET.sub("", shown).rstrip("?&")
 
 

@@ -17,7 +17,7 @@ from score_tracks import score, track_and_score
 from stca import track_video
 from stca.boxes import read_mot
 from stca.errors import ConfigError, DatasetError, FrameError
-from stca.images import read_image
+from stca.images import read_image, write_jpeg
 from stca.sources import open_source
 from stca.tracking import TrackOptions, VideoSummary, write_tracks
 from stca.tracking.options import settings
@@ -179,8 +179,17 @@ def test_given_tracks_are_not_joined(tmp_path: Path) -> None:
 
 
 def test_given_tracks_longer_than_the_video(tmp_path: Path) -> None:
-    found = given([(f, n, 100 * n) for n in (2, 1) for f in range(1, 90)], tmp_path, frames=20)
+    with pytest.warns(UserWarning, match=r"138 of 178 rows .* beyond the video's end \(frame 20\)"):
+        found = given([(f, n, 100 * n) for n in (2, 1) for f in range(1, 90)], tmp_path, frames=20)
     assert {t.record.track: len(t.record) for t in found} == {1: 20, 2: 20}
+
+
+def test_given_tracks_of_frames_nobody_looks_at(tmp_path: Path) -> None:
+    (tmp_path / "even.txt").write_text("".join(f"{f},1,100,100,30,80,1\n" for f in (2, 4, 6)))
+    write_street(tmp_path / "v.avi", [], 10)
+    options = TrackOptions(tracks=tmp_path / "even.txt", every=2)
+    with pytest.warns(UserWarning, match="No row of the tracks"):
+        finish(write_tracks(tmp_path / "v.avi", tmp_path, options))
 
 
 def test_the_file_of_given_tracks_is_missing(street: Path, tmp_path: Path) -> None:
@@ -274,6 +283,24 @@ def test_a_folder_that_holds_something_else(street: Path, tmp_path: Path) -> Non
         finish(write_tracks(street, tmp_path, COLOURS))
 
 
+@pytest.mark.parametrize("name", [".lock", ".boxes", ".live/notes"])
+def test_hidden_files_of_somebody_else_stay(street: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "cam1" / name).parent.mkdir(parents=True)
+    (tmp_path / "cam1" / name).write_text("precious")
+    with pytest.raises(DatasetError, match=rf"something else(.|\n)*{name[:5]}"):
+        finish(write_tracks(street, tmp_path, COLOURS))
+    assert (tmp_path / "cam1" / name).read_text() == "precious"
+
+
+@pytest.mark.parametrize("content", ['{"finished": true}', "[" * 100_000, "[]"])
+def test_a_damaged_video_json(street: Path, tmp_path: Path, content: str) -> None:
+    (tmp_path / "cam1").mkdir()
+    (tmp_path / "cam1" / "video.json").write_text(content)
+    with pytest.raises(DatasetError, match="damaged") as error:
+        finish(write_tracks(street, tmp_path, COLOURS))
+    assert error.value.hint is not None
+
+
 def test_two_at_once(street: Path, tmp_path: Path) -> None:
     first = write_tracks(street, tmp_path, COLOURS)
     next(first)
@@ -357,6 +384,17 @@ def test_the_weights_of_an_openvino_network_belong_to_it(street: Path, tmp_path:
         told.append(settings(source, TrackOptions(detector=str(network)))["detector"])
     assert told[0] == told[2] != told[1]
     assert str(told[0]).startswith("net.xml ")
+
+
+def test_a_video_whose_name_is_none_of_a_folder(street: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "...avi").write_bytes(street.read_bytes())
+    with pytest.raises(ConfigError, match=r"that of a folder(.|\n)*--camera"):
+        finish(write_tracks(tmp_path / "in" / "...avi", tmp_path / "deep" / "out", COLOURS))
+    write_jpeg(tmp_path / "1.jpg", np.zeros((32, 32, 3), np.uint8))
+    with pytest.raises(ConfigError, match="that of a folder"):
+        finish(write_tracks(f"{tmp_path}/in/..", tmp_path / "deep" / "out", COLOURS))
+    assert not (tmp_path / "deep").exists()
 
 
 def test_bad_options() -> None:

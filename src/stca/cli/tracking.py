@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from stca.cli.parsing import Verbs, add_verb, moment, positive
 
 if TYPE_CHECKING:
+    from stca.errors import StcaError
     from stca.tracking import TrackOptions, VideoSummary
 
 
@@ -67,13 +68,26 @@ def _track(given: argparse.Namespace) -> int:
     for video in given.video:
         try:
             done.append(_run(video, given.out, options))
-        except (StcaError, OSError) as error:
+        except (StcaError, OSError) as problem:
             failed += 1
+            error = _explained(problem, given.out) if isinstance(problem, OSError) else problem
             print(f"error: {without_password(video)}: {error}", file=sys.stderr)
     if done:
         print(_table(done))
         print(f"in {given.out}")
     return 1 if failed else 0
+
+
+def _explained(error: OSError, out: Path) -> StcaError:
+    """What the system says, with where (a full disk names no file) and what to do."""
+    from stca.errors import StcaError
+
+    return StcaError(
+        "A file cannot be read or written",
+        found=error.strerror or error,
+        where=error.filename or out,
+        hint="mend that (a full disk needs room) and call again: what was finished is kept",
+    )
 
 
 def _demand_one_camera_each(videos: list[str], options: TrackOptions) -> None:

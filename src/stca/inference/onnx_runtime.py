@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -44,6 +46,18 @@ class OnnxRuntime:
         """There is nothing to close."""
 
 
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """A logger without its warnings: torch's exporter tells of packages nobody here needs."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
 def to_onnx(network: torch.nn.Module, example: torch.Tensor, name: str) -> bytes:
     """The network as the content of an ONNX file, for any number of clips; output "vectors".
 
@@ -52,7 +66,7 @@ def to_onnx(network: torch.nn.Module, example: torch.Tensor, name: str) -> bytes
 
     """
     try:
-        with warnings.catch_warnings(), torch.inference_mode():
+        with warnings.catch_warnings(), _quiet("torch.onnx"), torch.inference_mode():
             warnings.simplefilter("ignore")
             program = torch.onnx.export(
                 network,

@@ -82,6 +82,27 @@ def with_given(frames: Iterable[Frame], given: Mapping[int, Numbered]) -> Iterat
         yield frame, given.get(frame.number, nobody)
 
 
+def tell_unused(given: Mapping[int, Numbered], end: int, *, every: int) -> None:
+    """Warn of rows that were of no use.
+
+    Args:
+        given: what `read_given` returned.
+        end: the video's last frame that was looked at.
+        every: only every so many-th was.
+
+    """
+    rows = {frame: len(numbers) for frame, (_, numbers) in given.items()}
+    beyond = sum(count for frame, count in rows.items() if frame >= end + every)
+    if beyond:
+        warnings.warn(
+            f"{beyond} of {sum(rows.values())} rows of the tracks are beyond the video's end (frame {end}); "
+            "are they of this video?",
+            stacklevel=2,
+        )
+    elif not any(frame <= end and (frame - 1) % every == 0 for frame in rows):
+        warnings.warn("No row of the tracks is of a frame that was looked at", stacklevel=2)
+
+
 def _numbered(rows: Mapping[int, MotRow]) -> Numbered:
     boxes = [(r.left, r.top, r.left + r.width, r.top + r.height) for r in rows.values()]
     told = np.array([r.confidence for r in rows.values()], np.float32)

@@ -19,7 +19,7 @@ from stca.tracking.detect import open_detector
 from stca.tracking.detections import Detections
 from stca.tracking.finding import decoded_ahead, detected, read_boxes, record_boxes
 from stca.tracking.following import Following, Observation, Track
-from stca.tracking.given import Cutting, read_given, with_given
+from stca.tracking.given import Cutting, read_given, tell_unused, with_given
 from stca.tracking.options import TrackOptions, VideoSummary
 from stca.tracking.smoothing import is_track, to_rows
 from stca.tracking.writing import BOXES_FILE, CameraFolder
@@ -63,10 +63,10 @@ class Job:
             if self._given is None
             else Cutting(self._given, self._folder)
         )
-        width = height = 0
+        width = height = end = 0
         try:
             for frame, found, numbers in self._watched() if show else self._numbered():
-                self._frames += 1
+                self._frames, end = self._frames + 1, frame.number
                 height, width = frame.image.shape[:2]
                 for track in tracks.update(frame, _observations(frame, found), numbers):
                     yield from self._finish(track)
@@ -76,6 +76,8 @@ class Job:
             warnings.warn(f"{self._source.name}: stopped; what was seen is kept", stacklevel=2)
         for track in tracks.close():
             yield from self._finish(track)
+        if self._given is not None:
+            tell_unused(self._given, end, every=self._options.every)
         self._folder.finish(
             sort=not self._source.live,
             frames=self._frames,

@@ -11,6 +11,17 @@ from stca.sources import Source
 from stca.tracking.associate import TRACKERS
 
 
+def check_camera(name: str) -> None:
+    """A camera's folder is called as the camera; ConfigError where no folder may be called so."""
+    if not name or {"/", "\\"} & set(name) or name[0] == ".":
+        raise ConfigError(
+            "A camera's name is that of a folder",
+            expected="a name without / and \\ that begins with no dot",
+            found=repr(name),
+            hint="--camera NAME",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class TrackOptions:
     """What decides the result of tracking one video.
@@ -43,10 +54,8 @@ class TrackOptions:
             raise ConfigError("There is no such tracker", expected=" or ".join(TRACKERS), found=self.tracker)
         if self.every < 1:
             raise ConfigError("Every so many-th frame is a number from 1", found=self.every)
-        if self.camera is not None and (
-            not self.camera or {"/", "\\"} & set(self.camera) or self.camera[0] == "."
-        ):
-            raise ConfigError("A camera's name is that of a folder", found=repr(self.camera))
+        if self.camera is not None:
+            check_camera(self.camera)
 
     @property
     def found_by(self) -> str:

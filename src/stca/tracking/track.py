@@ -10,7 +10,7 @@ from stca.errors import ConfigError
 from stca.sources import Source, open_source
 from stca.tracking.associate import TRACKERS
 from stca.tracking.job import Job
-from stca.tracking.options import TrackOptions, VideoSummary, settings
+from stca.tracking.options import TrackOptions, VideoSummary, check_camera, settings
 from stca.tracking.writing import CameraFolder, folder_of
 from stca.tracklets import Tracklet
 from stca.tracks import TrackRecord
@@ -77,6 +77,7 @@ def write_tracks(
     """As `track_video`, with the folders and records; returns a summary, and shows progress if `show`."""
     source = open_source(path, frame_rate=options.frame_rate)
     camera = options.camera or source.camera
+    check_camera(camera)
     place = folder_of(out, camera, source)
     folder = CameraFolder(place, settings(source, options))
     try:

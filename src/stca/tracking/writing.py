@@ -19,6 +19,7 @@ from stca.tracks import SIDE_FILE, TrackRecord, read_track, write_track
 
 VIDEO_FILE, TRACKS_FILE, BOXES_FILE = "video.json", "tracks.txt", ".boxes"
 _LIVE, _LOCK = ".live", ".lock"
+_TOLD = ("finished", "frames", "tracks")
 
 
 def folder_of(out: Path, camera: str, source: Source) -> Path:
@@ -33,7 +34,7 @@ def _source(folder: Path) -> str | None:
     """The name of the video whose tracks lie there; None where there are none (or nobody can tell)."""
     try:
         return str(json.loads((folder / VIDEO_FILE).read_text(encoding="utf-8"))["source"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -214,8 +215,7 @@ class CameraFolder:
     def _read(self) -> dict[str, Any] | None:
         path = self.path / VIDEO_FILE
         if not path.exists():
-            others = [entry.name for entry in self.path.iterdir() if not entry.name.startswith(".")]
-            if others:
+            if others := [entry.name for entry in self.path.iterdir() if not _may_stay(entry)]:
                 raise DatasetError(
                     "A camera's folder holds something else",
                     expected=f"nothing, or what `stca track` wrote ({VIDEO_FILE})",
@@ -226,9 +226,16 @@ class CameraFolder:
             return None
         try:
             told = json.loads(path.read_text(encoding="utf-8"))
-            told["finished"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DatasetError("A video.json is damaged", found=repr(error), where=path) from error
+            if told["finished"]:
+                _ = [int(told[name]) for name in _TOLD]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise DatasetError(
+                f"A {VIDEO_FILE} is damaged",
+                expected=f"what `stca track` wrote, with {', '.join(_TOLD)}",
+                found=repr(error),
+                where=path,
+                hint=f"another --out, or remove {self.path} and track the video again",
+            ) from error
         for name, value in self._settings.items():
             if told.get(name) != value:
                 raise ConfigError(
@@ -239,6 +246,18 @@ class CameraFolder:
                     hint=f"another --out, or remove {self.path}",
                 )
         return dict(told)
+
+
+def _may_stay(entry: Path) -> bool:
+    """Whether it harms nobody to work beside an entry of a folder without a video.json.
+
+    Visible things are somebody's; so are hidden ones that have a name of ours and something in them.
+    """
+    if entry.name == _LOCK:
+        return entry.stat().st_size == 0
+    if entry.name == _LIVE:
+        return entry.is_dir() and not any(entry.iterdir())
+    return entry.name.startswith(".") and entry.name != BOXES_FILE
 
 
 def _frame_and_track(line: str) -> tuple[int, int]:
@@ -253,7 +272,7 @@ def _frame_and_track(line: str) -> tuple[int, int]:
 
 def _locked(path: Path) -> IO[str]:
     """The open file, which nobody else can have as long as it is open (where the system knows locks)."""
-    file = path.open("w")
+    file = path.open("a")  # which leaves what somebody else may have there
     try:
         import fcntl
 
