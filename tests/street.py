@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from stca.boxes import MotRow
 from stca.images import RGB
+from stca.tracking import VideoSummary
 from stca.tracking.detections import NOTHING, Detections
 
 HEIGHT, WIDTH = 240, 320
@@ -110,3 +111,12 @@ def slow_colours() -> ColourDetector:
 
 def lying() -> None:
     raise RuntimeError("a detector that breaks while it is made")
+
+
+def finish(running: Generator) -> VideoSummary:
+    """What `write_tracks` returns at its end."""
+    while True:
+        try:
+            next(running)
+        except StopIteration as end:
+            return end.value

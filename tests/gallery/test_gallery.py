@@ -13,6 +13,7 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 import stca
+from colour_network import write_colour_network
 from made_gallery import CAMERAS, DIM, MARK, record, slow_search, vectors
 from stca.errors import GalleryError
 from stca.gallery import Added, Gallery, Hit, ModelMark, Record, store_file, transactions
@@ -428,30 +429,8 @@ def test_options_that_change_vectors_are_part_of_the_mark(tmp_path: Path, option
     assert ModelMark.of(same_weights(clip_len=4, fusion="official")).options == "", "defaults, given or not"
 
 
-def write_network(path: Path) -> Path:
-    """The mean colour of a picture, in eight copies."""
-    onnx = pytest.importorskip("onnx")
-    pytest.importorskip("onnxruntime")
-    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
-    nodes = [
-        helper.make_node("GlobalAveragePool", ["input"], ["mean"]),
-        helper.make_node("Flatten", ["mean"], ["flat"]),
-        helper.make_node("MatMul", ["flat", "matrix"], ["output"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "reid",
-        [helper.make_tensor_value_info("input", kind, ["batch", 3, 16, 8])],
-        [helper.make_tensor_value_info("output", kind, ["batch", 8])],
-        [onnx.numpy_helper.from_array(np.ones((3, 8), np.float32), "matrix")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    path.write_bytes(model.SerializeToString())
-    return path
-
-
 def test_pixels_are_part_of_the_mark(tmp_path: Path) -> None:
-    path = write_network(tmp_path / "net.onnx")
+    path = write_colour_network(tmp_path / "net.onnx", np.ones((3, 8), np.float32))
     plain, same, raw = (
         ModelMark.of(stca.models.ImageReID(path, **options))
         for options in ({}, {"pixels": "imagenet-rgb"}, {"pixels": "raw-rgb"})

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from colour_network import write_colour_network
 from stca.clips import ClipBatch
 from stca.errors import CheckpointError, ConfigError
 from stca.images import IMAGENET_MEAN, IMAGENET_STD
@@ -19,25 +20,7 @@ MATRIX = np.random.default_rng(0).normal(size=(3, D)).astype(np.float32)
 
 
 def write_onnx(path: Path, *, batch: int | str = "batch", size: tuple[int | str, int | str] = (H, W)) -> Path:
-    """Mean colour of the picture, times a matrix."""
-    onnx = pytest.importorskip("onnx")
-    pytest.importorskip("onnxruntime")
-    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
-    nodes = [
-        helper.make_node("GlobalAveragePool", ["input"], ["mean"]),
-        helper.make_node("Flatten", ["mean"], ["flat"]),
-        helper.make_node("MatMul", ["flat", "matrix"], ["output"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "reid",
-        [helper.make_tensor_value_info("input", kind, [batch, 3, *size])],
-        [helper.make_tensor_value_info("output", kind, [batch, D])],
-        [onnx.numpy_helper.from_array(MATRIX, "matrix")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    path.write_bytes(model.SerializeToString())
-    return path
+    return write_colour_network(path, MATRIX, batch=batch, size=size)
 
 
 def write_openvino(path: Path) -> Path:

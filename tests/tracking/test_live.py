@@ -19,9 +19,9 @@ from stca.cli import main
 from stca.errors import ConfigError
 from stca.images import RGB
 from stca.sources import Frame, Source
-from stca.tracking import TrackOptions, VideoSummary, write_tracks
+from stca.tracking import TrackOptions, write_tracks
 from stca.tracks import find_tracklets
-from street import HEIGHT, WIDTH, Walker, render
+from street import HEIGHT, WIDTH, Walker, finish, render
 
 av = pytest.importorskip("av")
 pytest.importorskip("trackers")
@@ -51,14 +51,6 @@ def camera(pictures: list[RGB], monkeypatch: pytest.MonkeyPatch) -> None:
 
     source = Source("rtsp://camera/1", "camera_1", 10.0, None, live=True, identity=(), frames=frames)
     monkeypatch.setattr("stca.tracking.track.open_source", lambda *_, **__: source)
-
-
-def finish(running: Generator) -> VideoSummary:
-    while True:
-        try:
-            next(running)
-        except StopIteration as end:
-            return end.value
 
 
 def interrupt(running: Generator) -> None:

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +18,10 @@ from stca.boxes import read_mot
 from stca.errors import ConfigError, DatasetError, FrameError
 from stca.images import read_image, write_jpeg
 from stca.sources import open_source
-from stca.tracking import TrackOptions, VideoSummary, write_tracks
+from stca.tracking import TrackOptions, write_tracks
 from stca.tracking.options import settings
 from stca.tracks import FoundTracklet, find_tracklets, read_track
-from street import Walker, write_street
+from street import Walker, finish, write_street
 
 pytest.importorskip("av")
 pytest.importorskip("trackers")
@@ -34,14 +33,6 @@ WALKERS = [
     Walker(GREEN, 270, 230, 0.3, first=1, last=90, size=(80, 30)),
 ]
 COLOURS = TrackOptions(detector="street:colours")
-
-
-def finish(running: Generator) -> VideoSummary:
-    while True:
-        try:
-            next(running)
-        except StopIteration as end:
-            return end.value
 
 
 def tree(root: Path) -> dict[str, bytes]:

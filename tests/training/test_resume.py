@@ -28,14 +28,27 @@ def whole(people: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDir:
     return run
 
 
+@pytest.fixture
+def broken(
+    train: Callable[..., RunDir], whole: RunDir, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[[int], RunDir]:
+    """A run with the settings of `whole` that is stopped in a step."""
+
+    def make(step: int) -> RunDir:
+        with monkeypatch.context() as patch:
+            stop_at(step, patch)
+            with pytest.raises(StoppedError):
+                train(whole.config(), "broken")
+        return RunDir.open(tmp_path / "broken")
+
+    return make
+
+
 @pytest.mark.parametrize("step", [1, 6])
 def test_an_interrupted_run_goes_on_and_ends_as_if_nothing_had_been(
-    train: Callable[..., RunDir], whole: RunDir, monkeypatch: pytest.MonkeyPatch, step: int
+    train: Callable[..., RunDir], whole: RunDir, broken: Callable[[int], RunDir], step: int
 ) -> None:
-    with monkeypatch.context() as patch:
-        stop_at(step, patch)
-        with pytest.raises(StoppedError):
-            train(whole.config(), "broken")
+    broken(step)
     assert_equal_runs(whole, train(whole.config(), "broken", resume=True))
 
 
@@ -85,13 +98,9 @@ def test_a_run_interrupted_within_an_epoch_goes_on_there(
 
 
 def test_a_checkpoint_of_before_there_were_any_within_epochs_is_gone_on_from(
-    train: Callable[..., RunDir], whole: RunDir, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    train: Callable[..., RunDir], whole: RunDir, broken: Callable[[int], RunDir]
 ) -> None:
-    with monkeypatch.context() as patch:
-        stop_at(6, patch)
-        with pytest.raises(StoppedError):
-            train(whole.config(), "broken")
-    run = RunDir.open(tmp_path / "broken")
+    run = broken(6)
     state = run.load_state()
     assert state is not None
     assert state.pop("batch") == 0
@@ -102,15 +111,10 @@ def test_a_checkpoint_of_before_there_were_any_within_epochs_is_gone_on_from(
 def test_another_number_of_processes_is_said_on_resume(
     train: Callable[..., RunDir],
     whole: RunDir,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
+    broken: Callable[[int], RunDir],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with monkeypatch.context() as patch:
-        stop_at(6, patch)
-        with pytest.raises(StoppedError):
-            train(whole.config(), "broken")
-    run = RunDir.open(tmp_path / "broken")
+    run = broken(6)
     state = run.load_state()
     assert state is not None
     assert state["processes"] == 1

@@ -75,7 +75,7 @@ def tune(visit: Visit, lists: int, vectors: Vectors, *, seed: int, queries: int 
     nearest = exact(asked, vectors, None), exact(asked, vectors, eighth)
     tried = [_fewest(visit, lists, asked, nearest[0], candidates) for candidates in CANDIDATES]
     effort, recall, _ = min(tried, key=lambda found: (found[1] < TARGET, found[2]))
-    filtered, recall_filtered, _ = _fewest(visit, lists, asked, nearest[1], effort.candidates, eighth)
+    filtered, recall_filtered, _ = _fewest(visit, lists, asked, nearest[1], effort.candidates, allowed=eighth)
     return Tuning(len(vectors), effort.candidates, effort.lists, filtered.lists, recall, recall_filtered)
 
 
@@ -85,6 +85,7 @@ def _fewest(
     asked: Float32[np.ndarray, "Q D"],
     nearest: list[set[int]],
     candidates: int,
+    *,
     allowed: Mask | None = None,
 ) -> tuple[Effort, float, float]:
     """The least number of lists, in steps of 7 %, that is enough (or all); its recall and seconds.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from stca.boxes import MotRow, mot_line
 from stca.errors import ConfigError, DatasetError
-from stca.files import write_text
+from stca.files import locked, write_text
 from stca.sources import Source
 from stca.tracking.crops import CropWriter
 from stca.tracking.following import Observation
@@ -72,7 +73,8 @@ class CameraFolder:
         self._made: set[int] = set()  # tracks with a folder of their own in `.live`
         self._crops = CropWriter()
         path.mkdir(parents=True, exist_ok=True)
-        self._lock = _locked(path / _LOCK)
+        self._lock = ExitStack()
+        self._lock.enter_context(locked(path / _LOCK, taken="Another process is writing these tracks"))
         try:
             self.told = self._read()
         except BaseException:
@@ -268,18 +270,3 @@ def _frame_and_track(line: str) -> tuple[int, int]:
         raise DatasetError(
             f"A row of a {TRACKS_FILE} is damaged", expected="frame,track,...", found=repr(line)
         ) from error
-
-
-def _locked(path: Path) -> IO[str]:
-    """The open file, which nobody else can have as long as it is open (where the system knows locks)."""
-    file = path.open("a")  # which leaves what somebody else may have there
-    try:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except ImportError:
-        pass
-    except OSError as error:
-        file.close()
-        raise ConfigError("Another process is writing these tracks", where=path.parent) from error
-    return file
