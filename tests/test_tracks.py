@@ -7,7 +7,7 @@ import pytest
 
 from stca.errors import DatasetError
 from stca.images import write_jpeg
-from stca.tracks import FrameRecord, TrackRecord, find_tracklets, read_track, write_track
+from stca.tracks import FrameRecord, TrackRecord, find_tracklets, pictured, read_track, write_track
 
 QUALITY = {"sharpness": 0.8, "size": 0.9, "inside": 1.0, "visible": 0.7}
 
@@ -165,3 +165,23 @@ def test_nothing_to_find(tmp_path: Path) -> None:
         find_tracklets(tmp_path)
     with pytest.raises(DatasetError, match="no such folder"):
         find_tracklets(tmp_path / "nowhere")
+
+
+def test_the_best_crop_of_each_part_is_pictured(tmp_path: Path) -> None:
+    good = {9: 0.9, 1: 0.95, 6: 0.6}  # visible, of the others 0.5
+    frames = tuple(
+        dataclasses.replace(a_frame(n), quality=QUALITY | {"visible": good.get(n, 0.5)}) for n in range(1, 11)
+    )
+    write(tmp_path / "cam1" / "7", dataclasses.replace(a_record(), frames=frames))
+    (found,) = find_tracklets(tmp_path)
+    assert [int(path.stem) for path in pictured(found, 1)] == [1]
+    assert [int(path.stem) for path in pictured(found, 2)] == [1, 9]
+    assert [int(path.stem) for path in pictured(found, 3)] == [1, 6, 9]
+    assert pictured(found, 10) == pictured(found, 99) == list(found.frames)
+
+
+def test_without_qualities_the_middles_are_pictured(tmp_path: Path) -> None:
+    write(tmp_path / "cam1" / "7", None, *(f"{n:06d}.jpg" for n in range(1, 10)))
+    (found,) = find_tracklets(tmp_path)
+    assert [int(path.stem) for path in pictured(found, 1)] == [5]
+    assert [int(path.stem) for path in pictured(found, 3)] == [2, 5, 8]

@@ -200,6 +200,26 @@ def find_tracklets(root: Path) -> list[FoundTracklet]:
     return found
 
 
+def pictured(found: FoundTracklet, count: int) -> list[Path]:
+    """Crops to be looked at: the best of each of `count` equal parts of the usable ones.
+
+    Best is the highest product of qualities; without qualities, and among equals, the nearest to the middle.
+    """
+    known = (
+        {frame.file: math.prod(frame.quality.values()) for frame in found.record.frames}
+        if found.record
+        else {}
+    )
+    parts = min(count, len(found.frames))
+    ends = [part * len(found.frames) // parts for part in range(parts + 1)]
+    chosen = []
+    for start, end in itertools.pairwise(ends):
+        middle = (start + end - 1) / 2
+        order = sorted(range(start, end), key=lambda i: abs(i - middle))
+        chosen.append(max((found.frames[i] for i in order), key=lambda path: known.get(path.name, 1.0)))
+    return chosen
+
+
 def _shallow(record: FrameRecord | TrackRecord) -> dict[str, Any]:
     return {field.name: getattr(record, field.name) for field in fields(record)}  # asdict copies everything
 

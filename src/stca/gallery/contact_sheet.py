@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from PIL import Image, ImageDraw, ImageFont
 
+from stca.analysis.figures import shorten
 from stca.errors import FrameError
 from stca.files import atomic_write
 from stca.gallery.adding import pictures
@@ -17,13 +18,14 @@ from stca.gallery.figures import format_span
 from stca.gallery.linking import Linking
 from stca.gallery.records import Record
 from stca.images import read_image
+from stca.tracks import pictured
 
 Item = TypeVar("Item")
 
-_CROP = (40, 88)  # width, height of one crop, pixels
+_CROP = (48, 104)  # width, height of one crop, pixels
 _CROPS = 3  # of a tracklet
 _LABEL, _CAPTION, _GAP = 64, 38, 8
-_LETTERS = 22  # side by side below a tracklet
+_LETTERS = 26  # side by side below a tracklet
 _PER_ROW, _ROWS = 8, 16
 _INK, _GREY, _PAPER = (20, 20, 20), (110, 110, 110), (255, 255, 255)
 
@@ -70,7 +72,7 @@ def draw_sheet(persons: Sequence[tuple[int, Sequence[Record]]]) -> Image.Image:
         for column, record in enumerate(_spread(group, _PER_ROW)):
             left, below = _LABEL + column * step, top + _CROP[1] + 5
             _paste_crops(sheet, record, left, top + 4)
-            draw.text((left, below), record.key, fill=_INK, font=font)
+            draw.text((left, below), shorten(record.key, _LETTERS), fill=_INK, font=font)
             times = textwrap.wrap(
                 format_span(record) or "no time known", _LETTERS, max_lines=2, placeholder=" ..."
             )
@@ -79,7 +81,8 @@ def draw_sheet(persons: Sequence[tuple[int, Sequence[Record]]]) -> Image.Image:
 
 
 def _paste_crops(sheet: Image.Image, record: Record, left: int, top: int) -> None:
-    for index, path in enumerate(_spread(_crops(record), _CROPS)):
+    found = pictures(record)
+    for index, path in enumerate(pictured(found, _CROPS) if found else ()):
         try:
             crop = Image.fromarray(read_image(path))
         except FrameError:
@@ -89,12 +92,6 @@ def _paste_crops(sheet: Image.Image, record: Record, left: int, top: int) -> Non
         if scale > 1:
             crop = crop.resize((round(crop.width * scale), round(crop.height * scale)))
         sheet.paste(crop, (left + index * _CROP[0], top + _CROP[1] - crop.height))
-
-
-def _crops(record: Record) -> Sequence[Path]:
-    """The crops of a tracklet that are of use; none where its folder is gone."""
-    found = pictures(record)
-    return found.frames if found else ()
 
 
 def _spread(items: Sequence[Item], count: int) -> list[Item]:

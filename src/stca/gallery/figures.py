@@ -27,7 +27,7 @@ from stca.gallery.calibration import Calibration
 from stca.gallery.records import Hit, Record
 from stca.images import read_image
 from stca.ranking.open_set import OpenSet
-from stca.tracks import MOST_SECONDS, FoundTracklet
+from stca.tracks import MOST_SECONDS, FoundTracklet, pictured
 
 _TILE_W, _TILE_H, _PITCH, _CAPTION = 0.86, 1.72, 0.98, 0.62
 _ACROSS = 10
@@ -132,11 +132,11 @@ def _tile(
 
 
 def _crop(crops: FoundTracklet | None) -> UInt8[np.ndarray, "H W 3"] | None:
-    """The one in the middle."""
+    """The best one; None where it cannot be read."""
     if crops is None:
         return None
     try:
-        return read_image(crops.frames[len(crops.frames) // 2])
+        return read_image(pictured(crops, 1)[0])
     except FrameError:
         return None
 
