@@ -34,19 +34,27 @@ def provenance_line() -> str:
 
 
 def _commit() -> str:
-    folder = Path(__file__).parent
+    """The checkout's, "-dirty" where a file differs; results do not count, since every command writes some."""
     try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=10"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
+        commit = _git("describe", "--always", "--abbrev=10")
+        changed = _git(
+            "status", "--porcelain", "--untracked-files=no", "--", ":/", ":(top,exclude)*/results/*"
         )
     except (OSError, subprocess.SubprocessError):
         return "no source checkout"
-    return described.stdout.strip()
+    return f"{commit}-dirty" if changed else commit
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=True,
+    )
+    return done.stdout.strip()
 
 
 def _machine() -> str:
