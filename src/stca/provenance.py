@@ -34,7 +34,7 @@ def provenance_line() -> str:
 
 
 def _commit() -> str:
-    """The checkout's, "-dirty" where a file differs; results do not count, since every command writes some."""
+    """The checkout's; "-dirty" where a file differs, but for results: commands write them."""
     try:
         commit = _git("describe", "--always", "--abbrev=10")
         changed = _git(
