@@ -21,7 +21,7 @@ from stca.gallery.indexes import FastIndex, import_faiss
 from stca.gallery.tuning import Tuning
 
 FILE = "index.faiss"
-_MAGIC = "stca gallery index 1"
+_MAGIC = "stca gallery index 2"
 _ABANDONED_SECONDS = 3600
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import time
 from bisect import bisect_left
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Bool, Int64
 
 from stca.gallery.engine import Vector, Vectors
 
@@ -25,7 +25,7 @@ TARGET = 0.985
 """Of recall@10 on the gallery's own rows, when the number of lists to visit is chosen."""
 FILTERED = 1 / 8
 """The part of all rows that passes the filter which is measured."""
-CANDIDATES = (256, 1024)
+CANDIDATES = (256, 512, 1024)
 """What is tried; the more rows, the more of them the coarse codes confuse."""
 
 
@@ -58,11 +58,11 @@ class Tuning:
     recall_filtered: float
 
 
-def tune(visit: Visit, lists: int, vectors: Vectors, *, seed: int, queries: int = 200) -> Tuning:
+def tune(visit: Visit, lists: int, vectors: Vectors, *, seed: int, queries: int = 400) -> Tuning:
     """The quickest effort that reaches `TARGET` for rows of the gallery, for everything and for an eighth.
 
     Args:
-        visit: searches with a given effort.
+        visit: searches with a given effort; called by several threads.
         lists: how many there are.
         vectors: all rows.
         seed: of the choice of rows that ask.
@@ -70,55 +70,116 @@ def tune(visit: Visit, lists: int, vectors: Vectors, *, seed: int, queries: int 
 
     """
     rng = np.random.default_rng(seed)
-    asked = vectors[rng.choice(len(vectors), min(queries, len(vectors)), replace=False)]
+    asked = rng.choice(len(vectors), min(queries, len(vectors)), replace=False)
     eighth = rng.random(len(vectors)) < FILTERED
-    nearest = exact(asked, vectors, None), exact(asked, vectors, eighth)
-    tried = [_fewest(visit, lists, asked, nearest[0], candidates) for candidates in CANDIDATES]
-    effort, recall, _ = min(tried, key=lambda found: (found[1] < TARGET, found[2]))
-    filtered, recall_filtered, _ = _fewest(visit, lists, asked, nearest[1], effort.candidates, allowed=eighth)
-    return Tuning(len(vectors), effort.candidates, effort.lists, filtered.lists, recall, recall_filtered)
+    nearest = exact(asked, vectors, None, eighth)
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        everything = _Trial(visit, vectors[asked], nearest[0], None, pool)
+        camera = _Trial(visit, vectors[asked], nearest[1], eighth, pool)
+        steps = _steps(lists)
+        tried = [everything.quick(Effort(_roughly(everything, steps, c), c)) for c in CANDIDATES]
+        candidates = min(tried, key=lambda found: (found.recall < TARGET, found.seconds)).effort.candidates
+        found, filtered = (_fewest(trial, steps, candidates) for trial in (everything, camera))
+    return Tuning(
+        len(vectors), candidates, found.effort.lists, filtered.effort.lists, found.recall, filtered.recall
+    )
 
 
-def _fewest(
-    visit: Visit,
-    lists: int,
-    asked: Float32[np.ndarray, "Q D"],
-    nearest: list[set[int]],
-    candidates: int,
-    *,
-    allowed: Mask | None = None,
-) -> tuple[Effort, float, float]:
-    """The least number of lists, in steps of 7 %, that is enough (or all); its recall and seconds.
+class _Tried(NamedTuple):
+    effort: Effort
+    recall: float
+    seconds: float
 
-    More lists find more, so the steps are halved and not walked.
-    """
 
-    @functools.cache
-    def measured(probes: int) -> tuple[Effort, float, float]:
-        effort = Effort(probes, candidates)
+class _Trial:
+    """Rows that ask, and what each should find; every effort is tried once."""
+
+    def __init__(
+        self,
+        visit: Visit,
+        asked: Vectors,
+        nearest: list[set[int]],
+        allowed: Mask | None,
+        pool: ThreadPoolExecutor,
+    ) -> None:
+        self._visit, self._asked, self._nearest = visit, asked, nearest
+        self._allowed, self._pool = allowed, pool
+        self._tried: dict[tuple[Effort, int], _Tried] = {}
+
+    def quick(self, effort: Effort) -> _Tried:
+        """With a fourth of the rows."""
+        return self._try(effort, -(-len(self._asked) // 4))
+
+    def thorough(self, effort: Effort) -> _Tried:
+        """With all of them."""
+        return self._try(effort, len(self._asked))
+
+    def _try(self, effort: Effort, count: int) -> _Tried:
+        if (effort, count) not in self._tried:
+            results = list(self._pool.map(lambda i: self._ask(i, effort), range(count)))
+            right, seconds = (sum(values) for values in zip(*results, strict=True))
+            recall = right / sum(map(len, self._nearest[:count]))
+            self._tried[effort, count] = _Tried(effort, recall, seconds)
+        return self._tried[effort, count]
+
+    def _ask(self, i: int, effort: Effort) -> tuple[int, float]:
+        """How many of the nearest it finds, and how long it takes."""
         begun = time.thread_time()
-        found = [set(visit(query, 10, effort, allowed).tolist()) for query in asked]
-        took = time.thread_time() - begun
-        right = sum(len(f & n) for f, n in zip(found, nearest, strict=True))
-        return effort, right / sum(map(len, nearest)), took
+        # Eleven, since who asks is a row himself, and found without any effort.
+        found = self._visit(self._asked[i], 11, effort, self._allowed)
+        return len(self._nearest[i].intersection(found.tolist())), time.thread_time() - begun
 
+
+def _steps(lists: int) -> list[int]:
+    """How many lists are tried: steps of 7 %, up to all."""
     steps = [max(1, lists // 16)]
     while steps[-1] < lists:
         steps.append(min(lists, math.ceil(steps[-1] * 1.07)))
-    enough = bisect_left(steps, True, key=lambda probes: measured(probes)[1] >= TARGET)
-    return measured(steps[min(enough, len(steps) - 1)])
+    return steps
 
 
-def exact(asked: Float32[np.ndarray, "Q D"], vectors: Vectors, allowed: Mask | None) -> list[set[int]]:
-    """The ten nearest of each, by comparing with all."""
-    scores, places = [], []
+def _roughly(trial: _Trial, steps: list[int], candidates: int) -> int:
+    """The least number of lists that is enough for a fourth of the rows, or all lists; more find more."""
+    place = bisect_left(
+        steps, True, key=lambda probes: trial.quick(Effort(probes, candidates)).recall >= TARGET
+    )
+    return steps[min(place, len(steps) - 1)]
+
+
+def _fewest(trial: _Trial, steps: list[int], candidates: int) -> _Tried:
+    """The same for all rows, beginning there."""
+    place = steps.index(_roughly(trial, steps, candidates))
+
+    def tried(place: int) -> _Tried:
+        return trial.thorough(Effort(steps[place], candidates))
+
+    while tried(place).recall < TARGET and place + 1 < len(steps):
+        place += 1
+    while place and tried(place - 1).recall >= TARGET:
+        place -= 1
+    return tried(place)
+
+
+def exact(asked: Places, vectors: Vectors, *filters: Mask | None) -> list[list[set[int]]]:
+    """Under each filter, the ten nearest other rows of each of those rows, by comparing with all."""
+    queries = vectors[asked]
+    scores: list[list[torch.Tensor]] = [[] for _ in filters]
+    places: list[list[torch.Tensor]] = [[] for _ in filters]
     for start in range(0, len(vectors), 1 << 16):
-        here = torch.from_numpy(asked @ vectors[start : start + (1 << 16)].T)
-        if allowed is not None:
-            here[:, torch.from_numpy(~allowed[start : start + (1 << 16)])] = -math.inf
-        best, place = here.topk(min(10, here.shape[1]), dim=1)
-        scores.append(best)
-        places.append(place + start)
-    best, order = torch.cat(scores, dim=1).topk(min(10, len(vectors)), dim=1)
-    found = torch.cat(places, dim=1).gather(1, order)
-    return [set(p[b.isfinite()].tolist()) for p, b in zip(found, best, strict=True)]
+        here = torch.from_numpy(queries @ vectors[start : start + (1 << 16)].T)
+        own = np.flatnonzero((asked >= start) & (asked < start + here.shape[1]))
+        here[own, asked[own] - start] = -math.inf
+        for kind, allowed in enumerate(filters):
+            some = torch.arange(here.shape[1])
+            if allowed is not None:
+                some = torch.from_numpy(np.flatnonzero(allowed[start : start + here.shape[1]]))
+            best, place = here[:, some].topk(min(10, len(some)), dim=1)
+            scores[kind].append(best)
+            places[kind].append(some[place] + start)
+    found = []
+    for kind in range(len(filters)):
+        joined = torch.cat(scores[kind], dim=1)
+        best, order = joined.topk(min(10, joined.shape[1]), dim=1)
+        nearest = torch.cat(places[kind], dim=1).gather(1, order)
+        found.append([set(p[b.isfinite()].tolist()) for p, b in zip(nearest, best, strict=True)])
+    return found
