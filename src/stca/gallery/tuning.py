@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Float32, Int64
 
 from stca.gallery.engine import Vector, Vectors
 
@@ -97,7 +97,7 @@ class _Trial:
     def __init__(
         self,
         visit: Visit,
-        asked: Vectors,
+        asked: Float32[np.ndarray, "Q D"],
         nearest: list[set[int]],
         allowed: Mask | None,
         pool: ThreadPoolExecutor,
