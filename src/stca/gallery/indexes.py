@@ -88,6 +88,8 @@ def _largest(scores: Float32[np.ndarray, " N"], count: int) -> Places:
 
 _WIDE, _CODED = 256, 128
 _SCAN_BELOW = 0.01
+_MANY = 100_000
+_LISTS_IN_PARALLEL = 15  # FAISS's number for: threads share the lists of one query, candidates in a reservoir
 
 
 class FastIndex:
@@ -98,7 +100,10 @@ class FastIndex:
         self._index, self.tuning = faiss_index, tuning
         refine = self._faiss.downcast_index(faiss_index.index)
         self._refine = self._faiss.downcast_index(refine.refine_index)
-        self._lists = int(self._faiss.extract_index_ivf(refine.base_index).nlist)
+        coarse = self._faiss.downcast_index(refine.base_index)
+        ivf = self._faiss.downcast_index(coarse.index)
+        ivf.implem = _LISTS_IN_PARALLEL
+        self._lists = int(ivf.nlist)
         self._filters: dict[int, _Filter] = {}
 
     @classmethod
@@ -139,14 +144,14 @@ class FastIndex:
 
     def search(self, query: Float32[np.ndarray, " D"], count: int, allowed: Mask | None) -> Places:
         """Places of `count` candidates or a few more among the allowed rows, in no order."""
-        candidates = self.tuning.candidates
-        if allowed is None:
-            return self.visit(query, count, Effort(self.tuning.probes, candidates), None)
-        part = self._filter(allowed).part
+        part = 1.0 if allowed is None else self._filter(allowed).part
         if not part:
             return np.empty(0, dtype=np.int64)
         probes = self._lists if part < _SCAN_BELOW else self._probes(part)
-        return self.visit(query, count, Effort(probes, candidates), allowed)
+        found = self._visit_parallel(query, count, Effort(probes, self.tuning.candidates), allowed)
+        if len(found) < count and probes < self._lists:  # more are asked for than these lists hold
+            found = self._visit_parallel(query, count, Effort(self._lists, self.tuning.candidates), allowed)
+        return found
 
     def _probes(self, part: float) -> int:
         """Between what was measured for everything and for an eighth; below that never fewer."""
@@ -161,13 +166,21 @@ class FastIndex:
         self, query: Float32[np.ndarray, " D"], count: int, effort: Effort, allowed: Mask | None
     ) -> Places:
         """`search` with that effort; with a filter and all lists, all allowed 8-bit codes are compared."""
-        with one_thread(self._faiss):  # for one query, more cost more than they give
-            return self._visit(query, min(count + 5, len(self)), effort, allowed)
+        with one_thread(self._faiss):
+            return self._visit(query, count, effort, allowed)
+
+    def _visit_parallel(
+        self, query: Float32[np.ndarray, " D"], count: int, effort: Effort, allowed: Mask | None
+    ) -> Places:
+        """By several threads where they give more than they cost: for many rows."""
+        if effort.lists * len(self) < _MANY * self._lists:
+            return self.visit(query, count, effort, allowed)
+        return self._visit(query, count, effort, allowed)
 
     def _visit(
-        self, query: Float32[np.ndarray, " D"], wanted: int, effort: Effort, allowed: Mask | None
+        self, query: Float32[np.ndarray, " D"], count: int, effort: Effort, allowed: Mask | None
     ) -> Places:
-        faiss = self._faiss
+        faiss, wanted = self._faiss, min(count + 5, len(self))
         selector = None if allowed is None else self._filter(allowed).selector
         if effort.lists >= self._lists and allowed is not None:
             projected = self._index.chain.at(0).apply(query[None])

@@ -151,8 +151,3 @@ def brought_up(old: Record, new: Record) -> Record:
     """The new one, but for what belongs to the vector, and a person other than the label: linking said it."""
     person = new.person if old.person == old.label else old.person
     return replace(new, person=person, frames=old.frames, content=old.content)
-
-
-def with_content(record: Record, content: str) -> Record:
-    """The same record with that digest."""
-    return replace(record, content=content)

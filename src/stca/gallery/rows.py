@@ -32,14 +32,15 @@ def record_of_row(row: Sequence[Any]) -> Record:
         raise GalleryError("A row of the gallery is damaged", found=error, where=repr(row[0])) from error
 
 
-def values_of(record: Record) -> tuple[object, ...]:
-    """The values of `COLUMNS`.
+def values_of(record: Record, content: str) -> tuple[object, ...]:
+    """The values of `COLUMNS`, with that content.
 
     Raises:
         GalleryError: one that is not of its kind; SQLite would keep its bytes.
 
     """
-    return tuple(stored(name, getattr(record, name), record.key) for name in COLUMNS)
+    values = (content if name == "content" else getattr(record, name) for name in COLUMNS)
+    return tuple(stored(name, value, record.key) for name, value in zip(COLUMNS, values, strict=True))
 
 
 def stored(name: str, value: Any, key: str) -> object:

@@ -10,13 +10,14 @@ import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int64
 
 from stca.errors import GalleryError
 from stca.gallery.engine import Vector, Vectors
-from stca.gallery.records import Added, Record, brought_up, with_content
+from stca.gallery.records import Added, Record, brought_up
 from stca.gallery.rows import COLUMNS, digest, record_of_row, stored, values_of
 from stca.gallery.sqlite import explained
 from stca.gallery.store_file import FILE, has_clock
@@ -24,6 +25,12 @@ from stca.gallery.transactions import Transactions
 
 _OFF = 2e-3
 """How far from 1 a kept vector's squared length may be; rounding makes less."""
+
+
+class _Row(NamedTuple):
+    record: Record
+    content: str
+    data: bytes
 
 
 class Store(Transactions):
@@ -61,10 +68,10 @@ class Store(Transactions):
 
         """
         data = [np.ascontiguousarray(vector, dtype="<f4").tobytes() for vector in vectors]
-        named = [r if r.content else with_content(r, digest(d)) for r, d in zip(records, data, strict=True)]
+        rows = [_Row(r, r.content or digest(d), d) for r, d in zip(records, data, strict=True)]
         with self._writing():
-            known = self._known([record.key for record in named])
-            other = [r.key for r in named if r.key in known and known[r.key][1] != r.content]
+            known = self._known([record.key for record in records])
+            other = [r.key for r, content, _ in rows if r.key in known and known[r.key][1] != content]
             if other and not replace:
                 raise GalleryError(
                     f"The gallery has another tracklet of the key {other[0]!r}",
@@ -74,15 +81,15 @@ class Store(Transactions):
                 )
             for key in other:
                 self._delete(known.pop(key)[0])
-            new = [(r, d) for r, d in zip(named, data, strict=True) if r.key not in known]
-            changed = self._changes([record for record in named if record.key in known])
+            new = [row for row in rows if row.record.key not in known]
+            changed = self._changes([record for record in records if record.key in known])
             if new or changed:
                 self._insert(new)
                 self._rewrite(changed)
                 self._changed(removed=len(other), updated=len(changed))
         return Added(
             added=len(new) - len(other),
-            skipped=len(named) - len(new) - len(changed),
+            skipped=len(rows) - len(new) - len(changed),
             replaced=len(other),
             updated=len(changed),
         )
@@ -117,10 +124,10 @@ class Store(Transactions):
         places = ", ".join(f"{name} = ?" for name in COLUMNS)
         self._db.executemany(
             f"UPDATE tracklets SET {places} WHERE key = ?",
-            [(*values_of(record), record.key) for record in records],
+            [(*values_of(record, record.content), record.key) for record in records],
         )
 
-    def _insert(self, rows: Sequence[tuple[Record, bytes]]) -> None:
+    def _insert(self, rows: Sequence[_Row]) -> None:
         """Under numbers that were never used."""
         if not rows:
             return
@@ -128,9 +135,9 @@ class Store(Transactions):
         first = (found[0] if found else 0) + 1
         self._db.executemany(
             f"INSERT INTO tracklets (id, {self._columns}) VALUES (?{', ?' * len(COLUMNS)})",
-            ((row, *values_of(record)) for row, (record, _) in enumerate(rows, first)),
+            ((number, *values_of(row.record, row.content)) for number, row in enumerate(rows, first)),
         )
-        vectors = ((row, data) for row, (_, data) in enumerate(rows, first))
+        vectors = ((number, row.data) for number, row in enumerate(rows, first))
         self._db.executemany("INSERT INTO vectors VALUES (?, ?)", vectors)
         last = first + len(rows) - 1
         self._db.execute("INSERT INTO commits VALUES (?, ?)", (last, secrets.token_hex(8)))
