@@ -33,7 +33,8 @@ SIZES = {"100k": (100_000, 2048), "1m": (1_000_000, 512), "tiny": (20_000, 2048)
 AT_A_TIME = 50
 ENOUGH = 0.98
 ABOUT = """\
-One query at a time, on one thread, as `stca search` and a web page ask. "In turn": the contenders take turns
+One query at a time, as `stca search` and a web page ask; each takes as many threads as it takes by itself, up
+to all cores. "In turn": the contenders take turns
 every 50 queries, so that a busy moment of the machine hits all, and each begins with caches that the others
 have emptied; a ratio is taken between the times of one query. "Alone": the same queries in a row.
 FAISS and LanceDB visit as many lists (of 8, 16, 32, ... 1024; LanceDB re-ranks ten times as many candidates)
@@ -111,8 +112,6 @@ def anonymous_memory() -> float:
 
 
 def measure(count: int, dim: int, folder: Path, *, lance: bool) -> str:
-    import faiss
-
     data = make(count, dim, folder)
     command = [sys.executable, __file__, "--build", str(folder / "gallery"), str(folder)]
     took = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
@@ -145,7 +144,6 @@ def measure(count: int, dim: int, folder: Path, *, lance: bool) -> str:
         built.append(("LanceDB IVF_PQ", f"{time.perf_counter() - start:.1f} s", "on disk"))
         contenders["LanceDB IVF_PQ"] = enough(data, lambda probes: lance_ask(database, probes))
     stats = gallery.stats()
-    faiss.omp_set_num_threads(1)
     races = [
         race(data, {name: asks[kind] for name, asks in contenders.items()}, title, filtered=bool(kind))
         for kind, title in enumerate(("all cameras", "one camera of eight"))
