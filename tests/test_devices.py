@@ -1,12 +1,13 @@
 """Which processor and precision "auto" is, on machines of every kind."""
 
 import ctypes
+import os
 
 import pytest
 import torch
 
 from stca import devices
-from stca.devices import keep_freed_memory, resolve_device, resolve_precision
+from stca.devices import cores, keep_freed_memory, resolve_device, resolve_precision
 from stca.errors import ConfigError
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
@@ -59,3 +60,7 @@ def test_without_glibc_memory_goes_its_way(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(devices.ctypes, "CDLL", no_library)
     assert keep_freed_memory() is False
+
+
+def test_cores_are_those_that_may_be_used() -> None:
+    assert 1 <= cores() <= (os.cpu_count() or 1)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from typing import Literal
 
 import torch
 
 from stca.errors import ConfigError
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def resolve_device(device: str) -> torch.device:

@@ -126,6 +126,6 @@ def import_av() -> ModuleType:
     try:
         import av
     except ImportError as error:
-        raise StcaError("Reading videos needs PyAV", found=error, hint="pip install 'stca[video]'") from error
+        raise StcaError("Videos need PyAV", found=error, hint="pip install 'stca[video]'") from error
     module: ModuleType = av
     return module

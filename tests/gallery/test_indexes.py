@@ -114,6 +114,21 @@ def test_more_answers_than_the_visited_lists_hold(built: tuple[FastIndex, np.nda
     assert allowed is None or allowed[found].all()
 
 
+def test_rows_that_are_all_alike_are_found() -> None:
+    index = FastIndex.build(np.full((2000, 16), 0.25, dtype=np.float32))
+    query = np.full(16, 0.25, dtype=np.float32)
+    assert len(set(index.search(query, 10, None).tolist())) >= 10
+
+
+@pytest.mark.parametrize("dim", [5, 6, 130])
+def test_odd_dimensions(dim: int) -> None:
+    rows = unit_rows(2000, dim)
+    index = FastIndex.build(rows)
+    found = [set(index.search(query, 10, None).tolist()) for query in rows[:30]]
+    nearest = [set(np.argsort(-(rows @ query))[:10].tolist()) for query in rows[:30]]
+    assert sum(len(f & n) for f, n in zip(found, nearest, strict=True)) / 300 > TARGET - 0.02
+
+
 def test_threads_find_the_same(built: tuple[FastIndex, np.ndarray], monkeypatch: pytest.MonkeyPatch) -> None:
     index, rows = built
     alone = [set(index.search(query, 10, None).tolist()) for query in rows[:50]]

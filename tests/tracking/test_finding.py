@@ -1,4 +1,3 @@
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -123,9 +122,3 @@ def test_given_tracks_of_nobody(tmp_path: Path) -> None:
         read_given(tmp_path / "gt.txt")
     with pytest.raises(DatasetError, match="Cannot read tracks"):
         read_given(tmp_path / "none.txt")
-
-
-def test_cores() -> None:
-    from stca.tracking.finding import cores
-
-    assert 1 <= cores() <= (os.cpu_count() or 1)

@@ -144,13 +144,16 @@ class FastIndex:
 
     def search(self, query: Float32[np.ndarray, " D"], count: int, allowed: Mask | None) -> Places:
         """Places of `count` candidates or a few more among the allowed rows, in no order."""
-        part = 1.0 if allowed is None else self._filter(allowed).part
-        if not part:
+        there = len(self) if allowed is None else self._filter(allowed).rows
+        if not there:
             return np.empty(0, dtype=np.int64)
+        part = there / len(self)
         probes = self._lists if part < _SCAN_BELOW else self._probes(part)
-        found = self._visit_parallel(query, count, Effort(probes, self.tuning.candidates), allowed)
-        if len(found) < count and probes < self._lists:  # more are asked for than these lists hold
-            found = self._visit_parallel(query, count, Effort(self._lists, self.tuning.candidates), allowed)
+        effort = Effort(probes, self.tuning.candidates)
+        found = self._visit_parallel(query, count, effort, allowed)
+        if len(found) < min(count, there):  # more than these lists hold, or codes that tell nothing apart
+            everything = np.ones(len(self), dtype=bool) if allowed is None else allowed
+            found = self.visit(query, count, Effort(self._lists, effort.candidates), everything)
         return found
 
     def _probes(self, part: float) -> int:
@@ -205,8 +208,8 @@ class FastIndex:
                 self._filters.clear()
             bits = np.packbits(allowed, bitorder="little")
             selector = self._faiss.IDSelectorBitmap(len(bits), self._faiss.swig_ptr(bits))
-            part = int(np.count_nonzero(allowed)) / len(allowed)
-            found = self._filters[id(allowed)] = _Filter(allowed, bits, selector, part)
+            rows = int(np.count_nonzero(allowed))
+            found = self._filters[id(allowed)] = _Filter(allowed, bits, selector, rows)
         return found
 
 
@@ -216,7 +219,7 @@ class _Filter(NamedTuple):
     allowed: Mask
     bits: UInt8[np.ndarray, " bytes"]
     selector: Any
-    part: float
+    rows: int
 
 
 def import_faiss() -> Any:
@@ -247,8 +250,8 @@ def one_thread(faiss: Any) -> Iterator[None]:
 
 
 def _untrained(faiss: Any, rows: int, dim: int) -> Any:
-    width = min(_WIDE, dim // 4 * 4)
-    coded = min(_CODED, width)
+    width = min(_WIDE, dim)
+    coded = min(_CODED, width // 2 * 2)
     lists = 1 << round(math.log2(0.5 * math.sqrt(rows)))  # more are fewer rows to scan, but each costs 1 µs
     codes = faiss.index_factory(coded, f"IVF{lists},PQ{coded // 2}x4fs", faiss.METRIC_L2)
     coarse = faiss.IndexPreTransform(faiss.RemapDimensionsTransform(width, coded, False), codes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import warnings
 from collections import deque
@@ -16,6 +15,7 @@ from jaxtyping import Float32, UInt8
 from torch import Tensor
 
 from stca.clips import ClipBatch
+from stca.devices import cores
 from stca.errors import StcaError, first_line
 from stca.inference.plan import Plan
 from stca.inference.runtime import Results
@@ -54,7 +54,7 @@ class OpenVinoRuntime:
         if plan.precision == "int8":
             assert calibration is not None
             model = quantise(model, calibration)
-        streams = len(os.sched_getaffinity(0))
+        streams = cores()
         # What is not quantised computes in bf16 where the processor has it.
         bf16 = plan.precision != "float32" and _has_bf16()
         self._compiled = compile_on_cpu(model, "bf16" if bf16 else "f32", NUM_STREAMS=streams)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
 import struct
 import threading
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stca.devices import cores
 from stca.sources import Frame
 from stca.tracking.detections import Detections, Detector
 
@@ -119,11 +119,6 @@ def record_boxes(
                 file.write(_packed(pair[0].number, pair[1]))
                 file.flush()
             yield pair
-
-
-def cores() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _packed(frame: int, found: Detections) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import multiprocessing
-import os
 import shutil
 import signal
 import sys
@@ -17,6 +16,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import TypeVar
 
+from stca.devices import cores
 from stca.errors import DatasetError
 
 Job = TypeVar("Job")
@@ -83,7 +83,7 @@ def run_jobs(work: Callable[[Job], None], jobs: Sequence[Job], workers: int | No
         DatasetError: a process died.
 
     """
-    count = min(len(jobs), workers or _cores())
+    count = min(len(jobs), workers or cores())
     if count == 1:
         for job in jobs:
             work(job)
@@ -120,12 +120,6 @@ def _begin(stop: Event) -> None:
     """Make a process a worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears interrupts and stops its workers
     _stops.append(stop)
-
-
-def _cores() -> int:
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _is_made(root: Path, recipe: dict[str, object], name: str, what: str) -> bool:

@@ -14,11 +14,12 @@ from stca.datasets.walkers.folders import make_folder, run_jobs, stopped
 from stca.datasets.walkers.itineraries import SceneSettings, Visit, itineraries, travel_times
 from stca.datasets.walkers.nuisances import Nuisances
 from stca.datasets.walkers.plan import check_range
-from stca.datasets.walkers.recording import import_av, join_videos, write_video
+from stca.datasets.walkers.recording import join_videos, write_video
 from stca.datasets.walkers.sensors import Crop
 from stca.datasets.walkers.walks import FRAMES_PER_SECOND
 from stca.files import write_text
 from stca.progress import progress
+from stca.video import import_av
 
 RECIPE = "scene.json"
 _PIECE = 125  # frames that one process films in one go

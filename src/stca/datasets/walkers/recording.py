@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 
 from stca.datasets.walkers.sensors import Crop
-from stca.errors import StcaError
+from stca.video import import_av
 
 _ENCODER = "libx264"
 
@@ -70,18 +69,3 @@ def join_videos(path: Path, pieces: Sequence[Path]) -> None:
                     packet.stream = out
                     container.mux(packet)
                 offset = end
-
-
-def import_av() -> ModuleType:
-    """PyAV.
-
-    Raises:
-        StcaError: it is not installed.
-
-    """
-    try:
-        import av
-    except ImportError as error:
-        raise StcaError("Writing videos needs PyAV", found=error, hint="pip install 'stca[video]'") from error
-    module: ModuleType = av
-    return module
