@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from stca import devices
-from stca.devices import cores, keep_freed_memory, resolve_device, resolve_precision
-from stca.errors import ConfigError
+from stca.devices import compiled, cores, keep_freed_memory, resolve_device, resolve_precision
+from stca.errors import ConfigError, StcaError
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -64,3 +64,13 @@ def test_without_glibc_memory_goes_its_way(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_cores_are_those_that_may_be_used() -> None:
     assert 1 <= cores() <= (os.cpu_count() or 1)
+
+
+def test_a_compiler_that_fails_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(_values: torch.Tensor) -> torch.Tensor:
+        raise torch._dynamo.exc.InternalTorchDynamoError("no g++\nand much more")
+
+    monkeypatch.setattr(torch, "compile", lambda _function: failing)
+    call = compiled(torch.sqrt, instead="compile=false")
+    with pytest.raises(StcaError, match=r"cannot be compiled(.|\n)*no g\+\+(.|\n)*compile=false"):
+        call(torch.ones(1))

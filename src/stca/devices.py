@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import os
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 import torch
 
-from stca.errors import ConfigError
+from stca.errors import ConfigError, StcaError, first_line
 
 
 def cores() -> int:
@@ -37,6 +38,33 @@ def resolve_precision(precision: str, device: torch.device) -> Literal["float32"
     if precision not in ("float32", "bf16"):
         raise ConfigError("There is no such precision", expected="auto, float32 or bf16", found=precision)
     return "bf16" if precision == "bf16" else "float32"
+
+
+def compiled(function: Callable[..., Any], *, instead: str) -> Callable[..., Any]:
+    """`torch.compile`, with one clear error where the compiler fails, which is seen at the first call.
+
+    Args:
+        function: or module.
+        instead: the setting that does without.
+
+    Raises:
+        StcaError: at a call: it cannot be compiled.
+
+    """
+    fast = torch.compile(function)
+
+    def call(*values: Any, **options: Any) -> Any:
+        try:
+            return fast(*values, **options)
+        except torch._dynamo.exc.TorchDynamoException as error:
+            raise StcaError(
+                "The network cannot be compiled",
+                expected="a C++ compiler (on a CPU), Triton (on a GPU)",
+                found=first_line(error),
+                hint=instead,
+            ) from error
+
+    return call
 
 
 def keep_freed_memory() -> bool:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from stca.clips import ClipBatch
-from stca.errors import StcaError, first_line
+from stca.devices import compiled
 from stca.inference.plan import Plan
 from stca.inference.vectors import Neck, VectorNet, fold_norms
 from stca.models import ReIDModel
@@ -57,7 +57,7 @@ class TorchRuntime:
         model = model.to(plan.device)
         self._net: Callable[[Tensor], Tensor] = VectorNet(_in_bf16(model) if self.bf16 else model, neck=neck)
         if plan.runtime == "compile":
-            self._net = torch.compile(self._net)
+            self._net = compiled(self._net, instead="runtime=torch")
         by_torch = f"{plan.precision}, PyTorch {torch.__version__} {plan.runtime} on {plan.device.type}"
         self.name = model.computed_by or by_torch
 
@@ -71,7 +71,7 @@ class TorchRuntime:
         for batch in batches:
             frames = batch.frames.to(self.plan.device, non_blocking=True)
             with torch.inference_mode(), torch.autocast(frames.device.type, torch.bfloat16, self.bf16):
-                vectors = torch.cat([self._run(part) for part in torch.split(frames, self._at_once(frames))])
+                vectors = torch.cat([self._net(part) for part in torch.split(frames, self._at_once(frames))])
             yield batch, vectors.float().cpu()
 
     def close(self) -> None:
@@ -82,19 +82,6 @@ class TorchRuntime:
         if self.plan.device.type != "cpu" or self.plan.runtime == "compile":
             return len(frames)
         return max(1, _CACHED_PIXELS // frames[0, ..., 0].numel())
-
-    def _run(self, frames: Tensor) -> Tensor:
-        if self.plan.runtime != "compile":
-            return self._net(frames)
-        try:
-            return self._net(frames)
-        except torch._dynamo.exc.TorchDynamoException as error:
-            raise StcaError(
-                "The network cannot be compiled",
-                expected="a C++ compiler (on a CPU), Triton (on a GPU)",
-                found=first_line(error),
-                hint="runtime=torch",
-            ) from error
 
 
 def _in_bf16(model: ReIDModel) -> ReIDModel:

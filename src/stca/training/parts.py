@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 
 from stca.config import RunConfig
-from stca.devices import keep_freed_memory, resolve_precision
+from stca.devices import compiled, keep_freed_memory, resolve_precision
 from stca.errors import CheckpointError
 from stca.losses import ReIDObjective
 from stca.models import ReIDModel, load_weights
@@ -54,7 +54,7 @@ def begin(model: ReIDModel, config: RunConfig, run: RunDir, fabric: Fabric) -> t
         load_weights(model, run.model_path())
     model.to(fabric.device).train()
     if config.compile:
-        model.features = torch.compile(model.features)  # type: ignore[method-assign]
+        model.features = compiled(model.features, instead="compile=false")  # type: ignore[method-assign]
     if fabric.device.type == "cpu":
         keep_freed_memory()
     adam = torch.optim.Adam(
