@@ -37,6 +37,7 @@ from stca.clips import Transform, dense_batches, normalise
 from stca.config import BatchConfig, ClipConfig, DataConfig, ModelConfig, OptimConfig, RunConfig, override
 from stca.datasets.walkers import Nuisances, make_walkers
 from stca.datasets.walkers.plan import Settings
+from stca.devices import cores
 from stca.distance import pairwise_distance
 from stca.errors import ConfigError, StcaError
 from stca.evaluation import TestSet
@@ -276,7 +277,7 @@ def _run_all(given: argparse.Namespace, cases: Sequence[Case]) -> list[Measured]
 
 def _begin(jobs: int) -> None:
     """Make a process a worker: without the progress of single runs, and no longer there than its parent."""
-    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // jobs))
+    torch.set_num_threads(max(1, cores() // jobs))
     sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

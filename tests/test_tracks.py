@@ -180,6 +180,16 @@ def test_the_best_crop_of_each_part_is_pictured(tmp_path: Path) -> None:
     assert pictured(found, 10) == pictured(found, 99) == list(found.frames)
 
 
+def test_a_crop_of_unknown_quality_or_that_is_gone_is_not_the_best(tmp_path: Path) -> None:
+    quality = {3: {}, 2: QUALITY | {"visible": 0.9}}
+    frames = tuple(dataclasses.replace(a_frame(n), quality=quality.get(n, QUALITY)) for n in range(1, 6))
+    write(tmp_path / "cam1" / "7", dataclasses.replace(a_record(), frames=frames))
+    (found,) = find_tracklets(tmp_path)
+    assert [int(path.stem) for path in pictured(found, 1)] == [2]
+    (tmp_path / "cam1" / "7" / "000002.jpg").unlink()
+    assert [int(path.stem) for path in pictured(found, 1)] == [4]
+
+
 def test_without_qualities_the_middles_are_pictured(tmp_path: Path) -> None:
     write(tmp_path / "cam1" / "7", None, *(f"{n:06d}.jpg" for n in range(1, 10)))
     (found,) = find_tracklets(tmp_path)

@@ -37,9 +37,8 @@ def _commit() -> str:
     """The checkout's; "-dirty" where a file differs, but for results: commands write them."""
     try:
         commit = _git("describe", "--always", "--abbrev=10")
-        changed = _git(
-            "status", "--porcelain", "--untracked-files=no", "--", ":/", ":(top,exclude)*/results/*"
-        )
+        results = [f":(top,exclude){folder}/results" for folder in ("benchmarks", "experiments")]
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":/", *results)
     except (OSError, subprocess.SubprocessError):
         return "no source checkout"
     return f"{commit}-dirty" if changed else commit
@@ -47,7 +46,7 @@ def _commit() -> str:
 
 def _git(*arguments: str) -> str:
     done = subprocess.run(
-        ["git", *arguments],
+        ["git", "--no-optional-locks", *arguments],
         cwd=Path(__file__).parent,
         capture_output=True,
         text=True,

@@ -203,20 +203,19 @@ def find_tracklets(root: Path) -> list[FoundTracklet]:
 def pictured(found: FoundTracklet, count: int) -> list[Path]:
     """Crops to be looked at: the best of each of `count` equal parts of the usable ones.
 
-    Best is the highest product of qualities; without qualities, and among equals, the nearest to the middle.
+    Best is the highest product of qualities (none: the lowest) of those that are there; without qualities,
+    and among equals, the nearest to the part's middle.
     """
-    known = (
-        {frame.file: math.prod(frame.quality.values()) for frame in found.record.frames}
-        if found.record
-        else {}
-    )
+    records = found.record.frames if found.record else ()
+    known = {frame.file: math.prod(frame.quality.values()) for frame in records if frame.quality}
     parts = min(count, len(found.frames))
     ends = [part * len(found.frames) // parts for part in range(parts + 1)]
     chosen = []
     for start, end in itertools.pairwise(ends):
         middle = (start + end - 1) / 2
-        order = sorted(range(start, end), key=lambda i: abs(i - middle))
-        chosen.append(max((found.frames[i] for i in order), key=lambda path: known.get(path.name, 1.0)))
+        nearest = [found.frames[i] for i in sorted(range(start, end), key=lambda i: abs(i - middle))]
+        best = sorted(nearest, key=lambda path: -known.get(path.name, 0.0))
+        chosen.append(next((path for path in best if path.is_file()), best[0]))
     return chosen
 
 

@@ -122,7 +122,12 @@ def video_stream(container: Any, place: Path | str) -> Any:
 
 
 def import_av() -> ModuleType:
-    """PyAV; StcaError where it is not installed."""
+    """PyAV.
+
+    Raises:
+        StcaError: it is not installed.
+
+    """
     try:
         import av
     except ImportError as error:

@@ -307,7 +307,7 @@ def test_the_index_file_is_used_topped_up_and_leaves_out_what_was_removed(
 
 @pytest.mark.usefixtures("few")
 @pytest.mark.parametrize(
-    "harm", ["gone", "cut", "a bit", "no json", "empty", "another gallery's", "of another past"]
+    "harm", ["gone", "cut", "a bit", "a number", "no json", "empty", "another gallery's", "of another past"]
 )
 def test_an_index_file_that_does_not_fit_is_made_again(tmp_path: Path, harm: str) -> None:
     rows = big(tmp_path / "g")
@@ -320,6 +320,8 @@ def test_an_index_file_that_does_not_fit_is_made_again(tmp_path: Path, harm: str
     elif harm == "a bit":
         data[len(data) // 2] ^= 1
         path.write_bytes(data)
+    elif harm == "a number":
+        path.write_bytes(data.replace(b'"probes": ', b'"probes": 1', 1))
     elif harm in ("no json", "empty"):
         path.write_bytes(b"hello\n" if harm == "no json" else b"")
     elif harm == "another gallery's":

@@ -1,6 +1,7 @@
 """The approximate index, and how much of it a search visits."""
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stca.gallery import indexes, tuning
-from stca.gallery.indexes import FastIndex, balanced_pairs
+from stca.gallery.faiss_import import import_faiss, threads
+from stca.gallery.index_training import balanced_pairs
+from stca.gallery.indexes import FastIndex
 from stca.gallery.tuning import TARGET, Effort, exact, tune
 
 
@@ -43,10 +46,25 @@ def test_variances_that_fall_evenly_make_equal_pairs() -> None:
     assert np.allclose(products, products[0])
 
 
+def test_lists_and_codes_are_made_of_balanced_pairs(built: tuple[FastIndex, np.ndarray]) -> None:
+    index, rows = built
+    faiss = import_faiss()
+    coarse = faiss.downcast_index(faiss.downcast_index(index.faiss_index.index).base_index)
+    order = faiss.vector_to_array(faiss.downcast_VectorTransform(coarse.chain.at(0)).map)
+    variance = index.faiss_index.chain.at(0).apply(rows).var(axis=0)
+    products = np.log(variance[order]).reshape(-1, 2).sum(axis=1)
+    assert sorted(order) == list(range(16))
+    assert np.ptp(products) < 0.5 * np.ptp(np.log(np.sort(variance)).reshape(-1, 2).sum(axis=1))
+
+
 # ---- how much is visited ----
 
 
-def test_the_nearest_others_are_those_that_comparing_finds() -> None:
+@pytest.mark.parametrize("block", [1 << 16, 64])
+def test_the_nearest_others_are_those_that_comparing_finds(
+    block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuning, "_BLOCK", block)
     rows, asked = unit_rows(200), np.array([3, 77, 199])
     some = np.random.default_rng(1).random(200) < 0.2
     everything, filtered = exact(asked, rows, None, some)
@@ -56,21 +74,21 @@ def test_the_nearest_others_are_those_that_comparing_finds() -> None:
         assert filtered[number] == set([i for i in order if some[i]][:10])
 
 
-def test_the_fewest_lists_that_are_enough_are_found() -> None:
+def test_the_fewest_lists_that_are_enough_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = unit_rows(500)
-    tried = []
+    tried: list[Effort] = []
+    monkeypatch.setattr(tuning.time, "thread_time", lambda: sum(effort.candidates for effort in tried))
 
     def visit(query: np.ndarray, count: int, effort: Effort, allowed: np.ndarray | None) -> np.ndarray:
         """All the nearest from 37 lists (with a filter: 52) and 512 candidates on, else the half."""
         tried.append(effort)
-        sum(range(200 * effort.candidates))  # more of them take longer
         scores = rows @ query
         if allowed is not None:
-            scores[~allowed & (scores < 0.9999)] = -2
+            scores[~allowed] = -2
         good = effort.lists >= (37 if allowed is None else 52) and effort.candidates >= 512
         return np.argsort(-scores)[: count if good else count // 2]
 
-    found = tune(visit, 128, rows, seed=0, queries=40)
+    found = tune(visit, 128, rows, seed=0, workers=1, queries=40)
     steps = tuning._steps(128)
     assert found.candidates == 512
     assert found.probes == next(step for step in steps if step >= 37)
@@ -85,7 +103,7 @@ def test_a_row_that_finds_itself_found_nothing() -> None:
     def visit(query: np.ndarray, _count: int, _effort: Effort, _allowed: np.ndarray | None) -> np.ndarray:
         return np.argsort(-(rows @ query))[:1]
 
-    found = tune(visit, 8, rows, seed=0, queries=20)
+    found = tune(visit, 8, rows, seed=0, workers=1, queries=20)
     assert (found.probes, found.recall) == (8, 0.0), "all lists, since no number is enough"
 
 
@@ -129,10 +147,46 @@ def test_odd_dimensions(dim: int) -> None:
     assert sum(len(f & n) for f, n in zip(found, nearest, strict=True)) / 300 > TARGET - 0.02
 
 
+@pytest.mark.parametrize("part", [0.3, 0.12, 0.05, 0.02, 0.01])
+@pytest.mark.parametrize("shifted", [False, True])
+def test_narrow_filters_find_what_comparing_finds(
+    part: float, shifted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where those who pass are alike: one camera of many, whose light shifts all its vectors."""
+    monkeypatch.setattr(indexes, "_FEW", 50)
+    rng = np.random.default_rng(3)
+    rows = rng.standard_normal((750, 32))[rng.integers(0, 750, 6000)] + 0.5 * rng.standard_normal((6000, 32))
+    allowed = rng.random(len(rows)) < part
+    rows[allowed] += shifted * 0.4 * rng.standard_normal(32)
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    index = FastIndex.build(rows)
+    places, right = np.flatnonzero(allowed), 0
+    asking = rows[~allowed][:100]
+    for query in asking:
+        nearest = places[np.argsort(-(rows[places] @ query))[:10]]
+        right += len(set(nearest.tolist()) & set(index.search(query, 10, allowed).tolist()))
+    assert right / (10 * len(asking)) > 0.97
+
+
+def test_two_threads_may_make_the_same_filter(built: tuple[FastIndex, np.ndarray]) -> None:
+    """The second one's takes the first one's place; whoever searches by the first goes on."""
+    index, rows = built
+    for _ in range(20):
+        allowed = np.random.default_rng(4).random(len(rows)) < 0.5
+        with ThreadPoolExecutor(4) as pool:
+            visits = [pool.submit(index.visit, query, 10, Effort(8, 256), allowed) for query in rows[:16]]
+            found = [visit.result() for visit in visits]
+        assert all(allowed[places].all() for places in found)
+
+
 def test_threads_find_the_same(built: tuple[FastIndex, np.ndarray], monkeypatch: pytest.MonkeyPatch) -> None:
     index, rows = built
     alone = [set(index.search(query, 10, None).tolist()) for query in rows[:50]]
     monkeypatch.setattr(indexes, "_MANY", 1)
-    shared = [set(index.search(query, 10, None).tolist()) for query in rows[:50]]
+    used = []
+    monkeypatch.setattr(indexes, "threads", lambda faiss, count: used.append(count) or threads(faiss, count))
+    with threads(import_faiss(), 3):
+        shared = [set(index.search(query, 10, None).tolist()) for query in rows[:50]]
+    assert used == [3] * 50
     same = sum(len(a & b) for a, b in zip(alone, shared, strict=True)) / sum(map(len, alone))
     assert same > 0.99, "but for ties of the coarse codes"

@@ -25,7 +25,7 @@ Item = TypeVar("Item")
 _CROP = (48, 104)  # width, height of one crop, pixels
 _CROPS = 3  # of a tracklet
 _LABEL, _CAPTION, _GAP = 64, 38, 8
-_LETTERS = 26  # side by side below a tracklet
+_LETTERS = 22  # side by side below a tracklet
 _PER_ROW, _ROWS = 8, 16
 _INK, _GREY, _PAPER = (20, 20, 20), (110, 110, 110), (255, 255, 255)
 

@@ -1,8 +1,8 @@
 """An approximate index on disk, beside the gallery it was made of, and how one knows that it still fits.
 
-The file is a line of JSON, the row numbers, and FAISS's own bytes; the JSON holds a digest of the rest, so a
-damaged file is noticed before FAISS reads it, and the gallery's last commit when it was written. A file that
-does not fit is no error: the index is made again.
+The file is a line of JSON, the row numbers, and FAISS's own bytes; the JSON holds a digest of everything, so
+a damaged file is noticed before FAISS reads it, and the gallery's last commit when it was written. A file
+that does not fit is no error: the index is made again.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import json
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int64
 
 from stca.files import atomic_write
-from stca.gallery.indexes import FastIndex, import_faiss
+from stca.gallery.faiss_import import import_faiss
+from stca.gallery.indexes import FastIndex
 from stca.gallery.tuning import Tuning
 
 FILE = "index.faiss"
@@ -48,8 +50,8 @@ def save_index(folder: Path, saved: SavedIndex) -> None:
         "last_id": saved.last_id,
         "token": saved.token,
         "tuning": asdict(saved.index.tuning),
-        "digest": _digest(ids, data),
     }
+    head["digest"] = _digest(head, ids, data)
     _sweep(folder)
     with atomic_write(folder / FILE) as file:
         file.write(json.dumps(head).encode() + b"\n")
@@ -65,17 +67,17 @@ def load_index(folder: Path) -> SavedIndex | None:
         head = json.loads(data[:end].tobytes())
         ids = data[end : end + 8 * head["rows"]].copy().view("<i8").astype(np.int64)
         rest = data[end + 8 * head["rows"] :]
-        if head["what"] != _MAGIC or head["digest"] != _digest(ids, rest):
+        if head["what"] != _MAGIC or head.pop("digest") != _digest(head, ids, rest):
             return None
         index = FastIndex(import_faiss().deserialize_index(rest), Tuning(**head["tuning"]))
         fits = len(index) == len(ids)
         return SavedIndex(index, ids, head["gallery"], head["last_id"], head["token"]) if fits else None
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError):
         return None
 
 
-def _digest(ids: np.ndarray, data: np.ndarray) -> str:
-    digest = hashlib.blake2b(digest_size=16)
+def _digest(head: dict[str, Any], ids: np.ndarray, data: np.ndarray) -> str:
+    digest = hashlib.blake2b(json.dumps(head).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(ids).data)
     digest.update(np.ascontiguousarray(data).data)
     return digest.hexdigest()

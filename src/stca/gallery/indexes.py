@@ -7,23 +7,22 @@ The approximate one is FAISS: the vectors centred and projected on their main di
 euclidean neighbours and so, at unit length, cosine ones); an inverted file whose codes have 4 bits per two
 directions, of the first 128 (scanned in registers); and 8 bits per direction, of the first 256, to re-rank
 what they find. A direction of much variance shares its 4 bits with one of little (the "eigenvalue allocation"
-of Ge et al., Optimized Product Quantization, 2013): a fourth of the candidates is then enough. How many lists
-a search visits is not guessed but measured when the index is built, on rows of the gallery itself.
+of Ge et al., Optimized Product Quantization, 2013). How many lists a search visits is not guessed but
+measured when the index is built, on rows of the gallery itself.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-import torch
-from jaxtyping import Float32, Int64, UInt8
+from jaxtyping import Float32, UInt8
 
-from stca.errors import GalleryError
+from stca.devices import cores
 from stca.gallery.engine import Vectors
+from stca.gallery.faiss_import import import_faiss, threads
+from stca.gallery.index_training import trained_index
 from stca.gallery.tuning import FILTERED, Effort, Mask, Places, Tuning, tune
 
 
@@ -86,14 +85,20 @@ def _largest(scores: Float32[np.ndarray, " N"], count: int) -> Places:
     return best
 
 
-_WIDE, _CODED = 256, 128
-_SCAN_BELOW = 0.01
+_FEW = 4096
+"""Rows that are compared by their 8-bit codes where no more pass a filter, or a hundredth of all."""
 _MANY = 100_000
-_LISTS_IN_PARALLEL = 15  # FAISS's number for: threads share the lists of one query, candidates in a reservoir
+"""Rows that a query meets from which on threads give more than they cost."""
+_SHARED_LISTS = 15
+"""FAISS's number for the search in which threads share the lists of one query."""
+_NARROWING = 0.2
+"""Where a filter lets less pass than was measured by, say 1/n of it, n to this power times as many lists."""
+_SPARE = 5
+"""Candidates beyond those that are asked for: 8 bits may order them wrongly, float32 will not."""
 
 
 class FastIndex:
-    """FAISS: PCA, inverted lists of 4-bit codes, re-ranked by 8-bit codes."""
+    """FAISS: PCA, inverted lists of 4-bit codes, re-ranked by 8-bit codes (`stca.gallery.index_training`)."""
 
     def __init__(self, faiss_index: Any, tuning: Tuning) -> None:
         self._faiss = import_faiss()
@@ -102,20 +107,17 @@ class FastIndex:
         self._refine = self._faiss.downcast_index(refine.refine_index)
         coarse = self._faiss.downcast_index(refine.base_index)
         ivf = self._faiss.downcast_index(coarse.index)
-        ivf.implem = _LISTS_IN_PARALLEL
+        ivf.implem = _SHARED_LISTS
         self._lists = int(ivf.nlist)
         self._filters: dict[int, _Filter] = {}
 
     @classmethod
     def build(cls, vectors: Vectors, *, seed: int = 0) -> FastIndex:
         """Train on some of the rows, add all, and measure how many lists a search must visit."""
-        faiss = import_faiss()
-        index = _untrained(faiss, *vectors.shape)
-        _train(faiss, index, vectors, seed=seed)
-        built = cls(index, Tuning(len(vectors), 1, 1, 1, 0.0, 0.0))
+        built = cls(trained_index(vectors, seed=seed), Tuning(len(vectors), 1, 1, 1, 0.0, 0.0))
         for start in range(0, len(vectors), 1 << 14):
             built.add(vectors[start : start + (1 << 14)])
-        built.tuning = tune(built.visit, built.lists, vectors, seed=seed)
+        built.tuning = tune(built.visit, built.lists, vectors, seed=seed, workers=cores())
         return built
 
     def __len__(self) -> int:
@@ -145,63 +147,65 @@ class FastIndex:
     def search(self, query: Float32[np.ndarray, " D"], count: int, allowed: Mask | None) -> Places:
         """Places of `count` candidates or a few more among the allowed rows, in no order."""
         there = len(self) if allowed is None else self._filter(allowed).rows
-        if not there:
-            return np.empty(0, dtype=np.int64)
-        part = there / len(self)
-        probes = self._lists if part < _SCAN_BELOW else self._probes(part)
-        effort = Effort(probes, self.tuning.candidates)
-        found = self._visit_parallel(query, count, effort, allowed)
+        if allowed is not None and there <= max(_FEW, len(self) // 100):
+            return self._compare(query, count, allowed)
+        lists = self._enough_lists(there / len(self))
+        many = lists / self._lists * len(self) >= _MANY
+        workers = self._faiss.omp_get_max_threads() if many else 1
+        found = self.visit(query, count, Effort(lists, self.tuning.candidates), allowed, workers=workers)
         if len(found) < min(count, there):  # more than these lists hold, or codes that tell nothing apart
-            everything = np.ones(len(self), dtype=bool) if allowed is None else allowed
-            found = self.visit(query, count, Effort(self._lists, effort.candidates), everything)
+            return self._compare(query, count, allowed)
         return found
 
-    def _probes(self, part: float) -> int:
-        """Between what was measured for everything and for an eighth; below that never fewer."""
+    def _enough_lists(self, part: float) -> int:
+        """Between what was measured for all rows and for an eighth, and beyond."""
         t = self.tuning
         steepness = math.log(t.probes_filtered / t.probes) / math.log(1 / FILTERED)
-        if steepness < 0:
-            part = max(part, FILTERED)
-        growth: float = part**-steepness
-        return min(self._lists, math.ceil(t.probes * growth))
+        if part >= FILTERED:
+            wanted: float = t.probes * part**-steepness
+        else:
+            wanted = t.probes_filtered * (FILTERED / part) ** max(steepness, _NARROWING)
+        return min(self._lists, math.ceil(wanted))
 
     def visit(
-        self, query: Float32[np.ndarray, " D"], count: int, effort: Effort, allowed: Mask | None
+        self,
+        query: Float32[np.ndarray, " D"],
+        count: int,
+        effort: Effort,
+        allowed: Mask | None,
+        *,
+        workers: int = 1,
     ) -> Places:
-        """`search` with that effort; with a filter and all lists, all allowed 8-bit codes are compared."""
-        with one_thread(self._faiss):
-            return self._visit(query, count, effort, allowed)
-
-    def _visit_parallel(
-        self, query: Float32[np.ndarray, " D"], count: int, effort: Effort, allowed: Mask | None
-    ) -> Places:
-        """By several threads where they give more than they cost: for many rows."""
-        if effort.lists * len(self) < _MANY * self._lists:
-            return self.visit(query, count, effort, allowed)
-        return self._visit(query, count, effort, allowed)
-
-    def _visit(
-        self, query: Float32[np.ndarray, " D"], count: int, effort: Effort, allowed: Mask | None
-    ) -> Places:
-        faiss, wanted = self._faiss, min(count + 5, len(self))
-        selector = None if allowed is None else self._filter(allowed).selector
-        if effort.lists >= self._lists and allowed is not None:
-            projected = self._index.chain.at(0).apply(query[None])
-            parameters = faiss.SearchParameters(sel=selector)
-            _, places = self._refine.search(projected, wanted, params=parameters)
-        else:
-            inner = faiss.SearchParametersIVF(nprobe=effort.lists, sel=selector)
-            refine = faiss.IndexRefineSearchParameters(
-                k_factor=max(4.0, effort.candidates / wanted),
-                base_index_params=faiss.SearchParametersPreTransform(index_params=inner),
-            )
-            parameters = faiss.SearchParametersPreTransform(index_params=refine)
+        """`search` with that effort, by so many threads; may be called by several at once."""
+        faiss, wanted = self._faiss, min(count + _SPARE, len(self))
+        chosen = None if allowed is None else self._filter(allowed)
+        inner = faiss.SearchParametersIVF(nprobe=effort.lists, sel=chosen and chosen.selector)
+        refine = faiss.IndexRefineSearchParameters(
+            k_factor=max(4.0, effort.candidates / wanted),
+            base_index_params=faiss.SearchParametersPreTransform(index_params=inner),
+        )
+        parameters = faiss.SearchParametersPreTransform(index_params=refine)
+        with threads(faiss, workers):
             _, places = self._index.search(query[None], wanted, params=parameters)
         found: Places = places[0][places[0] >= 0]
         return found
 
+    def _compare(self, query: Float32[np.ndarray, " D"], count: int, allowed: Mask | None) -> Places:
+        """By the 8-bit codes of all allowed rows."""
+        faiss = self._faiss
+        chosen = None if allowed is None else self._filter(allowed)
+        projected = self._index.chain.at(0).apply(query[None])
+        parameters = faiss.SearchParameters(sel=chosen and chosen.selector)
+        with threads(faiss, 1):
+            _, places = self._refine.search(projected, min(count + _SPARE, len(self)), params=parameters)
+        found: Places = places[0][places[0] >= 0]
+        return found
+
     def _filter(self, allowed: Mask) -> _Filter:
-        """One bit per row, for FAISS; the last ones are kept, since the same filters come again."""
+        """One bit per row, for FAISS; the last ones are kept, since the same filters come again.
+
+        Who searches by one holds it meanwhile: another thread may put its own in its place.
+        """
         found = self._filters.get(id(allowed))
         if found is None:
             if len(self._filters) >= 16:
@@ -220,89 +224,3 @@ class _Filter(NamedTuple):
     bits: UInt8[np.ndarray, " bytes"]
     selector: Any
     rows: int
-
-
-def import_faiss() -> Any:
-    """FAISS, where it is installed.
-
-    Raises:
-        GalleryError: it is not.
-
-    """
-    try:
-        import faiss
-    except ImportError as error:
-        raise GalleryError(
-            "A gallery of this size needs FAISS", found=error, hint="pip install 'stca[gallery]'"
-        ) from error
-    return faiss
-
-
-@contextmanager
-def one_thread(faiss: Any) -> Iterator[None]:
-    """Keep FAISS to the calling thread."""
-    threads = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    try:
-        yield
-    finally:
-        faiss.omp_set_num_threads(threads)
-
-
-def _untrained(faiss: Any, rows: int, dim: int) -> Any:
-    width = min(_WIDE, dim)
-    coded = min(_CODED, width // 2 * 2)
-    lists = 1 << round(math.log2(0.5 * math.sqrt(rows)))  # more are fewer rows to scan, but each costs 1 µs
-    codes = faiss.index_factory(coded, f"IVF{lists},PQ{coded // 2}x4fs", faiss.METRIC_L2)
-    coarse = faiss.IndexPreTransform(faiss.RemapDimensionsTransform(width, coded, False), codes)
-    precise = faiss.IndexScalarQuantizer(width, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_L2)
-    return faiss.IndexPreTransform(faiss.PCAMatrix(dim, width), faiss.IndexRefine(coarse, precise))
-
-
-def _train(faiss: Any, index: Any, vectors: Vectors, *, seed: int) -> None:
-    """Each part on as many rows as it needs: training by the defaults takes several times longer."""
-    rng = np.random.default_rng(seed)
-    refine = faiss.downcast_index(index.index)
-    coarse = faiss.downcast_index(refine.base_index)
-    ivf = faiss.downcast_index(coarse.index)
-    some = vectors[np.sort(rng.choice(len(vectors), min(len(vectors), 64 * ivf.nlist), replace=False))]
-    projection = faiss.downcast_VectorTransform(index.chain.at(0))
-    _train_pca(faiss, projection, some[rng.permutation(len(some))[:10_000]])
-    projected = projection.apply(some[rng.permutation(len(some))])
-    chosen = faiss.downcast_VectorTransform(coarse.chain.at(0))
-    pairs = balanced_pairs(projected[:, : ivf.d].var(axis=0))
-    faiss.copy_array_to_vector(pairs.astype(np.int32), chosen.map)
-    coded = chosen.apply(projected)
-    options = faiss.ClusteringParameters()
-    options.niter, options.max_points_per_centroid, options.seed = 6, 64, seed
-    options.min_points_per_centroid = 1  # what comes of it is measured
-    faiss.Clustering(ivf.d, ivf.nlist, options).train(coded, ivf.quantizer)
-    ivf.pq.cp.min_points_per_centroid, ivf.pq.cp.niter = 1, 10
-    with one_thread(faiss):  # thousands of tiny steps, between which threads would wait for each other
-        ivf.train(coded[:4096])
-    refine.refine_index.train(projected)
-    coarse.is_trained = refine.is_trained = index.is_trained = True
-
-
-def balanced_pairs(variance: Float32[np.ndarray, " d"]) -> Int64[np.ndarray, " d"]:
-    """The directions in an order in which every two neighbours have about the same product of variances.
-
-    Args:
-        variance: along each direction; their number is even.
-
-    """
-    order = np.argsort(-variance, kind="stable")
-    half = len(order) // 2
-    return np.stack([order[:half], order[half:][::-1]], axis=1).ravel()
-
-
-def _train_pca(faiss: Any, projection: Any, rows: Vectors) -> None:
-    """The main directions by a randomised decomposition: FAISS's own takes most of the building time."""
-    mean = rows.mean(axis=0)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        _, _, directions = torch.svd_lowrank(torch.from_numpy(rows - mean), q=projection.d_out, niter=2)
-    matrix = np.ascontiguousarray(directions.numpy().T, dtype=np.float32)
-    faiss.copy_array_to_vector(matrix.ravel(), projection.A)
-    faiss.copy_array_to_vector(-(matrix @ mean), projection.b)
-    projection.have_bias, projection.is_trained, projection.is_orthonormal = True, True, True

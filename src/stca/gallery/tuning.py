@@ -25,6 +25,8 @@ TARGET = 0.987
 """Of recall@10 on the gallery's own rows, when the number of lists to visit is chosen."""
 FILTERED = 1 / 8
 """The part of all rows that passes the filter which is measured."""
+_BLOCK = 1 << 16
+"""Rows that are compared at a time."""
 CANDIDATES = (256, 512, 1024)
 """What is tried; the more rows, the more of them the coarse codes confuse."""
 
@@ -58,14 +60,17 @@ class Tuning:
     recall_filtered: float
 
 
-def tune(visit: Visit, lists: int, vectors: Vectors, *, seed: int, queries: int = 400) -> Tuning:
+def tune(
+    visit: Visit, lists: int, vectors: Vectors, *, seed: int, workers: int, queries: int = 400
+) -> Tuning:
     """The quickest effort that reaches `TARGET` for rows of the gallery, for everything and for an eighth.
 
     Args:
-        visit: searches with a given effort; called by several threads.
+        visit: searches with a given effort; called by several threads at once.
         lists: how many there are.
         vectors: all rows.
         seed: of the choice of rows that ask.
+        workers: threads.
         queries: how many of them.
 
     """
@@ -73,12 +78,13 @@ def tune(visit: Visit, lists: int, vectors: Vectors, *, seed: int, queries: int 
     asked = rng.choice(len(vectors), min(queries, len(vectors)), replace=False)
     eighth = rng.random(len(vectors)) < FILTERED
     nearest = exact(asked, vectors, None, eighth)
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        everything = _Trial(visit, vectors[asked], nearest[0], None, pool)
-        camera = _Trial(visit, vectors[asked], nearest[1], eighth, pool)
+    queries_of = vectors[asked]
+    with ThreadPoolExecutor(workers) as pool:
+        everything = _Trial(visit, asked, queries_of, nearest[0], None, pool)
+        camera = _Trial(visit, asked, queries_of, nearest[1], eighth, pool)
         steps = _steps(lists)
         tried = [everything.quick(Effort(_roughly(everything, steps, c), c)) for c in CANDIDATES]
-        candidates = min(tried, key=lambda found: (found.recall < TARGET, found.seconds)).effort.candidates
+        candidates = min(tried, key=_merit).effort.candidates
         found, filtered = (_fewest(trial, steps, candidates) for trial in (everything, camera))
     return Tuning(
         len(vectors), candidates, found.effort.lists, filtered.effort.lists, found.recall, filtered.recall
@@ -91,18 +97,25 @@ class _Tried(NamedTuple):
     seconds: float
 
 
+def _merit(tried: _Tried) -> tuple[bool, float]:
+    """Lower is better: the quickest of those that find enough, else the one that finds most."""
+    enough = tried.recall >= TARGET
+    return not enough, tried.seconds if enough else -tried.recall
+
+
 class _Trial:
     """Rows that ask, and what each should find; every effort is tried once."""
 
     def __init__(
         self,
         visit: Visit,
-        asked: Float32[np.ndarray, "Q D"],
+        asked: Int64[np.ndarray, " Q"],
+        queries: Float32[np.ndarray, "Q D"],
         nearest: list[set[int]],
         allowed: Mask | None,
         pool: ThreadPoolExecutor,
     ) -> None:
-        self._visit, self._asked, self._nearest = visit, asked, nearest
+        self._visit, self._asked, self._queries, self._nearest = visit, asked, queries, nearest
         self._allowed, self._pool = allowed, pool
         self._tried: dict[tuple[Effort, int], _Tried] = {}
 
@@ -118,15 +131,16 @@ class _Trial:
         if (effort, count) not in self._tried:
             results = list(self._pool.map(lambda i: self._ask(i, effort), range(count)))
             right, seconds = (sum(values) for values in zip(*results, strict=True))
-            recall = right / sum(map(len, self._nearest[:count]))
+            recall = right / max(1, sum(map(len, self._nearest[:count])))
             self._tried[effort, count] = _Tried(effort, recall, seconds)
         return self._tried[effort, count]
 
     def _ask(self, i: int, effort: Effort) -> tuple[int, float]:
         """How many of the nearest it finds, and how long it takes."""
+        own = self._allowed is None or bool(self._allowed[self._asked[i]])
         begun = time.thread_time()
-        # Eleven, since who asks is a row himself, and found without any effort.
-        found = self._visit(self._asked[i], 11, effort, self._allowed)
+        # One more where who asks is among the rows: he is found without any effort.
+        found = self._visit(self._queries[i], 10 + own, effort, self._allowed)
         return len(self._nearest[i].intersection(found.tolist())), time.thread_time() - begun
 
 
@@ -165,17 +179,16 @@ def exact(asked: Places, vectors: Vectors, *filters: Mask | None) -> list[list[s
     queries = vectors[asked]
     scores: list[list[torch.Tensor]] = [[] for _ in filters]
     places: list[list[torch.Tensor]] = [[] for _ in filters]
-    for start in range(0, len(vectors), 1 << 16):
-        here = torch.from_numpy(queries @ vectors[start : start + (1 << 16)].T)
+    for start in range(0, len(vectors), _BLOCK):
+        here = torch.from_numpy(queries @ vectors[start : start + (_BLOCK)].T)
         own = np.flatnonzero((asked >= start) & (asked < start + here.shape[1]))
         here[own, asked[own] - start] = -math.inf
         for kind, allowed in enumerate(filters):
-            some = torch.arange(here.shape[1])
-            if allowed is not None:
-                some = torch.from_numpy(np.flatnonzero(allowed[start : start + here.shape[1]]))
-            best, place = here[:, some].topk(min(10, len(some)), dim=1)
+            some = None if allowed is None else np.flatnonzero(allowed[start : start + here.shape[1]])
+            part = here if some is None else here[:, torch.from_numpy(some)]
+            best, place = part.topk(min(10, part.shape[1]), dim=1)
             scores[kind].append(best)
-            places[kind].append(some[place] + start)
+            places[kind].append((place if some is None else torch.from_numpy(some)[place]) + start)
     found = []
     for kind in range(len(filters)):
         joined = torch.cat(scores[kind], dim=1)
