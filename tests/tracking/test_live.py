@@ -220,14 +220,17 @@ def until_a_tracklet_more(call: list[str], env: dict[str, str], folder: Path, ho
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.02)
     process.send_signal(how)
-    return process.communicate()[1]
+    return process.communicate(timeout=120)[1]
 
 
 def test_a_real_process_that_is_killed_and_one_that_is_stopped(server: str, tmp_path: Path) -> None:
     folder = tmp_path / "out" / "door"
     folders = [str(Path(__file__).parents[2] / "src"), str(Path(__file__).parents[1])]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
-    call = [sys.executable, "-c", "import sys; from stca.cli import main; sys.exit(main())", "track", server]
+    # Tests that a shell runs in the background ignore interrupts, and what they start inherits that.
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code += "from stca.cli import main; sys.exit(main())"
+    call = [sys.executable, "-c", code, "track", server]
     call += ["--out", str(folder.parent), "--detector", "street:colours", "--camera", "door"]
     kept: dict[str, bytes] = {}
     for how in (signal.SIGKILL, signal.SIGINT):
