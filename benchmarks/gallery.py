@@ -34,9 +34,9 @@ AT_A_TIME = 50
 ENOUGH = 0.98
 ABOUT = """\
 One query at a time, as `stca search` and a web page ask; each takes as many threads as it takes by itself, up
-to all cores. "In turn": the contenders take turns
-every 50 queries, so that a busy moment of the machine hits all, and each begins with caches that the others
-have emptied; a ratio is taken between the times of one query. "Alone": the same queries in a row.
+to all cores. "In turn": the contenders take turns every 50 queries, so that a busy moment of the machine
+hits all, and each begins with caches that the others have emptied; a ratio is taken between the times of one
+query. "Alone": the same queries in a row.
 FAISS and LanceDB visit as many lists (of 8, 16, 32, ... 1024; LanceDB re-ranks ten times as many candidates)
 as they need for a recall@10 of 0.98 and give numbers of rows; stca gives whole records. CPU is that of all
 threads of the process."""

@@ -155,10 +155,8 @@ def _write_openvino(
         try:
             ov.save_model(model, Path(folder) / path.name, compress_to_fp16=False)
             _put_in_place(Path(folder), path)
-        except (
-            RuntimeError,
-            OSError,
-        ) as problem:  # OpenVINO's own say little, and name the folder in between
+        except (RuntimeError, OSError) as problem:
+            # OpenVINO's own say little, and name the folder in between.
             raise StcaError(
                 "The network cannot be written",
                 found=getattr(problem, "strerror", None)

@@ -11,6 +11,7 @@ import json
 import math
 import warnings
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -200,14 +201,19 @@ def find_tracklets(root: Path) -> list[FoundTracklet]:
     return found
 
 
+def overall(quality: Mapping[str, float]) -> float:
+    """One number for the qualities of a crop: their product."""
+    return math.prod(quality.values())
+
+
 def pictured(found: FoundTracklet, count: int) -> list[Path]:
     """Crops to be looked at: the best of each of `count` equal parts of the usable ones.
 
-    Best is the highest product of qualities (none: the lowest) of those that are there; without qualities,
+    Best is the highest `overall` quality (none: the lowest) of those that are there; without qualities,
     and among equals, the nearest to the part's middle.
     """
     records = found.record.frames if found.record else ()
-    known = {frame.file: math.prod(frame.quality.values()) for frame in records if frame.quality}
+    known = {frame.file: overall(frame.quality) for frame in records if frame.quality}
     parts = min(count, len(found.frames))
     ends = [part * len(found.frames) // parts for part in range(parts + 1)]
     chosen = []

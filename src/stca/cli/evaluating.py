@@ -19,11 +19,7 @@ if TYPE_CHECKING:
 def add_verbs(verbs: Verbs) -> None:
     """Add the verbs."""
     evaluate = add_verb(verbs, "evaluate", _evaluate, help="score models by the data set's protocols")
-    evaluate.add_argument(
-        "model",
-        nargs="+",
-        help=MODEL_HELP,
-    )
+    evaluate.add_argument("model", nargs="+", help=MODEL_HELP)
     add_test_data(evaluate)
     evaluate.add_argument("--protocol", action="append", help="instead of the data set's own")
     evaluate.add_argument(
@@ -44,10 +40,7 @@ def add_verbs(verbs: Verbs) -> None:
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write everything there too")
 
     embed = add_verb(verbs, "embed", _embed, help="write one vector per tracklet")
-    embed.add_argument(
-        "model",
-        help=MODEL_HELP,
-    )
+    embed.add_argument("model", help=MODEL_HELP)
     add_test_data(embed)
     embed.add_argument(
         "--part", choices=("train", "query", "gallery"), default="gallery", help="which tracklets"

@@ -11,10 +11,7 @@ from stca.cli.parsing import MODEL_HELP, Verbs, add_verb, positive
 def add_verbs(verbs: Verbs) -> None:
     """Add the verb."""
     export = add_verb(verbs, "export", _export, help="write a network for other programs: ONNX, OpenVINO")
-    export.add_argument(
-        "model",
-        help=MODEL_HELP,
-    )
+    export.add_argument("model", help=MODEL_HELP)
     export.add_argument("--out", type=Path, required=True, metavar="FILE.onnx", help="or FILE.xml")
     export.add_argument(
         "--clip-len", type=positive, metavar="T", help="frames per clip; default: the model's"

@@ -38,10 +38,7 @@ def add_verbs(verbs: Verbs) -> None:
     attention = add_verb(below, "attention", _attention, help="where a model looks, over the frames of clips")
     ranks = add_verb(below, "ranks", _ranks, help="queries beside what was found, right and wrong marked")
     for parser in (attention, ranks):
-        parser.add_argument(
-            "model",
-            help=MODEL_HELP,
-        )
+        parser.add_argument("model", help=MODEL_HELP)
         parser.add_argument(
             "--against", metavar="MODEL", help="beside this one, on the same tracklets, e.g. a 2D baseline"
         )

@@ -19,46 +19,42 @@ _CODED = 128
 
 
 def trained_index(vectors: Vectors, *, seed: int) -> Any:
-    """An empty FAISS index that has learnt from these rows."""
+    """An empty FAISS index that has learnt from these rows.
+
+    Each part learns from as many as it needs: training by the defaults takes several times longer.
+    """
     faiss = import_faiss()
-    index = _untrained(faiss, *vectors.shape)
-    _train(faiss, index, vectors, seed=seed)
-    return index
-
-
-def _untrained(faiss: Any, rows: int, dim: int) -> Any:
+    count, dim = vectors.shape
     width = min(_WIDE, dim)
     coded = min(_CODED, width // 2 * 2)
-    lists = 1 << round(math.log2(0.5 * math.sqrt(rows)))  # more are fewer rows to scan, but each costs 1 µs
-    codes = faiss.index_factory(coded, f"IVF{lists},PQ{coded // 2}x4fs", faiss.METRIC_L2)
-    coarse = faiss.IndexPreTransform(faiss.RemapDimensionsTransform(width, coded, False), codes)
-    precise = faiss.IndexScalarQuantizer(width, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_L2)
-    return faiss.IndexPreTransform(faiss.PCAMatrix(dim, width), faiss.IndexRefine(coarse, precise))
-
-
-def _train(faiss: Any, index: Any, vectors: Vectors, *, seed: int) -> None:
-    """Each part on as many rows as it needs: training by the defaults takes several times longer."""
+    lists = 1 << round(math.log2(0.5 * math.sqrt(count)))  # more are fewer rows to scan, but each costs 1 µs
     rng = np.random.default_rng(seed)
-    refine = faiss.downcast_index(index.index)
-    coarse = faiss.downcast_index(refine.base_index)
-    ivf = faiss.downcast_index(coarse.index)
-    some = vectors[np.sort(rng.choice(len(vectors), min(len(vectors), 64 * ivf.nlist), replace=False))]
-    projection = faiss.downcast_VectorTransform(index.chain.at(0))
-    _train_pca(faiss, projection, some[rng.permutation(len(some))[:10_000]])
+    some = vectors[np.sort(rng.choice(count, min(count, 64 * lists), replace=False))]
+    projection = _main_directions(faiss, some[rng.permutation(len(some))[:10_000]], width)
     projected = projection.apply(some[rng.permutation(len(some))])
-    chosen = faiss.downcast_VectorTransform(coarse.chain.at(0))
-    pairs = balanced_pairs(projected[:, : ivf.d].var(axis=0))
-    faiss.copy_array_to_vector(pairs.astype(np.int32), chosen.map)
-    coded = chosen.apply(projected)
+    pairs = faiss.RemapDimensionsTransform(width, coded, False)
+    order = balanced_pairs(projected[:, :coded].var(axis=0))
+    faiss.copy_array_to_vector(order.astype(np.int32), pairs.map)
+    codes = _trained_lists(faiss, pairs.apply(projected), lists, seed=seed)
+    precise = faiss.IndexScalarQuantizer(width, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_L2)
+    precise.train(projected)
+    return faiss.IndexPreTransform(
+        projection, faiss.IndexRefine(faiss.IndexPreTransform(pairs, codes), precise)
+    )
+
+
+def _trained_lists(faiss: Any, rows: Vectors, lists: int, *, seed: int) -> Any:
+    """Inverted lists whose codes have 4 bits per two directions."""
+    dim = rows.shape[1]
+    ivf = faiss.index_factory(dim, f"IVF{lists},PQ{dim // 2}x4fs", faiss.METRIC_L2)
     options = faiss.ClusteringParameters()
     options.niter, options.max_points_per_centroid, options.seed = 6, 64, seed
     options.min_points_per_centroid = 1  # what comes of it is measured
-    faiss.Clustering(ivf.d, ivf.nlist, options).train(coded, ivf.quantizer)
+    faiss.Clustering(dim, lists, options).train(rows, ivf.quantizer)
     ivf.pq.cp.min_points_per_centroid, ivf.pq.cp.niter = 1, 10
     with threads(faiss, 1):  # thousands of tiny steps, between which threads would wait for each other
-        ivf.train(coded[:4096])
-    refine.refine_index.train(projected)
-    coarse.is_trained = refine.is_trained = index.is_trained = True
+        ivf.train(rows[:4096])
+    return ivf
 
 
 def balanced_pairs(variance: Float32[np.ndarray, " d"]) -> Int64[np.ndarray, " d"]:
@@ -73,13 +69,15 @@ def balanced_pairs(variance: Float32[np.ndarray, " d"]) -> Int64[np.ndarray, " d
     return np.stack([order[:half], order[half:][::-1]], axis=1).ravel()
 
 
-def _train_pca(faiss: Any, projection: Any, rows: Vectors) -> None:
-    """The main directions by a randomised decomposition: FAISS's own takes most of the building time."""
+def _main_directions(faiss: Any, rows: Vectors, width: int) -> Any:
+    """By a randomised decomposition: FAISS's own takes most of the building time."""
+    projection = faiss.PCAMatrix(rows.shape[1], width)
     mean = rows.mean(axis=0)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        _, _, directions = torch.svd_lowrank(torch.from_numpy(rows - mean), q=projection.d_out, niter=2)
+        _, _, directions = torch.svd_lowrank(torch.from_numpy(rows - mean), q=width, niter=2)
     matrix = np.ascontiguousarray(directions.numpy().T, dtype=np.float32)
     faiss.copy_array_to_vector(matrix.ravel(), projection.A)
     faiss.copy_array_to_vector(-(matrix @ mean), projection.b)
     projection.have_bias, projection.is_trained, projection.is_orthonormal = True, True, True
+    return projection

@@ -186,9 +186,7 @@ class FastIndex:
         )
         parameters = faiss.SearchParametersPreTransform(index_params=refine)
         with threads(faiss, workers):
-            _, places = self._index.search(query[None], wanted, params=parameters)
-        found: Places = places[0][places[0] >= 0]
-        return found
+            return _places(self._index, query[None], wanted, parameters)
 
     def _compare(self, query: Float32[np.ndarray, " D"], count: int, allowed: Mask | None) -> Places:
         """By the 8-bit codes of all allowed rows."""
@@ -197,9 +195,7 @@ class FastIndex:
         projected = self._index.chain.at(0).apply(query[None])
         parameters = faiss.SearchParameters(sel=chosen and chosen.selector)
         with threads(faiss, 1):
-            _, places = self._refine.search(projected, min(count + _SPARE, len(self)), params=parameters)
-        found: Places = places[0][places[0] >= 0]
-        return found
+            return _places(self._refine, projected, min(count + _SPARE, len(self)), parameters)
 
     def _filter(self, allowed: Mask) -> _Filter:
         """One bit per row, for FAISS; the last ones are kept, since the same filters come again.
@@ -215,6 +211,13 @@ class FastIndex:
             rows = int(np.count_nonzero(allowed))
             found = self._filters[id(allowed)] = _Filter(allowed, bits, selector, rows)
         return found
+
+
+def _places(index: Any, query: Float32[np.ndarray, "1 D"], wanted: int, parameters: Any) -> Places:
+    """What FAISS finds; it fills up with -1 where that is less than wanted."""
+    _, places = index.search(query, wanted, params=parameters)
+    found: Places = places[0][places[0] >= 0]
+    return found
 
 
 class _Filter(NamedTuple):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Bool, Int64
 
 from stca.gallery.engine import Vector, Vectors
 
@@ -78,10 +78,9 @@ def tune(
     asked = rng.choice(len(vectors), min(queries, len(vectors)), replace=False)
     eighth = rng.random(len(vectors)) < FILTERED
     nearest = exact(asked, vectors, None, eighth)
-    queries_of = vectors[asked]
     with ThreadPoolExecutor(workers) as pool:
-        everything = _Trial(visit, asked, queries_of, nearest[0], None, pool)
-        camera = _Trial(visit, asked, queries_of, nearest[1], eighth, pool)
+        everything = _Trial(visit, asked, vectors, nearest[0], None, pool)
+        camera = _Trial(visit, asked, vectors, nearest[1], eighth, pool)
         steps = _steps(lists)
         tried = [everything.quick(Effort(_roughly(everything, steps, c), c)) for c in CANDIDATES]
         candidates = min(tried, key=_merit).effort.candidates
@@ -110,12 +109,12 @@ class _Trial:
         self,
         visit: Visit,
         asked: Int64[np.ndarray, " Q"],
-        queries: Float32[np.ndarray, "Q D"],
+        vectors: Vectors,
         nearest: list[set[int]],
         allowed: Mask | None,
         pool: ThreadPoolExecutor,
     ) -> None:
-        self._visit, self._asked, self._queries, self._nearest = visit, asked, queries, nearest
+        self._visit, self._asked, self._vectors, self._nearest = visit, asked, vectors, nearest
         self._allowed, self._pool = allowed, pool
         self._tried: dict[tuple[Effort, int], _Tried] = {}
 
@@ -129,7 +128,7 @@ class _Trial:
 
     def _try(self, effort: Effort, count: int) -> _Tried:
         if (effort, count) not in self._tried:
-            results = list(self._pool.map(lambda i: self._ask(i, effort), range(count)))
+            results = self._pool.map(lambda i: self._ask(i, effort), range(count))
             right, seconds = (sum(values) for values in zip(*results, strict=True))
             recall = right / max(1, sum(map(len, self._nearest[:count])))
             self._tried[effort, count] = _Tried(effort, recall, seconds)
@@ -140,7 +139,7 @@ class _Trial:
         own = self._allowed is None or bool(self._allowed[self._asked[i]])
         begun = time.thread_time()
         # One more where who asks is among the rows: he is found without any effort.
-        found = self._visit(self._queries[i], 10 + own, effort, self._allowed)
+        found = self._visit(self._vectors[self._asked[i]], 10 + own, effort, self._allowed)
         return len(self._nearest[i].intersection(found.tolist())), time.thread_time() - begun
 
 
@@ -180,7 +179,7 @@ def exact(asked: Places, vectors: Vectors, *filters: Mask | None) -> list[list[s
     scores: list[list[torch.Tensor]] = [[] for _ in filters]
     places: list[list[torch.Tensor]] = [[] for _ in filters]
     for start in range(0, len(vectors), _BLOCK):
-        here = torch.from_numpy(queries @ vectors[start : start + (_BLOCK)].T)
+        here = torch.from_numpy(queries @ vectors[start : start + _BLOCK].T)
         own = np.flatnonzero((asked >= start) & (asked < start + here.shape[1]))
         here[own, asked[own] - start] = -math.inf
         for kind, allowed in enumerate(filters):

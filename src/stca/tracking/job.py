@@ -23,7 +23,7 @@ from stca.tracking.given import Cutting, read_given, tell_unused, with_given
 from stca.tracking.options import TrackOptions, VideoSummary
 from stca.tracking.smoothing import is_track, to_rows
 from stca.tracking.writing import BOXES_FILE, CameraFolder
-from stca.tracks import FrameRecord, TrackRecord
+from stca.tracks import FrameRecord, TrackRecord, overall
 
 LEAST_CROPS = 4
 """A track with fewer crops stays in tracks.txt, but is no tracklet."""
@@ -194,7 +194,7 @@ def _frame_records(seen: list[Observation], start: float) -> tuple[FrameRecord, 
     """As they go into the side file. Where no crop is good enough, the four best are used all the same."""
     use = [quality.is_usable(o.quality) for o in seen]
     if not any(use):
-        best = sorted(range(len(seen)), key=lambda i: -float(np.prod(list(seen[i].quality.values()))))
+        best = sorted(range(len(seen)), key=lambda i: -overall(seen[i].quality))
         use = [i in best[:LEAST_CROPS] for i in range(len(seen))]
     records = []
     for observation, used in zip(seen, use, strict=True):
