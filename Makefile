@@ -13,7 +13,7 @@ DEMO ?= runs/demo
 GIVEN = $(if $(DATA),--data mars=$(DATA)) $(if $(DUKE),--data duke=$(DUKE)) $(if $(ILIDS),--data ilids=$(ILIDS)) \
 	$(if $(TINY),--tiny) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(WEIGHTS),--weights $(WEIGHTS)) $(if $(SET),--set $(SET))
 CHOICE = $(if $(ONLY),--only "$(ONLY)") $(if $(DRY),--dry-run)
-PAPER = $(BIN)/python experiments/paper.py
+PAPER = $(BIN)/python -m experiments.paper.paper
 
 demo: $(READY)  ## make synthetic walkers, train a small STCA, write a page about it
 	$(BIN)/stca demo --out $(DEMO)
@@ -31,16 +31,16 @@ check: $(READY)  ## style, types, tests
 	$(MAKE) test
 
 figure4: $(READY)  ## attention of 2D-CNN with Cosine and of STCA: DATA=/data/mars, or TINY=1
-	$(BIN)/python experiments/figures.py $@ $(GIVEN) $(if $(DRY),--dry-run)
+	$(BIN)/python -m experiments.paper.figures $@ $(GIVEN) $(if $(DRY),--dry-run)
 
 figure5: $(READY)  ## ranked lists of the 2D baseline and of STCA
-	$(BIN)/python experiments/figures.py $@ $(GIVEN) $(if $(DRY),--dry-run)
+	$(BIN)/python -m experiments.paper.figures $@ $(GIVEN) $(if $(DRY),--dry-run)
 
 figure6: $(READY)  ## loss curves, cosine and euclidean
-	$(BIN)/python experiments/figures.py $@ $(GIVEN) $(if $(DRY),--dry-run)
+	$(BIN)/python -m experiments.paper.figures $@ $(GIVEN) $(if $(DRY),--dry-run)
 
 figures: $(READY)  ## all three
-	$(BIN)/python experiments/figures.py all $(GIVEN) $(if $(DRY),--dry-run)
+	$(BIN)/python -m experiments.paper.figures all $(GIVEN) $(if $(DRY),--dry-run)
 
 table1: $(READY)  ## STCA beside other methods: DATA=/data/mars DUKE=/data/duke ILIDS=/data/ilids, or TINY=1
 	$(PAPER) $@ $(GIVEN) $(CHOICE)
@@ -69,7 +69,7 @@ bench: $(READY)  ## every benchmark, to benchmarks/results/: more than an hour (
 	$(BIN)/python benchmarks/video.py $(if $(SHARED),--shared $(SHARED))
 
 study: $(READY)  ## what STCA owes to its gate: 80 small runs, hours (docs/attention.md)
-	$(BIN)/python experiments/attention_study.py
+	$(BIN)/python -m experiments.attention.study
 
 format: $(READY)
 	$(BIN)/ruff format .

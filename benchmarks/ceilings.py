@@ -13,7 +13,7 @@ import numpy as np
 import simplejpeg
 import torch
 
-from stca.openvino_import import import_openvino, openvino_core
+from stca.tools.openvino_import import import_openvino, openvino_core
 
 SIZES = (1024, 2048, 4096)
 

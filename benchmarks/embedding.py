@@ -29,17 +29,17 @@ from timing import ratios, spread, table, take_turns, write_page
 
 from stca.clips import ClipBatch, Transform, dense_batches, normalise, sample_clips
 from stca.datasets import load_dataset
-from stca.datasets.walkers import make_walkers
-from stca.devices import resolve_device
 from stca.embedding import embed_tracklets
 from stca.evaluation import evaluate
-from stca.images import write_jpeg
+from stca.footage.images import write_jpeg
 from stca.inference import Plan, open_runtime
 from stca.inference.plan import Precision, RuntimeName
 from stca.models import ReIDModel, create_model
-from stca.openvino_import import import_openvino
 from stca.runs import open_model
+from stca.tools.devices import resolve_device
+from stca.tools.openvino_import import import_openvino
 from stca.tracklets import Tracklet
+from stca.walkers import make_walkers
 
 SIZE, CLIP_LEN = (384, 128), 8
 FEW_CLIPS = 4

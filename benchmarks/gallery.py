@@ -27,7 +27,7 @@ from gallery_vectors import QUERIES, Data, K, make
 from timing import table, write_page
 
 from stca.gallery import Gallery, ModelMark, Record
-from stca.progress import progress
+from stca.tools.progress import progress
 
 SIZES = {"100k": (100_000, 2048), "1m": (1_000_000, 512), "tiny": (20_000, 2048)}
 AT_A_TIME = 50

@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from stca.files import write_text
-from stca.progress import progress
-from stca.provenance import provenance
+from stca.tools.files import write_text
+from stca.tools.progress import progress
+from stca.tools.provenance import provenance
 
 RESULTS = Path(__file__).parent / "results"
 Contenders = Mapping[str, Callable[[], object]]

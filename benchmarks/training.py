@@ -27,13 +27,13 @@ from ceilings import best_product, best_seconds
 from timing import ratios, spread, table, write_page
 
 from stca.config import BatchConfig, ClipConfig, DataConfig, EvalConfig, ModelConfig, OptimConfig, RunConfig
-from stca.datasets.walkers import make_walkers
-from stca.devices import keep_freed_memory, resolve_device
 from stca.losses import ReIDObjective
 from stca.models import create_model
-from stca.progress import progress
 from stca.runs import train
+from stca.tools.devices import keep_freed_memory, resolve_device
+from stca.tools.progress import progress
 from stca.training import backward, launch
+from stca.walkers import make_walkers
 
 SIZE, CLIP_LEN = (384, 128), 8
 

@@ -15,10 +15,10 @@ import time
 import torch
 
 from stca.config import RunConfig
-from stca.devices import resolve_precision
 from stca.losses import ReIDObjective
 from stca.models import create_model
-from stca.provenance import provenance
+from stca.tools.devices import resolve_precision
+from stca.tools.provenance import provenance
 from stca.training import backward, launch
 
 

@@ -24,18 +24,18 @@ import torch
 from timing import Contenders, ratios, spread, table, take_turns, write_page
 
 from stca.clips import Transform, dense_batches, normalise
-from stca.datasets.walkers import make_scene
 from stca.embedding import embed_tracklets
-from stca.images import RGB
-from stca.models.pretrained import load_pretrained
-from stca.openvino_import import openvino_core
-from stca.sources import Frame, open_source
+from stca.footage.images import RGB
+from stca.footage.sources import Frame, open_source
+from stca.models.weights.pretrained import load_pretrained
+from stca.tools.openvino_import import openvino_core
 from stca.tracking import Detections, Detector, TrackOptions, open_detector, track_video, write_tracks
 from stca.tracking.associate import Associator
-from stca.tracking.finding import decoded_ahead, detected
-from stca.tracking.onnx_detector import OnnxDetector
-from stca.tracking.openvino_detector import OpenVinoDetector
+from stca.tracking.detection import decoded_ahead, detected
+from stca.tracking.detectors.onnx import OnnxDetector
+from stca.tracking.detectors.openvino import OpenVinoDetector
 from stca.tracklets import Tracklet
+from stca.walkers import make_scene
 
 VIDEO = "video/pets_s2l1/vtest.avi"
 NETWORKS = {

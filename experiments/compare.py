@@ -1,7 +1,7 @@
 """A trained stca_small beside the same network untrained and a colour histogram, over several seeds.
 
-    python experiments/compare.py walkers
-    python experiments/compare.py footage --train footage/cam1 footage/cam2 --test footage/cam3
+    python -m experiments.compare walkers
+    python -m experiments.compare footage --train footage/cam1 footage/cam2 --test footage/cam3
 
 `walkers` makes new data for every seed; `footage` trains on the same data with every seed. Results go into
 experiments/results/, runs into runs/compare/, where a second call finds them.
@@ -20,13 +20,13 @@ import numpy as np
 
 from stca.config import RunConfig, override
 from stca.evaluation import embed_test_set
-from stca.files import write_text
-from stca.progress import format_seconds
-from stca.provenance import provenance_line
 from stca.ranking import RankMetrics
 from stca.ranking.metrics import FIGURES
 from stca.recipes import small_mot, small_walkers
 from stca.runs import compare, load_run, load_test, run_demo, train, write_results
+from stca.tools.files import write_text
+from stca.tools.progress import format_seconds
+from stca.tools.provenance import provenance_line
 
 Results = list[tuple[str, RankMetrics]]
 HERE = Path(__file__).parent
@@ -122,7 +122,7 @@ def first_json(results: Results) -> list[dict[str, object]]:
 
 
 def command(given: argparse.Namespace) -> str:
-    words = ["python experiments/compare.py", given.data]
+    words = ["python -m experiments.compare", given.data]
     for name in ("train", "test"):
         if roots := getattr(given, name):
             words += [f"--{name}", *roots]

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stca.datasets.walkers import make_walkers
-from stca.images import write_jpeg
+from stca.footage.images import write_jpeg
+from stca.walkers import make_walkers
 
 TINY_MODEL = (
     "model.image_size=[64,32]",

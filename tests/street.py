@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from stca.boxes import MotRow
-from stca.images import RGB
+from stca.footage.images import RGB
 from stca.tracking import VideoSummary
-from stca.tracking.detections import NOTHING, Detections
+from stca.tracking.detectors.detections import NOTHING, Detections
 
 HEIGHT, WIDTH = 240, 320
 

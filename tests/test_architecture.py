@@ -133,7 +133,7 @@ def test_openvino_is_imported_in_one_place_without_its_telemetry() -> None:
         path.name for path in SOURCE.rglob("*.py") if "openvino" in outside_imports(path, everywhere=True)
     ]
     assert guilty == ["openvino_import.py"]
-    code = "import stca.openvino_import as o, sys; o.import_openvino(); import nncf.telemetry.wrapper as w;"
+    code = "import stca.tools.openvino_import as o, sys; o.import_openvino(); import nncf.telemetry.wrapper as w;"
     code += "print(sys.modules['openvino_telemetry'], type(w.telemetry).__name__)"
     alone = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=alone)
@@ -146,7 +146,7 @@ CLEAN = {
     "errors.py": "",
     "files.py": "from stca.errors import StcaError",
     "models/__init__.py": "from stca.models.net import Net",
-    "models/net.py": "from stca.files import write_text\nfrom .heads import Head",
+    "models/net.py": "from stca.tools.files import write_text\nfrom .heads import Head",
     "models/heads.py": "import stca.errors",
     "config.py": "",
     "run_dir.py": "from stca.config import RunConfig",
@@ -204,7 +204,7 @@ def test_the_checker_lets_a_clean_tree_pass(tmp_path: Path) -> None:
             "from stca.training import fit",
             "embedding:1 imports training, sideways on floor 2",
         ),
-        ("errors.py", "from stca.files import write_text", "a circle: "),
+        ("errors.py", "from stca.tools.files import write_text", "a circle: "),
         ("models/heads.py", "from stca.models.net import Net", "a circle: "),
         ("helpers.py", "", "helpers: is on no floor"),
         ("cli.py", "from stca.helpers import help", "cli:1 imports helpers, which is on no floor"),

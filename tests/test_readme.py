@@ -12,9 +12,9 @@ import torch
 
 from sequences import tiny_sequence, tiny_walkers
 from stca import create_model, save_model
-from stca.datasets.walkers import make_scene
-from stca.models.resnet2d import ResNet2d
-from stca.models.resnet3d import ResNet3d
+from stca.models.backbones.resnet2d import ResNet2d
+from stca.models.backbones.resnet3d import ResNet3d
+from stca.walkers import make_scene
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stca.errors import DatasetError
-from stca.images import write_jpeg
+from stca.footage.images import write_jpeg
 from stca.tracks import FrameRecord, TrackRecord, find_tracklets, pictured, read_track, write_track
 
 QUALITY = {"sharpness": 0.8, "size": 0.9, "inside": 1.0, "visible": 0.7}

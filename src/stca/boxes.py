@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from stca.errors import DatasetError
-from stca.files import write_text
-from stca.images import RGB
+from stca.footage.images import RGB
+from stca.tools.files import write_text
 
 PEDESTRIAN = 1
 _LAST_FRAME, _TRACKS = 10**9, 2**63  # a year of a camera's recording, and 64 bits

@@ -18,7 +18,7 @@ from stca.clips import Transform, count_clips, dense_batches
 from stca.errors import DatasetError
 from stca.inference import Neck, Runtime, open_runtime, plan_inference
 from stca.models import ReIDModel
-from stca.progress import progress
+from stca.tools.progress import progress
 from stca.tracklets import Embeddings, Tracklet
 
 CALIBRATION_CLIPS = 32

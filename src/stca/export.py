@@ -13,12 +13,12 @@ import torch
 from jaxtyping import Float32
 
 from stca.errors import ConfigError, StcaError, first_line
-from stca.files import atomic_write
 from stca.inference.onnx_runtime import open_session, to_onnx
 from stca.inference.plan import check_installed
 from stca.inference.vectors import Neck, VectorNet
 from stca.models import ReIDModel
-from stca.openvino_import import import_openvino
+from stca.tools.files import atomic_write
+from stca.tools.openvino_import import import_openvino
 
 Format = Literal["onnx", "openvino"]
 FORMATS: dict[str, Format] = {".onnx": "onnx", ".xml": "openvino"}

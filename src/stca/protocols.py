@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Literal, get_args, get_type_hints
 
 from stca.errors import RankingError
-from stca.lookup import suggest
+from stca.tools.lookup import suggest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

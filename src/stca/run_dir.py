@@ -20,8 +20,8 @@ import torch
 
 from stca.config import RunConfig, differences, from_yaml, to_yaml
 from stca.errors import CheckpointError, ConfigError
-from stca.files import atomic_write, locked, write_text
-from stca.provenance import provenance
+from stca.tools.files import atomic_write, locked, write_text
+from stca.tools.provenance import provenance
 
 KEEP = 2
 _LOCK = ".lock"

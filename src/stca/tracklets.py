@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from stca.errors import DatasetError, RankingError
-from stca.files import atomic_write
+from stca.tools.files import atomic_write
 
 
 @dataclass(frozen=True, slots=True)

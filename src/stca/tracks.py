@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from stca.errors import DatasetError
-from stca.files import natural_key, write_text
-from stca.images import IMAGE_SUFFIXES
+from stca.footage.images import IMAGE_SUFFIXES
+from stca.tools.files import natural_key, write_text
 
 SIDE_FILE = "tracklet.json"
 MOST_SECONDS = 1e11

@@ -4,22 +4,21 @@ import csv
 import io
 from pathlib import Path
 
-import drawing
-import figures
 import numpy as np
 import pytest
 import torch
+from experiments.paper.setting import Setting
+from experiments.paper.tables import TABLES
 from matplotlib.figure import Figure
 from PIL import Image
-from setting import Setting
-from tables import TABLES
 
+from experiments.paper import drawing, figures
 from sequences import TINY_MODEL
 from stca import Embeddings, create_model, evaluation, load_dataset
 from stca.analysis import clip_activation, smooth
 from stca.config import DataConfig
-from stca.provenance import provenance
 from stca.recipes import recipe
+from stca.tools.provenance import provenance
 from stca.tracklets import Splits, Tracklet
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from stca.images import write_jpeg
+from stca.footage.images import write_jpeg
 
 Rows = Sequence[tuple[int, int, int]]  # person, camera, frames
 

@@ -12,8 +12,8 @@ from stca.boxes import MotRow, write_mot
 from stca.datasets import load_dataset, mot, mot_cutting
 from stca.datasets.mot_cutting import CutOptions, plan_tracklets
 from stca.errors import ConfigError, DatasetError
-from stca.files import cache_dir
-from stca.images import read_image, write_jpeg
+from stca.footage.images import read_image, write_jpeg
+from stca.tools.files import cache_dir
 
 
 @pytest.fixture

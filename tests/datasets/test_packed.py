@@ -11,7 +11,7 @@ from stca.clips import Transform, dense_batches
 from stca.datasets import load_dataset
 from stca.datasets.packed import pack_dataset
 from stca.errors import ConfigError, DatasetError, FrameError
-from stca.images import read_image
+from stca.footage.images import read_image
 from stca.tracklets import Splits
 
 

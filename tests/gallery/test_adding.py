@@ -8,8 +8,8 @@ import torch
 
 import stca.embedding
 from stca.errors import ConfigError
+from stca.footage.images import write_jpeg
 from stca.gallery import Gallery, add_tracklets, adding
-from stca.images import write_jpeg
 from stca.models import ReIDModel, create_model
 from stca.tracks import FoundTracklet, find_tracklets
 

@@ -16,9 +16,11 @@ import stca
 from colour_network import write_colour_network
 from made_gallery import CAMERAS, DIM, MARK, record, slow_search, vectors
 from stca.errors import GalleryError
-from stca.gallery import Added, Gallery, Hit, ModelMark, Record, store_file, transactions
-from stca.gallery.store import Store
-from stca.gallery.store_file import FILE, has_clock
+from stca.gallery import Added, Gallery, Hit, ModelMark, Record
+from stca.gallery.store import file as store_file
+from stca.gallery.store import transactions
+from stca.gallery.store.file import FILE, has_clock
+from stca.gallery.store.store import Store
 
 
 @pytest.fixture

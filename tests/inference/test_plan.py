@@ -20,7 +20,7 @@ def chosen(frames: int, **options: str) -> tuple[str, str]:
 
 @pytest.fixture(params=[True, False], ids=["bf16 hardware", "without bf16"])
 def bf16(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr("stca.devices._computes_in_bf16", lambda device: request.param)
+    monkeypatch.setattr("stca.tools.devices._computes_in_bf16", lambda device: request.param)
     return "bf16" if request.param else "float32"
 
 
@@ -73,7 +73,7 @@ def test_a_model_that_is_no_network_stays_in_pytorch() -> None:
 
 def test_a_gpu_has_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "resolve_device", lambda device: torch.device("cuda"))
-    monkeypatch.setattr("stca.devices._computes_in_bf16", lambda device: True)
+    monkeypatch.setattr("stca.tools.devices._computes_in_bf16", lambda device: True)
     model = create_model("stca_small", **SMALL)
     assert str(plan_inference(model, frames=1)) == "bf16 by torch on cuda"
     with pytest.raises(ConfigError, match="is for CPUs"):

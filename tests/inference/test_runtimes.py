@@ -19,7 +19,7 @@ from stca.inference.openvino_runtime import OpenVinoRuntime
 from stca.inference.runtime import TorchRuntime
 from stca.inference.vectors import fold_norms
 from stca.models import ReIDModel, create_model
-from stca.openvino_import import import_openvino
+from stca.tools.openvino_import import import_openvino
 
 SIZE, CLIP_LEN = (64, 32), 4
 

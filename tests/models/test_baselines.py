@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from stca.images import IMAGENET_MEAN, IMAGENET_STD
+from stca.footage.images import IMAGENET_MEAN, IMAGENET_STD
 from stca.models import create_model
 
 

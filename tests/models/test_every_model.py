@@ -11,7 +11,7 @@ from stca.analysis import measure_complexity
 from stca.errors import ConfigError
 from stca.losses import ReIDObjective
 from stca.models import MODELS, ReIDModel, create_model, load_model, save_model
-from stca.models.backbones import BACKBONES_2D, BACKBONES_3D
+from stca.models.backbones.create import BACKBONES_2D, BACKBONES_3D
 from stca.models.cross_attention import AttentionMaps
 from stca.models.temporal_pooling import POOLINGS
 

@@ -9,7 +9,7 @@ import torch
 from colour_network import write_colour_network
 from stca.clips import ClipBatch
 from stca.errors import CheckpointError, ConfigError
-from stca.images import IMAGENET_MEAN, IMAGENET_STD
+from stca.footage.images import IMAGENET_MEAN, IMAGENET_STD
 from stca.inference import Plan
 from stca.inference.runtime import TorchRuntime
 from stca.models import ImageReID, build_model

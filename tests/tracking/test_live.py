@@ -17,8 +17,8 @@ from stca import track_video
 from stca.boxes import read_mot
 from stca.cli import main
 from stca.errors import ConfigError
-from stca.images import RGB
-from stca.sources import Frame, Source
+from stca.footage.images import RGB
+from stca.footage.sources import Frame, Source
 from stca.tracking import TrackOptions, write_tracks
 from stca.tracks import find_tracklets
 from street import HEIGHT, WIDTH, Walker, finish, render

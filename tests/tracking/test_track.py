@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from score_tracks import score, track_and_score
+from experiments.tracking.score_tracks import score, track_and_score
 
 from stca import track_video
 from stca.boxes import read_mot
 from stca.errors import ConfigError, DatasetError, FrameError
-from stca.images import read_image, write_jpeg
-from stca.sources import open_source
+from stca.footage.images import read_image, write_jpeg
+from stca.footage.sources import open_source
 from stca.tracking import TrackOptions, write_tracks
 from stca.tracking.options import settings
 from stca.tracks import FoundTracklet, find_tracklets, read_track

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-import stca.devices
+import stca.tools.devices
 from stca.config import BatchConfig, EvalConfig, OptimConfig
 from stca.datasets import load_dataset
 from stca.errors import CheckpointError
@@ -129,13 +129,13 @@ def test_another_precision_is_said_on_resume(
     """A run of precision "auto" that goes on where "auto" is something else."""
     config = replace(CONFIG, precision="auto")
     with monkeypatch.context() as patch:
-        patch.setattr(stca.devices, "_computes_in_bf16", lambda _: False)
+        patch.setattr(stca.tools.devices, "_computes_in_bf16", lambda _: False)
         stop_at(3, patch)
         with pytest.raises(StoppedError):
             train(config)
     assert "training on cpu in float32" in capsys.readouterr().err
     with monkeypatch.context() as patch:
-        patch.setattr(stca.devices, "_computes_in_bf16", lambda _: True)
+        patch.setattr(stca.tools.devices, "_computes_in_bf16", lambda _: True)
         run = train(config, resume=True)
     err = capsys.readouterr().err
     assert "training on cpu in bf16" in err

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from stca.errors import ConfigError
-from stca.files import atomic_write
+from stca.tools.files import atomic_write
 
 RIGHT, WRONG, QUERY, INK = "#009e73", "#d55e00", "#0072b2", "#222222"
 """Green, red and blue that people with any colour vision can tell apart (Okabe and Ito)."""

@@ -14,7 +14,7 @@ _SCENE_DIALS = ("colour", "viewpoint", "background", "blur", "noise", "compressi
 
 def add_verbs(verbs: Verbs) -> None:
     """Add `data` and what is below it."""
-    from stca.datasets.walkers import Nuisances
+    from stca.walkers import Nuisances
 
     parent = verbs.add_parser("data", help="look at data sets, make synthetic ones")
     below = parent.add_subparsers(title="verbs", metavar="VERB", required=True)
@@ -112,7 +112,7 @@ def _pack(given: argparse.Namespace) -> None:
 
 def _make_walkers(given: argparse.Namespace) -> None:
     from stca.datasets import load_dataset
-    from stca.datasets.walkers import Nuisances, make_walkers
+    from stca.walkers import Nuisances, make_walkers
 
     dials = {dial.name: getattr(given, dial.name) for dial in dataclasses.fields(Nuisances)}
     root = make_walkers(
@@ -134,7 +134,7 @@ def _make_walkers(given: argparse.Namespace) -> None:
 
 def _make_scene(given: argparse.Namespace) -> None:
     from stca.boxes import read_mot
-    from stca.datasets.walkers import Nuisances, make_scene
+    from stca.walkers import Nuisances, make_scene
 
     root = make_scene(
         given.root,

@@ -64,9 +64,9 @@ def test_data(given: argparse.Namespace, model: str) -> Splits:
     """The run's own test data, with what --data, --dataset and --split say instead."""
     from stca.datasets import DATASETS, load_dataset
     from stca.errors import ConfigError
-    from stca.lookup import is_safe
     from stca.run_dir import RunDir
     from stca.runs import is_model_file, is_path, load_test
+    from stca.tools.lookup import is_safe
 
     if not is_path(model) or is_model_file(model):
         if given.data is None or given.dataset is None:
@@ -92,10 +92,10 @@ def test_data(given: argparse.Namespace, model: str) -> Splits:
 
 def _evaluate(given: argparse.Namespace) -> None:
     from stca.evaluation import evaluate
-    from stca.files import write_text
-    from stca.provenance import provenance
     from stca.ranking import mean_over_splits
     from stca.runs import open_model
+    from stca.tools.files import write_text
+    from stca.tools.provenance import provenance
 
     splits = test_data(given, given.model[0])
     print(splits)
@@ -187,8 +187,8 @@ def _embed(given: argparse.Namespace) -> None:
 def _complexity(given: argparse.Namespace) -> None:
     from stca.analysis import measure_complexity
     from stca.config import parse_assignments
-    from stca.files import write_text
     from stca.models import build_model
+    from stca.tools.files import write_text
 
     options = parse_assignments(given.settings)
     if given.size:

@@ -66,7 +66,7 @@ def embedding_of(given: argparse.Namespace) -> dict[str, Any]:
 def open_with_model(path: Path, name: str | None) -> tuple[Gallery, ReIDModel]:
     """A gallery to add to, made if need be, and its model: the named one, or the one it was made with."""
     from stca.gallery import Gallery
-    from stca.gallery.store_file import is_begun
+    from stca.gallery.store.file import is_begun
     from stca.runs import is_path, open_model
 
     if name is None and is_begun(path):

@@ -40,16 +40,16 @@ def add_verbs(verbs: Verbs) -> None:
 
 def _link(given: argparse.Namespace) -> None:
     from stca.gallery import Gallery
-    from stca.gallery.constraints import read_travel
-    from stca.gallery.link_outputs import persons_table, write_linking
-    from stca.gallery.link_scores import (
+    from stca.linking.constraints import read_travel
+    from stca.linking.linking import find_persons
+    from stca.linking.outputs import persons_table, write_linking
+    from stca.linking.scores import (
         import_trackeval,
         read_truth,
         score_linking,
         scores_table,
         unlinked,
     )
-    from stca.gallery.linking import find_persons
 
     truth = None
     if given.truth:

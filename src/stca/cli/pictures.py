@@ -188,7 +188,7 @@ def _labels(given: argparse.Namespace) -> tuple[str, str]:
 def _chosen(given: argparse.Namespace, items: dict[str, Item]) -> list[Item]:
     """Those named by --key, or all."""
     from stca.errors import ConfigError
-    from stca.lookup import suggest
+    from stca.tools.lookup import suggest
 
     for key in given.key or ():
         if key not in items:

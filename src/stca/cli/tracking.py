@@ -48,8 +48,8 @@ def add_verbs(verbs: Verbs) -> None:
 
 def _track(given: argparse.Namespace) -> int:
     from stca.errors import StcaError
+    from stca.footage.video import without_password
     from stca.tracking import TrackOptions, open_detector
-    from stca.video import without_password
 
     options = TrackOptions(
         detector=given.detector,
@@ -92,7 +92,7 @@ def _explained(error: OSError, out: Path) -> StcaError:
 
 def _demand_one_camera_each(videos: list[str], options: TrackOptions) -> None:
     from stca.errors import ConfigError
-    from stca.sources import camera_name
+    from stca.footage.sources import camera_name
 
     if len(videos) > 1 and (options.camera or options.tracks):
         option = "--camera" if options.camera else "--tracks"
@@ -113,8 +113,8 @@ def _demand_one_camera_each(videos: list[str], options: TrackOptions) -> None:
 def _demand_an_end(videos: list[str]) -> None:
     """What comes after a camera would never have its turn."""
     from stca.errors import ConfigError, StcaError
-    from stca.sources import open_source
-    from stca.video import without_password
+    from stca.footage.sources import open_source
+    from stca.footage.video import without_password
 
     for address in (video for video in videos if "://" in video):
         try:

@@ -50,9 +50,9 @@ def _recipes(given: argparse.Namespace) -> None:
 
 def _train(given: argparse.Namespace) -> None:
     from stca.config import override
-    from stca.progress import format_seconds
     from stca.recipes import recipe
     from stca.runs import train
+    from stca.tools.progress import format_seconds
     from stca.training import is_first
 
     config = recipe(given.recipe)

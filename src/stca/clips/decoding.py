@@ -10,7 +10,7 @@ from jaxtyping import Int64, UInt8
 
 from stca.clips.transforms import Transform
 from stca.errors import DatasetError, FrameError
-from stca.images import RGB, read_image
+from stca.footage.images import RGB, read_image
 from stca.tracklets import Tracklet
 
 

@@ -11,7 +11,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
-from stca.images import IMAGENET_MEAN, IMAGENET_STD, RGB
+from stca.footage.images import IMAGENET_MEAN, IMAGENET_STD, RGB
 
 ENLARGE = 1.125
 

@@ -13,7 +13,7 @@ from jsonargparse import ArgumentError, ArgumentParser
 
 from stca.config.settings import RunConfig
 from stca.errors import ConfigError
-from stca.lookup import as_tuples, suggest
+from stca.tools.lookup import as_tuples, suggest
 
 
 def to_yaml(config: RunConfig) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from stca.datasets import duke_video, folder, ilids_vid, mars, mot, packed, prid2011
+from stca.datasets import duke_video, folder, ilids_vid, mars, mot, packed, prid2011, walkers
 from stca.errors import ConfigError
-from stca.lookup import check_options, find
+from stca.tools.lookup import check_options, find
 from stca.tracklets import Splits, Tracklet
 
 __all__ = ["DATASETS", "load_dataset", "merge_splits"]
@@ -24,7 +24,7 @@ DATASETS: Mapping[str, Loader] = {
     "mot": mot.load,
     "packed": packed.load,
     "prid2011": prid2011.load,
-    "walkers": mars.load_walkers,
+    "walkers": walkers.load,
 }
 
 

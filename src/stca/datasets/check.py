@@ -16,11 +16,11 @@ from stca.datasets import DATASETS, load_dataset
 from stca.datasets.counts import PUBLISHED, Counts, PartCounts, count
 from stca.datasets.layout import block, list_folder, size_and_time
 from stca.errors import DatasetError, FrameError, RankingError
-from stca.files import cache_dir, write_text
-from stca.images import read_image
-from stca.lookup import find
-from stca.packs import split_packed
-from stca.progress import progress
+from stca.footage.images import read_image
+from stca.footage.packs import split_packed
+from stca.tools.files import cache_dir, write_text
+from stca.tools.lookup import find
+from stca.tools.progress import progress
 from stca.tracklets import Splits
 
 _FORMAT = 1  # raise it when the same data would give another report

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stca.datasets.layout import block, list_folder, only_split, require
 from stca.errors import DatasetError
-from stca.progress import progress
+from stca.tools.progress import progress
 from stca.tracklets import Splits, Tracklet
 
 LAYOUT = """\

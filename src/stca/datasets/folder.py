@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stca.datasets.layout import block, describe, list_folder, natural_key, only_split, require
 from stca.errors import DatasetError
-from stca.progress import progress
+from stca.tools.progress import progress
 from stca.tracklets import Splits, Tracklet
 
 LAYOUT = """\

@@ -11,8 +11,8 @@ import numpy as np
 from scipy.io import loadmat
 
 from stca.errors import ConfigError, DatasetError
-from stca.files import natural_key as natural_key
-from stca.images import IMAGE_SUFFIXES
+from stca.footage.images import IMAGE_SUFFIXES
+from stca.tools.files import natural_key as natural_key
 
 
 @dataclass(frozen=True, slots=True)

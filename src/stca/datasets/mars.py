@@ -6,7 +6,6 @@ Tracklets come from the protocol's own tables; no image folder is listed and no 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,11 +67,6 @@ def load(root: Path, *, split: int = 0) -> Splits:
             "distractor tracklets in the gallery": int((persons[gallery_rows] == 0).sum()),
         },
     )
-
-
-def load_walkers(root: Path, *, split: int = 0) -> Splits:
-    """What `stca data make-walkers` wrote, which has the layout and the protocols of MARS; see `load`."""
-    return replace(load(root, split=split), name="walkers")
 
 
 def _read_table(path: Path, variable: str) -> np.ndarray:

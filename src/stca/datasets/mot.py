@@ -9,8 +9,8 @@ from pathlib import Path
 from stca.datasets.layout import block, describe, list_folder, only_split, require
 from stca.datasets.mot_cutting import CutOptions, VideoSequence, cut_sequence
 from stca.errors import DatasetError
+from stca.footage.video import VIDEO_SUFFIXES
 from stca.tracklets import Splits, Tracklet
-from stca.video import VIDEO_SUFFIXES
 
 LAYOUT = """\
 ROOT/                   one sequence, or a folder of sequences (one or two levels down)
@@ -37,7 +37,7 @@ def load(
     both numbered from 1 (nobody knows who appears in two sequences). Sequences with the same tracks to
     the byte (MOT17 has each three times, once per detector) count once.
 
-    Crops are written as JPEG below `stca.files.cache_dir()` at the first call and found there later;
+    Crops are written as JPEG below `stca.tools.files.cache_dir()` at the first call and found there later;
     the root is only read.
 
     Args:

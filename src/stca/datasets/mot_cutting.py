@@ -17,10 +17,10 @@ import simplejpeg
 from stca.boxes import PEDESTRIAN, MotRow, crop, read_mot
 from stca.datasets.layout import size_and_time
 from stca.errors import ConfigError, DatasetError, FrameError
-from stca.files import cache_dir, write_text
-from stca.images import RGB, read_image
-from stca.progress import progress
-from stca.video import probe_video, read_video
+from stca.footage.images import RGB, read_image
+from stca.footage.video import probe_video, read_video
+from stca.tools.files import cache_dir, write_text
+from stca.tools.progress import progress
 
 _FORMAT = 1  # raise it when the same options would give other crops
 _INDEX = "index.json"

@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path
 
 from stca.errors import ConfigError, DatasetError, FrameError
-from stca.packs import SUFFIX, open_pack, read_packed, write_pack
+from stca.footage.packs import SUFFIX, open_pack, read_packed, write_pack
 from stca.tracklets import Splits, Tracklet
 
 LAYOUT = """\

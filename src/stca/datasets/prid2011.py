@@ -16,7 +16,7 @@ from stca.datasets.two_cameras import (
     splits_of_people,
 )
 from stca.errors import ConfigError, DatasetError
-from stca.progress import progress
+from stca.tools.progress import progress
 from stca.tracklets import Splits
 
 LAYOUT = """\

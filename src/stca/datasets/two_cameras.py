@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stca.datasets.layout import list_folder
 from stca.errors import DatasetError
-from stca.progress import progress
+from stca.tools.progress import progress
 from stca.tracklets import Splits, Tracklet
 
 

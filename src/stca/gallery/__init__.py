@@ -1,12 +1,12 @@
 """A gallery on disk: add tracklets, search them, link them, and know when the answer is nobody."""
 
 from stca.gallery.adding import add_tracklets, embed, halves, pictures, record_of
-from stca.gallery.asking import calibrate_gallery, search_tracklet
 from stca.gallery.calibration import Calibration, Judged, calibrate, labelled, relabel
+from stca.gallery.fingerprint import ModelMark
 from stca.gallery.gallery import Gallery
-from stca.gallery.linking import Linking, link, link_gallery
-from stca.gallery.marks import ModelMark
 from stca.gallery.records import Added, Hit, Record, Stats
+from stca.gallery.search import calibrate_gallery, search_tracklet
+from stca.linking.linking import Linking, link, link_gallery
 
 __all__ = [
     "Added",

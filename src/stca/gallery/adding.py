@@ -15,7 +15,7 @@ from stca.gallery.calibration import Judged
 from stca.gallery.gallery import Gallery
 from stca.gallery.records import Added, Record
 from stca.models import ReIDModel
-from stca.progress import progress
+from stca.tools.progress import progress
 from stca.tracklets import Tracklet
 from stca.tracks import FoundTracklet, find_tracklets
 

@@ -14,11 +14,11 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from stca.gallery.engine import Vectors
-from stca.gallery.index_file import SavedIndex, load_index, save_index
-from stca.gallery.indexes import ExactIndex, FastIndex, Index
+from stca.gallery.index.file import SavedIndex, load_index, save_index
+from stca.gallery.index.indexes import ExactIndex, FastIndex, Index
+from stca.gallery.index.tuning import Mask
 from stca.gallery.records import Added, Record
-from stca.gallery.store import Store
-from stca.gallery.tuning import Mask
+from stca.gallery.store.store import Store
 
 EXACT_VALUES = 1 << 25
 """Up to so many numbers (rows times dimensions; 128 MiB) all are compared, in some ten milliseconds."""

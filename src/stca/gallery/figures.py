@@ -23,9 +23,9 @@ from stca.analysis.figures import (
     shorten,
 )
 from stca.errors import FrameError
+from stca.footage.images import read_image
 from stca.gallery.calibration import Calibration
 from stca.gallery.records import Hit, Record
-from stca.images import read_image
 from stca.ranking.open_set import OpenSet
 from stca.tracks import MOST_SECONDS, FoundTracklet, pictured
 

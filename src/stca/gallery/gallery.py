@@ -13,12 +13,12 @@ from stca.errors import GalleryError
 from stca.gallery.calibration import Calibration
 from stca.gallery.embedded import EmbeddedEngine
 from stca.gallery.engine import Engine, Vector, Vectors
-from stca.gallery.marks import ModelMark
+from stca.gallery.fingerprint import ModelMark
 from stca.gallery.records import Added, Hit, Record, Stats
-from stca.gallery.store import Store
-from stca.gallery.store_file import create_file, is_begun, is_free, open_file, size_of
-from stca.lookup import suggest
+from stca.gallery.store.file import create_file, is_begun, is_free, open_file, size_of
+from stca.gallery.store.store import Store
 from stca.models import ReIDModel
+from stca.tools.lookup import suggest
 
 _MODEL, _SOURCE, _CALIBRATION = "model", "model source", "calibration"
 

@@ -15,12 +15,12 @@ from jaxtyping import Float32, UInt8
 from torch import Tensor
 
 from stca.clips import ClipBatch
-from stca.devices import cores
 from stca.errors import StcaError, first_line
 from stca.inference.plan import Plan
 from stca.inference.runtime import Results
 from stca.inference.vectors import VectorNet
-from stca.openvino_import import import_openvino, openvino_core, openvino_name
+from stca.tools.devices import cores
+from stca.tools.openvino_import import import_openvino, openvino_core, openvino_name
 
 _PENDING = 3
 """Batches that may be under way at a time."""

@@ -8,9 +8,9 @@ from typing import Literal
 
 import torch
 
-from stca.devices import resolve_device, resolve_precision
 from stca.errors import ConfigError, StcaError
 from stca.models import ReIDModel
+from stca.tools.devices import resolve_device, resolve_precision
 
 RuntimeName = Literal["torch", "compile", "openvino", "onnxruntime"]
 Precision = Literal["float32", "bf16", "int8"]

@@ -10,10 +10,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from stca.clips import ClipBatch
-from stca.devices import compiled
 from stca.inference.plan import Plan
 from stca.inference.vectors import Neck, VectorNet, fold_norms
 from stca.models import ReIDModel
+from stca.tools.devices import compiled
 
 _CACHED_PIXELS = 2**18
 """Of all frames of all clips at once: single clips of STCA at 384x128, eight of `stca_small`."""

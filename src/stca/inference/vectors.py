@@ -13,9 +13,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from stca.clips import normalise
 from stca.models import ReIDModel
+from stca.models.backbones.resnet2d import IBN, Bottleneck2d, ResNet2d
+from stca.models.backbones.resnet3d import Bottleneck3d, ResNet3d
 from stca.models.heads import BNNeck
-from stca.models.resnet2d import IBN, Bottleneck2d, ResNet2d
-from stca.models.resnet3d import Bottleneck3d, ResNet3d
 
 Neck = Literal["after", "before"]
 _NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)

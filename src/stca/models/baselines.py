@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from stca.models.backbones import choose, create_stream2d, create_stream3d
+from stca.models.backbones.create import choose, create_stream2d, create_stream3d
+from stca.models.backbones.resnet2d import ResNet2d
 from stca.models.heads import BNNeck, ReIDModel
-from stca.models.resnet2d import ResNet2d
 from stca.models.stca import FUSIONS, add_streams
 from stca.models.temporal_pooling import POOLINGS
 from stca.models.two_stream import Streams, TwoStream

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from stca.images import IMAGENET_MEAN, IMAGENET_STD
+from stca.footage.images import IMAGENET_MEAN, IMAGENET_STD
 from stca.models.heads import NoHead, ReIDModel
 
 

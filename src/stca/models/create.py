@@ -7,11 +7,11 @@ from functools import partial
 from typing import Any
 
 from stca.errors import ConfigError
-from stca.lookup import check_options, find
 from stca.models.baselines import CNN2D, CNN3D, Concat, Sum
 from stca.models.colour_histogram import ColourHistogram
 from stca.models.heads import ModelSpec, ReIDModel
 from stca.models.stca import STCA
+from stca.tools.lookup import check_options, find
 
 _SMALL: dict[str, Any] = {"layers": (1, 1, 1, 1), "width": 16, "image_size": (128, 64), "clip_len": 4}
 

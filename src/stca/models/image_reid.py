@@ -17,9 +17,9 @@ from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
 from stca.errors import CheckpointError, ConfigError, StcaError
-from stca.images import IMAGENET_MEAN, IMAGENET_STD
+from stca.footage.images import IMAGENET_MEAN, IMAGENET_STD
 from stca.models.heads import ModelSpec, NoHead, ReIDModel
-from stca.openvino_import import import_openvino, openvino_core, openvino_name
+from stca.tools.openvino_import import import_openvino, openvino_core, openvino_name
 
 Pixels = Literal["imagenet-rgb", "unit-rgb", "raw-rgb", "raw-bgr"]
 PIXELS: tuple[Pixels, ...] = ("imagenet-rgb", "unit-rgb", "raw-rgb", "raw-bgr")

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from stca.models.backbones import choose
+from stca.models.backbones.create import choose
 from stca.models.cross_attention import AttentionMaps, CrossAttention
 from stca.models.heads import BNNeck
 from stca.models.two_stream import Streams, TwoStream

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from stca.errors import ConfigError
-from stca.models.backbones import choose, create_stream2d, create_stream3d
+from stca.models.backbones.create import choose, create_stream2d, create_stream3d
 from stca.models.heads import ReIDModel
 from stca.models.temporal_pooling import POOLINGS
 

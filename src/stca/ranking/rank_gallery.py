@@ -11,7 +11,6 @@ from jaxtyping import Float
 
 from stca.distance import Metric
 from stca.errors import RankingError
-from stca.progress import progress
 from stca.protocols import Protocol, find_protocol
 from stca.ranking.answers import (
     GalleryBlock,
@@ -27,6 +26,7 @@ from stca.ranking.metrics import RankMetrics
 from stca.ranking.neighbours import VectorDistances
 from stca.ranking.reranking import KReciprocal, find_reranking, k_reciprocal_rows
 from stca.ranking.scoring import Setting, score_counts
+from stca.tools.progress import progress
 from stca.tracklets import Embeddings
 
 _ROWS_AT_ONCE = 16384

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from stca.config import RunConfig
 from stca.errors import ConfigError
-from stca.lookup import check_options, find
 from stca.recipes.duke import (
     stca_duke,
     stca_duke_literal,
@@ -52,6 +51,7 @@ from stca.recipes.mars_variants import (
     sum_mars,
 )
 from stca.recipes.small import small_mot, small_walkers
+from stca.tools.lookup import check_options, find
 
 RECIPES: dict[str, Callable[[], RunConfig]] = {
     make.__name__: make

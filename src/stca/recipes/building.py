@@ -1,7 +1,8 @@
 """What the paper's runs have in common (section 4.2).
 
 Hours in the recipes' docstrings are derived, not measured: 3 x forward multiply-adds x 2 flops x clips x
-steps, at 30 % of one A100's 312 TFLOP/s in bf16; testing comes on top (`experiments/hours.py` and a test).
+steps, at 30 % of one A100's 312 TFLOP/s in bf16; testing comes on top
+(`experiments/paper/hours.py` and a test).
 An epoch of MARS counts 235 steps, all its groups of four; some 223 of them are
 made, for the last groups are too few persons' to fill a batch. All start from random weights unless
 `model.weights` names pretrained ones, as the paper had them.

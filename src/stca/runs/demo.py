@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stca.config import RunConfig
-from stca.datasets.walkers import make_walkers
 from stca.evaluation import TestSet, embed_test_set, score
-from stca.files import write_text
 from stca.models import ReIDModel
 from stca.ranking import RankMetrics
 from stca.run_dir import RunDir
 from stca.runs.report import write_report
 from stca.runs.running import load_run, load_test, open_model, train
+from stca.tools.files import write_text
 from stca.tracklets import Splits
+from stca.walkers import make_walkers
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,12 +20,12 @@ from stca.analysis import (
     ranked_lists_figure,
 )
 from stca.evaluation import TestSet
-from stca.files import write_text
 from stca.models import STCA, ReIDModel
 from stca.ranking import RankMetrics
 from stca.ranking.metrics import FIGURES, WITH_INTERVAL
 from stca.ranking.metrics import Figure as FigureName
 from stca.run_dir import RunDir
+from stca.tools.files import write_text
 from stca.tracklets import Splits
 
 

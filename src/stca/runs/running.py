@@ -15,7 +15,6 @@ from stca.datasets import load_dataset
 from stca.datasets.counts import count_unanswered
 from stca.errors import ConfigError, DatasetError
 from stca.evaluation import embed_test_set, evaluate, score
-from stca.lookup import as_tuples
 from stca.models import (
     IMAGE_REID_SUFFIXES,
     ImageReID,
@@ -29,6 +28,7 @@ from stca.models import (
 from stca.ranking import RankMetrics
 from stca.run_dir import RunDir
 from stca.runs.sharing import embed_shared
+from stca.tools.lookup import as_tuples
 from stca.tracklets import Splits
 from stca.training import fit, launch
 

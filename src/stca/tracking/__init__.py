@@ -5,8 +5,8 @@ they live; `given` where others made them), `smoothing` (rows of tracks.txt), `c
 camera's folder). `job` puts them together for one video, `track` is what is called, with its `options`.
 """
 
-from stca.tracking.detect import DETECTORS, open_detector
-from stca.tracking.detections import Detections, Detector
+from stca.tracking.detectors.detect import DETECTORS, open_detector
+from stca.tracking.detectors.detections import Detections, Detector
 from stca.tracking.options import TrackOptions, VideoSummary
 from stca.tracking.track import track_video, write_tracks
 

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from stca.errors import ConfigError, StcaError
-from stca.tracking.detections import Detections
+from stca.tracking.detectors.detections import Detections
 
 TRACKERS = ("ocsort", "bytetrack")
 

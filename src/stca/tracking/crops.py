@@ -8,9 +8,9 @@ from pathlib import Path
 
 import simplejpeg
 
-from stca.images import RGB
-from stca.tracking.following import Observation
+from stca.footage.images import RGB
 from stca.tracking.quality import sharpness
+from stca.tracking.track_builder import Observation
 
 _JPEG_QUALITY = 92
 _PENDING = 64  # crops; who brings more waits, so that a slow disk costs time and not memory

@@ -11,17 +11,17 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64
 
-from stca.progress import progress
-from stca.sources import Frame, Source
+from stca.footage.sources import Frame, Source
+from stca.tools.progress import progress
 from stca.tracking import quality
 from stca.tracking.associate import Associator
-from stca.tracking.detect import open_detector
-from stca.tracking.detections import Detections
-from stca.tracking.finding import decoded_ahead, detected, read_boxes, record_boxes
-from stca.tracking.following import Following, Observation, Track
-from stca.tracking.given import Cutting, read_given, tell_unused, with_given
+from stca.tracking.detection import decoded_ahead, detected, read_boxes, record_boxes
+from stca.tracking.detectors.detect import open_detector
+from stca.tracking.detectors.detections import Detections
+from stca.tracking.external_tracks import Cutting, read_given, tell_unused, with_given
 from stca.tracking.options import TrackOptions, VideoSummary
 from stca.tracking.smoothing import is_track, to_rows
+from stca.tracking.track_builder import Following, Observation, Track
 from stca.tracking.writing import BOXES_FILE, CameraFolder
 from stca.tracks import FrameRecord, TrackRecord, overall
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from stca.errors import ConfigError, DatasetError
-from stca.sources import Source
+from stca.footage.sources import Source
 from stca.tracking.associate import TRACKERS
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float, Float32
 
-from stca.images import RGB
+from stca.footage.images import RGB
 
 LEAST: Mapping[str, float] = {"sharpness": 0.1, "size": 0.1, "inside": 0.75, "visible": 0.5}
 """A crop with a score below is left out of embedding."""

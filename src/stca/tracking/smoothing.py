@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int64
 
 from stca.boxes import MotRow
-from stca.tracking.following import Observation, Track
+from stca.tracking.track_builder import Observation, Track
 
 FILLED = 2.0
 """Seconds: longer gaps of a track stay open."""

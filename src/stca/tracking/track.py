@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from stca.errors import ConfigError
-from stca.sources import Source, open_source
+from stca.footage.sources import Source, open_source
 from stca.tracking.associate import TRACKERS
 from stca.tracking.job import Job
 from stca.tracking.options import TrackOptions, VideoSummary, check_camera, settings

@@ -12,10 +12,10 @@ from typing import Any
 
 from stca.boxes import MotRow, mot_line
 from stca.errors import ConfigError, DatasetError
-from stca.files import locked, write_text
-from stca.sources import Source
+from stca.footage.sources import Source
+from stca.tools.files import locked, write_text
 from stca.tracking.crops import CropWriter
-from stca.tracking.following import Observation
+from stca.tracking.track_builder import Observation
 from stca.tracks import SIDE_FILE, TrackRecord, read_track, write_track
 
 VIDEO_FILE, TRACKS_FILE, BOXES_FILE = "video.json", "tracks.txt", ".boxes"

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from stca.config import RunConfig
-from stca.devices import resolve_device, resolve_precision
+from stca.tools.devices import resolve_device, resolve_precision
 
 Fabric = Any
 """`lightning_fabric.Fabric`, which takes seconds to import: only training should wait for it."""

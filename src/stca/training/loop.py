@@ -13,8 +13,8 @@ from stca.config import RunConfig
 from stca.errors import ConfigError
 from stca.losses import LossParts
 from stca.models import ReIDModel, model_bytes
-from stca.progress import progress
 from stca.run_dir import RunDir
+from stca.tools.progress import progress
 from stca.tracklets import Tracklet
 from stca.training.backward import backward
 from stca.training.engine import Fabric, launch, spread
@@ -45,7 +45,7 @@ def fit(
 
     On a CPU, in float32, a run that is stopped anywhere and goes on ends with the same bits as one that was
     never stopped. There it also asks the C library to keep freed memory, to the end of the process
-    (`stca.devices.keep_freed_memory`).
+    (`stca.tools.devices.keep_freed_memory`).
 
     Args:
         model: on the CPU; its classifier counts the persons of `tracklets`.

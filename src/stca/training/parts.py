@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import torch
 
 from stca.config import RunConfig
-from stca.devices import compiled, keep_freed_memory, resolve_precision
 from stca.errors import CheckpointError
 from stca.losses import ReIDObjective
 from stca.models import ReIDModel, load_weights
 from stca.run_dir import RunDir
+from stca.tools.devices import compiled, keep_freed_memory, resolve_precision
 from stca.training.engine import Fabric
 from stca.training.schedule import Place
 

@@ -1,0 +1,51 @@
+"""The attention study's systems and data sets, and where its figures go."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+SYSTEMS: dict[str, tuple[str, dict[str, object]]] = {
+    "cnn2d": ("cnn2d_small", {}),
+    "cnn3d": ("cnn3d_small", {}),
+    "concat": ("concat_small", {}),
+    "sum": ("sum_small", {}),
+    "sum, normed": ("sum_small", {"fusion": "official"}),
+    "STCA": ("stca_small", {}),
+    "STCA, sharper": ("stca_small", {"temperature": 0.0025}),
+    "STCA, not normed": ("stca_small", {"fusion": "sum"}),
+}
+"""Model and options. "sum, normed" is STCA with A = 0: 2 F_S + F_T, L2-normalised over channels."""
+
+SIZE, CLIP_LEN = (96, 48), 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """A data set and how long to learn from it.
+
+    Args:
+        nuisances: all dials of the walkers.
+        frames: fewest and most per tracklet.
+        instances: K of the batches of 8 x K clips.
+        epochs: of training.
+
+    """
+
+    nuisances: float
+    frames: tuple[int, int]
+    instances: int
+    epochs: int
+
+
+SETUPS = {
+    "plain": Setup(nuisances=1.0, frames=(8, 16), instances=2, epochs=11),
+    # Gait is learnt late, and from longer tracklets only: docs/attention.md says what was tried.
+    "twins": Setup(nuisances=0.1, frames=(16, 32), instances=4, epochs=45),
+}
+
+
+def table_file(given: argparse.Namespace) -> Path:
+    """Where every figure of every run goes."""
+    return Path(given.out / "attention_study.csv")

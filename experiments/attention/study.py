@@ -1,0 +1,249 @@
+"""What STCA owes to its gate: the same training with parts of it taken away, over several seeds.
+
+    python -m experiments.attention.study                 # 8 systems x 2 data sets x 5 seeds: hours
+    python -m experiments.attention.study --seeds 0 --persons 8 --set optim.epochs=1 --out runs/study/small
+
+Each seed has its own people, cameras and weights. Two data sets of synthetic walkers: `plain`, and `twins`,
+whose persons come in pairs that differ in gait only, so that no single frame tells them apart. Runs are kept
+in runs/study/cells and never trained twice, nor are those whose figures are in the CSV of an earlier call
+(another --out begins anew); two are trained at a time, each on its half of the cores. The page, its figures
+as CSV and its picture go to experiments/results/ (--out elsewhere). The CSV keeps every run that was ever
+written to it; page and picture show those of the call. Runs in float32 and in bf16 are different ones: on a
+machine whose `auto` is the other, --set precision=bf16 finds what was trained in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import multiprocessing
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+import numpy as np
+import torch
+from experiments.attention.page import write
+from experiments.attention.record import Case, Measured, as_json, read_measured, recorded
+from experiments.attention.setups import CLIP_LEN, SETUPS, SIZE, SYSTEMS, table_file
+from experiments.paper.cells import Run
+from experiments.paper.keys import resolved
+from jaxtyping import Float
+
+from stca.clips import Transform, dense_batches, normalise
+from stca.config import BatchConfig, ClipConfig, DataConfig, ModelConfig, OptimConfig, RunConfig, override
+from stca.distance import pairwise_distance
+from stca.errors import ConfigError, StcaError
+from stca.evaluation import TestSet
+from stca.models import STCA
+from stca.tools.devices import cores
+from stca.tools.files import write_text
+from stca.tools.progress import progress
+from stca.walkers import Nuisances, make_walkers
+from stca.walkers.plan import Settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    given = parser().parse_args(arguments)
+    cases = [Case(d, s, seed) for seed in given.seeds for d in given.data for s in given.systems]
+    try:
+        found = _known(given, cases) if given.known else _run_all(given, cases)
+        print(*write(found, given), sep="\n")
+    except StcaError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on", file=sys.stderr)
+        return 130
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4], metavar="SEED")
+    made.add_argument("--data", nargs="+", choices=list(SETUPS), default=list(SETUPS))
+    made.add_argument("--systems", nargs="+", choices=list(SYSTEMS), default=list(SYSTEMS), metavar="NAME")
+    made.add_argument("--persons", type=int, default=40, help="to train on, and as many to test on")
+    made.add_argument("--set", nargs="*", default=[], metavar="key=value", help="settings of every run")
+    made.add_argument("--jobs", type=int, default=2, help="runs trained at the same time")
+    made.add_argument("--known", action="store_true", help="train nothing: write what is there already")
+    made.add_argument("--runs", type=Path, default=Path("runs/study"))
+    made.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "results")
+    return made
+
+
+def measure(given: argparse.Namespace, case: Case) -> Measured:
+    """Train, unless it is done, and test."""
+    run = Run(config_of(given, case), given.runs / "cells")
+    kept = run.path / "study.json"
+    precision = resolved(run.config).precision
+    if known := (run.done and read_measured(kept)) or recorded(table_file(given)).get((case, run.key)):
+        return dataclasses.replace(known, precision=precision)
+    run.ensure()
+    test = run.test()
+    score = next(each for each in run.scores() if each.protocol == "mars-A")
+    figures = score.figures
+    found = Measured(
+        case,
+        run.key,
+        run.state().step,
+        figures["rank-1"],
+        figures["mAP"],
+        twin_accuracy(test),
+        *(gate_figures(run) or (np.nan,) * 4),
+        *run.trained_at(),
+        precision,
+    )
+    write_text(kept, as_json(found))
+    return found
+
+
+def _known(given: argparse.Namespace, cases: Sequence[Case]) -> list[Measured]:
+    """What earlier calls have measured of these runs.
+
+    Raises:
+        ConfigError: nothing.
+
+    """
+    written, found = recorded(table_file(given)), []
+    with tempfile.TemporaryDirectory() as folder:
+        for case in cases:
+            run = Run(_config_without_data(given, case, Path(folder)), given.runs / "cells")
+            if known := read_measured(run.path / "study.json") or written.get((case, run.key)):
+                found.append(dataclasses.replace(known, precision=resolved(run.config).precision))
+    if not found:
+        precision = resolved(config_of(given, cases[0])).precision
+        other = "float32" if precision == "bf16" else "bf16"
+        raise ConfigError(
+            "Nothing of this is measured yet",
+            found=f"--persons {given.persons}, in {precision}",
+            where=f"{given.runs}, {table_file(given)}",
+            hint=f"the same without --known; --set precision={other} for what was trained in that",
+        )
+    return found
+
+
+def _config_without_data(given: argparse.Namespace, case: Case, folder: Path) -> RunConfig:
+    """`config_of`, where a key needs no more of the walkers than what they would be made by."""
+    here = argparse.Namespace(**{**vars(given), "runs": folder})
+    file = _root(here, case.data, case.seed) / "walkers.json"
+    if not file.is_file():
+        write_text(file, json.dumps(_walkers(given, case.data, case.seed).recipe()))
+    return config_of(here, case)
+
+
+def config_of(given: argparse.Namespace, case: Case) -> RunConfig:
+    """The same for all systems but for the model."""
+    (name, options), setup = SYSTEMS[case.system], SETUPS[case.data]
+    config = RunConfig(
+        recipe="attention_study",
+        data=DataConfig("walkers", (str(_root(given, case.data, case.seed)),)),
+        model=ModelConfig(name, SIZE, options),
+        clips=ClipConfig(CLIP_LEN),
+        batch=BatchConfig(instances=setup.instances),
+        optim=OptimConfig(setup.epochs, lr=1e-3, milestones=(setup.epochs * 7 // 10,), warmup_epochs=1),
+        seed=case.seed,
+        workers=0,
+        log_every=1,
+    )
+    return override(config, given.set)
+
+
+def twin_accuracy(test: TestSet) -> float:
+    """How often a query's own nearest tracklet is nearer than its twin's; ties count half."""
+    query, gallery = test
+    distance = pairwise_distance(torch.from_numpy(query.vectors), torch.from_numpy(gallery.vectors)).numpy()
+    right = []
+    for row, (person, camera) in enumerate(zip(query.person_ids, query.camera_ids, strict=True)):
+        elsewhere = gallery.camera_ids != camera
+        twin = person + 1 if person % 2 else person - 1  # persons 1 and 2, 3 and 4, ...
+        own, other = (distance[row, elsewhere & (gallery.person_ids == each)] for each in (person, twin))
+        if len(own) and len(other):
+            right.append(0.5 * (own.min() < other.min()) + 0.5 * (own.min() <= other.min()))
+    return float(np.mean(right))
+
+
+def gate_figures(run: Run) -> tuple[float, ...]:
+    """Least, mean, most and spread of 1 + A_S over the queries' clips; nothing for models without a gate."""
+    model = run.model()
+    if not isinstance(model, STCA):
+        return ()
+    tracklets = run.splits().query
+    _, batches = dense_batches(tracklets, Transform(model.image_size), clip_len=CLIP_LEN, batch_size=16)
+    gates: list[Float[np.ndarray, "B T h w"]] = []
+    with torch.inference_mode():
+        gates = [model.attention_maps(normalise(batch.frames))[0].numpy() for batch in batches]
+    gate = np.concatenate(gates)
+    spread = gate.std(axis=(2, 3)).mean()
+    return float(gate.min()), float(gate.mean(dtype=np.float64)), float(gate.max()), float(spread)
+
+
+def _root(given: argparse.Namespace, data: str, seed: int) -> Path:
+    return Path(given.runs / "data" / f"{data}-{given.persons}-{seed}")
+
+
+def _walkers(given: argparse.Namespace, data: str, seed: int) -> Settings:
+    setup = SETUPS[data]
+    return Settings(
+        train_persons=given.persons,
+        test_persons=given.persons,
+        cameras=6,
+        tracklets_per_camera=(1, 2),
+        frames=setup.frames,
+        size=SIZE,
+        seed=seed,
+        twins=data == "twins",
+        distractors=8,
+        junk=4,
+        nuisances=Nuisances(**{each.name: setup.nuisances for each in dataclasses.fields(Nuisances)}),
+    )
+
+
+def _make_data(given: argparse.Namespace, data: str, seed: int) -> None:
+    settings = _walkers(given, data, seed)
+    make_walkers(
+        _root(given, data, seed), **{f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
+    )
+
+
+def _run_all(given: argparse.Namespace, cases: Sequence[Case]) -> list[Measured]:
+    """Several at a time; in the order of `cases`."""
+    for data, seed in dict.fromkeys((case.data, case.seed) for case in cases):
+        _make_data(given, data, seed)
+    if given.jobs == 1:
+        return [measure(given, case) for case in progress(cases, label="runs")]
+    context = multiprocessing.get_context("spawn")  # a fork after the first forward pass hangs
+    with ProcessPoolExecutor(
+        given.jobs, mp_context=context, initializer=_begin, initargs=(given.jobs,)
+    ) as pool:
+        futures = [pool.submit(measure, given, case) for case in cases]
+        try:
+            for done in progress(as_completed(futures), label="runs", total=len(futures)):
+                done.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+    return [future.result() for future in futures]
+
+
+def _begin(jobs: int) -> None:
+    """Make a process a worker: without the progress of single runs, and no longer there than its parent."""
+    torch.set_num_threads(max(1, cores() // jobs))
+    sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

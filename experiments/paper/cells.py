@@ -1,0 +1,294 @@
+"""Runs addressed by what decides their result: trained once, embedded once, scored as often as you like.
+
+    run = Run(config)              # a config that names its data's roots
+    run.key, run.path              # 12 hexadecimal digits; runs/cells/<key>
+    run.state()                    # done, or at which step of how many
+    run.ensure()                   # the RunDir; trains only what is missing, resumes in the middle
+    run.model(), run.splits()      # the trained network; the data it is tested on
+    run.test()                     # TestSet: query and gallery vectors, kept beside the run
+    run.scores("euclidean")        # a Score per protocol, kept as well; neither trains nor embeds again
+    run.known_scores("cosine")     # what is there already; computes nothing
+
+Two processes that want the same run do it once: the second waits. A folder that holds a run of other settings
+than its key stands for is an error. `setting.Setting` makes a recipe's runs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from experiments.paper.hours import steps
+from experiments.paper.keys import differing, key_of, read_json, resolved, stored_config
+
+from stca.config import RunConfig, to_yaml
+from stca.datasets.counts import count_unanswered
+from stca.distance import Metric
+from stca.errors import ConfigError, RankingError, StcaError
+from stca.evaluation import TestSet, embed_test_set, score
+from stca.models import ReIDModel
+from stca.ranking import FIGURES
+from stca.run_dir import RunDir
+from stca.runs import load_run, load_test, train
+from stca.tools.files import write_text
+from stca.tracklets import Embeddings, Splits
+
+CELLS = Path("runs/cells")
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+    """How far a run is."""
+
+    step: int
+    total: int
+    done: bool
+    taken: bool = False
+    """Whether its folder holds a run of other settings."""
+
+    def __str__(self) -> str:
+        if self.taken:
+            return "folder taken by another run"
+        if self.done:
+            return "done"
+        return f"at step {self.step} of about {self.total}" if self.step else "to do"
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """Figures of one protocol, as fractions of 1."""
+
+    protocol: str
+    metric: str
+    num_queries: int
+    gallery_size: int
+    figures: dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run in the folder that its config's key names.
+
+    Args:
+        config: what to train. `recipe`, the roots of published data sets, device, workers, logging and
+            `eval` have no part in the key; weights count by their content, walkers by their `walkers.json`,
+            `precision` by what it is on this machine, other settings at their default not at all.
+        cells: the folder of all runs.
+
+    """
+
+    config: RunConfig
+    cells: Path = CELLS
+
+    @property
+    def key(self) -> str:
+        """Of what decides the result.
+
+        Raises:
+            ConfigError: precision "auto" of a GPU that is not here.
+
+        """
+        return key_of(self.config)
+
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+        return self.cells / self.key
+
+    @property
+    def done(self) -> bool:
+        """Whether it was trained to the end, and what it ended with is still there."""
+        content, step = read_json(self.path / "finished.json"), RunDir(self.path).step()
+        return isinstance(content, dict) and content.get("step") == step > 0 and not self._others()
+
+    def state(self) -> State:
+        """How far it is; counts the steps of walkers in the data."""
+        return State(RunDir(self.path).step(), steps(self.config), self.done, bool(self._others()))
+
+    def ensure(self) -> RunDir:
+        """The trained run: what is done stays, what was begun goes on.
+
+        Without tests on the way: `test` and `scores` do that.
+
+        Raises:
+            ConfigError: more than one process, or a folder that holds a run of other settings.
+            StcaError: as `stca.runs.train`.
+
+        """
+        _check_processes(self.config)
+        self.cells.mkdir(parents=True, exist_ok=True)
+        with _alone(self.cells / f"{self.key}.lock"):
+            self._check_folder()
+            if not self.done:
+                self._prepare()
+                run = train(resolved(self.config), self.path, resume=True, test=False)
+                write_text(run.path / "finished.json", json.dumps({"step": run.step()}) + "\n")
+        return RunDir.open(self.path)
+
+    def model(self) -> ReIDModel:
+        """The trained network, in evaluation mode."""
+        return load_run(self.ensure().path)
+
+    def splits(self) -> Splits:
+        """The data it is tested on."""
+        return load_test(self.config)
+
+    def test(self) -> TestSet:
+        """Vectors of query and gallery. What is missing or damaged is made again."""
+        folder = self.path / f"test-{self._clip_len}-frames"
+        run = self.ensure()
+        try:
+            return TestSet(Embeddings.load(folder / "query.npz"), Embeddings.load(folder / "gallery.npz"))
+        except RankingError:
+            pass
+        test = embed_test_set(
+            load_run(run.path),
+            self.splits(),
+            clip_len=self._clip_len,
+            batch_size=self.config.eval.batch_size,
+            device=self.config.device,
+            precision="float32",
+            runtime="torch",
+            workers=self.config.workers,
+        )
+        test.query.save(folder / "query.npz")
+        test.gallery.save(folder / "gallery.npz")
+        return test
+
+    def scores(self, metric: Metric = "cosine") -> tuple[Score, ...]:
+        """Of every protocol of its data that has an answer to some query.
+
+        Raises:
+            RankingError: there is none.
+
+        """
+        self.ensure()
+        if known := self.known_scores(metric):
+            return known
+        splits = self.splits()
+        protocols = [p for p in splits.protocols if count_unanswered(splits, p) < len(splits.query)]
+        if not protocols:
+            raise RankingError(
+                f"No query of {splits.name} has an answer",
+                expected="somebody of the queries in the gallery, in another camera",
+                found=f"{len(splits.query)} queries, {len(splits.gallery)} gallery tracklets",
+            )
+        found = tuple(
+            Score(m.protocol, metric, m.num_queries, m.gallery_size, {f: m.value(f) for f in FIGURES})
+            for m in score(self.test(), protocols, metric=metric)
+        )
+        text = json.dumps([dataclasses.asdict(each) for each in found], indent=1)
+        write_text(self._scores_file(metric), text + "\n")
+        return found
+
+    def known_scores(self, metric: Metric = "cosine") -> tuple[Score, ...]:
+        """Those that `scores` has left; empty where it has not, or the file is damaged."""
+        return _read_scores(self._scores_file(metric)) if self.done else ()
+
+    def seconds(self) -> float:
+        """How long its training took by its own log, without tests; about, where it was interrupted."""
+        batch = self.config.batch.identities * self.config.batch.instances
+        records = [r for r in RunDir(self.path).metrics() if r["kind"] == "train"]
+        steps = [0, *(r["step"] for r in records)]
+        return sum(
+            (after - before) * batch / record["clips_per_s"]
+            for before, after, record in zip(steps, steps[1:], records, strict=False)
+            if record.get("clips_per_s")
+        )
+
+    def trained_at(self) -> tuple[str, str]:
+        """Commit and machine; several, with semicolons, where another went on with it."""
+        starts = RunDir(self.path).trained_by()
+        commit, machine = (
+            "; ".join(dict.fromkeys(s[name] for s in starts)) for name in ("commit", "machine")
+        )
+        return commit, machine
+
+    def _scores_file(self, metric: Metric) -> Path:
+        return self.path / f"test-{self._clip_len}-frames" / f"{metric}.json"
+
+    @property
+    def _clip_len(self) -> int:
+        return self.config.eval.clip_len or self.config.clips.clip_len
+
+    def _others(self) -> dict[str, tuple[object, object]]:
+        """Settings that the run in the folder has and this one has not: what is asked for, what is there."""
+        file = self.path / "config.yaml"
+        if not file.is_file():
+            return {}
+        try:
+            return differing(self.config, stored_config(file))
+        except StcaError as error:
+            return {"config.yaml": ("that of a run", error.what)}
+
+    def _check_folder(self) -> None:
+        """A key leaves out what is at its default, so a default that has changed since shows here only."""
+        if others := self._others():
+            raise ConfigError(
+                "This folder holds a run of other settings",
+                expected=", ".join(f"{name}={asked}" for name, (asked, _) in others.items()),
+                found=", ".join(f"{name}={there}" for name, (_, there) in others.items()),
+                where=self.path,
+                hint="move this folder away; the run is then trained anew",
+            )
+
+    def _prepare(self) -> None:
+        """A run that was begun with the data elsewhere goes on where they are now.
+
+        What was made of weights that are lost goes before others take their place.
+        """
+        (self.path / "finished.json").unlink(missing_ok=True)
+        for vectors in self.path.glob("test-*"):
+            shutil.rmtree(vectors)
+        file = self.path / "config.yaml"
+        if not file.is_file():
+            return
+        begun, data = RunDir(self.path).config(), self.config.data
+        here, there = (
+            tuple(str(Path(root).expanduser().absolute()) for root in roots)
+            for roots in (data.roots, data.eval_roots)
+        )
+        moved = dataclasses.replace(begun.data, roots=here, eval_roots=there)
+        weights = dataclasses.replace(begun.model, weights=self.config.model.weights)
+        write_text(file, to_yaml(dataclasses.replace(begun, data=moved, model=weights)))
+
+
+def _check_processes(config: RunConfig) -> None:
+    """The second process of one run would wait for the first one's lock, the first for the second."""
+    started = os.environ.get("WORLD_SIZE", "1")
+    if config.devices != 1 or started != "1":
+        raise ConfigError(
+            "Runs of a table have a process each",
+            expected="devices=1, and no torchrun",
+            found=f"devices={config.devices}, WORLD_SIZE={started}",
+            hint="start the same command several times, with other rows by --only",
+        )
+
+
+def _read_scores(path: Path) -> tuple[Score, ...]:
+    """Empty for what is missing or damaged."""
+    try:
+        found = tuple(Score(**each) for each in read_json(path) or ())
+        whole = all(set(each.figures) == set(FIGURES) for each in found)
+        valid = all(0 <= value <= 1 for each in found for value in each.figures.values())
+    except (TypeError, AttributeError):
+        return ()
+    return found if whole and valid else ()
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold a lock that ends with the process, whatever ends it."""
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"waiting: another process is training {path.stem}", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

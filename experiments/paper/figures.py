@@ -1,0 +1,138 @@
+"""The paper's figures 4, 5 and 6, each by one command.
+
+    python -m experiments.paper.figures figure4 --data mars=/data/mars
+    python -m experiments.paper.figures all --tiny
+
+They show the runs of the tables (`FIGURES`, first seed): what is not trained yet is trained first. Pictures
+go to experiments/results/ (tiny ones to experiments/results/tiny/), each with its numbers as CSV and a page
+that says how it came about. `--dry-run` says what would be trained.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from experiments.paper.cells import Run
+from experiments.paper.drawing import Drawn
+from experiments.paper.plan import Job, listing
+
+from experiments.paper import drawing, setting
+from stca.errors import StcaError
+from stca.tools.files import atomic_write, write_text
+from stca.tools.provenance import provenance_line
+
+RESULTS = Path(__file__).parents[1] / "results"
+OURS, EUCLIDEAN = "stca_mars", "stca_mars_euclidean"
+WITH_COSINE, BASELINE = "cnn2d_mars", "cnn2d_mars_euclidean"
+"""Of table 2: "2D-CNN with Cosine" and "2D-CNN (Baseline)"."""
+FIGURES: dict[str, tuple[str, ...]] = {
+    "figure4": (WITH_COSINE, OURS),
+    "figure5": (OURS, BASELINE),
+    "figure6": (OURS, EUCLIDEAN),
+}
+"""The recipes that each needs."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    given = parser().parse_args(arguments)
+    chosen = list(FIGURES) if given.figure == "all" else [given.figure]
+    try:
+        runs = _runs(given, chosen)
+        if given.dry_run:
+            print(listing([Job(recipe, run) for recipe, run in runs.items()]))
+            return 0
+        for number, (recipe, run) in enumerate(runs.items(), 1):
+            print(f"run {number} of {len(runs)}: {recipe}, {run.state()} ({run.path})", flush=True)
+            run.ensure()
+        for figure in chosen:
+            _write(given, figure, _draw(given, figure, runs), runs)
+    except StcaError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on", file=sys.stderr)
+        return 130
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("figure", choices=(*FIGURES, "all"))
+    setting.add_arguments(made)
+    made.add_argument("--draw", type=int, default=0, metavar="SEED", help="of the choice of tracklets")
+    made.add_argument(
+        "--dry-run", action="store_true", help="list the runs, their state and cost; train nothing"
+    )
+    made.add_argument("--out", type=Path, help="default: experiments/results, or experiments/results/tiny")
+    return made
+
+
+def _runs(given: argparse.Namespace, figures: Sequence[str]) -> dict[str, Run]:
+    """Every run that the figures need, once, by its recipe."""
+    wanted = setting.from_arguments(given)
+    recipes = dict.fromkeys(recipe for figure in figures for recipe in FIGURES[figure])
+    return {recipe: wanted.runs(recipe)[0] for recipe in recipes}
+
+
+def _draw(given: argparse.Namespace, figure: str, runs: Mapping[str, Run]) -> Drawn:
+    first, second = (runs[recipe] for recipe in FIGURES[figure])
+    data = "synthetic walkers with tiny models" if given.tiny else "MARS"
+    if figure == "figure4":
+        models = {"2D-CNN with Cosine": first.model(), "STCA": second.model()}
+        return drawing.attention(models, second.splits(), data=data, seed=given.draw)
+    if figure == "figure5":
+        image_size = first.model().image_size
+        return drawing.lists(
+            first.test(), second.test(), first.splits(), data=data, image_size=image_size, seed=given.draw
+        )
+    metrics = {
+        "cosine mining": first.ensure().metrics(),
+        "euclidean mining": second.ensure().metrics(),
+    }
+    return drawing.losses(metrics, data=data)
+
+
+def _write(given: argparse.Namespace, figure: str, drawn: Drawn, runs: Mapping[str, Run]) -> None:
+    out = given.out or (RESULTS / "tiny" if given.tiny else RESULTS)
+    with atomic_write(out / f"{figure}.png") as file:
+        file.write(drawn.png())
+    table = io.StringIO()
+    csv.writer(table, lineterminator="\n").writerows([drawn.header, *drawn.rows])
+    write_text(out / f"{figure}.csv", table.getvalue())
+    write_text(out / f"{figure}.md", page(given, figure, drawn, {r: runs[r] for r in FIGURES[figure]}))
+    print(out / f"{figure}.png")
+
+
+def page(given: argparse.Namespace, figure: str, drawn: Drawn, runs: Mapping[str, Run]) -> str:
+    """What the picture shows, the runs it is of, and how it came about."""
+    lines = [
+        f"# {figure.capitalize()[:-1]} {figure[-1]}",
+        "",
+        f"![{figure}]({figure}.png)",
+        "",
+        drawn.caption,
+    ]
+    lines += ["", "| run | seed | steps | protocol | rank-1 | mAP | commit | machine |"]
+    lines += ["|---|---:|---:|---|---:|---:|---|---|"]
+    for recipe, run in runs.items():
+        for score in run.scores():
+            values = " | ".join(f"{100 * score.figures[name]:.1f}" for name in ("rank-1", "mAP"))
+            seed, steps = run.config.seed, run.state().step
+            where = " | ".join(run.trained_at())
+            lines.append(
+                f"| {recipe} ({run.key}) | {seed} | {steps} | {score.protocol} | {values} | {where} |"
+            )
+    shown = argparse.Namespace(**{**vars(given), "seeds": given.seeds[:1]})
+    command = setting.command(f"experiments.paper.figures {figure}", shown)
+    lines += ["", f"Numbers: [{figure}.csv]({figure}.csv)", "", f"`{command}`", ""]
+    return "\n".join([*lines, f"Written: {provenance_line()}", ""])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

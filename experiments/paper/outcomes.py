@@ -1,0 +1,130 @@
+"""What each cell of a table came to, and the same as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from experiments.paper.cells import Run
+from experiments.paper.plan import Plan
+from experiments.paper.tables import Cell, Table
+
+from stca.distance import Metric
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A cell's figure under one protocol, beside the paper's.
+
+    Args:
+        table: its name.
+        row: the row's label.
+        column: the column's label.
+        protocol: by which it was scored; "any" where none matters; empty where there is no figure of ours.
+        metric: by which it was ranked.
+        recipe: that gives it; empty for what is only published.
+        runs: keys of its runs.
+        values: percent (or epochs), one per seed; the mean over splits where there are several.
+        published: the paper's figure.
+        note: why there is none of ours.
+
+    """
+
+    table: str
+    row: str
+    column: str
+    protocol: str = ""
+    metric: str = ""
+    recipe: str = ""
+    runs: tuple[str, ...] = ()
+    values: tuple[float, ...] = ()
+    published: float | None = None
+    note: str = ""
+
+    @property
+    def mean(self) -> float | None:
+        """Over seeds."""
+        return float(np.mean(self.values)) if self.values else None
+
+    @property
+    def deviation(self) -> float | None:
+        """Sample standard deviation over seeds; None for one seed."""
+        return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else None
+
+
+def outcomes(plan: Plan, table: Table) -> list[Outcome]:
+    """Of every cell: one per protocol, or one that says why there is none. Computes nothing."""
+    return [outcome for cell in table.cells() for outcome in _of_cell(plan, cell)]
+
+
+def _of_cell(plan: Plan, cell: Cell) -> list[Outcome]:
+    base = Outcome(cell.table, cell.row.label, cell.column.label, published=cell.published)
+    if cell.recipe is None:
+        return [base]
+    runs = plan.runs.get(cell.recipe, [])
+    keys = tuple(run.key for run in runs)
+    base = replace(base, recipe=cell.recipe, metric=cell.row.metric, runs=keys)
+    failures = [plan.failed[key] for key in keys if key in plan.failed]
+    if cell.recipe in plan.missing:
+        return [replace(base, note=plan.missing[cell.recipe])]
+    if failures:
+        return [replace(base, note=f"failed: {failures[0]}")]
+    if not all(run.known_scores(cell.row.metric) for run in runs):
+        return [replace(base, note="not run yet")]
+    if cell.column.figure == "epochs":
+        return [replace(base, protocol="any", values=(float(runs[0].config.optim.epochs),))]
+    figures = _by_protocol(runs, cell.row.metric, cell.column.figure)
+    return [replace(base, protocol=protocol, values=values) for protocol, values in figures.items()]
+
+
+def _by_protocol(runs: Sequence[Run], metric: Metric, figure: str) -> Mapping[str, tuple[float, ...]]:
+    """Percent, one per seed: the mean over a seed's splits."""
+    found: dict[str, dict[int, list[float]]] = {}
+    for run in runs:
+        for score in run.known_scores(metric):
+            seeds = found.setdefault(score.protocol, {})
+            seeds.setdefault(run.config.seed, []).append(100 * score.figures[figure])
+    return {
+        protocol: tuple(float(np.mean(splits)) for splits in seeds.values())
+        for protocol, seeds in found.items()
+    }
+
+
+_FIELDS = ("table", "row", "column", "protocol", "metric", "recipe", "runs", "values")
+_NUMBERS = ("mean", "deviation", "published")
+
+
+def to_csv(found: Sequence[Outcome]) -> str:
+    """A line per outcome; several values or runs stand in one field, with spaces between."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([*_FIELDS, *_NUMBERS, "note"])
+    for each in found:
+        fields = [_text(getattr(each, name)) for name in (*_FIELDS, *_NUMBERS)]
+        writer.writerow([*fields, each.note])
+    return buffer.getvalue()
+
+
+def from_csv(text: str) -> list[Outcome]:
+    """What `to_csv` wrote; mean and deviation follow from the values."""
+    return [
+        Outcome(
+            **{
+                name: line[name]
+                for name in ("table", "row", "column", "protocol", "metric", "recipe", "note")
+            },
+            runs=tuple(line["runs"].split()),
+            values=tuple(map(float, line["values"].split())),
+            published=float(line["published"]) if line["published"] else None,
+        )
+        for line in csv.DictReader(io.StringIO(text))
+    ]
+
+
+def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
+    return "" if value is None else str(value)

@@ -1,0 +1,102 @@
+"""The paper's tables, each by one command.
+
+    python -m experiments.paper.paper table2 --data mars=/data/mars
+    python -m experiments.paper.paper all --data mars=/data/mars --data duke=/data/duke \
+        --data ilids=/data/ilids
+    python -m experiments.paper.paper all --tiny
+
+What was trained before is not trained again, what was begun goes on. Tables go to experiments/results/ (tiny
+ones to experiments/results/tiny/) as Markdown and CSV, runs to runs/cells/ (runs/tiny/cells/). `--dry-run`
+says what would be trained. Exit status 1: a run failed, and its cells say so; or there was nothing to run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments.paper.outcomes import outcomes, to_csv
+from experiments.paper.plan import Plan
+from experiments.paper.rendering import markdown
+from experiments.paper.tables import TABLES
+
+from experiments.paper import costs, setting
+from stca.errors import StcaError
+from stca.tools.files import write_text
+from stca.tools.progress import format_seconds
+
+RESULTS = Path(__file__).parents[1] / "results"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    given = parser().parse_args(arguments)
+    try:
+        return _main(given)
+    except StcaError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on", file=sys.stderr)
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("table", choices=(*TABLES, "complexity", "all"))
+    setting.add_arguments(made)
+    made.add_argument(
+        "--only", default="", metavar="TEXT", help="run only cells with it in row, column, recipe"
+    )
+    made.add_argument(
+        "--dry-run", action="store_true", help="list the runs, their state and cost; train nothing"
+    )
+    made.add_argument("--out", type=Path, help="default: experiments/results, or experiments/results/tiny")
+    return made
+
+
+def _main(given: argparse.Namespace) -> int:
+    out = given.out or (RESULTS / "tiny" if given.tiny else RESULTS)
+    if given.table in ("complexity", "all") and not given.dry_run:
+        found = costs.costs()
+        page = costs.markdown(found, "python -m experiments.paper.paper complexity")
+        _write(out / "complexity.md", page, costs.to_csv(found))
+    if given.table == "complexity":
+        return 0
+    chosen = list(TABLES.values()) if given.table == "all" else [TABLES[given.table]]
+    plan = Plan(setting.from_arguments(given), chosen, given.only)
+    if given.dry_run:
+        print(plan.listing())
+        return 0
+    if not plan.jobs():
+        print("error: nothing to run", *plan.missing.values(), sep="\n  ", file=sys.stderr)
+        return 1
+    start = time.monotonic()
+    plan.carry_out()
+    for table in chosen:
+        cells = outcomes(plan, table)
+        _write(
+            out / f"{table.name}.md", markdown(table, cells, plan, _command(given, table.name)), to_csv(cells)
+        )
+    print(
+        f"took {format_seconds(time.monotonic() - start)}; "
+        f"{len(plan.failed)} of {len(plan.jobs())} runs failed"
+    )
+    return 1 if plan.failed else 0
+
+
+def _command(given: argparse.Namespace, table: str) -> str:
+    return setting.command(f"experiments.paper.paper {table}", given)
+
+
+def _write(path: Path, page: str, table: str) -> None:
+    write_text(path, page)
+    write_text(path.with_suffix(".csv"), table)
+    print(f"{page}\n{path}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

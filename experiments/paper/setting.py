@@ -1,0 +1,219 @@
+"""From a recipe's name to its runs: where the data lie, which seeds, the paper's size or tiny.
+
+    add_arguments(parser)                        # --data --seeds --set --weights --tiny --runs
+    setting = from_arguments(parser.parse_args())
+    setting.runs("stca_mars")                    # list[cells.Run]: one per seed and split
+
+What an option of its own gives (seed, data, weights) is no `--set`. Tiny runs take the `_small` models, a
+quarter of the image size and synthetic walkers in place of each data set, on a schedule of their own;
+everything else is the same code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import inspect
+import shlex
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+from experiments.paper.cells import Run
+
+from stca.config import DataConfig, ModelConfig, OptimConfig, RunConfig, override, parse_assignments
+from stca.errors import ConfigError
+from stca.models import MODELS
+from stca.models.backbones.create import BACKBONES_2D, BACKBONES_3D
+from stca.recipes import recipe
+from stca.tools.lookup import find
+from stca.walkers import make_walkers
+
+SOURCES = {"mars": "mars", "duke_video": "duke", "ilids_vid": "ilids"}
+"""A recipe's source by the name that `--data` takes."""
+SPLITS = {"ilids": 10}
+TINY_SPLITS = {"ilids": 2}
+_STAND_INS = {"mars": 0, "duke": 1, "ilids": 2}
+_SIZE = (96, 48)  # of the walkers' crops, which become 96x32 or 64x32
+_SPLIT_SEED = 10
+_TINY_EPOCHS = {"mars": 38, "duke": 38, "ilids": 150}  # some 150 steps each
+_NOT_SET = {
+    "seed": "--seeds",
+    "data": "--data",
+    "model.weights": "--weights",
+    "eval.metric": "table4, which scores by both distances",
+}
+"""Settings of single runs, and what gives them."""
+
+
+class NoDataError(ConfigError):
+    """A data set was not given."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """Everything a command says about runs.
+
+    Args:
+        data: root by name: mars, duke, ilids.
+        seeds: one training each.
+        changes: settings as `optim.lr=1e-4`, of every run.
+        weights: pretrained file by backbone.
+        tiny: whether to use small models and walkers.
+        persons: to train on and as many to test on, of the walkers.
+        folder: runs lie in its `cells`, walkers in its `data`.
+
+    Raises:
+        ConfigError: options that do not go together, or a change of what another option gives.
+
+    """
+
+    data: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    seeds: tuple[int, ...] = (0,)
+    changes: tuple[str, ...] = ()
+    weights: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    tiny: bool = False
+    persons: int = 24
+    folder: Path = Path("runs")
+
+    def __post_init__(self) -> None:
+        if self.tiny and (self.data or self.weights):
+            raise ConfigError(
+                "Tiny models take no data set and no weights",
+                expected="--tiny alone: they train on synthetic walkers, from random weights",
+                found="--data" if self.data else "--weights",
+            )
+        for name in parse_assignments(self.changes):
+            given_by = _NOT_SET.get(name, _NOT_SET.get(name.partition(".")[0]))
+            if given_by:
+                raise ConfigError(
+                    f"{name} is no setting of every run", found=f"--set {name}=...", hint=given_by
+                )
+
+    def runs(self, name: str) -> list[Run]:
+        """All runs of a recipe, seed by seed, and split by split; makes the walkers it needs.
+
+        Raises:
+            NoDataError: its data set was not given.
+
+        """
+        config = recipe(name)
+        data = SOURCES.get(config.data.source, config.data.source)
+        if self.tiny:
+            config = tiny_config(config, data)
+        elif data in self.data:
+            config = dataclasses.replace(config, model=self._pretrained(config.model))
+        else:
+            raise NoDataError(f"There is no --data for {data}", hint=f"--data {data}=/data/{data}")
+        config = override(config, self.changes) if self.changes else config
+        splits = range((TINY_SPLITS if self.tiny else SPLITS).get(data, 1))
+        places = [self._place(config.data, data, split) for split in splits]
+        return [
+            Run(dataclasses.replace(config, data=place, seed=seed), self.folder / "cells")
+            for seed in self.seeds
+            for place in places
+        ]
+
+    def _place(self, config: DataConfig, data: str, split: int) -> DataConfig:
+        if self.tiny:
+            root = str(self._walkers(data, split))
+            return dataclasses.replace(config, source="walkers", roots=(root,))
+        return dataclasses.replace(config, roots=(self.data[data],), split=split)
+
+    def _pretrained(self, model: ModelConfig) -> ModelConfig:
+        """Start from the files of the backbones that the model has."""
+        files = tuple(self.weights[each] for each in streams(model) if each in self.weights)
+        return dataclasses.replace(model, weights=files) if files else model
+
+    def _walkers(self, data: str, split: int) -> Path:
+        """Walkers that stand in for a data set: iLIDS-VID has two cameras and a tracklet in each."""
+        seed = _STAND_INS[data] + _SPLIT_SEED * split
+        two_cameras = {"cameras": 2, "tracklets_per_camera": (1, 1)} if data == "ilids" else {}
+        root = self.folder / "data" / f"{data}-{self.persons}-persons-{split}"
+        return make_walkers(
+            root,
+            train_persons=self.persons,
+            test_persons=self.persons,
+            seed=seed,
+            size=_SIZE,
+            **two_cameras,  # type: ignore[arg-type]
+        )
+
+
+def streams(model: ModelConfig) -> tuple[str, ...]:
+    """The backbones that a model has."""
+    default = inspect.signature(find(MODELS, model.name, kind="model")).parameters
+    return tuple(
+        str(model.options.get(name, default[name].default))
+        for name in ("backbone2d", "backbone3d")
+        if name in default
+    )
+
+
+def tiny_config(config: RunConfig, data: str) -> RunConfig:
+    """The same run in a minute on two CPU cores."""
+    height, width = config.model.image_size or (384, 128)
+    model = dataclasses.replace(
+        config.model, name=f"{config.model.name}_small", image_size=(height // 4, width // 4)
+    )
+    epochs = _TINY_EPOCHS[data]
+    optim = OptimConfig(epochs=epochs, lr=1e-3, milestones=(epochs * 7 // 10,), warmup_epochs=1)
+    return dataclasses.replace(config, model=model, optim=optim, log_every=1)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of a `Setting`."""
+    parser.add_argument(
+        "--data", action="append", default=[], metavar="NAME=ROOT", help="mars=..., duke=..., ilids=..."
+    )
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="SEED")
+    parser.add_argument("--set", nargs="*", default=[], metavar="key=value", help="settings of every run")
+    parser.add_argument(
+        "--weights",
+        nargs="*",
+        default=[],
+        metavar="BACKBONE=FILE",
+        help=f"to start from, of {', '.join((*BACKBONES_2D, *BACKBONES_3D))}",
+    )
+    parser.add_argument("--tiny", action="store_true", help="small models on synthetic walkers")
+    parser.add_argument("--persons", type=int, default=24, help="walkers to train on; as many to test on")
+    parser.add_argument("--runs", type=Path, help="default: runs, or runs/tiny")
+
+
+def from_arguments(given: argparse.Namespace) -> Setting:
+    """What they say.
+
+    Raises:
+        ConfigError: a name there is not, or no `name=value`.
+
+    """
+    return Setting(
+        data=_pairs(given.data, "--data", SOURCES.values()),
+        seeds=tuple(given.seeds),
+        changes=tuple(given.set),
+        weights=_pairs(given.weights, "--weights", (*BACKBONES_2D, *BACKBONES_3D)),
+        tiny=given.tiny,
+        persons=given.persons,
+        folder=given.runs or Path("runs/tiny" if given.tiny else "runs"),
+    )
+
+
+def command(program: str, given: argparse.Namespace) -> str:
+    """The command that says the same, what tables and figures add to `add_arguments` included."""
+    words = [word for value in given.data for word in ("--data", value)]
+    words += ["--weights", *given.weights] if given.weights else []
+    words += ["--seeds", *map(str, given.seeds)]
+    words += ["--tiny"] * given.tiny + (["--persons", str(given.persons)] if given.persons != 24 else [])
+    words += ["--set", *given.set] if given.set else []
+    for name in ("only", "draw", "runs", "out"):
+        words += [f"--{name}={value}"] if (value := getattr(given, name, None)) else []
+    return f"python -m {program} {shlex.join(words)}"
+
+
+def _pairs(given: Sequence[str], option: str, names: Collection[str]) -> dict[str, str]:
+    pairs = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not equals or not value or name not in names:
+            raise ConfigError(f"{option} takes pairs", expected=f"{'|'.join(names)}=...", found=each)
+        pairs[name] = value
+    return pairs

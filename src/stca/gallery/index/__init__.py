@@ -1,0 +1,1 @@
+"""Approximate nearest neighbours beside the store; made again from it when lost."""

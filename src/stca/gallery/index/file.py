@@ -1,0 +1,93 @@
+"""An approximate index on disk, beside the gallery it was made of, and how one knows that it still fits.
+
+The file is a line of JSON, the row numbers, and FAISS's own bytes; the JSON holds a digest of everything, so
+a damaged file is noticed before FAISS reads it, and the gallery's last commit when it was written. A file
+that does not fit is no error: the index is made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int64
+
+from stca.gallery.index.faiss_import import import_faiss
+from stca.gallery.index.indexes import FastIndex
+from stca.gallery.index.tuning import Tuning
+from stca.tools.files import atomic_write
+
+FILE = "index.faiss"
+_MAGIC = "stca gallery index 2"
+_ABANDONED_SECONDS = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class SavedIndex:
+    """What a file holds: the index, the number of each of its rows, and the commit it was made at."""
+
+    index: FastIndex
+    ids: Int64[np.ndarray, " N"]
+    gallery: str
+    last_id: int
+    token: str
+
+
+def save_index(folder: Path, saved: SavedIndex) -> None:
+    """Write it, atomically: a reader sees the old file or the new one."""
+    faiss = import_faiss()
+    data = faiss.serialize_index(saved.index.faiss_index)
+    ids = np.ascontiguousarray(saved.ids, dtype="<i8")
+    head = {
+        "what": _MAGIC,
+        "gallery": saved.gallery,
+        "rows": len(ids),
+        "last_id": saved.last_id,
+        "token": saved.token,
+        "tuning": asdict(saved.index.tuning),
+    }
+    head["digest"] = _digest(head, ids, data)
+    _sweep(folder)
+    with atomic_write(folder / FILE) as file:
+        file.write(json.dumps(head).encode() + b"\n")
+        file.write(ids.data)
+        file.write(data.data)
+
+
+def load_index(folder: Path) -> SavedIndex | None:
+    """Read it; None where there is none, or it is damaged or of another version."""
+    try:
+        data = np.fromfile(folder / FILE, dtype=np.uint8)
+        end = int(np.argmax(data[:65536] == ord("\n"))) + 1
+        head = json.loads(data[:end].tobytes())
+        ids = data[end : end + 8 * head["rows"]].copy().view("<i8").astype(np.int64)
+        rest = data[end + 8 * head["rows"] :]
+        if head["what"] != _MAGIC or head.pop("digest") != _digest(head, ids, rest):
+            return None
+        index = FastIndex(import_faiss().deserialize_index(rest), Tuning(**head["tuning"]))
+        fits = len(index) == len(ids)
+        return SavedIndex(index, ids, head["gallery"], head["last_id"], head["token"]) if fits else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError):
+        return None
+
+
+def _digest(head: dict[str, Any], ids: np.ndarray, data: np.ndarray) -> str:
+    digest = hashlib.blake2b(json.dumps(head).encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(ids).data)
+    digest.update(np.ascontiguousarray(data).data)
+    return digest.hexdigest()
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what processes that were killed while writing left behind."""
+    for path in folder.glob(f".{FILE}.*"):
+        try:
+            if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
+                path.unlink()
+        except OSError:
+            continue

@@ -1,0 +1,1 @@
+"""What a gallery must not lose, in SQLite."""

@@ -1,0 +1,1 @@
+"""Tracklets of several cameras to persons."""

@@ -1,0 +1,101 @@
+"""Contact sheets: a row per person, crops of every tracklet with camera and time. To be looked at."""
+
+from __future__ import annotations
+
+import textwrap
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from PIL import Image, ImageDraw, ImageFont
+
+from stca.analysis.figures import shorten
+from stca.errors import FrameError
+from stca.footage.images import read_image
+from stca.gallery.adding import pictures
+from stca.gallery.figures import format_span
+from stca.gallery.records import Record
+from stca.linking.linking import Linking
+from stca.tools.files import atomic_write
+from stca.tracks import pictured
+
+Item = TypeVar("Item")
+
+_CROP = (48, 104)  # width, height of one crop, pixels
+_CROPS = 3  # of a tracklet
+_LABEL, _CAPTION, _GAP = 64, 38, 8
+_LETTERS = 22  # side by side below a tracklet
+_PER_ROW, _ROWS = 8, 16
+_INK, _GREY, _PAPER = (20, 20, 20), (110, 110, 110), (255, 255, 255)
+
+
+def sheet_names(linking: Linking, *, most_pages: int = 20) -> list[str]:
+    """The names of the files that `write_contact_sheets` writes."""
+    pages = min(-(-len(linking.persons) // _ROWS), most_pages)
+    return [f"persons-{number:02d}.png" for number in range(1, pages + 1)]
+
+
+def write_contact_sheets(linking: Linking, out: Path, *, most_pages: int = 20) -> list[Path]:
+    """Write `persons-01.png`, ...: `_ROWS` persons to a page, at most `_PER_ROW` tracklets of each.
+
+    Where a person has more tracklets, some evenly spread over time are shown, and how many they are in all is
+    said. Persons beyond the last page are not shown; a warning says how many those are.
+    """
+    persons = list(linking.numbered())
+    written = []
+    for number, name in enumerate(sheet_names(linking, most_pages=most_pages)):
+        path = out / name
+        with atomic_write(path) as file:
+            draw_sheet(persons[number * _ROWS : (number + 1) * _ROWS]).save(file, format="png")
+        written.append(path)
+    if (beyond := len(persons) - _ROWS * most_pages) > 0:
+        warnings.warn(
+            f"{beyond} of {len(persons)} persons are on no contact sheet: {most_pages} pages are the most",
+            stacklevel=2,
+        )
+    return written
+
+
+def draw_sheet(persons: Sequence[tuple[int, Sequence[Record]]]) -> Image.Image:
+    """One page."""
+    widest = max(min(len(group), _PER_ROW) for _, group in persons)
+    step = _CROPS * _CROP[0] + _GAP
+    size = (_LABEL + widest * step, len(persons) * (_CROP[1] + _CAPTION + _GAP))
+    sheet = Image.new("RGB", size, _PAPER)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
+    for row, (person, group) in enumerate(persons):
+        top = row * (_CROP[1] + _CAPTION + _GAP)
+        draw.line((0, top, size[0], top), fill=(220, 220, 220))
+        draw.text((6, top + 8), str(person), fill=_INK, font=ImageFont.load_default(20))
+        draw.text((6, top + 36), f"{len(group)} in all", fill=_GREY, font=font)
+        for column, record in enumerate(_spread(group, _PER_ROW)):
+            left, below = _LABEL + column * step, top + _CROP[1] + 5
+            _paste_crops(sheet, record, left, top + 4)
+            draw.text((left, below), shorten(record.key, _LETTERS), fill=_INK, font=font)
+            times = textwrap.wrap(
+                format_span(record) or "no time known", _LETTERS, max_lines=2, placeholder=" ..."
+            )
+            draw.multiline_text((left, below + 12), "\n".join(times), fill=_GREY, font=font, spacing=1)
+    return sheet
+
+
+def _paste_crops(sheet: Image.Image, record: Record, left: int, top: int) -> None:
+    found = pictures(record)
+    for index, path in enumerate(pictured(found, _CROPS) if found else ()):
+        try:
+            crop = Image.fromarray(read_image(path))
+        except FrameError:
+            continue  # the place stays white
+        crop.thumbnail((_CROP[0] - 2, _CROP[1]), Image.Resampling.LANCZOS)
+        scale = min((_CROP[0] - 2) / crop.width, _CROP[1] / crop.height)
+        if scale > 1:
+            crop = crop.resize((round(crop.width * scale), round(crop.height * scale)))
+        sheet.paste(crop, (left + index * _CROP[0], top + _CROP[1] - crop.height))
+
+
+def _spread(items: Sequence[Item], count: int) -> list[Item]:
+    """At most `count` of them, from the middles of as many equal parts."""
+    if len(items) <= count:
+        return list(items)
+    return [items[int((k + 0.5) * len(items) / count)] for k in range(count)]

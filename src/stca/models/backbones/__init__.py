@@ -1,0 +1,1 @@
+"""The networks that can be the 2D or the 3D stream."""

@@ -1,0 +1,1 @@
+"""Weights on disk: our own files, those of other projects, those in the package."""

@@ -1,0 +1,1 @@
+"""What belongs to no stage: files, names, devices, progress, provenance."""

@@ -1,0 +1,1 @@
+"""Person detectors: motion, ONNX and OpenVINO networks."""

@@ -1,0 +1,1 @@
+"""Synthetic people before a camera: pictures, boxes, tracks."""

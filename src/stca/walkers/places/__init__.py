@@ -1,0 +1,1 @@
+"""Where synthetic people walk, and the cameras that see them."""

@@ -1,0 +1,206 @@
+"""`stca track`, by its own main()."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stca.cli import main
+from stca.footage.images import write_jpeg
+from stca.footage.sources import Source
+from stca.tracks import find_tracklets
+from street import Walker, write_street
+
+pytest.importorskip("av")
+pytest.importorskip("trackers")
+
+WALKERS = [Walker((190, 40, 50), 30, 200, 2.5), Walker((40, 60, 190), 290, 120, -2.5)]
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    folder = tmp_path_factory.mktemp("videos")
+    for name in ("cam1", "cam2"):
+        write_street(folder / f"{name}.avi", WALKERS, 40)
+    return [str(folder / "cam1.avi"), str(folder / "cam2.avi")]
+
+
+def call(*words: object) -> int:
+    return main(["track", *map(str, words)])
+
+
+def test_two_videos(videos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(*videos, "--out", tmp_path, "--detector", "street:colours") == 0
+    table = capsys.readouterr().out.splitlines()
+    assert table[0].split() == [
+        "video",
+        "frames",
+        "tracks",
+        "tracklets",
+        "crops",
+        "used",
+        "left",
+        "out",
+        "frames/s",
+    ]
+    assert [line.split()[:4] for line in table[1:3]] == [
+        ["cam1.avi", "40", "2", "2"],
+        ["cam2.avi", "40", "2", "2"],
+    ]
+    assert len(find_tracklets(tmp_path)) == 4
+    assert call(*videos, "--out", tmp_path, "--detector", "street:colours") == 0
+    assert capsys.readouterr().out.count("done before") == 2
+
+
+def test_a_bad_video_does_not_stop_the_others(
+    videos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad.mp4").write_bytes(b"hello")
+    missing = tmp_path / "missing.mp4"
+    assert (
+        call(
+            tmp_path / "bad.mp4", missing, videos[0], "--out", tmp_path / "o", "--detector", "street:colours"
+        )
+        == 1
+    )
+    said = capsys.readouterr()
+    assert said.err.count("error:") == 2
+    assert "bad.mp4" in said.err
+    assert "missing.mp4" in said.err
+    assert "cam1.avi" in said.out
+
+
+def test_camera_start_every_and_tracker(videos: list[str], tmp_path: Path) -> None:
+    options = ["--camera", "door", "--start", "2026-01-31T10:00:00", "--every", 2, "--tracker", "bytetrack"]
+    assert call(videos[0], "--out", tmp_path, "--detector", "street:colours", *options) == 0
+    record = find_tracklets(tmp_path)[0].record
+    assert record.camera == "door"
+    assert record.start == datetime(2026, 1, 31, 10).timestamp()
+    assert json.loads((tmp_path / "door" / "video.json").read_text())["options"]["tracker"] == "bytetrack"
+
+
+def test_given_tracks(videos: list[str], tmp_path: Path) -> None:
+    rows = "".join(f"{f},3,{30 + 2 * f},140,22,60,1,-1,-1,-1\n" for f in range(1, 30))
+    (tmp_path / "mine.txt").write_text(rows)
+    assert call(videos[0], "--out", tmp_path / "o", "--tracks", tmp_path / "mine.txt") == 0
+    assert [t.key for t in find_tracklets(tmp_path / "o")] == ["cam1/0003"]
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--camera", "x"], "--camera is for one video"),
+        (["--tracks", "x.txt"], "--tracks is for one video"),
+        (["--detector", "moton"], "There is no detector 'moton'"),
+        (["--detector", "missing.onnx"], "no such detector file"),
+    ],
+)
+def test_wrong_calls(
+    videos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], complaint: str
+) -> None:
+    assert call(*videos, "--out", tmp_path / "o", *words) == 1
+    said = capsys.readouterr().err
+    assert complaint in said
+    assert said.count("error:") == 1
+    assert not (tmp_path / "o").exists()
+
+
+def test_a_full_disk_is_said(
+    videos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(folder: object, rows: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("stca.tracking.writing.CameraFolder.add_rows", full)
+    assert call(videos[0], "--out", tmp_path, "--detector", "street:colours") == 1
+    said = capsys.readouterr().err
+    assert "cam1.avi: A file cannot be read or written" in said
+    assert f"where:    {tmp_path}" in said
+    assert "Errno" not in said
+
+
+def test_the_same_name_twice(videos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(videos[0], videos[0], "--out", tmp_path / "o") == 1
+    assert "same name" in capsys.readouterr().err
+
+
+def test_two_sequences_whose_images_lie_in_img1(
+    videos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("A", "B"):
+        write_jpeg(tmp_path / name / "img1" / "000001.jpg", np.zeros((16, 16, 3), np.uint8))
+    assert call(tmp_path / "A/img1", tmp_path / "B/img1", "--out", tmp_path / "o") == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:3]] == ["A", "B"]
+    assert call(videos[0], tmp_path / "A/img1", tmp_path / "A", "--out", tmp_path / "o") == 1
+    assert "same name" in capsys.readouterr().err
+
+
+def test_two_videos_of_one_camera(
+    videos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--out", tmp_path / "o", "--detector", "street:colours", "--camera", "door"]
+    assert call(videos[0], *options, "--start", "2026-01-31T08:00:00") == 0
+    assert call(videos[1], *options, "--start", "2026-01-31T18:00:00") == 0
+    found = find_tracklets(tmp_path / "o")
+    assert [t.key for t in found] == ["door/0000", "door/0001", "door_cam2/0000", "door_cam2/0001"]
+    assert {(t.camera, t.record.video) for t in found} == {("door", "cam1.avi"), ("door", "cam2.avi")}
+    capsys.readouterr()
+    for video, start in zip(videos, ("08", "18"), strict=True):
+        assert call(video, *options, "--start", f"2026-01-31T{start}:00:00") == 0
+    assert capsys.readouterr().out.count("done before") == 2
+    (tmp_path / "o" / "door").rename(tmp_path / "elsewhere")
+    assert call(videos[1], *options, "--start", "2026-01-31T18:00:00") == 0
+    assert "done before" in capsys.readouterr().out, "where it was, though the first place is free now"
+
+
+def test_two_videos_of_one_camera_that_begin_nobody_knows_when(videos: list[str], tmp_path: Path) -> None:
+    options = ["--out", tmp_path / "o", "--detector", "street:colours", "--camera", "door"]
+    assert call(videos[0], *options) == 0
+    with pytest.warns(UserWarning, match="door has several videos.* --start"):
+        assert call(videos[1], *options) == 0
+
+
+def test_nothing_comes_after_a_camera(
+    videos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Source("rtsp://cam/1", "cam_1", 10.0, None, live=True, identity=(), frames=lambda: iter(()))
+    monkeypatch.setattr("stca.footage.sources.open_source", lambda *_, **__: source)
+    addresses = ["rtsp://me:secret@cam/1", "rtsp://me:secret@cam/2"]
+    assert call(*addresses, "--out", tmp_path / "o") == 1
+    assert call(addresses[0], *videos, "--out", tmp_path / "o") == 1
+    said = capsys.readouterr().err
+    assert said.count("A camera goes on for ever") == 2
+    assert "secret" not in said
+    assert not (tmp_path / "o").exists()
+
+
+def test_passwords_are_not_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for address in ("http://me:secret@127.0.0.1:9/x", "http://me:sec@ret@127.0.0.1:9/x"):
+        assert call(address, "--out", tmp_path / "o") == 1
+        said = capsys.readouterr().err
+        assert "error: http://127.0.0.1:9/x: Cannot open a video" in said
+        assert "ret@" not in said
+
+
+def test_warnings_are_one_plain_line(videos: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "short.avi"
+    path.write_bytes(Path(videos[0]).read_bytes()[: Path(videos[0]).stat().st_size // 2])
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", "stca", "track", str(path), "--out", str(tmp_path / "o")]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    lines = done.stderr.splitlines()
+    assert any(line.startswith(f"warning: {path}: it ends early") for line in lines)
+    assert ".py:" not in done.stderr
+    assert "warnings.warn" not in done.stderr
+
+
+def test_a_start_that_is_no_moment(videos: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        call(videos[0], "--out", "o", "--start", "yesterday")
+    assert "a moment is" in capsys.readouterr().err

@@ -1,0 +1,280 @@
+"""From boxes to finished tracks: association, joining, smoothing."""
+
+import numpy as np
+import pytest
+
+from stca.boxes import overlaps
+from stca.errors import ConfigError
+from stca.footage.sources import Frame
+from stca.tracking.associate import TRACKERS, Associator
+from stca.tracking.detectors.detections import NOTHING, Detections
+from stca.tracking.smoothing import FILLED, is_track, to_rows
+from stca.tracking.track_builder import Following, Observation, Track
+
+RATE = 10.0
+IMAGE = np.zeros((200, 400, 3), np.uint8)
+
+
+class Colours:
+    """A store that gives every box the look of the person in it."""
+
+    def __init__(self) -> None:
+        self.joined: list[tuple[int, int]] = []
+
+    def add(self, number: int, seen: Observation) -> None:
+        seen.file = f"{seen.frame:06d}.jpg"
+
+    def join(self, number: int, later: int) -> None:
+        self.joined.append((number, later))
+
+
+def look(person: int) -> np.ndarray:
+    vector = np.zeros(128, np.float32)
+    vector[person] = 1
+    return vector
+
+
+def observation(frame: int, x: float, *, person: int = 0, score: float = 0.9, y: float = 50) -> Observation:
+    box = np.array([x, y, x + 20, y + 50], float)
+    return Observation(frame, (frame - 1) / RATE, box, score, {"visible": 1.0}, None, look(person))
+
+
+def follow(
+    frames: dict[int, list[Observation]], *, tracker: str = "ocsort", until: int = 200
+) -> tuple[list[Track], Colours]:
+    pytest.importorskip("trackers")
+    store = Colours()
+    associator, following = Associator(tracker, RATE), Following(RATE, store)
+    done: list[Track] = []
+    for frame in range(1, until + 1):
+        seen = frames.get(frame, [])
+        found = (
+            Detections(
+                np.stack([o.box for o in seen]).astype(np.float32),
+                np.array([o.score for o in seen], np.float32),
+            )
+            if seen
+            else NOTHING
+        )
+        time = (frame - 1) / RATE
+        done += list(following.update(Frame(frame, time, IMAGE), seen, associator.update(time, found)))
+    return done + list(following.close()), store
+
+
+def frames_of(track: Track) -> list[int]:
+    return [o.frame for o in track.seen]
+
+
+@pytest.mark.parametrize("tracker", TRACKERS)
+def test_two_people_who_cross_far_apart(tracker: str) -> None:
+    frames = {f: [observation(f, 2.0 * f), observation(f, 300 - 2.0 * f, y=150)] for f in range(1, 60)}
+    done, _ = follow(frames, tracker=tracker)
+    assert len(done) == 2
+    for track in done:
+        assert frames_of(track) == list(range(1, 60)), "from the first box on"
+        assert len({o.box[1] for o in track.seen}) == 1
+
+
+@pytest.mark.parametrize("tracker", TRACKERS)
+def test_a_short_absence_is_one_track(tracker: str) -> None:
+    frames = {f: [observation(f, 2.0 * f)] for f in range(1, 60) if not 30 <= f < 36}
+    done, _ = follow(frames, tracker=tracker)
+    assert [frames_of(track) for track in done] == [sorted(frames)]
+
+
+@pytest.mark.parametrize("tracker", TRACKERS)
+def test_a_longer_absence_is_joined_where_look_and_place_fit(tracker: str) -> None:
+    def away(person: int, jump: float = 0.0) -> tuple[list[Track], Colours]:
+        first = {f: [observation(f, 2.0 * f)] for f in range(1, 40)}
+        then = {f: [observation(f, 2.0 * f + jump, person=person)] for f in range(56, 90)}
+        return follow(first | then, tracker=tracker)
+
+    done, store = away(person=0)
+    assert len(done) == 1
+    assert len(store.joined) == 1
+    assert frames_of(done[0]) == [*range(1, 40), *range(56, 90)]
+    assert len(away(person=1)[0]) == 2, "somebody else"
+    assert len(away(person=0, jump=150)[0]) == 2, "too far away"
+
+
+def test_nobody_is_joined_with_who_is_still_there() -> None:
+    frames = {f: [observation(f, 100.0)] for f in range(1, 100)}
+    for f in range(40, 90):
+        frames[f].append(observation(f, 130.0))
+    done, store = follow(frames)
+    assert len(done) == 2
+    assert not store.joined
+
+
+def test_two_lost_tracks_are_given_back_each_to_his_own() -> None:
+    frames = {f: [observation(f, 2.0 * f), observation(f, 2.0 * f, person=1, y=90)] for f in range(1, 40)}
+    frames |= {f: [observation(f, 2.0 * f, person=1, y=90), observation(f, 2.0 * f)] for f in range(56, 90)}
+    done, _ = follow(frames)
+    assert len(done) == 2
+    for track in done:
+        assert len({int(o.look.argmax()) for o in track.seen if o.look is not None}) == 1
+
+
+def test_tracks_come_as_soon_as_nothing_can_follow() -> None:
+    store = Colours()
+    following = Following(RATE, store)
+    came = None
+    for frame in range(1, 100):
+        seen = [observation(frame, 2.0 * frame)] if frame < 20 else []
+        if list(
+            following.update(Frame(frame, (frame - 1) / RATE, IMAGE), seen, np.zeros(len(seen), np.int64))
+        ):
+            came = came or frame
+    assert came is not None
+    assert 35 < came < 45, "two seconds after the last box"
+    assert not list(following.close())
+
+
+def test_a_hole_in_time_ends_all_tracks() -> None:
+    pytest.importorskip("trackers")
+    associator = Associator("ocsort", RATE)
+    found = Detections(np.array([[10, 10, 30, 60]], np.float32), np.array([0.9], np.float32))
+    numbers = [int(associator.update(t, found)[0]) for t in (0.0, 0.1, 0.2, 30.0, 30.1, 30.2)]
+    assert numbers[2] == max(numbers[:3]) >= 0
+    assert numbers[-1] > numbers[2], "a new number"
+
+
+@pytest.mark.parametrize("gap", [12, 15, 24, 40])
+def test_a_number_that_comes_back_costs_no_box(gap: int) -> None:
+    store = Colours()
+    following = Following(RATE, store)
+    done: list[Track] = []
+    shown = [*range(1, 40), *range(39 + gap, 90)]
+    for frame in range(1, 120):
+        x = 20.0 if frame < 40 else 300.0
+        seen = [observation(frame, x)] if frame in shown else []
+        done += following.update(Frame(frame, (frame - 1) / RATE, IMAGE), seen, np.full(len(seen), 7))
+    done += following.close()
+    assert [frames_of(track) for track in done] == [shown[:39], shown[39:]]
+    assert len({track.number for track in done}) == 2, "numbers are never used again"
+
+
+@pytest.mark.parametrize("tracker", TRACKERS)
+@pytest.mark.parametrize("gap", [1.4, 3.0])
+def test_frames_that_are_sparser_than_the_rate_says(tracker: str, gap: float) -> None:
+    """A camera of 25 frames a second whose detector manages five: lost tracks still live for a second."""
+    pytest.importorskip("trackers")
+    associator, following = Associator(tracker, 25.0), Following(25.0, Colours())
+    times = [0.2 * i for i in range(30)]
+    times += [times[-1] + gap + 0.2 * i for i in range(30)]
+    done: list[Track] = []
+    every = sorted({*times, *(times[29] + 0.2 * i for i in range(round(gap / 0.2)))})
+    for frame, time in enumerate(every, start=1):
+        seen = [observation(frame, 100.0)] if time in times else []
+        found = (
+            Detections(seen[0].box[None].astype(np.float32), np.array([0.9], np.float32)) if seen else NOTHING
+        )
+        for o in seen:
+            o.time = time
+        done += following.update(Frame(frame, time, IMAGE), seen, associator.update(time, found))
+    done += following.close()
+    kept = [o.time for track in done for o in track.seen]
+    assert len(kept) == len(set(kept)) == len(times)
+
+
+def test_frames_in_bursts_are_followed_as_evenly_spaced_ones() -> None:
+    pytest.importorskip("trackers")
+    answers = []
+    for burst in (1, 5):
+        associator = Associator("ocsort", RATE)
+        numbers = []
+        for i in range(40):
+            box = np.array([[6.0 * i, 10, 6.0 * i + 20, 60]], np.float32)
+            found = Detections(box, np.array([0.9], np.float32))
+            numbers.append(int(associator.update((i - i % burst) / RATE + 1e-3 * (i % burst), found)[0]))
+        answers.append(numbers)
+    assert set(answers[1][1:]) == set(answers[0][1:]) == {0}
+
+
+def test_no_such_tracker() -> None:
+    with pytest.raises(ConfigError, match="ocsort or bytetrack"):
+        Associator("sort", RATE)
+
+
+def test_boxes_in_another_order_keep_their_numbers() -> None:
+    pytest.importorskip("trackers")
+    associator = Associator("bytetrack", RATE)
+    boxes = np.array([[10, 10, 30, 60], [100, 10, 120, 60], [200, 10, 220, 60]], np.float32)
+    told = {}
+    for turn in range(6):
+        order = np.roll(np.arange(3), turn)
+        numbers = associator.update(turn / RATE, Detections(boxes[order], np.full(3, 0.9, np.float32)))
+        told = (
+            {int(row): int(number) for row, number in zip(order, numbers, strict=True)} if turn == 2 else told
+        )
+        if turn > 2:
+            assert {int(row): int(number) for row, number in zip(order, numbers, strict=True)} == told
+    assert len(set(told.values())) == 3
+
+
+def a_track(*frames: int) -> Track:
+    return Track(7, [observation(f, 2.0 * f, score=0.5 + 0.001 * f) for f in frames])
+
+
+def lasting(boxes: int, seconds: float) -> Track:
+    track = a_track(*range(1, boxes + 1))
+    for o in track.seen:
+        o.lasts = seconds
+    return track
+
+
+def test_what_is_long_enough() -> None:
+    assert not is_track(lasting(4, 0.1))
+    assert is_track(lasting(5, 0.1))
+    assert not is_track(lasting(12, 0.04))
+    assert is_track(lasting(13, 0.04))
+    assert is_track(lasting(3, 0.2)), "a camera of 25 frames a second, of which five are looked at"
+    assert not is_track(lasting(2, 1.0))
+
+
+@pytest.mark.parametrize("step", [0.04, 0.2])
+def test_half_a_second_is_one_at_any_speed(step: float) -> None:
+    for seconds, wanted in ((0.3, False), (0.7, True)):
+        following = Following(25.0, Colours())
+        done: list[Track] = []
+        for frame in range(1, 200):
+            time = (frame - 1) * step
+            seen = [observation(frame, 100.0)] if 2 <= time < 2 + seconds else []
+            for o in seen:
+                o.time = time
+            done += following.update(Frame(frame, time, IMAGE), seen, np.zeros(len(seen), np.int64))
+        (track,) = done
+        assert is_track(track) is wanted
+
+
+def test_gaps_are_filled_by_straight_lines() -> None:
+    rows = to_rows(
+        a_track(1, 2, 3, 10, 11, 12), 1.0e-9
+    )  # so slow that nothing is smoothed and no gap is long
+    assert [row.frame for row in rows] == list(range(1, 13))
+    assert [row.left for row in rows] == pytest.approx([2.0 * f for f in range(1, 13)])
+    assert {row.track for row in rows} == {7}
+    assert [row.visibility for row in rows] == [1.0] * 3 + [0.0] * 6 + [1.0] * 3
+
+
+def test_long_gaps_stay_open() -> None:
+    last = 3 + int(FILLED * RATE) + 1
+    rows = to_rows(a_track(1, 2, 3, last, last + 1), RATE)
+    assert [row.frame for row in rows] == [1, 2, 3, last, last + 1]
+
+
+def test_every_other_frame() -> None:
+    assert [row.frame for row in to_rows(a_track(1, 3, 9), RATE / 2, every=2)] == [1, 3, 5, 7, 9]
+
+
+def test_smoothing_takes_jitter_away() -> None:
+    rng = np.random.default_rng(0)
+    track = a_track(*range(1, 60))
+    true = np.stack([o.box for o in track.seen])
+    for o in track.seen:
+        o.box = o.box + rng.normal(0, 3, 4)
+    rows = to_rows(track, RATE)
+    smooth = np.array([(r.left, r.top, r.left + r.width, r.top + r.height) for r in rows])
+    raw = np.stack([o.box for o in track.seen])
+    shared = [np.diag(overlaps(boxes, true)).mean() for boxes in (smooth, raw)]
+    assert shared[0] > shared[1] + 0.03
