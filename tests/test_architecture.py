@@ -10,20 +10,26 @@ from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parent.parent / "src" / "stca"
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src" / "stca"
 
 FLOORS = (
-    "errors version files lookup devices images openvino_import packs progress provenance protocols tracklets distance boxes video frames streams sources tracks",
-    "datasets clips models losses ranking config run_dir tracking",
+    "errors version tools protocols tracklets distance",
+    "footage",
+    "boxes tracks",
+    "datasets walkers clips models losses ranking config run_dir tracking",
     "training embedding inference analysis export",
     "evaluation gallery",
+    "linking",
     "recipes runs web",
-    "cli",
+    "cli moved_modules",
     "__init__ __main__",
 )
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}
 ROOMS = {"run_dir": "config", "embedding": "inference", "export": "inference"}
 """Modules that share a room; a package is one room by itself, and so is the ground floor."""
+
+MOST_FILES, MOST_LINES, MOST_LINES_OF_A_FUNCTION = 14, 300, 60
 
 
 def room(module: str) -> str:
@@ -115,6 +121,66 @@ def test_imports_point_down() -> None:
     assert not (wrong := violations(SOURCE)), "\n" + "\n".join(wrong)
 
 
+def oversized(folder: Path) -> list[str]:
+    """Folders, files and functions below `folder` that are too large to be read at once, one line each."""
+    wrong = []
+    for place in sorted({path.parent for path in folder.rglob("*.py")}):
+        if (files := len(list(place.glob("*.py")))) > MOST_FILES:
+            wrong.append(f"{place.relative_to(folder)}: {files} files, at most {MOST_FILES}")
+    for path in sorted(folder.rglob("*.py")):
+        name, text = path.relative_to(folder), path.read_text()
+        if (lines := len(text.splitlines())) > MOST_LINES:
+            wrong.append(f"{name}: {lines} lines, at most {MOST_LINES}")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                if lines > MOST_LINES_OF_A_FUNCTION:
+                    wrong.append(
+                        f"{name}:{node.lineno}: {node.name} has {lines} lines, at most {MOST_LINES_OF_A_FUNCTION}"
+                    )
+    return wrong
+
+
+@pytest.mark.parametrize("folder", ["src/stca", "experiments"])
+def test_folders_files_and_functions_can_be_read_at_once(folder: str) -> None:
+    assert not (wrong := oversized(ROOT / folder)), "\n" + "\n".join(wrong)
+
+
+def test_oversized_folders_files_and_functions_are_found(tmp_path: Path) -> None:
+    for number in range(MOST_FILES + 1):
+        (tmp_path / f"file{number}.py").write_text("")
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "long.py").write_text("\n" * (MOST_LINES + 1))
+    (tmp_path / "inner" / "method.py").write_text(
+        "class C:\n    def f():\n" + "        1\n" * MOST_LINES_OF_A_FUNCTION
+    )
+    assert oversized(tmp_path) == [
+        f".: {MOST_FILES + 1} files, at most {MOST_FILES}",
+        f"inner/long.py: {MOST_LINES + 1} lines, at most {MOST_LINES}",
+        f"inner/method.py:2: f has {MOST_LINES_OF_A_FUNCTION + 1} lines, at most {MOST_LINES_OF_A_FUNCTION}",
+    ]
+
+
+def experiment_imports(folder: Path) -> dict[str, set[str]]:
+    """Every module of the studies, and which others of them it imports."""
+    names = {
+        ".".join(path.relative_to(folder.parent).with_suffix("").parts): path for path in folder.rglob("*.py")
+    }
+    graph = {}
+    for name, path in names.items():
+        imports = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+        targets = {f"{node.module}.{alias.name}" for node in imports for alias in node.names}
+        targets |= {node.module or "" for node in imports}
+        graph[name] = targets & set(names)
+    return graph
+
+
+def test_studies_do_not_import_each_other_in_a_circle() -> None:
+    graph = experiment_imports(ROOT / "experiments")
+    assert any(graph.values())
+    TopologicalSorter(graph).prepare()
+
+
 def test_no_module_needs_torchvision() -> None:
     guilty = [
         str(path) for path in SOURCE.rglob("*.py") if "torchvision" in outside_imports(path, everywhere=True)
@@ -125,7 +191,7 @@ def test_no_module_needs_torchvision() -> None:
 def test_pyav_is_imported_only_where_a_video_is_opened() -> None:
     guilty = [str(path) for path in SOURCE.rglob("*.py") if "av" in outside_imports(path, everywhere=False)]
     assert not guilty, "av belongs to the extra 'video'"
-    assert "av" in outside_imports(SOURCE / "video.py", everywhere=True)
+    assert "av" in outside_imports(SOURCE / "footage" / "video.py", everywhere=True)
 
 
 def test_openvino_is_imported_in_one_place_without_its_telemetry() -> None:
@@ -144,7 +210,7 @@ def test_openvino_is_imported_in_one_place_without_its_telemetry() -> None:
 
 CLEAN = {
     "errors.py": "",
-    "files.py": "from stca.errors import StcaError",
+    "tools/files.py": "from stca.errors import StcaError",
     "models/__init__.py": "from stca.models.net import Net",
     "models/net.py": "from stca.tools.files import write_text\nfrom .heads import Head",
     "models/heads.py": "import stca.errors",
@@ -173,7 +239,7 @@ def test_the_checker_lets_a_clean_tree_pass(tmp_path: Path) -> None:
         (
             "models/net.py",
             "from stca.training import fit",
-            "models.net:1 imports training, upward from floor 1 to 2",
+            "models.net:1 imports training, upward from floor 3 to 4",
         ),
         ("models/net.py", "from ..training import fit", "models.net:1 imports training, upward"),
         ("models/net.py", "import stca.cli", "models.net:1 imports cli, upward"),
@@ -197,12 +263,12 @@ def test_the_checker_lets_a_clean_tree_pass(tmp_path: Path) -> None:
         (
             "models/net.py",
             "from stca.config import RunConfig",
-            "models.net:1 imports config, sideways on floor 1",
+            "models.net:1 imports config, sideways on floor 3",
         ),
         (
             "embedding.py",
             "from stca.training import fit",
-            "embedding:1 imports training, sideways on floor 2",
+            "embedding:1 imports training, sideways on floor 4",
         ),
         ("errors.py", "from stca.tools.files import write_text", "a circle: "),
         ("models/heads.py", "from stca.models.net import Net", "a circle: "),

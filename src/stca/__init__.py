@@ -1,5 +1,6 @@
 """Video person re-identification: STCA, its training, its benchmarks and their protocols."""
 
+from stca import moved_modules
 from stca.analysis import Complexity, measure_complexity
 from stca.clips import PKSampler, sample_clips
 from stca.config import RunConfig
@@ -37,6 +38,8 @@ from stca.runs import train
 from stca.tracking import track_video
 from stca.tracklets import Embeddings, Splits, Tracklet
 from stca.version import __version__ as __version__
+
+moved_modules.install()
 
 __all__ = [
     "DATASETS",

@@ -239,9 +239,9 @@ def test_errors_say_what_to_do(filled: Path, tracks: Path, tmp_path: Path, run: 
 def test_a_crashed_add_goes_on_where_it_was(
     tracks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stca.gallery import adding
+    from stca.gallery import embedding
 
-    monkeypatch.setattr(adding, "_AT_ONCE", 6)
+    monkeypatch.setattr(embedding, "_AT_ONCE", 6)
     model, found = stca.create_model("stca_small", num_ids=1).eval(), find_tracklets(tracks)
     embedded: list[str] = []
     real = Embedder.embed

@@ -9,7 +9,7 @@ import torch
 import stca.embedding
 from stca.errors import ConfigError
 from stca.footage.images import write_jpeg
-from stca.gallery import Gallery, add_tracklets, adding
+from stca.gallery import Gallery, add_tracklets, embedding
 from stca.models import ReIDModel, create_model
 from stca.tracks import FoundTracklet, find_tracklets
 
@@ -50,7 +50,7 @@ def test_the_runtime_is_opened_once(
         for found in tracklets:
             got = gallery.get(found.key)
             assert got is not None
-            alone = adding.embed(gallery, model, [found], device="cpu", workers=0)[0]
+            alone = embedding.embed(gallery, model, [found], device="cpu", workers=0)[0]
             np.testing.assert_allclose(got[1], alone / np.linalg.norm(alone), rtol=1e-4, atol=1e-5)
 
 
@@ -61,5 +61,5 @@ def test_a_gallery_is_not_filled_or_searched_in_int8(
         with pytest.raises(ConfigError, match=r"not computed in int8(.|\n)*precision=bf16"):
             add_tracklets(gallery, model, tracklets, precision="int8")
         with pytest.raises(ConfigError, match="not computed in int8"):
-            adding.embed(gallery, model, tracklets, precision="int8")
+            embedding.embed(gallery, model, tracklets, precision="int8")
         assert len(gallery) == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,3 +26,14 @@ def load(root: Path, *, split: int = 0) -> Splits:
 
     """
     return replace(mars.load(root, split=split), name="walkers")
+
+
+_MOVED = dict.fromkeys(("Nuisances", "make_scene", "make_walkers"), "stca.walkers")
+"""Names that were here in version 0.1 and are in `stca.walkers` now; for one release they still are."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MOVED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn(f"{__name__}.{name} is now {_MOVED[name]}.{name}", DeprecationWarning, stacklevel=2)
+    return getattr(importlib.import_module(_MOVED[name]), name)

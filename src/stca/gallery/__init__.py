@@ -1,12 +1,18 @@
 """A gallery on disk: add tracklets, search them, link them, and know when the answer is nobody."""
 
-from stca.gallery.adding import add_tracklets, embed, halves, pictures, record_of
+from __future__ import annotations
+
+import importlib
+import warnings
+
+from stca.gallery.adding import add_tracklets, record_of
 from stca.gallery.calibration import Calibration, Judged, calibrate, labelled, relabel
+from stca.gallery.embedding import embed
 from stca.gallery.fingerprint import ModelMark
 from stca.gallery.gallery import Gallery
+from stca.gallery.halves import halves, pictures
 from stca.gallery.records import Added, Hit, Record, Stats
 from stca.gallery.search import calibrate_gallery, search_tracklet
-from stca.linking.linking import Linking, link, link_gallery
 
 __all__ = [
     "Added",
@@ -14,7 +20,6 @@ __all__ = [
     "Gallery",
     "Hit",
     "Judged",
-    "Linking",
     "ModelMark",
     "Record",
     "Stats",
@@ -24,10 +29,18 @@ __all__ = [
     "embed",
     "halves",
     "labelled",
-    "link",
-    "link_gallery",
     "pictures",
     "record_of",
     "relabel",
     "search_tracklet",
 ]
+
+_MOVED = {"Linking": "stca.linking", "link": "stca.linking", "link_gallery": "stca.linking"}
+"""Names that were here in version 0.1; for one release they still are."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MOVED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn(f"{__name__}.{name} is now {_MOVED[name]}.{name}", DeprecationWarning, stacklevel=2)
+    return getattr(importlib.import_module(_MOVED[name]), name)

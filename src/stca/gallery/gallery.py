@@ -17,6 +17,7 @@ from stca.gallery.fingerprint import ModelMark
 from stca.gallery.records import Added, Hit, Record, Stats
 from stca.gallery.store.file import create_file, is_begun, is_free, open_file, size_of
 from stca.gallery.store.store import Store
+from stca.gallery.unit_vectors import unit_vectors
 from stca.models import ReIDModel
 from stca.tools.lookup import suggest
 
@@ -107,7 +108,7 @@ class Gallery:
                 that is there with other content; a value of another kind than `Record` says; a full disk.
 
         """
-        unit = self._unit(vectors)
+        unit = unit_vectors(vectors, dim=self.mark.dim, where=self.path)
         if len(records) != len(unit):
             raise GalleryError(
                 "Records and vectors belong together", expected=f"{len(records)} vectors", found=len(unit)
@@ -199,7 +200,7 @@ class Gallery:
                 before it begins; a damaged gallery.
 
         """
-        unit = self._unit(np.asarray(vector)[None])[0]
+        unit = unit_vectors(np.asarray(vector)[None], dim=self.mark.dim, where=self.path)[0]
         if k < 1:
             raise GalleryError("A search gives at least one answer", expected="k from 1", found=k)
         if time is not None and not time[0] <= time[1]:
@@ -262,28 +263,6 @@ class Gallery:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _unit(self, vectors: Vectors) -> Vectors:
-        array = np.asarray(vectors, dtype=np.float32)
-        if array.ndim != 2 or array.shape[1] != self.mark.dim:
-            raise GalleryError(
-                "These vectors are of another dimension than the gallery's",
-                expected=self.mark.dim,
-                found=array.shape[1:] if array.ndim != 2 else array.shape[1],
-                where=self.path,
-                hint="use the model that the gallery was made with",
-            )
-        lengths = np.sqrt(np.einsum("nd,nd->n", array, array, dtype=np.float64))
-        bad = ~(np.isfinite(lengths) & (lengths > 0))
-        if bad.any():
-            raise GalleryError(
-                "A vector has no direction",
-                expected="finite numbers, not all zero",
-                found=f"{bad.sum()} of {len(bad)}, the first at place {np.flatnonzero(bad)[0]}",
-                hint="did the training diverge? look at its loss curve",
-            )
-        unit: Vectors = (array / lengths[:, None]).astype(np.float32)  # a length may be beyond float32
-        return unit
 
     def require_key(self, key: str) -> None:
         """Raise GalleryError where there is no such key, with the closest one."""

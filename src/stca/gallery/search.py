@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from stca.gallery.adding import content_of, embed, halves, record_of
+from stca.gallery.adding import content_of, record_of
 from stca.gallery.calibration import Calibration, Judged, calibrate, labelled, relabel
+from stca.gallery.embedding import embed
 from stca.gallery.gallery import Gallery
+from stca.gallery.halves import halves
 from stca.gallery.records import Hit, Record
 from stca.models import ReIDModel
 from stca.ranking.open_set import OpenSet

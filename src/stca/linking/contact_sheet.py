@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 from stca.analysis.figures import shorten
 from stca.errors import FrameError
 from stca.footage.images import read_image
-from stca.gallery.adding import pictures
 from stca.gallery.figures import format_span
+from stca.gallery.halves import pictures
 from stca.gallery.records import Record
 from stca.linking.linking import Linking
 from stca.tools.files import atomic_write

@@ -85,10 +85,14 @@ def make_walkers(
         junk=junk,
         nuisances=nuisances or Nuisances(),
     )
+    return _make_folder(Path(root), settings, workers)
+
+
+def _make_folder(root: Path, settings: Settings, workers: int | None) -> Path:
     if workers is not None:
         check_range("workers", workers, 1, 1024)
     return make_folder(
-        Path(root),
+        root,
         partial(_make, settings=settings, workers=workers),
         recipe=settings.recipe(),
         name=RECIPE,

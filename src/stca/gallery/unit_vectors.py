@@ -1,0 +1,47 @@
+"""Vectors as a gallery keeps them: float32, of unit length."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from stca.errors import GalleryError
+from stca.gallery.engine import Vectors
+
+
+def unit_vectors(vectors: Vectors, *, dim: int, where: Path) -> Vectors:
+    """Scale vectors to unit length.
+
+    Args:
+        vectors: (N, D), of any length but zero.
+        dim: D of the gallery.
+        where: the gallery's folder, for errors.
+
+    Returns:
+        (N, D) float32.
+
+    Raises:
+        GalleryError: another dimension, or a vector that is zero or not finite.
+
+    """
+    array = np.asarray(vectors, dtype=np.float32)
+    if array.ndim != 2 or array.shape[1] != dim:
+        raise GalleryError(
+            "These vectors are of another dimension than the gallery's",
+            expected=dim,
+            found=array.shape[1:] if array.ndim != 2 else array.shape[1],
+            where=where,
+            hint="use the model that the gallery was made with",
+        )
+    lengths = np.sqrt(np.einsum("nd,nd->n", array, array, dtype=np.float64))
+    bad = ~(np.isfinite(lengths) & (lengths > 0))
+    if bad.any():
+        raise GalleryError(
+            "A vector has no direction",
+            expected="finite numbers, not all zero",
+            found=f"{bad.sum()} of {len(bad)}, the first at place {np.flatnonzero(bad)[0]}",
+            hint="did the training diverge? look at its loss curve",
+        )
+    unit: Vectors = (array / lengths[:, None]).astype(np.float32)  # a length may be beyond float32
+    return unit

@@ -1,0 +1,116 @@
+"""Folders of crops: found, and the crops to be looked at."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import warnings
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from stca.errors import DatasetError
+from stca.footage.images import IMAGE_SUFFIXES
+from stca.tools.files import natural_key
+from stca.tracks.records import TrackRecord, read_track
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTracklet:
+    """A folder of crops.
+
+    Args:
+        key: "camera folder/tracklet folder", the last two parts of its path.
+        folder: where it lies.
+        camera: the record's, or the name of the folder above.
+        frames: the crops that are good enough to be used, in order; at least one.
+        record: the side file; None where there is none (then no times are known).
+
+    """
+
+    key: str
+    folder: Path
+    camera: str
+    frames: tuple[Path, ...]
+    record: TrackRecord | None
+
+
+def find_tracklets(root: Path) -> list[FoundTracklet]:
+    """Every folder of crops at or below `root`, in natural order; names that begin with a dot are left out.
+
+    A folder with a side file has the frames that the record says are of use (one without any is left out,
+    with a warning); a folder without has all its images.
+
+    Raises:
+        DatasetError: no such folder, no crops in it, a damaged side file, or two tracklets of the same key.
+
+    """
+    root = root.absolute()
+    if not root.is_dir():
+        raise DatasetError("There is no such folder of tracks", where=root)
+    found, empty = [], []
+    for folder, images in _image_folders(root):
+        record = read_track(folder)
+        names = [frame.file for frame in record.frames if frame.use] if record else images
+        if not names:
+            empty.append(folder)
+            continue
+        key, camera = f"{folder.parent.name}/{folder.name}", record.camera if record else folder.parent.name
+        found.append(FoundTracklet(key, folder, camera, tuple(folder / name for name in names), record))
+    if empty:
+        warnings.warn(
+            f"{len(empty)} tracklets without a usable crop are left out: {empty[0]} ...", stacklevel=2
+        )
+    _demand_keys(found, root)
+    return found
+
+
+def overall(quality: Mapping[str, float]) -> float:
+    """One number for the qualities of a crop: their product."""
+    return math.prod(quality.values())
+
+
+def pictured(found: FoundTracklet, count: int) -> list[Path]:
+    """Crops to be looked at: the best of each of `count` equal parts of the usable ones.
+
+    Best is the highest `overall` quality (none: the lowest) of those that are there; without qualities,
+    and among equals, the nearest to the part's middle.
+    """
+    records = found.record.frames if found.record else ()
+    known = {frame.file: overall(frame.quality) for frame in records if frame.quality}
+    parts = min(count, len(found.frames))
+    ends = [part * len(found.frames) // parts for part in range(parts + 1)]
+    chosen = []
+    for start, end in itertools.pairwise(ends):
+        middle = (start + end - 1) / 2
+        nearest = [found.frames[i] for i in sorted(range(start, end), key=lambda i: abs(i - middle))]
+        best = sorted(nearest, key=lambda path: -known.get(path.name, 0.0))
+        chosen.append(next((path for path in best if path.is_file()), best[0]))
+    return chosen
+
+
+def _demand_keys(found: list[FoundTracklet], root: Path) -> None:
+    if not found:
+        raise DatasetError(
+            "No tracklets found", expected="folders with images in them", found="none", where=root
+        )
+    key, count = Counter(tracklet.key for tracklet in found).most_common(1)[0]
+    if count > 1:
+        folders = ", ".join(str(tracklet.folder) for tracklet in found if tracklet.key == key)
+        raise DatasetError(
+            "Two tracklets have the same key",
+            expected="camera folder/tracklet folder to be unique",
+            found=f"{key}: {folders}",
+            where=root,
+            hint="give one of the camera folders another name; whose camera it is stays in the side files",
+        )
+
+
+def _image_folders(folder: Path) -> list[tuple[Path, list[str]]]:
+    entries = sorted(
+        (e for e in folder.iterdir() if not e.name.startswith(".")), key=lambda e: natural_key(e.name)
+    )
+    images = [e.name for e in entries if e.suffix.lower() in IMAGE_SUFFIXES and e.is_file()]
+    here = [(folder, images)] if images else []
+    return here + [pair for e in entries if e.is_dir() for pair in _image_folders(e)]

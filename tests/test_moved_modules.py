@@ -1,0 +1,56 @@
+"""Names of version 0.1 keep working for one release."""
+
+import importlib
+import sys
+import warnings
+
+import pytest
+
+from stca.moved_modules import MOVED
+
+
+@pytest.mark.parametrize("old", MOVED)
+def test_an_old_module_name_imports_the_new_module(old: str) -> None:
+    new = importlib.import_module(MOVED[old])
+    name, spec = new.__name__, new.__spec__
+    sys.modules.pop(old, None)
+    with pytest.warns(DeprecationWarning, match=f"{old} is now {MOVED[old]}"):
+        assert importlib.import_module(old) is new
+    assert (new.__name__, new.__spec__) == (name, spec)
+
+
+@pytest.mark.parametrize(
+    ("module", "names", "now"),
+    [
+        ("stca.gallery", ("Linking", "link", "link_gallery"), "stca.linking"),
+        ("stca.datasets.walkers", ("Nuisances", "make_scene", "make_walkers"), "stca.walkers"),
+    ],
+)
+def test_a_name_that_moved_to_another_package_is_still_found(
+    module: str, names: tuple[str, ...], now: str
+) -> None:
+    for name in names:
+        with pytest.warns(DeprecationWarning, match=f"{module}.{name} is now {now}.{name}"):
+            found = getattr(importlib.import_module(module), name)
+        assert found is getattr(importlib.import_module(now), name)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        importlib.import_module(module).nothing  # noqa: B018
+
+
+def test_modules_that_became_packages_keep_their_names() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        from stca.gallery.store import Store
+        from stca.models.backbones import create_stream2d
+        from stca.models.weights import load_weights
+        from stca.tracks import find_tracklets
+    assert all(map(callable, (Store, create_stream2d, load_weights, find_tracklets)))
+
+
+def test_the_package_itself_uses_no_old_name() -> None:
+    assert not any(name in sys.modules and sys.modules[name].__name__ == name for name in MOVED)
+
+
+def test_other_missing_modules_stay_missing() -> None:
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("stca.nothing")
