@@ -22,16 +22,12 @@ _TABLE = {
     (
         "tracking",
         "tracking.detectors",
-    ): ("detect detections decoding motion onnx_detector=onnx openvino_detector=openvino"),
+    ): "detect detections decoding motion onnx_detector=onnx openvino_detector=openvino",
     ("gallery", "gallery.store"): "sqlite store_file=file transactions rows",
     ("gallery", "gallery.index"): "indexes index_file=file index_training=training tuning faiss_import",
     ("gallery", "gallery"): "asking=search marks=fingerprint",
-    (
-        "gallery",
-        "linking",
-    ): (
-        "linking clustering constraints link_tracks=tracks link_outputs=outputs link_scores=scores contact_sheet"
-    ),
+    ("gallery", "linking"): "linking clustering constraints link_tracks=tracks "
+    "link_outputs=outputs link_scores=scores contact_sheet",
 }
 """(old package, new package): modules, as `name` or `old=new`; packages without `stca.`."""
 
