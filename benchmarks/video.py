@@ -32,8 +32,9 @@ from stca.tools.openvino_import import openvino_core
 from stca.tracking import Detections, Detector, TrackOptions, open_detector, track_video, write_tracks
 from stca.tracking.associate import Associator
 from stca.tracking.detection import decoded_ahead, detected
-from stca.tracking.detectors.onnx import OnnxDetector
-from stca.tracking.detectors.openvino import OpenVinoDetector
+from stca.tracking.detectors.network import NetworkDetector
+from stca.tracking.detectors.onnx import OnnxNetwork
+from stca.tracking.detectors.openvino import OpenVinoNetwork
 from stca.tracklets import Tracklet
 from stca.walkers import make_scene
 
@@ -137,9 +138,9 @@ def plain_detector(path: Path | None) -> Callable[[RGB], Detections]:
     if path.suffix == ".onnx":
         import onnxruntime
 
-        detector = OnnxDetector(onnxruntime.InferenceSession(str(path)), path)
+        detector = NetworkDetector(OnnxNetwork(onnxruntime.InferenceSession(str(path))), path)
     else:
-        detector = OpenVinoDetector(openvino_core().compile_model(str(path), "CPU"), path)
+        detector = NetworkDetector(OpenVinoNetwork(openvino_core().compile_model(str(path), "CPU")), path)
     return detector.detect
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stca.cli.detectors import add_detector_options, say_detector
 from stca.cli.parsing import Verbs, add_verb, moment, positive
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ def add_verbs(verbs: Verbs) -> None:
         "--detector",
         default="motion",
         metavar="motion|FILE",
-        help="motion needs no weights but a fixed camera; or a YOLOX, DETR or SSD network (.onnx, .xml)",
+        help="motion needs no weights but a fixed camera; or a YOLO, DETR or SSD network (.onnx, .xml)",
     )
+    add_detector_options(track)
     track.add_argument("--tracker", choices=("ocsort", "bytetrack"), default="ocsort", help="who follows")
     track.add_argument(
         "--tracks", type=Path, metavar="FILE", help="finished MOTChallenge tracks of the (one) video instead"
@@ -49,7 +51,7 @@ def add_verbs(verbs: Verbs) -> None:
 def _track(given: argparse.Namespace) -> int:
     from stca.errors import StcaError
     from stca.footage.video import without_password
-    from stca.tracking import TrackOptions, open_detector
+    from stca.tracking import TrackOptions
 
     options = TrackOptions(
         detector=given.detector,
@@ -59,10 +61,14 @@ def _track(given: argparse.Namespace) -> int:
         start=given.start,
         every=given.every,
         frame_rate=given.rate,
+        person_class=given.person_class,
+        pixels=given.pixels,
+        layout=given.layout,
+        device=given.device,
     )
     _demand_one_camera_each(given.video, options)
     if options.tracks is None:
-        open_detector(options.detector)  # a bad one is no video's fault: said once, before anything is done
+        say_detector(options.open_detector())  # a bad one is no video's fault: said once, before all else
     _demand_an_end(given.video[:-1])
     done, failed = [], 0
     for video in given.video:

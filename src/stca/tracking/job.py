@@ -16,7 +16,6 @@ from stca.tools.progress import progress
 from stca.tracking import quality
 from stca.tracking.associate import Associator
 from stca.tracking.detection import decoded_ahead, detected, read_boxes, record_boxes
-from stca.tracking.detectors.detect import open_detector
 from stca.tracking.detectors.detections import Detections
 from stca.tracking.external_tracks import Cutting, read_given, tell_unused, with_given
 from stca.tracking.options import TrackOptions, VideoSummary
@@ -122,7 +121,7 @@ class Job:
                 yield replace(frame, number=frame.number + self._before)
 
     def _detected(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Detections]]:
-        detector = open_detector(self._options.detector)
+        detector = self._options.open_detector()
         if detector.stateful or self._source.live:
             return detected(frames, detector)
         path = self._folder.path / BOXES_FILE

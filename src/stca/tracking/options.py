@@ -9,6 +9,8 @@ from pathlib import Path
 from stca.errors import ConfigError, DatasetError
 from stca.footage.sources import Source
 from stca.tracking.associate import TRACKERS
+from stca.tracking.detectors.detect import open_detector
+from stca.tracking.detectors.detections import Detector
 
 
 def check_camera(name: str) -> None:
@@ -35,6 +37,7 @@ class TrackOptions:
             always where its recording goes on after an interruption).
         every: only every so many-th frame is looked at.
         frame_rate: frames a second; default: what the video says, or 25.
+        person_class, pixels, layout, device: of a detector in a file, see `stca.tracking.open_detector`.
 
     Raises:
         ConfigError: a value that is none.
@@ -48,6 +51,10 @@ class TrackOptions:
     start: float | None = None
     every: int = 1
     frame_rate: float | None = None
+    person_class: int | None = None
+    pixels: str | None = None
+    layout: str | None = None
+    device: str = "auto"
 
     def __post_init__(self) -> None:
         if self.tracker not in TRACKERS:
@@ -56,6 +63,16 @@ class TrackOptions:
             raise ConfigError("Every so many-th frame is a number from 1", found=self.every)
         if self.camera is not None:
             check_camera(self.camera)
+
+    def open_detector(self) -> Detector:
+        """The detector, opened with its options."""
+        return open_detector(
+            self.detector,
+            person_class=self.person_class,
+            pixels=self.pixels,
+            layout=self.layout,
+            device=self.device,
+        )
 
     @property
     def found_by(self) -> str:
@@ -99,7 +116,10 @@ def settings(source: Source, options: TrackOptions) -> dict[str, object]:
 
     """
     told = asdict(options)
-    del told["camera"], told["frame_rate"]
+    del told["camera"], told["frame_rate"], told["device"]
+    for name in ("person_class", "pixels", "layout"):  # as before where they are not given
+        if told[name] is None:
+            del told[name]
     detector: str | None = options.detector
     if options.tracks is not None:
         detector = None

@@ -14,7 +14,8 @@ from stca.footage.video import read_video
 from stca.tools.openvino_import import openvino_core
 from stca.tracking import Detections, open_detector
 from stca.tracking.detectors import openvino as openvino_detector
-from stca.tracking.detectors.decoding import LEAST_SCORE, Family, decode_yolox, prepare, suppress
+from stca.tracking.detectors.decoding import LEAST_SCORE, suppress
+from stca.tracking.detectors.pixels import Pixels, prepare
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -151,9 +152,24 @@ def test_nothing_is_found(tmp_path: Path) -> None:
 
 
 def test_numbers_that_are_none_are_no_boxes() -> None:
-    rows = np.full((1, 126, 6), 1.0, np.float32)
-    rows[0, :50, 2], rows[0, 50:100, 0], rows[0, 100:125, 4] = np.nan, np.inf, np.nan
-    assert len(decode_yolox([rows], (64, 96))) == 1
+    boxes = np.tile(np.array([1.0, 2.0, 30.0, 40.0], np.float32), (6, 1))
+    boxes[0, 2], boxes[1, 0], boxes[2, 3] = np.nan, -np.inf, 2.0
+    scores = np.array([0.9, 0.9, 0.9, np.nan, 0.6, 0.5], np.float32)
+    same(suppress(boxes, scores), [([1.0, 2.0, 30.0, 40.0], 0.6)])
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_a_network_that_returns_no_numbers_is_an_error(tmp_path: Path, wrong: float) -> None:
+    """As of a network in float16 that overflows."""
+    rows = np.full((1, 126, 6), 0.2, np.float32)
+    rows[..., 2] = -1.0
+    rows[0, :, :2] = wrong
+    rows[0, -1, :2] = 0.0  # the only cell that tells what the others would be
+    rows[..., 4:] = 0.9
+    detector = open_detector(str(write_network(tmp_path / "yolox.onnx", [rows])))
+    with pytest.raises(CheckpointError, match="126 boxes lie outside") as error:
+        detector.detect(IMAGE)
+    assert "--layout" in str(error.value)
 
 
 def test_suppress_keeps_the_best() -> None:
@@ -169,20 +185,21 @@ def test_an_image_is_letterboxed() -> None:
     image = np.zeros((50, 200, 3), np.uint8)
     image[..., 0] = 10
     image[..., 2] = 30
-    seen, scale = prepare(image, (64, 100), Family("YOLOX", decode_yolox, rgb=False, stretch=False))
-    assert seen.shape == (1, 3, 64, 100)
-    assert seen[0, :, 10, 50].tolist() == [30, 0, 10], "BGR"
-    assert seen[0, :, 40, 50].tolist() == [114, 114, 114], "grey below"
+    seen, scale = prepare(image, (64, 100), Pixels(rgb=False), "letterbox")
+    assert seen.shape == (3, 64, 100)
+    assert seen.dtype == np.float32
+    assert seen[:, 10, 50].tolist() == [30, 0, 10], "BGR"
+    assert seen[:, 40, 50].tolist() == [114, 114, 114], "grey below"
     np.testing.assert_allclose(scale, [0.5] * 4)
 
 
-def test_an_image_is_stretched_and_normalised() -> None:
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_an_image_is_stretched_and_normalised(dtype: type) -> None:
     image = np.full((50, 200, 3), 51, np.uint8)
-    family = Family(
-        "DETR", decode_yolox, rgb=True, stretch=True, mean=(51.0, 41.0, 0.0), std=(1.0, 5.0, 51.0)
-    )
-    seen, scale = prepare(image, (100, 100), family)
-    np.testing.assert_allclose(seen[0].reshape(3, -1).T, np.tile([0.0, 2.0, 1.0], (10_000, 1)))
+    pixels = Pixels(rgb=True, mean=(51.0, 41.0, 0.0), std=(1.0, 5.0, 51.0))
+    seen, scale = prepare(image, (100, 100), pixels, "stretch", dtype)
+    assert seen.dtype == dtype
+    np.testing.assert_allclose(seen.reshape(3, -1).T, np.tile([0.0, 2.0, 1.0], (10_000, 1)), atol=1e-5)
     np.testing.assert_allclose(scale, [0.5, 2.0, 0.5, 2.0])
 
 

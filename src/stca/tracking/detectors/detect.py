@@ -11,31 +11,61 @@ from stca.tracking.detectors.detections import Detector
 from stca.tracking.detectors.motion import MotionDetector
 from stca.tracking.detectors.onnx import open_onnx
 from stca.tracking.detectors.openvino import open_openvino
+from stca.tracking.detectors.options import NetworkOptions
 
 DETECTORS: Mapping[str, Callable[[], Detector]] = {"motion": MotionDetector}
 
-_READERS: Mapping[str, Callable[[Path], Detector]] = {".onnx": open_onnx, ".xml": open_openvino}
+_READERS: Mapping[str, Callable[[Path, NetworkOptions], Detector]] = {
+    ".onnx": open_onnx,
+    ".xml": open_openvino,
+}
 
 
-def open_detector(name: str) -> Detector:
+def open_detector(
+    name: str,
+    *,
+    person_class: int | None = None,
+    pixels: str | None = None,
+    layout: str | None = None,
+    device: str = "auto",
+) -> Detector:
     """Open a detector: `motion`, an .onnx file, an OpenVINO .xml file, or `package.module:function`.
 
-    A file that others trained is recognised by the shapes of its outputs; see `detectors.decoding`.
+    What a network's outputs mean is told by their shapes and values; see `detectors.decoding`. The options
+    are for what its file does not say.
+
+    Args:
+        name: as above.
+        person_class: class id of a person, counted from 0; default: by the class names in the file, or the
+            order of COCO or Objects365.
+        pixels: `unit-rgb` (0 to 1), `imagenet-rgb` (normalised as for ImageNet), `raw-rgb` or `raw-bgr` (0 to
+            255); default: what the network's family is trained with.
+        layout: a key of `detectors.decoding.LAYOUTS`; default: told by the outputs.
+        device: `auto`, `cpu`, `cuda`, `tensorrt`, `openvino`, `coreml` or `directml`.
 
     Raises:
-        ConfigError: no such detector, or no such file.
+        ConfigError: no such detector or file, options that do not fit, or something that only an option can
+            tell; the message names the option.
         CheckpointError: the file holds no person detector.
         StcaError: the runtime that the file needs is not installed.
 
     """
+    options = NetworkOptions(person_class, pixels, layout, device)
     path = Path(name)
     if path.suffix in _READERS:
         if not path.is_file():
             raise ConfigError("There is no such detector file", where=path)
-        return _READERS[path.suffix](path)
+        return _READERS[path.suffix](path, options)
     if name not in DETECTORS and (path.exists() or "/" in name):
         raise ConfigError(
             "A detector is known by its suffix", expected=".onnx, or .xml (OpenVINO)", found=name
+        )
+    given = {option: value for option, value in options.given().items() if value != "cpu"}
+    if given:
+        raise ConfigError(
+            "These options are for detectors in files",
+            expected="an .onnx or .xml file as detector",
+            found=f"{name} with {', '.join(f'{option} {value}' for option, value in given.items())}",
         )
     detector: Detector = find(DETECTORS, name, kind="detector")()
     return detector

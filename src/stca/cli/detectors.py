@@ -1,0 +1,54 @@
+"""Options of `stca track` for detectors in files."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stca.tracking import Detector
+
+PIXELS = ("unit-rgb", "imagenet-rgb", "raw-rgb", "raw-bgr")
+LAYOUTS = (
+    "yolox-raw",
+    "yolov5",
+    "yolov8",
+    "yolov10",
+    "yolov7-nms",
+    "ssd",
+    "detr",
+    "detr-softmax",
+    "rt-detr",
+    "boxes-scores-labels",
+    "dets-labels",
+)
+DEVICES = ("auto", "cpu", "cuda", "tensorrt", "openvino", "coreml", "directml")
+# As in stca.tracking.detectors, which is not imported for `--help`; a test compares them.
+
+
+def add_detector_options(parser: argparse.ArgumentParser) -> None:
+    """Add --person-class, --pixels, --layout and --device."""
+    group = parser.add_argument_group("detectors in files, where the file does not say")
+    group.add_argument(
+        "--person-class",
+        type=int,
+        metavar="N",
+        help="class id of a person, from 0; default: by the class names",
+    )
+    group.add_argument(
+        "--pixels", choices=PIXELS, help="what the network expects; default: as its family is trained"
+    )
+    group.add_argument("--layout", choices=LAYOUTS, help="of the outputs; default: told by shapes and values")
+    group.add_argument(
+        "--device",
+        choices=DEVICES,
+        default="auto",
+        help="where the network runs; default: a GPU, else the CPU",
+    )
+
+
+def say_detector(detector: Detector) -> None:
+    """Write to stderr what a network was taken for and what runs it; nothing for other detectors."""
+    if description := getattr(detector, "description", None):
+        print(f"{detector.name}: {description}", file=sys.stderr)
