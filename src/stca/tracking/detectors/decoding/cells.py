@@ -1,8 +1,8 @@
 """YOLO: one row of numbers per cell of the feature maps (times three where cells have three anchors).
 
 With objectness, a row is centre, size, objectness, class scores: YOLOX, YOLOv5, YOLOv6, YOLOv7. Without, it
-is centre, size, class scores: YOLOv8, YOLOv9, YOLO11, YOLO12. What comes after the class scores (coefficients of
-masks, keypoints) is not used.
+is centre, size, class scores: YOLOv8, YOLOv9, YOLO11, YOLO12. What comes after the class scores (mask
+coefficients, keypoints) is not used.
 """
 
 from __future__ import annotations

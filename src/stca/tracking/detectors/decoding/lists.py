@@ -49,7 +49,7 @@ def match_lists(probe: Probe) -> Match:
 
 
 def match_dets_labels(probe: Probe) -> Match:
-    """Boxes with scores (1, N, 5) and class ids (1, N): MMDetection, MMDeploy, OpenVINO Training Extensions."""
+    """Boxes with scores (1, N, 5) and class ids (1, N): MMDetection, OpenVINO Training Extensions."""
     five = [i for i, output in enumerate(probe.outputs) if output.array.shape[-1:] == (5,)]
     five = [i for i in five if probe.outputs[i].array.ndim in (2, 3)]
     if len(five) != 1:
