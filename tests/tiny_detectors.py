@@ -72,6 +72,8 @@ class Tiny:
         shape = default if shape is None else list(shape)
         self.inputs = [helper.make_tensor_value_info(name, TYPES[dtype], shape)]
         x = self("Cast", name, to=TensorProto.FLOAT) if dtype != "float32" else name
+        if shape[0] not in (1, 3) and isinstance(shape[0], int):
+            x = self("Gather", x, np.array([0]), axis=0)  # the first image of a batch
         if len(shape) == 3:
             x = self("Unsqueeze", x, np.array([0]))
         if channels_last:

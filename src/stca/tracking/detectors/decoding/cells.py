@@ -141,6 +141,8 @@ def _family(rows: np.ndarray, table: _Table, coding: Coding) -> tuple[str, str, 
 def _find(probe: Probe) -> _Table | None:
     """The output with one row per cell; of two alike, the last (YOLOv9's main head)."""
     found = None
+    if any(output.array.shape[2:] == (4,) for output in probe.outputs):
+        return None  # boxes by themselves
     for index, output in enumerate(probe.outputs):
         shape = output.array.shape
         if len(shape) != 3 or shape[0] < 1:

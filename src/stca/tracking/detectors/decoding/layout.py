@@ -93,8 +93,8 @@ class Layout:
 COCO_80: Mapping[int, int] = {1: 0, 80: 0, 365: 0}
 """A single class; COCO with 80 classes in a row; Objects365. Person is the first of each."""
 
-COCO_91: Mapping[int, int] = {**COCO_80, 91: 1, 92: 1}
-"""As COCO_80, and COCO's own category ids from 0 to 90 (92: with "no object"), where person is 1."""
+COCO_91: Mapping[int, int] = {**COCO_80, 91: 1}
+"""As COCO_80, and COCO's own category ids from 0 to 90, where person is 1."""
 
 Match = Layout | str | None
 """A layout; or why outputs of the right shapes are not of it; or None where the shapes are others."""

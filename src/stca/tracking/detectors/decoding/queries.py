@@ -136,7 +136,7 @@ def _match_pair(probe: Probe, *, softmax: bool) -> Match:
         lambda outputs: strongest_of(pair.scores(pair.values(outputs))),
         pixels,
         fit,
-        values.shape[1],
+        values.shape[1] - softmax,
         _persons(title),
     )
 

@@ -38,9 +38,8 @@ def recognise(probe: Probe, path: Path, *, layout: str | None = None) -> Layout:
     names = LAYOUTS if layout is None else {layout: LAYOUTS[layout]}
     answers = {name: match(probe) for name, match in names.items()}
     found = [answer for answer in answers.values() if isinstance(answer, Layout)]
-    on_cells = [answers[name] for name in _ON_CELLS if answers.get(name) is not None]
-    if on_cells:  # one row per cell is no coincidence
-        found = [answer for answer in on_cells if isinstance(answer, Layout)]
+    on_cells = [each for each in found if each.name in _ON_CELLS]
+    found = on_cells or found  # one row per cell, near its cell, is no coincidence
     if len(found) == 1:
         return found[0]
     if found:
