@@ -8,16 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tiny_families as families
 from stca.boxes import overlaps
 from stca.errors import CheckpointError, ConfigError
 from stca.tracking import Detections, open_detector
+from tiny_detectors import PERSON, PERSON_SCORE, Tiny, picture
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 pytest.importorskip("cv2")
-
-import tiny_families as families
-from tiny_detectors import PERSON, PERSON_SCORE, picture
 
 
 def assert_person(found: Detections, *, score: float = PERSON_SCORE) -> None:
@@ -147,8 +146,6 @@ def test_two_classes_of_rt_detr_are_not_score_and_class(tmp_path: Path, names: s
 
 def test_a_batch_of_four(tmp_path: Path) -> None:
     """Outputs for the first image count."""
-    from tiny_detectors import Tiny
-
     tiny = Tiny(shape=[4, 3, 128, 128])
     rows = tiny("Unsqueeze", families.finished_rows(tiny, 30), np.array([0]))
     path = tiny.save(tmp_path / "n.onnx", {"output0": tiny("Expand", rows, np.array([4, 30, 6]))})

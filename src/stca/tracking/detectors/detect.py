@@ -52,10 +52,10 @@ def open_detector(
     """
     options = NetworkOptions(person_class, pixels, layout, device)
     path = Path(name)
-    if path.suffix in _READERS:
+    if path.suffix.lower() in _READERS:
         if not path.is_file():
             raise ConfigError("There is no such detector file", where=path)
-        return _READERS[path.suffix](path, options)
+        return _READERS[path.suffix.lower()](path, options)
     if name not in DETECTORS and (path.exists() or "/" in name):
         raise ConfigError(
             "A detector is known by its suffix", expected=".onnx, or .xml (OpenVINO)", found=name
