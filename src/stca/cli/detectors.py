@@ -48,7 +48,7 @@ def add_detector_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def say_detector(detector: Detector) -> None:
+def print_detector(detector: Detector) -> None:
     """Write to stderr what a network was taken for and what runs it; nothing for other detectors."""
     if description := getattr(detector, "description", None):
         print(f"{detector.name}: {description}", file=sys.stderr)

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stca.cli.detectors import add_detector_options, say_detector
+from stca.cli.detectors import add_detector_options, print_detector
 from stca.cli.parsing import Verbs, add_verb, moment, positive
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _track(given: argparse.Namespace) -> int:
     )
     _demand_one_camera_each(given.video, options)
     if options.tracks is None:
-        say_detector(options.open_detector())  # a bad one is no video's fault: said once, before all else
+        print_detector(options.open_detector())  # a bad one is no video's fault: said once, before all else
     _demand_an_end(given.video[:-1])
     done, failed = [], 0
     for video in given.video:

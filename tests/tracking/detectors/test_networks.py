@@ -14,7 +14,7 @@ from stca.footage.video import read_video
 from stca.tools.openvino_import import openvino_core
 from stca.tracking import Detections, open_detector
 from stca.tracking.detectors import openvino as openvino_detector
-from stca.tracking.detectors.decoding import LEAST_SCORE, suppress
+from stca.tracking.detectors.decoding import MIN_SCORE, suppress
 from stca.tracking.detectors.pixels import Pixels, prepare
 
 onnx = pytest.importorskip("onnx")
@@ -92,7 +92,7 @@ def test_yolox(tmp_path: Path, strides: tuple[int, ...]) -> None:
                 index += 1
                 middle_x, middle_y = (row[0] + x) * stride, (row[1] + y) * stride
                 width, height = math.exp(row[2]) * stride, math.exp(row[3]) * stride
-                if row[4] * row[5] >= LEAST_SCORE:
+                if row[4] * row[5] >= MIN_SCORE:
                     corners = (
                         middle_x - width / 2,
                         middle_y - height / 2,
@@ -120,7 +120,7 @@ def test_detr(tmp_path: Path, classes: int, boxes_first: bool) -> None:
             score = math.exp(row[person]) / sum(math.exp(each) for each in row)
         else:
             score = 1 / (1 + math.exp(-row[person]))
-        if score >= LEAST_SCORE:
+        if score >= MIN_SCORE:
             kept.append([288 * (x - w / 2), 128 * (y - h / 2), 288 * (x + w / 2), 128 * (y + h / 2)])
             scores.append(score)
     same(found, slow_nms(kept, scores))

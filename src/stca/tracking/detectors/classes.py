@@ -33,7 +33,7 @@ def read_names(text: str | None) -> dict[int, str] | None:
 
 
 def person_class(
-    layout: Layout, names: Mapping[int, str] | None, asked: int | None, path: Path
+    layout: Layout, names: Mapping[int, str] | None, given: int | None, path: Path
 ) -> tuple[int, str]:
     """The class id of a person, and in words how it is known.
 
@@ -41,16 +41,16 @@ def person_class(
         ConfigError: it cannot be known and was not given, or there is no such class.
 
     """
-    if asked is not None:
+    if given is not None:
         count = layout.num_classes
-        if count is not None and asked >= count:
+        if count is not None and given >= count:
             raise ConfigError(
                 "There is no such class",
                 expected=f"--person-class from 0 to {count - 1}",
-                found=asked,
+                found=given,
                 where=path,
             )
-        return asked, "--person-class"
+        return given, "--person-class"
     if names is not None and (layout.num_classes is None or len(names) <= layout.num_classes):
         return _named(names, path), f"of {len(names)} names in the file"
     if layout.num_classes is None:
@@ -68,10 +68,15 @@ def _named(names: Mapping[int, str], path: Path) -> int:
         found = [key for key, name in known.items() if name == wanted]
         if len(found) == 1:
             return found[0]
-    if len(names) == 1 and next(iter(known.values())).startswith(("class", "item", "object")):
+    if len(names) == 1 and _is_placeholder(next(iter(known.values()))):
         return next(iter(known))
     shown = ", ".join(f"{key} {name}" for key, name in list(names.items())[:20])
     raise _unknown(f"classes {shown}{' ...' if len(names) > 20 else ''}", path)
+
+
+def _is_placeholder(name: str) -> bool:
+    """Whether a class name is a placeholder, as `0` or `class0`."""
+    return name.isdigit() or name.startswith(("class", "item", "object"))
 
 
 def _unknown(found: str, path: Path) -> ConfigError:

@@ -60,7 +60,7 @@ def open_detector(
         raise ConfigError(
             "A detector is known by its suffix", expected=".onnx, or .xml (OpenVINO)", found=name
         )
-    given = {option: value for option, value in options.given().items() if value != "cpu"}
+    given = {option: value for option, value in options.explicit().items() if value != "cpu"}
     if given:
         raise ConfigError(
             "These options are for detectors in files",

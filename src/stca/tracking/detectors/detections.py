@@ -1,4 +1,4 @@
-"""What detectors are: an image in, boxes around people out."""
+"""The interface of a person detector: an image in, boxes around people out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Scores = Float32[np.ndarray, " n"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:
-    """What a detector found in one image.
+    """The people found in one image.
 
     Args:
         boxes: (n, 4) float32: left, top, right, bottom, in pixels of the image; may reach beyond it.
@@ -39,9 +39,9 @@ class Detector(Protocol):
     """Finds people in images.
 
     Attributes:
-        name: for the records.
-        stateful: whether an answer depends on the images before; they must then come in order, each
-            once. Others may be asked from several threads at once.
+        name: recorded with the tracks.
+        stateful: whether a result depends on earlier images; images must then be passed in order, each
+            once. Other detectors may be called from several threads at once.
 
     """
 

@@ -1,12 +1,13 @@
-"""A detector without weights, for fixed cameras: what moves and has the size of a person is one.
+"""A person detector without weights, for fixed cameras: background subtraction and a model of perspective.
 
-1. Background subtraction (mixture of Gaussians, OpenCV) on a small grey-free copy of the image; shadows are
-   told by their colour and dropped; holes are closed.
-2. Connected pieces become blobs. How high a person is at each image row is learned from blobs shaped like
-   one: on a plane, seen by a camera without roll, height grows linearly with the row of the feet.
-3. Pieces near each other that are not larger than a person together are merged. A blob of the size of a
-   person is one. What is larger is a group of as many people as its area says: its pixels are divided by
-   k-means, with distances in widths and heights of a person, and every part is completed to a whole one.
+1. Background subtraction (mixture of Gaussians, OpenCV) on a small colour copy of the image. Shadows are
+   recognised by their colour and removed; holes in the mask are closed.
+2. Connected components of the mask become blobs. The height of a person at each image row is learned from
+   blobs with the shape of a person: for people on a plane and a camera without roll, height is a linear
+   function of the row of the feet.
+3. Blobs near each other that together are no larger than a person are merged. A blob of the size of a person
+   is one person. A larger one is a group; its area gives the number of people. Its pixels are divided by
+   k-means, with distances in widths and heights of a person, and each part is extended to a full person.
 """
 
 from __future__ import annotations
@@ -21,17 +22,17 @@ from stca.errors import StcaError
 from stca.footage.images import RGB
 from stca.tracking.detectors.detections import NOTHING, Detections
 
-_WORK_WIDTH = 384  # pixels across of the copy that is worked on
-_ASPECT = 0.38  # width of a walking person, in heights
-_SETTLING = 2.5  # at the beginning, after n frames, a new one is 1 / (2.5 n) of the background
-_STEEPEST = 1.6  # pixels of height per row, of a camera as low as a face
-_NEAR = 0.12  # part of a height that a whole person may be off
-_LEAST = 10  # pixels of the copy; lower blobs are noise
+_WORK_WIDTH = 384  # pixels, width of the small copy
+_ASPECT = 0.38  # width / height of a walking person
+_SETTLING = 2.5  # the n-th frame has the learning rate 1 / (2.5 n) at the beginning
+_STEEPEST = 1.6  # pixels of height per image row; reached by a camera at eye level
+_NEAR = 0.12  # relative deviation of height allowed for a full person
+_LEAST = 10  # pixels of the small copy; blobs of less height are noise
 
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """A connected piece of the mask, in pixels of the small copy; right and bottom are outside."""
+    """A connected component of the mask, in pixels of the small copy; right and bottom are exclusive."""
 
     left: int
     top: int
@@ -55,7 +56,7 @@ class Blob:
         return self.left, self.top, self.right, self.bottom
 
     def joined(self, other: Blob) -> Blob:
-        """Both as one."""
+        """The union of both blobs."""
         return Blob(
             min(self.left, other.left),
             min(self.top, other.top),
@@ -67,10 +68,11 @@ class Blob:
 
 @dataclass(slots=True)
 class Perspective:
-    """Height of a person by the row of the feet, learned from single people.
+    """Height of a person as a function of the row of the feet, learned from single people.
 
     Args:
-        capacity: how many of the last samples count.
+        capacity: number of recent samples that are used.
+        fill: fraction of a person's box that moves; updated with the samples.
 
     """
 
@@ -81,7 +83,7 @@ class Perspective:
     _seen: int = 0
 
     def learn(self, bottom: float, height: float, area: float) -> None:
-        """Take a person's row of feet, height and number of moving pixels into account."""
+        """Add a sample: row of the feet, height and number of moving pixels of a person."""
         if len(self._samples) < self.capacity:
             self._samples.append((bottom, height, area))
         else:
@@ -93,31 +95,31 @@ class Perspective:
             self.fill = _fill(samples, self._line)
 
     def height(self, bottom: float) -> float | None:
-        """Of a person whose feet are there; None as long as too little was seen."""
+        """Height of a person whose feet are at row `bottom`; None until there are enough samples."""
         if self._line is None:
             return None
         slope, offset = self._line
         return max(slope * bottom + offset, float(_LEAST))
 
     def height_below(self, top: float) -> float:
-        """Of a person whose head is there."""
+        """Height of a person whose head is at row `top`."""
         slope, offset = self._line or (0.0, float(_LEAST))
         return max((slope * top + offset) / max(1 - slope, 0.3), float(_LEAST))
 
 
 def _fill(samples: Float64[np.ndarray, "n 3"], line: tuple[float, float]) -> float:
-    """Which part of a person's box moves, usually."""
+    """Median fraction of a person's box that moves."""
     height = np.maximum(line[0] * samples[:, 0] + line[1], _LEAST)
     near = np.abs(samples[:, 1] / height - 1) < 0.25
     return float(np.median(samples[near, 2] / (_ASPECT * height[near] ** 2))) if near.any() else 0.6
 
 
 def _robust_line(samples: Float64[np.ndarray, "n 3"]) -> tuple[float, float]:
-    """Slope and offset of height over row, by consensus: the line that most of the samples are near to.
+    """Slope and offset of height over row, by consensus: the line with most samples near it.
 
-    Parts of people lie below it and merged people above, at no height in particular; whoever is whole lies
-    on it. Samples count by the square of their height, since noise and parts are low. Then least squares
-    over those near it.
+    Full people lie on the line; parts of people lie below it and merged people above, at arbitrary heights.
+    Samples are weighted by the square of their height, since noise and parts are low. The line is then
+    refined by least squares over the samples near it.
     """
     rows, heights = samples[:, 0], samples[:, 1]
     slopes = np.linspace(0, _STEEPEST, 25)
@@ -141,7 +143,7 @@ class MotionDetector:
     """Finds people by their motion, in images of one fixed camera, in order.
 
     Args:
-        history: frames after which what stands still is background.
+        history: number of frames after which something that does not move is background.
 
     Raises:
         StcaError: OpenCV is not installed.
@@ -157,7 +159,7 @@ class MotionDetector:
         self._seen = 0
 
     def detect(self, image: RGB) -> Detections:
-        """Find the people in the next (H, W, 3) uint8 RGB image; another size starts anew."""
+        """Find the people in the next (H, W, 3) uint8 RGB image; a change of size resets the background."""
         if self._shape != image.shape:
             self._shape, self._seen = image.shape, 0
             self._subtractor, self._perspective = _subtractor(self._history), Perspective()
@@ -169,7 +171,7 @@ class MotionDetector:
         return Detections(rows[:, :4] * (image.shape[1] / mask.shape[1]), rows[:, 4])
 
     def _moving(self, image: RGB) -> UInt8[np.ndarray, "h w"]:
-        """1 where something moves that is no shadow, on the small copy."""
+        """Mask of the small copy: 1 where something moves and is not a shadow."""
         import cv2
 
         height = max(1, round(image.shape[0] * _WORK_WIDTH / image.shape[1]))
@@ -182,7 +184,7 @@ class MotionDetector:
         return closed
 
     def _blobs(self, mask: UInt8[np.ndarray, "h w"]) -> list[Blob]:
-        """Connected pieces, those merged that make one person together; learns the perspective."""
+        """Connected components, merged where they make up one person; updates the perspective."""
         import cv2
 
         _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
@@ -202,7 +204,7 @@ class MotionDetector:
         return blobs
 
     def _merge(self, blobs: list[Blob]) -> list[Blob]:
-        """Join pieces, largest first, as long as two are not larger than a person together."""
+        """Merge blobs, largest first, while two together are no larger than a person."""
         merged: list[Blob] = []
         rest = sorted(blobs, key=lambda blob: -blob.area)
         while rest:
@@ -224,11 +226,11 @@ class MotionDetector:
         )
 
     def _persons(self, mask: UInt8[np.ndarray, "h w"], blob: Blob) -> list[tuple[float, ...]]:
-        """Left, top, right, bottom and score of the people in a blob."""
+        """Left, top, right, bottom and score of each person in a blob."""
         height = self._perspective.height(blob.bottom)
         if blob.height < _LEAST:
             return []
-        if height is None:  # nothing is known yet: only what looks like one person
+        if height is None:  # perspective not learned yet: accept only shapes of one person
             return [(*blob.box, 0.7)] if 0.2 < blob.width / blob.height < 0.9 else []
         if blob.height < 0.45 * height:
             return []
@@ -245,7 +247,7 @@ class MotionDetector:
         return min(max(by_area, 2), 8)
 
     def _split(self, mask: UInt8[np.ndarray, "h w"], blob: Blob, count: int) -> list[tuple[float, ...]]:
-        """Divide a group: k-means of its pixels, distances measured in widths and heights of a person."""
+        """Divide a group by k-means of its pixels, with distances in widths and heights of a person."""
         y, x = np.nonzero(mask[blob.top : blob.bottom, blob.left : blob.right])
         height = float(self._perspective.height(blob.bottom) or blob.height)
         points = np.stack([(x + 0.5) / (_ASPECT * height), (y + 0.5) / height], axis=1)
@@ -261,7 +263,7 @@ class MotionDetector:
         return persons
 
     def _completed(self, left: float, top: float, right: float, bottom: float) -> tuple[float, ...]:
-        """A part of a group as a whole person: who is seen from the head down stands where the head says."""
+        """Extend a part of a group to a full person; if the feet are hidden, the head gives the height."""
         height = self._perspective.height(bottom) or bottom - top
         score = min(1.0, 0.4 + 0.5 * (bottom - top) / height)
         if bottom - top < 0.8 * height:
@@ -271,7 +273,7 @@ class MotionDetector:
 
 
 def _cluster(points: Float64[np.ndarray, "n 2"], count: int) -> Int64[np.ndarray, " n"]:
-    """k-means with a start that is always the same: spread evenly along the longer side."""
+    """k-means with deterministic initial centres, spread evenly along the longer side."""
     longer = int(np.ptp(points[:, 1]) > np.ptp(points[:, 0]))
     ranks = np.quantile(points[:, longer], (np.arange(count) + 0.5) / count)
     nearest: Int64[np.ndarray, " n"] = np.abs(points[:, longer, None] - ranks).argmin(axis=1)

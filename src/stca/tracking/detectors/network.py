@@ -100,7 +100,7 @@ class NetworkDetector:
         self._strongest_other, self._seen_person = (0, 0.0), False
         self.description = (
             f"{self._layout.title}; person is class {self._person} ({known_from}); {pixels}, "
-            f"{self._layout.fit} to {self._input.size[1]} x {self._input.size[0]}; {network.runs_on}"
+            f"{self._layout.resize} to {self._input.size[1]} x {self._input.size[0]}; {network.runs_on}"
         )
 
     def detect(self, image: RGB) -> Detections:
@@ -110,7 +110,7 @@ class NetworkDetector:
             CheckpointError: the network fails, or, in the first images, returns what cannot be boxes.
 
         """
-        seen, scale = prepare(image, self._input.size, self._pixels, self._layout.fit, self._input.dtype)
+        seen, scale = prepare(image, self._input.size, self._pixels, self._layout.resize, self._input.dtype)
         outputs = self._run(seen)
         found = self._layout.read(outputs, self._input.size, self._person)
         if self._checks_left > 0:
@@ -169,18 +169,18 @@ class NetworkDetector:
             )
 
 
-def _pixels(layout: Layout, image: ImageInput, asked: str | None, path: Path) -> str:
+def _pixels(layout: Layout, image: ImageInput, given: str | None, path: Path) -> str:
     """The key of PIXELS; whole numbers are from 0 to 255 whatever the family."""
     whole = image.dtype == np.uint8
-    if asked is not None:
-        if whole and not asked.startswith("raw"):
+    if given is not None:
+        if whole and not given.startswith("raw"):
             raise ConfigError(
                 "This detector's input is uint8, from 0 to 255",
                 expected="--pixels raw-rgb or raw-bgr",
-                found=asked,
+                found=given,
                 where=path,
             )
-        return asked
+        return given
     if layout.pixels is None:
         raise ConfigError(
             "It cannot be told what pixels this detector expects",

@@ -49,7 +49,7 @@ class NetworkOptions:
         if self.person_class is not None and self.person_class < 0:
             raise ConfigError("Class ids count from 0", found=f"--person-class {self.person_class}")
 
-    def given(self) -> dict[str, object]:
+    def explicit(self) -> dict[str, object]:
         """The options that differ from their defaults, by their names on the command line."""
         values = {
             "--person-class": self.person_class,

@@ -41,14 +41,14 @@ PIXELS: Mapping[str, Pixels] = {
 }
 """Values of `--pixels`: 0 to 1; ImageNet's mean and deviation taken off 0 to 1; 0 to 255."""
 
-FITS = ("stretch", "letterbox")
+RESIZES = ("stretch", "letterbox")
 """How an image fills an input of another shape: distorted; or undistorted in the upper left corner, with
 grey right of it and below. Some families are trained with grey on both sides; their networks see it shifted.
 """
 
 
 def prepare(
-    image: RGB, size: tuple[int, int], pixels: Pixels, fit: str, dtype: np.dtype | type = np.float32
+    image: RGB, size: tuple[int, int], pixels: Pixels, resize: str, dtype: np.dtype | type = np.float32
 ) -> tuple[np.ndarray, Float32[np.ndarray, " 4"]]:
     """Resize and normalise an image.
 
@@ -56,7 +56,7 @@ def prepare(
         image: (H, W, 3) uint8.
         size: (h, w) of the network's input.
         pixels: a value of `PIXELS`.
-        fit: one of `FITS`.
+        resize: one of `RESIZES`.
         dtype: of the result.
 
     Returns:
@@ -67,7 +67,7 @@ def prepare(
 
     height, width = size
     scale_y, scale_x = height / image.shape[0], width / image.shape[1]
-    if fit != "stretch":
+    if resize != "stretch":
         scale_y = scale_x = min(scale_y, scale_x)
     inner_h, inner_w = max(1, round(image.shape[0] * scale_y)), max(1, round(image.shape[1] * scale_x))
     seen = cv2.resize(image, (inner_w, inner_h), interpolation=cv2.INTER_LINEAR)

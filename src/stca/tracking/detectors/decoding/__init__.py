@@ -5,13 +5,13 @@ with non-maximum suppression inside) each know some; `recognition` tells which o
 has the arithmetic of boxes, `suppression` non-maximum suppression and the check that boxes are possible.
 """
 
-from stca.tracking.detectors.decoding.layout import LEAST_SCORE, Candidates, Layout, Output, Probe
+from stca.tracking.detectors.decoding.layout import MIN_SCORE, Candidates, Layout, Output, Probe
 from stca.tracking.detectors.decoding.recognition import LAYOUTS, recognise
 from stca.tracking.detectors.decoding.suppression import check_possible, suppress
 
 __all__ = [
     "LAYOUTS",
-    "LEAST_SCORE",
+    "MIN_SCORE",
     "Candidates",
     "Layout",
     "Output",

@@ -22,7 +22,7 @@ from stca.tracking.detectors.decoding.geometry import (
     scale_of,
 )
 from stca.tracking.detectors.decoding.layout import (
-    LEAST_SCORE,
+    MIN_SCORE,
     Arrays,
     Candidates,
     Layout,
@@ -114,21 +114,21 @@ def _with_objectness(probe: Probe, *, raw: bool) -> Match:
         return None
     if not are_scores(rows[:, 4 : 5 + count]):
         return "objectness and class scores are not between 0 and 1"
-    title, pixels, fit = _family(rows, table, coding)
+    title, pixels, resize = _family(rows, table, coding)
     return Layout(
         "yolox-raw" if raw else "yolov5",
         title,
         lambda outputs, size, person: _read(table.rows(outputs), size, coding, table, 5 + person, 4),
         lambda outputs: strongest_of(_products(table.rows(outputs), count)),
         pixels,
-        fit,
+        resize,
         count,
         contradiction=lambda outputs: _without_class(table.rows(outputs), count),
     )
 
 
 def _family(rows: np.ndarray, table: _Table, coding: Coding) -> tuple[str, str, str]:
-    """Title, pixels and fit of networks with objectness."""
+    """Title, pixels and resize mode of networks with objectness."""
     if coding == "offsets":
         return "YOLOX (raw offsets)", "raw-bgr", "letterbox"
     if table.anchors > 1:
@@ -198,7 +198,7 @@ def _read(
     scores = rows[:, person]
     if objectness is not None:
         scores = rows[:, objectness] * scores
-    keep = np.flatnonzero(scores >= LEAST_SCORE)
+    keep = np.flatnonzero(scores >= MIN_SCORE)
     boxes = rows[keep, :4].astype(np.float32)
     if coding == "offsets":
         grid = cells(size, table.strides)[keep]
@@ -212,7 +212,7 @@ def _read(
 
 def _products(rows: np.ndarray, count: int) -> np.ndarray:
     """(n, classes) scores of the rows that hold an object."""
-    rows = rows[rows[:, 4] >= LEAST_SCORE]
+    rows = rows[rows[:, 4] >= MIN_SCORE]
     products: np.ndarray = rows[:, 4:5] * rows[:, 5 : 5 + count]
     return products
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float32
 
-LEAST_SCORE = 0.05
+MIN_SCORE = 0.05
 """Boxes with a lower score are dropped: a tracker continues tracks with weak boxes, but not with those."""
 
 Arrays = Sequence[np.ndarray]
@@ -67,10 +67,10 @@ class Layout:
     Args:
         name: the value of `--layout`.
         title: the family, for messages.
-        read: (outputs, input size, person class) -> boxes of people with a score of at least LEAST_SCORE.
+        read: (outputs, input size, person class) -> boxes of people with a score of at least MIN_SCORE.
         strongest: outputs -> class id and score of the most certain detection of any class.
-        pixels: see `detectors.pixels`; None where networks with these outputs differ.
-        fit: see `detectors.pixels`.
+        pixels: a key of `detectors.pixels.PIXELS`; None where networks with these outputs differ.
+        resize: how an image fills the input, one of `detectors.pixels.RESIZES`.
         num_classes: class scores per box; None where the network returns class ids.
         person_classes: number of classes -> which is a person, for well-known data sets.
         assumed_person: class id of a person where the network returns ids and its file names no classes.
@@ -83,7 +83,7 @@ class Layout:
     read: Callable[[Arrays, Size, int], Candidates]
     strongest: Callable[[Arrays], tuple[int, float]]
     pixels: str | None
-    fit: str
+    resize: str
     num_classes: int | None = None
     person_classes: Mapping[int, int] = field(default_factory=lambda: COCO_80)
     assumed_person: int | None = None

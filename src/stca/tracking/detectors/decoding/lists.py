@@ -69,7 +69,7 @@ def match_dets_labels(probe: Probe) -> Match:
     if not are_scores(columns(arrays)[1]):
         return "the fifth column is not a score between 0 and 1"
     return finished(
-        "dets-labels", "MMDetection (boxes with scores, class ids)", columns, None, "stretch", person=0
+        "dets-labels", "MMDetection (boxes with scores, class ids)", columns, None, "letterbox", person=0
     )
 
 
@@ -86,7 +86,7 @@ def _family(probe: Probe, parts: _Parts) -> Layout:
     if probe.outputs[parts.boxes].array.ndim == 2:
         return finished(name, "torchvision", parts.columns, "unit-rgb", "letterbox", person=1)
     title = "boxes, scores and class ids"
-    return finished(name, title, parts.columns, None, "stretch", person=None)
+    return finished(name, title, parts.columns, None, "letterbox", person=None)
 
 
 def _find(outputs: tuple[Output, ...]) -> _Parts | None:

@@ -13,7 +13,7 @@ from stca.tracking.detectors.decoding.geometry import are_corners, corners, in_p
 from stca.tracking.detectors.decoding.layout import (
     COCO_80,
     COCO_91,
-    LEAST_SCORE,
+    MIN_SCORE,
     Arrays,
     Candidates,
     Layout,
@@ -94,7 +94,7 @@ def match_rows(probe: Probe) -> Match:
     def read(outputs: Arrays, size: Size, person: int) -> Candidates:
         found = outputs[index][0]
         scores = found[:, 4 + person]
-        keep = scores >= LEAST_SCORE
+        keep = scores >= MIN_SCORE
         return candidates(corners(in_pixels(found[keep, :4].astype(np.float32), size)), scores[keep])
 
     return Layout(
@@ -128,14 +128,14 @@ def _match_pair(probe: Probe, *, softmax: bool) -> Match:
         return "boxes are neither fractions of the image nor pixels"
     activation = "softmax" if softmax else "none" if scores else "sigmoid"
     pair = _Pair(found.boxes, found.classes, found.transposed, activation, are_corners(boxes, probe.size))
-    title, pixels, fit = _family(probe, pair, values.shape[1], is_unit(boxes))
+    title, pixels, resize = _family(probe, pair, values.shape[1], is_unit(boxes))
     return Layout(
         "detr-softmax" if softmax else "detr",
         title,
         lambda outputs, size, person: _read(pair, outputs, size, person),
         lambda outputs: strongest_of(pair.scores(pair.values(outputs))),
         pixels,
-        fit,
+        resize,
         values.shape[1] - softmax,
         _persons(title),
     )
@@ -159,7 +159,7 @@ def _is_softmax(values: np.ndarray) -> bool:
 
 
 def _family(probe: Probe, pair: _Pair, count: int, unit: bool) -> tuple[str, str | None, str]:
-    """Title, pixels and fit."""
+    """Title, pixels and resize mode."""
     names = {output.name for output in probe.outputs}
     if pair.activation == "none" and not unit:
         if pair.transposed:
@@ -200,6 +200,6 @@ def _read(pair: _Pair, outputs: Arrays, size: Size, person: int) -> Candidates:
         scores = pair.scores(values)[:, person]
     else:
         scores = pair.scores(values[:, person])
-    keep = scores >= LEAST_SCORE
+    keep = scores >= MIN_SCORE
     boxes = in_pixels(outputs[pair.boxes][0][keep].astype(np.float32), size)
     return candidates(boxes if pair.corners else corners(boxes), scores[keep])

@@ -8,7 +8,7 @@ import numpy as np
 
 from stca.tracking.detectors.decoding.geometry import in_pixels
 from stca.tracking.detectors.decoding.layout import (
-    LEAST_SCORE,
+    MIN_SCORE,
     Arrays,
     Candidates,
     Layout,
@@ -77,7 +77,7 @@ def finished(
     title: str,
     columns: Callable[[Arrays], Columns],
     pixels: str | None,
-    fit: str,
+    resize: str,
     *,
     person: int | None,
 ) -> Layout:
@@ -85,7 +85,7 @@ def finished(
 
     def read(outputs: Arrays, size: Size, person: int) -> Candidates:
         boxes, scores, classes = columns(outputs)
-        keep = (scores >= LEAST_SCORE) & (classes == person)
+        keep = (scores >= MIN_SCORE) & (classes == person)
         return candidates(in_pixels(boxes[keep].astype(np.float32), size), scores[keep])
 
     def strongest(outputs: Arrays) -> tuple[int, float]:
@@ -95,7 +95,7 @@ def finished(
         best = int(np.argmax(scores))
         return int(classes[best]), float(scores[best])
 
-    return Layout(name, title, read, strongest, pixels, fit, assumed_person=person)
+    return Layout(name, title, read, strongest, pixels, resize, assumed_person=person)
 
 
 def _only(probe: Probe, fits: Callable[[tuple[int, ...]], bool]) -> int | None:
