@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
 
 import tiny_families as families
 from stca.errors import CheckpointError, ConfigError
@@ -14,7 +15,7 @@ from stca.tracking.detectors.classes import read_names
 from stca.tracking.detectors.decoding import LAYOUTS
 from stca.tracking.detectors.options import DEVICES, NetworkOptions
 from stca.tracking.detectors.pixels import PIXELS
-from tiny_detectors import Tiny, picture
+from tiny_detectors import PERSON, Tiny, picture
 
 pytest.importorskip("cv2")
 pytest.importorskip("onnx")
@@ -101,6 +102,28 @@ def test_objects_of_no_class_are_an_error(tmp_path: Path) -> None:
     assert len(open_detector(str(path), layout="yolov8", person_class=0).detect(picture())) > 0
 
 
+def test_columns_in_another_order_are_an_error(tmp_path: Path) -> None:
+    """Class and score before the box, which only their values tell once there are rows."""
+    tiny = Tiny()
+    seen = tiny("Concat", np.zeros((1, 2), np.float32), tiny.score, tiny.box, axis=1)
+    rows = tiny("Compress", seen, tiny("Greater", tiny("Squeeze", tiny.score), np.float32(0.1)), axis=0)
+    path = tiny.save(tmp_path / "n.onnx", {"rows": rows})
+    with pytest.raises(CheckpointError, match="columns that are no scores"):
+        open_detector(str(path)).detect(picture())
+    named = tiny.save(tmp_path / "n.onnx", {"batchno_classid_score_x1y1x2y2": rows})
+    found = open_detector(str(named), pixels="unit-rgb").detect(picture())
+    np.testing.assert_allclose(found.boxes, [PERSON], atol=2)
+
+
+def test_plugins_of_tensorrt(tmp_path: Path) -> None:
+    tiny = Tiny()
+    tiny.nodes.append(helper.make_node("EfficientNMS_TRT", [tiny.box], ["boxes0"], domain="TRT"))
+    graph = helper.make_graph(tiny.nodes, "t", tiny.inputs, [helper.make_empty_tensor_value_info("boxes0")])
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("TRT", 1)]
+    (tmp_path / "n.onnx").write_bytes(helper.make_model(graph, opset_imports=opsets).SerializeToString())
+    refused(tmp_path / "n.onnx", CheckpointError, "--max-wh")
+
+
 def test_a_layout_that_the_outputs_have_not(tmp_path: Path) -> None:
     path = families.yolov8(tmp_path / "n.onnx")
     refused(path, ConfigError, "not of the layout detr", "(1, 84, 336)", layout="detr")
@@ -120,8 +143,6 @@ def test_a_first_run_that_fails_names_the_input(tmp_path: Path) -> None:
     [{"shape": [1, 4, 128, 128]}, {"shape": [1, 1, 128, 128]}, {"dtype": "int8"}, {"shape": [128, 128]}],
 )
 def test_inputs_that_are_no_colour_images(tmp_path: Path, options: dict[str, Any]) -> None:
-    from onnx import TensorProto, helper
-
     shape = options.get("shape", [1, 3, 128, 128])
     tiny = Tiny()
     kind = TensorProto.INT8 if "dtype" in options else TensorProto.FLOAT

@@ -18,6 +18,8 @@ PROVIDERS: Mapping[str, tuple[str, str]] = {
 }
 """Device -> ONNX Runtime's execution provider, and the package that has it."""
 
+_PLUGINS = "it needs TensorRT's plugins: export it without them (YOLOv7: --max-wh 640), or --device tensorrt"
+
 _AUTO = ("cuda", "directml", "openvino")
 """What `auto` tries before the CPU: packages that nobody installs without wishing to use them. TensorRT needs
 minutes to build its engine, and CoreML is in every macOS package but computes in float16; they must be named.
@@ -88,7 +90,11 @@ def _session(runtime: Any, path: Path, device: str, *, insist: bool) -> Any:
     except Exception as error:  # onnxruntime has a class of its own for each reason
         if device == "cpu":
             raise CheckpointError(
-                "Cannot open a detector", expected="an ONNX file", found=error, where=path
+                "Cannot open a detector",
+                expected="an ONNX file",
+                found=error,
+                where=path,
+                hint=_PLUGINS if "_TRT" in str(error) else None,
             ) from error
         if insist:
             raise _not_started(provider, device, first_line(error)) from error

@@ -48,7 +48,7 @@ def match_end_to_end(probe: Probe) -> Match:
     if array.shape[-1] > 6 and probe.num_names is None and not array.any():
         return None  # zeros of any meaning
     _, scores, classes = _end_to_end(array)
-    if not are_scores(scores) or not _are_ids(classes):
+    if not are_scores(scores) or not are_ids(classes):
         return "columns 5 and 6 are not a score between 0 and 1 and a class id"
     return finished(
         "yolov10",
@@ -68,6 +68,9 @@ def match_flat(probe: Probe) -> Match:
     index = _only(probe, lambda shape: len(shape) == 2 and shape[1] == 7)
     if index is None:
         return None
+    if "classid_score" in probe.outputs[index].name:
+        columns = _one(index, _class_score_box)
+        return finished("yolov7-nms", "PINTO model zoo", columns, None, "letterbox", person=0)
     title = "YOLO-NAS (flat)" if "flat" in probe.outputs[index].name else "YOLOv7 or YOLO-NAS with NMS"
     return finished("yolov7-nms", title, _one(index, _flat), "unit-rgb", "letterbox", person=0)
 
@@ -95,7 +98,15 @@ def finished(
         best = int(np.argmax(scores))
         return int(classes[best]), float(scores[best])
 
-    return Layout(name, title, read, strongest, pixels, resize, assumed_person=person)
+    def contradiction(outputs: Arrays) -> str | None:
+        _, scores, classes = columns(outputs)
+        if are_scores(scores) and are_ids(classes):
+            return None
+        return "columns that are no scores between 0 and 1 and no class ids"
+
+    return Layout(
+        name, title, read, strongest, pixels, resize, assumed_person=person, contradiction=contradiction
+    )
 
 
 def _only(probe: Probe, fits: Callable[[tuple[int, ...]], bool]) -> int | None:
@@ -108,7 +119,8 @@ def _one(index: int, columns: Callable[[np.ndarray], Columns]) -> Callable[[Arra
     return lambda outputs: columns(outputs[index])
 
 
-def _are_ids(classes: np.ndarray) -> bool:
+def are_ids(classes: np.ndarray) -> bool:
+    """Whether all values are whole numbers from -1, which stands for no class."""
     return bool((classes == np.round(classes)).all() and (classes >= -1).all())
 
 
@@ -129,10 +141,15 @@ def _paddle(array: np.ndarray) -> Columns:
     return array[:, 2:], array[:, 1], array[:, 0]
 
 
+def _class_score_box(array: np.ndarray) -> Columns:
+    rows = array[array[:, 0] == 0]
+    return rows[:, 3:], rows[:, 2], rows[:, 1]
+
+
 def _flat(array: np.ndarray) -> Columns:
     rows = array[array[:, 0] == 0]
     first, second = rows[:, 5], rows[:, 6]
     # A score is above 0 and at most 1, a class id whole: a row that is valid in both orders is (1, 1).
-    if bool(((first > 0) & (first <= 1)).all()) and _are_ids(second):
+    if bool(((first > 0) & (first <= 1)).all()) and are_ids(second):
         return rows[:, 1:5], first, second
     return rows[:, 1:5], second, first
