@@ -16,6 +16,7 @@ from stca.footage.images import write_jpeg
 from stca.footage.sources import Source
 from stca.tracks import find_tracklets
 from street import Walker, write_street
+from tiny_families import yolov8
 
 pytest.importorskip("av")
 pytest.importorskip("trackers")
@@ -204,3 +205,22 @@ def test_a_start_that_is_no_moment(videos: list[str], capsys: pytest.CaptureFixt
     with pytest.raises(SystemExit):
         call(videos[0], "--out", "o", "--start", "yesterday")
     assert "a moment is" in capsys.readouterr().err
+
+
+def test_a_detector_in_a_file(videos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What it was taken for is said; what it cannot say is asked for, and recorded with the tracks."""
+    pytest.importorskip("onnxruntime")
+    network = yolov8(tmp_path / "n.onnx", 5, 3)
+    words = [videos[0], "--detector", network, "--every", 8, "--out", tmp_path / "out"]
+    assert call(*words) == 1
+    assert "--person-class N" in capsys.readouterr().err
+    assert call(*words, "--person-class", 3, "--device", "cpu") == 0
+    said = capsys.readouterr().err
+    assert "n.onnx: YOLOv8" in said
+    assert "CPUExecutionProvider" in said
+    record = json.loads((tmp_path / "out" / "cam1" / "video.json").read_text())
+    assert record["options"]["detector_options"] == {"person_class": 3}
+    assert call(*words, "--person-class", 4) == 1, "tracks that were made with other options"
+    assert call(*words, "--person-class", 3) == 0
+    with pytest.raises(SystemExit):
+        call(*words, "--pixels", "unit-rbg")

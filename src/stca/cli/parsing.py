@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import math
 import re
+import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stca.inference import PRECISIONS, RUNTIMES
+
+if TYPE_CHECKING:
+    from stca.tracking import Detector, DetectorOptions
 
 Verbs = Any
 """What `add_subparsers` returns; argparse has no public name for it."""
@@ -130,3 +134,59 @@ def add_test_data(parser: argparse.ArgumentParser) -> None:
         help="what computes; auto: OpenVINO on CPUs where there is much to do, else torch",
     )
     parser.add_argument("--workers", type=natural, default=2, help="processes that decode images")
+
+
+DETECTOR_PIXELS = ("unit-rgb", "imagenet-rgb", "raw-rgb", "raw-bgr")
+DETECTOR_LAYOUTS = (
+    "yolox-raw",
+    "yolov5",
+    "yolov8",
+    "yolov10",
+    "yolov7-nms",
+    "ssd",
+    "detr",
+    "detr-softmax",
+    "rt-detr",
+    "boxes-scores-labels",
+    "dets-labels",
+)
+DETECTOR_DEVICES = ("auto", "cpu", "cuda", "tensorrt", "openvino", "coreml", "directml")
+# As in stca.tracking.detectors, which is not imported for `--help`; a test compares them.
+
+
+def add_detector_options(parser: argparse.ArgumentParser) -> None:
+    """Add --person-class, --pixels, --layout and --device."""
+    group = parser.add_argument_group("detectors in files, where the file does not say")
+    group.add_argument(
+        "--person-class",
+        type=natural,
+        metavar="N",
+        help="class id of a person, from 0; default: by the class names",
+    )
+    group.add_argument(
+        "--pixels",
+        choices=DETECTOR_PIXELS,
+        help="what the network expects; default: as its family is trained",
+    )
+    group.add_argument(
+        "--layout", choices=DETECTOR_LAYOUTS, help="of the outputs; default: told by shapes and values"
+    )
+    group.add_argument(
+        "--device",
+        choices=DETECTOR_DEVICES,
+        default="auto",
+        help="where the network runs; default: a GPU, else the CPU",
+    )
+
+
+def detector_options(given: argparse.Namespace) -> DetectorOptions:
+    """What `add_detector_options` added, as the library takes it."""
+    from stca.tracking import DetectorOptions
+
+    return DetectorOptions(given.person_class, given.pixels, given.layout, given.device)
+
+
+def print_detector(detector: Detector) -> None:
+    """Write to stderr what a network was taken for and what runs it; nothing for other detectors."""
+    if description := getattr(detector, "description", None):
+        print(f"{detector.name}: {description}", file=sys.stderr)

@@ -8,8 +8,15 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stca.cli.detectors import add_detector_options, print_detector
-from stca.cli.parsing import Verbs, add_verb, moment, positive
+from stca.cli.parsing import (
+    Verbs,
+    add_detector_options,
+    add_verb,
+    detector_options,
+    moment,
+    positive,
+    print_detector,
+)
 
 if TYPE_CHECKING:
     from stca.errors import StcaError
@@ -61,14 +68,11 @@ def _track(given: argparse.Namespace) -> int:
         start=given.start,
         every=given.every,
         frame_rate=given.rate,
-        person_class=given.person_class,
-        pixels=given.pixels,
-        layout=given.layout,
-        device=given.device,
+        detector_options=detector_options(given),
     )
     _demand_one_camera_each(given.video, options)
     if options.tracks is None:
-        print_detector(options.open_detector())  # a bad one is no video's fault: said once, before all else
+        print_detector(options.open_detector())  # a bad one is no video's fault: said before anything is done
     _demand_an_end(given.video[:-1])
     done, failed = [], 0
     for video in given.video:

@@ -7,6 +7,7 @@ camera's folder). `job` puts them together for one video, `track` is what is cal
 
 from stca.tracking.detectors.detect import DETECTORS, open_detector
 from stca.tracking.detectors.detections import Detections, Detector
+from stca.tracking.detectors.options import DetectorOptions
 from stca.tracking.options import TrackOptions, VideoSummary
 from stca.tracking.track import track_video, write_tracks
 
@@ -14,6 +15,7 @@ __all__ = [
     "DETECTORS",
     "Detections",
     "Detector",
+    "DetectorOptions",
     "TrackOptions",
     "VideoSummary",
     "open_detector",

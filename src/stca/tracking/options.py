@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from stca.errors import ConfigError, DatasetError
 from stca.footage.sources import Source
 from stca.tracking.associate import TRACKERS
-from stca.tracking.detectors.detect import open_detector
+from stca.tracking.detectors.detect import open_with_options
 from stca.tracking.detectors.detections import Detector
+from stca.tracking.detectors.options import DetectorOptions
 
 
 def check_camera(name: str) -> None:
@@ -37,7 +38,8 @@ class TrackOptions:
             always where its recording goes on after an interruption).
         every: only every so many-th frame is looked at.
         frame_rate: frames a second; default: what the video says, or 25.
-        person_class, pixels, layout, device: of a detector in a file, see `stca.tracking.open_detector`.
+
+        detector_options: what the detector's file does not say, and where it runs.
 
     Raises:
         ConfigError: a value that is none.
@@ -51,10 +53,7 @@ class TrackOptions:
     start: float | None = None
     every: int = 1
     frame_rate: float | None = None
-    person_class: int | None = None
-    pixels: str | None = None
-    layout: str | None = None
-    device: str = "auto"
+    detector_options: DetectorOptions = field(default_factory=DetectorOptions)
 
     def __post_init__(self) -> None:
         if self.tracker not in TRACKERS:
@@ -66,13 +65,7 @@ class TrackOptions:
 
     def open_detector(self) -> Detector:
         """The detector, opened with its options."""
-        return open_detector(
-            self.detector,
-            person_class=self.person_class,
-            pixels=self.pixels,
-            layout=self.layout,
-            device=self.device,
-        )
+        return open_with_options(self.detector, self.detector_options)
 
     @property
     def found_by(self) -> str:
@@ -116,10 +109,9 @@ def settings(source: Source, options: TrackOptions) -> dict[str, object]:
 
     """
     told = asdict(options)
-    del told["camera"], told["frame_rate"], told["device"]
-    for name in ("person_class", "pixels", "layout"):  # as before where they are not given
-        if told[name] is None:
-            del told[name]
+    del told["camera"], told["frame_rate"], told["detector_options"]
+    if recorded := options.detector_options.recorded():  # else as before there were such options
+        told["detector_options"] = recorded
     detector: str | None = options.detector
     if options.tracks is not None:
         detector = None

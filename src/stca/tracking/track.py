@@ -9,6 +9,7 @@ from pathlib import Path
 from stca.errors import ConfigError
 from stca.footage.sources import Source, open_source
 from stca.tracking.associate import TRACKERS
+from stca.tracking.detectors.options import DetectorOptions
 from stca.tracking.job import Job
 from stca.tracking.options import TrackOptions, VideoSummary, check_camera, settings
 from stca.tracking.writing import CameraFolder, folder_of
@@ -28,10 +29,7 @@ def track_video(
     start: float | None = None,
     every: int = 1,
     frame_rate: float | None = None,
-    person_class: int | None = None,
-    pixels: str | None = None,
-    layout: str | None = None,
-    device: str = "auto",
+    detector_options: DetectorOptions | None = None,
 ) -> Iterator[Tracklet]:
     """Find and follow the people of a video; gives every tracklet as soon as it is over and written.
 
@@ -51,10 +49,7 @@ def track_video(
         start: when the video began, POSIX seconds; default: nobody knows, or now where it is a camera.
         every: only every so many-th frame is looked at.
         frame_rate: frames a second; default: what the video says, or 25.
-        person_class: class id of a person, of a detector in a file; see `stca.tracking.open_detector`.
-        pixels: what the detector expects, as above.
-        layout: of the detector's outputs, as above.
-        device: where the detector runs, as above.
+        detector_options: what the detector's file does not say, and where it runs.
 
     Raises:
         StcaError: something that tracking needs is not installed.
@@ -72,10 +67,7 @@ def track_video(
         start=start,
         every=every,
         frame_rate=frame_rate,
-        person_class=person_class,
-        pixels=pixels,
-        layout=layout,
-        device=device,
+        detector_options=detector_options or DetectorOptions(),
     )
     for folder, record in write_tracks(path, Path(out), options):
         frames = tuple(folder / frame.file for frame in record.frames if frame.use)

@@ -11,7 +11,7 @@ import pytest
 import tiny_families as families
 from stca.boxes import overlaps
 from stca.errors import CheckpointError, ConfigError
-from stca.tracking import Detections, open_detector
+from stca.tracking import Detections, DetectorOptions, TrackOptions, open_detector
 from tiny_detectors import PERSON, PERSON_SCORE, Tiny, picture
 
 pytest.importorskip("onnx")
@@ -153,12 +153,11 @@ def test_a_batch_of_four(tmp_path: Path) -> None:
 
 
 def test_the_options_are_carried_to_tracking(tmp_path: Path) -> None:
-    from stca.tracking import TrackOptions
-
     path = families.rf_detr(tmp_path / "n.onnx", 4, 1)
     with pytest.raises(ConfigError, match="--person-class"):
         TrackOptions(detector=str(path)).open_detector()
-    assert_person(TrackOptions(detector=str(path), person_class=1).open_detector().detect(picture()))
+    options = TrackOptions(detector=str(path), detector_options=DetectorOptions(person_class=1))
+    assert_person(options.open_detector().detect(picture()))
 
 
 def test_people_that_are_never_seen_beside_others_are_worth_a_warning(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from stca.tracking import Detections, open_detector
 from stca.tracking.detectors import providers
 from stca.tracking.detectors.classes import read_names
 from stca.tracking.detectors.decoding import LAYOUTS
-from stca.tracking.detectors.options import DEVICES, NetworkOptions
+from stca.tracking.detectors.options import DEVICES, DetectorOptions
 from stca.tracking.detectors.pixels import PIXELS
 from tiny_detectors import PERSON, Tiny, picture
 
@@ -175,7 +175,7 @@ def test_options_are_for_files(tmp_path: Path) -> None:
 )
 def test_values_that_do_not_exist(options: dict[str, Any], word: str) -> None:
     with pytest.raises(ConfigError, match=word):
-        NetworkOptions(**options)
+        DetectorOptions(**options)
 
 
 def test_the_command_line_has_the_same_values() -> None:

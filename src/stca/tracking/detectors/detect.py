@@ -11,11 +11,11 @@ from stca.tracking.detectors.detections import Detector
 from stca.tracking.detectors.motion import MotionDetector
 from stca.tracking.detectors.onnx import open_onnx
 from stca.tracking.detectors.openvino import open_openvino
-from stca.tracking.detectors.options import NetworkOptions
+from stca.tracking.detectors.options import DetectorOptions
 
 DETECTORS: Mapping[str, Callable[[], Detector]] = {"motion": MotionDetector}
 
-_READERS: Mapping[str, Callable[[Path, NetworkOptions], Detector]] = {
+_READERS: Mapping[str, Callable[[Path, DetectorOptions], Detector]] = {
     ".onnx": open_onnx,
     ".xml": open_openvino,
 }
@@ -50,7 +50,11 @@ def open_detector(
         StcaError: the runtime that the file needs is not installed.
 
     """
-    options = NetworkOptions(person_class, pixels, layout, device)
+    return open_with_options(name, DetectorOptions(person_class, pixels, layout, device))
+
+
+def open_with_options(name: str, options: DetectorOptions) -> Detector:
+    """As `open_detector`, with the options as one object."""
     path = Path(name)
     if path.suffix.lower() in _READERS:
         if not path.is_file():

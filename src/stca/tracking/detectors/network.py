@@ -24,7 +24,7 @@ from stca.tracking.detectors.decoding import (
 )
 from stca.tracking.detectors.detections import Detections
 from stca.tracking.detectors.inputs import ImageInput, TensorInfo, find_inputs
-from stca.tracking.detectors.options import NetworkOptions
+from stca.tracking.detectors.options import DetectorOptions
 from stca.tracking.detectors.pixels import PIXELS, prepare
 
 _CHECKED = 20
@@ -75,8 +75,8 @@ class NetworkDetector:
 
     stateful = False
 
-    def __init__(self, network: Network, path: Path, options: NetworkOptions | None = None) -> None:
-        options = options or NetworkOptions()
+    def __init__(self, network: Network, path: Path, options: DetectorOptions | None = None) -> None:
+        options = options or DetectorOptions()
         self.name = path.name
         self._network, self._path = network, path
         _check_task(network.metadata.get("task"), path)

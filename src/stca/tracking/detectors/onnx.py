@@ -12,7 +12,7 @@ import numpy as np
 
 from stca.tracking.detectors.inputs import TensorInfo
 from stca.tracking.detectors.network import NetworkDetector
-from stca.tracking.detectors.options import NetworkOptions
+from stca.tracking.detectors.options import DetectorOptions
 from stca.tracking.detectors.providers import import_onnxruntime, open_session
 
 _TYPES: Mapping[str, type] = {
@@ -54,7 +54,7 @@ class OnnxNetwork:
         return results
 
 
-def open_onnx(path: Path, options: NetworkOptions | None = None) -> NetworkDetector:
+def open_onnx(path: Path, options: DetectorOptions | None = None) -> NetworkDetector:
     """Open an ONNX file.
 
     Raises:
@@ -63,5 +63,5 @@ def open_onnx(path: Path, options: NetworkOptions | None = None) -> NetworkDetec
         ConfigError: options that do not fit, or something that only an option can tell.
 
     """
-    options = options or NetworkOptions()
+    options = options or DetectorOptions()
     return NetworkDetector(OnnxNetwork(*open_session(path, options.device)), path, options)

@@ -13,7 +13,7 @@ from stca.errors import CheckpointError, ConfigError
 from stca.tools.openvino_import import openvino_core, openvino_name
 from stca.tracking.detectors.inputs import TensorInfo
 from stca.tracking.detectors.network import NetworkDetector
-from stca.tracking.detectors.options import NetworkOptions
+from stca.tracking.detectors.options import DetectorOptions
 
 
 class OpenVinoNetwork:
@@ -44,7 +44,7 @@ class OpenVinoNetwork:
         return [np.asarray(results[output]) for output in self._compiled.outputs]
 
 
-def open_openvino(path: Path, options: NetworkOptions | None = None) -> NetworkDetector:
+def open_openvino(path: Path, options: DetectorOptions | None = None) -> NetworkDetector:
     """Open an .xml file; its .bin file must lie beside it.
 
     Raises:
@@ -53,7 +53,7 @@ def open_openvino(path: Path, options: NetworkOptions | None = None) -> NetworkD
         ConfigError: options that do not fit, or something that only an option can tell.
 
     """
-    options = options or NetworkOptions()
+    options = options or DetectorOptions()
     core = openvino_core()
     if options.device not in ("auto", "cpu", "openvino"):
         raise ConfigError(

@@ -13,7 +13,7 @@ DEVICES = ("auto", "cpu", "cuda", "tensorrt", "openvino", "coreml", "directml")
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkOptions:
+class DetectorOptions:
     """What a detection network's file cannot say, and where the network runs.
 
     Args:
@@ -48,6 +48,11 @@ class NetworkOptions:
                 )
         if self.person_class is not None and self.person_class < 0:
             raise ConfigError("Class ids count from 0", found=f"--person-class {self.person_class}")
+
+    def recorded(self) -> dict[str, object]:
+        """What decides the boxes and differs from the defaults, for the records of a video."""
+        values = {"person_class": self.person_class, "pixels": self.pixels, "layout": self.layout}
+        return {name: value for name, value in values.items() if value is not None}
 
     def explicit(self) -> dict[str, object]:
         """The options that differ from their defaults, by their names on the command line."""
