@@ -8,6 +8,7 @@ import pytest
 from onnx import TensorProto, helper
 
 import tiny_families as families
+from stca.cli import parsing
 from stca.errors import CheckpointError, ConfigError
 from stca.tracking import Detections, open_detector
 from stca.tracking.detectors import providers
@@ -179,11 +180,9 @@ def test_values_that_do_not_exist(options: dict[str, Any], word: str) -> None:
 
 
 def test_the_command_line_has_the_same_values() -> None:
-    from stca.cli import detectors as cli
-
-    assert set(cli.PIXELS) == set(PIXELS)
-    assert tuple(LAYOUTS) == cli.LAYOUTS
-    assert cli.DEVICES == DEVICES == ("auto", *providers.PROVIDERS)
+    assert set(parsing.DETECTOR_PIXELS) == set(PIXELS)
+    assert tuple(LAYOUTS) == parsing.DETECTOR_LAYOUTS
+    assert parsing.DETECTOR_DEVICES == DEVICES == ("auto", *providers.PROVIDERS)
 
 
 @pytest.mark.parametrize(
