@@ -149,8 +149,8 @@ def _class_score_box(array: np.ndarray) -> Columns:
 def _flat(array: np.ndarray) -> Columns:
     rows = array[array[:, 0] == 0]
     first, second = rows[:, 5], rows[:, 6]
-    # A score is above 0 and at most 1, a class id whole: a row that is valid in both orders is (1, 1). Rows of
-    # zeros fill the table up.
+    # A score is above 0 and at most 1, a class id whole: a row valid in both orders is (1, 1). Rows of zeros
+    # fill the table up.
     used = first[(first != 0) | (second != 0)]
     if bool(((used > 0) & (used <= 1)).all()) and are_ids(second):
         return rows[:, 1:5], first, second
