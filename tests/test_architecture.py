@@ -15,7 +15,7 @@ SOURCE = ROOT / "src" / "stca"
 
 FLOORS = (
     "errors version tools protocols tracklets distance",
-    "footage",
+    "footage catalogue",
     "boxes tracks",
     "datasets walkers clips models losses ranking config run_dir tracking",
     "training embedding inference analysis export",

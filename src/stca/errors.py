@@ -4,6 +4,7 @@ StcaError
 ├── DatasetError      a data set's root, layout, protocol file or tracklet is not what its loader expects
 ├── FrameError        one image or video frame cannot be read
 ├── CheckpointError   weights or a run that cannot be loaded into this model
+├── DownloadError     a network that cannot be fetched, or is not what its publisher describes
 ├── ConfigError       an option that does not exist, has the wrong type, or does not fit another option
 ├── RankingError      features, ids and protocol that do not fit each other
 ├── TrainingError     a run that cannot go on
@@ -61,6 +62,10 @@ class FrameError(StcaError):
 
 class CheckpointError(StcaError):
     """Weights or a run that cannot be loaded into this model."""
+
+
+class DownloadError(StcaError):
+    """A network that cannot be fetched, or is not what its publisher describes."""
 
 
 class ConfigError(StcaError):

@@ -9,7 +9,18 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from stca.cli import data, evaluating, exporting, gallery, linking, pictures, searching, tracking, training
+from stca.cli import (
+    data,
+    evaluating,
+    exporting,
+    gallery,
+    linking,
+    pictures,
+    searching,
+    tracking,
+    training,
+    weights,
+)
 from stca.errors import StcaError
 from stca.version import __version__
 
@@ -23,7 +34,19 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"stca {__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for group in (data, training, evaluating, exporting, pictures, tracking, gallery, searching, linking):
+    groups = (
+        data,
+        training,
+        evaluating,
+        exporting,
+        pictures,
+        tracking,
+        gallery,
+        searching,
+        linking,
+        weights,
+    )
+    for group in groups:
         group.add_verbs(verbs)
     return parser
 
