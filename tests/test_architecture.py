@@ -21,7 +21,8 @@ FLOORS = (
     "training embedding inference analysis export",
     "evaluation gallery",
     "linking",
-    "recipes runs web",
+    "recipes runs",
+    "find web",
     "cli moved_modules",
     "__init__ __main__",
 )

@@ -13,6 +13,7 @@ from stca.cli import (
     data,
     evaluating,
     exporting,
+    finding,
     gallery,
     linking,
     pictures,
@@ -35,6 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"stca {__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     groups = (
+        finding,
         data,
         training,
         evaluating,
