@@ -106,6 +106,25 @@ def test_auto_is_the_precision_that_it_comes_to_here(
     assert auto != Run(override(config, [f"precision={other}"])).key
 
 
+KEYS_OF_VERSION_0_1 = {
+    "stca_mars": ("a5be9642b261", "d11e11919722"),
+    "cnn2d_mars_euclidean": ("5a0c6c25ea28", "cea2f52bf0a5"),
+    "sum_mars": ("583d890c8e99", "706ffeab4b81"),
+    "stca_duke": ("f38072b9fb06", "c2b061c8a69d"),
+    "stca_ilids": ("82bef9c237ba", "4a5180aeceaf"),
+}
+"""By recipe: the key of a float32 run, and of a bf16 run with seed 1 on split 2, as version 0.1 computed them."""
+
+
+@pytest.mark.parametrize("name", KEYS_OF_VERSION_0_1)
+def test_runs_of_version_0_1_keep_their_keys(name: str) -> None:
+    run = recipe(name)
+    data = replace(run.data, roots=("/data/x",))
+    float32 = replace(run, precision="float32", data=data)
+    bf16 = replace(run, precision="bf16", seed=1, data=replace(data, split=2))
+    assert (Run(float32).key, Run(bf16).key) == KEYS_OF_VERSION_0_1[name]
+
+
 def test_a_key_lasts(config: RunConfig) -> None:
     many = replace(config, model=replace(config.model, options={"width": 4, "gate": "conv3_x"}))
     turned = replace(config, model=replace(config.model, options={"gate": "conv3_x", "width": 4}))
