@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--sets", type=int, default=6, help="data sets of the part 'rank'")
     parser.add_argument("--data", type=Path, help="folder that keeps them; default: a temporary one")
     parser.add_argument("--tracklets", type=int, default=2000, help="of the part 'uneven'")
-    given = parser.parse_args()
+    args = parser.parse_args()
     openvino = import_openvino()
     import nncf
     import onnxruntime
@@ -73,23 +73,23 @@ def main() -> None:
         "nncf": nncf.__version__,
         "onnxruntime": onnxruntime.__version__,
     }
-    for part in given.parts:
-        print(write_page(PAGES[part], "Embedding: JPEG files to vectors", [parts[part](given)], **versions))
+    for part in args.parts:
+        print(write_page(PAGES[part], "Embedding: JPEG files to vectors", [parts[part](args)], **versions))
 
 
 # ---- full STCA ----
 
 
-def full(given: argparse.Namespace) -> str:
+def full(args: argparse.Namespace) -> str:
     torch.manual_seed(0)
-    device = resolve_device(given.device)
+    device = resolve_device(args.device)
     model = create_model("stca", num_ids=625, image_size=SIZE).eval().to(device)
     with tempfile.TemporaryDirectory() as folder:
-        tracklets = footage(Path(folder) / "shown", [CLIP_LEN] * given.clips, (256, 128))
+        tracklets = footage(Path(folder) / "shown", [CLIP_LEN] * args.clips, (256, 128))
         others = footage(Path(folder) / "others", [CLIP_LEN] * 32, (256, 128), seed=1)
         clips = torch.cat([batch.frames for batch in clip_batches(tracklets)])
         engines, set_up = {}, {}
-        for name, runtime, precision in competitors(device, compiled=given.compile):
+        for name, runtime, precision in competitors(device, compiled=args.compile):
             start = time.perf_counter()
             engines[name] = open_runtime(
                 model,
@@ -105,7 +105,7 @@ def full(given: argparse.Namespace) -> str:
             return device.type == "cpu" and "OpenVINO" not in name
 
         def count(name: str) -> int:
-            return FEW_CLIPS if slow(name) else given.clips
+            return FEW_CLIPS if slow(name) else args.clips
 
         plain_clips = normalise(clips[: count("plain network")].to(device))
 
@@ -121,7 +121,7 @@ def full(given: argparse.Namespace) -> str:
             if not slow(name):
                 contenders[f"{name}, files to vectors"] = lambda e=engine: run(e, clip_batches(tracklets))
         product, product_gflop = best_product(torch.bfloat16, device)
-        seconds = take_turns(contenders | {CEILING: product}, rounds=given.rounds, label="full STCA")
+        seconds = take_turns(contenders | {CEILING: product}, rounds=args.rounds, label="full STCA")
         few = [batch_of(clips[:FEW_CLIPS])]
         exact = run(engines["float32, PyTorch"], few)
         cosine = {
@@ -157,8 +157,8 @@ def full(given: argparse.Namespace) -> str:
     )
     return (
         f"## Full STCA, {CLIP_LEN} frames of {SIZE[0]}x{SIZE[1]}, {GFLOP:.1f} GFLOP a clip, {device.type}\n\n"
-        f"Crops of 256x128 pixels as JPEG; {given.clips} clips a round ({count('plain network')} of the "
-        f"plain network), {given.rounds} rounds. The product: PyTorch's best in bf16, which took its turn "
+        f"Crops of 256x128 pixels as JPEG; {args.clips} clips a round ({count('plain network')} of the "
+        f"plain network), {args.rounds} rounds. The product: PyTorch's best in bf16, which took its turn "
         f"too, {spread(best, 0)} GFLOP/s. int8 chose its scales by other clips. Median (least to most).\n\n"
         + table(head, rows)
         + "\n"
@@ -234,9 +234,9 @@ def run(engine: object, batches: Iterator[ClipBatch] | list[ClipBatch]) -> torch
 # ---- tracklets of uneven length ----
 
 
-def uneven(given: argparse.Namespace) -> str:
+def uneven(args: argparse.Namespace) -> str:
     rng = np.random.default_rng(0)
-    lengths = np.exp(rng.uniform(np.log(5), np.log(900), given.tracklets)).astype(int).tolist()
+    lengths = np.exp(rng.uniform(np.log(5), np.log(900), args.tracklets)).astype(int).tolist()
     torch.manual_seed(0)
     model = create_model("stca_small", num_ids=2).eval()
     with tempfile.TemporaryDirectory() as folder:
@@ -261,7 +261,7 @@ def uneven(given: argparse.Namespace) -> str:
         ("computed in", found.computed_by),
     ]
     return (
-        f"## {given.tracklets:,} tracklets of {min(lengths)} to {max(lengths)} frames, stca_small\n\n"
+        f"## {args.tracklets:,} tracklets of {min(lengths)} to {max(lengths)} frames, stca_small\n\n"
         "Batches of 16 clips.\n\n" + table(("", ""), rows)
     )
 
@@ -269,14 +269,14 @@ def uneven(given: argparse.Namespace) -> str:
 # ---- rank-1 by precision ----
 
 
-def rank_by_precision(given: argparse.Namespace) -> str:
+def rank_by_precision(args: argparse.Namespace) -> str:
     """What a precision does to a trained network's figures, on data sets of other people and cameras."""
-    model: ReIDModel = open_model(given.model)
+    model: ReIDModel = open_model(args.model)
     values: dict[tuple[str, str, str], list[float]] = {}
     queries: dict[str, int] = {}
     with tempfile.TemporaryDirectory() as temporary:
-        folder = given.data or Path(temporary)
-        for seed in range(101, 101 + given.sets):
+        folder = args.data or Path(temporary)
+        for seed in range(101, 101 + args.sets):
             root = make_walkers(
                 folder / str(seed), train_persons=8, test_persons=60, seed=seed, size=model.image_size
             )
@@ -301,7 +301,7 @@ def rank_by_precision(given: argparse.Namespace) -> str:
             )
     head = ("protocol", "queries", "figure", "computed in", "float32", "mean change, points", "of each set")
     return (
-        f"## {model.spec.name}, trained, on {given.sets} data sets of walkers\n\n"
+        f"## {model.spec.name}, trained, on {args.sets} data sets of walkers\n\n"
         "60 people each; neither they nor their cameras were seen in training. Percent; ± is half of the\n"
         "95 % interval of the mean over the sets (Student).\n\n" + table(head, sorted(rows))
     )

@@ -50,19 +50,19 @@ def main() -> None:
     parser.add_argument(
         "--build", nargs=2, type=Path, metavar=("GALLERY", "DATA"), help="one part of the work"
     )
-    given = parser.parse_args()
-    if given.build:
-        print(json.dumps(build_ours(*given.build)))
+    args = parser.parse_args()
+    if args.build:
+        print(json.dumps(build_ours(*args.build)))
         return
-    if given.rivals:
-        sys.path.append(str(given.rivals))
+    if args.rivals:
+        sys.path.append(str(args.rivals))
     import faiss
 
-    for part in given.parts:
-        with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-            measured = measure(*SIZES[part], Path(folder), lance=given.rivals is not None)
+    for part in args.parts:
+        with tempfile.TemporaryDirectory(dir=args.folder) as folder:
+            measured = measure(*SIZES[part], Path(folder), lance=args.rivals is not None)
         command = f"python benchmarks/gallery.py --parts {part}"
-        command += " --rivals RIVALS" if given.rivals else ""
+        command += " --rivals RIVALS" if args.rivals else ""
         name = f"gallery-{part}"
         print(write_page(name, "Galleries", [ABOUT, measured], command=command, faiss=faiss.__version__))
 

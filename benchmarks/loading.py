@@ -31,15 +31,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--clips", type=int, default=24)
-    given = parser.parse_args()
-    parts = [part(name, size, given) for name, size in (("MARS", (256, 128)), ("large", (1024, 512)))]
+    args = parser.parse_args()
+    parts = [part(name, size, args) for name, size in (("MARS", (256, 128)), ("large", (1024, 512)))]
     parts.append(f"One core decodes {jpeg_megapixels():.0f} megapixels of smooth JPEG a second.")
     print(write_page("loading", "Loading clips", parts))
 
 
-def part(name: str, size: tuple[int, int], given: argparse.Namespace) -> str:
+def part(name: str, size: tuple[int, int], args: argparse.Namespace) -> str:
     with tempfile.TemporaryDirectory() as folder:
-        tracklets = footage(Path(folder) / "frames", [CLIP_LEN] * given.clips, size)
+        tracklets = footage(Path(folder) / "frames", [CLIP_LEN] * args.clips, size)
         everyone = tuple(tracklets)
         pack_dataset(Splits("frames", everyone, (), ()), Path(folder) / "frames.lmdb")
         packed = load(Path(folder) / "frames.lmdb").train
@@ -50,8 +50,8 @@ def part(name: str, size: tuple[int, int], given: argparse.Namespace) -> str:
             "ours, two workers": lambda: ours(tracklets, 2),
             "ours, two workers, packed": lambda: ours(packed, 2),
         }
-        seconds = take_turns(contenders, rounds=given.rounds, label=name)
-    frames = given.clips * CLIP_LEN
+        seconds = take_turns(contenders, rounds=args.rounds, label=name)
+    frames = args.clips * CLIP_LEN
     rows = [
         (
             contender,

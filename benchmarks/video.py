@@ -49,29 +49,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--shared", type=Path, help="folder with video/ and weights/")
     parser.add_argument("--rounds", type=int, default=3)
-    given = parser.parse_args()
+    args = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        video = given.shared / VIDEO if given.shared else rendered(folder)
-        networks = {name: given.shared / path for name, path in NETWORKS.items()} if given.shared else {}
+        video = args.shared / VIDEO if args.shared else rendered(folder)
+        networks = {name: args.shared / path for name, path in NETWORKS.items()} if args.shared else {}
         frames = list(open_source(video).frames())
-        lines = decoding(video, frames, given.rounds)
+        lines = decoding(video, frames, args.rounds)
         for name in ("motion", *networks):
-            lines += detecting(name, networks.get(name), frames, given.rounds)
-        lines += following(frames, given.rounds)
+            lines += detecting(name, networks.get(name), frames, args.rounds)
+        lines += following(frames, args.rounds)
         for name in ("motion", *networks):
-            lines += whole(name, networks.get(name), video, frames, given.rounds)
+            lines += whole(name, networks.get(name), video, frames, args.rounds)
         best = str(networks.get("yolox_nano", "motion"))
         tracklets = list(track_video(video, detector=best, out=folder / "tracks"))
-        lines += embedding(tracklets, given.rounds)
+        lines += embedding(tracklets, args.rounds)
     height, width = frames[0].image.shape[:2]
     crops = sum(len(t.frames) for t in tracklets)
     about = (
         f"{video.name}: {len(frames)} frames of {width}x{height}. Detection and association read frames "
         f"from memory. Embedding counts crops: the {crops} of the {len(tracklets)} tracklets, by stca_small, "
-        f"which comes with stca. Median (least to most) of {given.rounds} rounds in turn."
+        f"which comes with stca. Median (least to most) of {args.rounds} rounds in turn."
     )
-    command = "python benchmarks/video.py" + (" --shared ../shared" if given.shared else "")
+    command = "python benchmarks/video.py" + (" --shared ../shared" if args.shared else "")
     print(write_page("video", "Video to vectors", [about, table(HEAD, lines)], command=command))
 
 

@@ -46,6 +46,6 @@ SETUPS = {
 }
 
 
-def table_file(given: argparse.Namespace) -> Path:
+def table_file(args: argparse.Namespace) -> Path:
     """Where every figure of every run goes."""
-    return Path(given.out / "attention_study.csv")
+    return Path(args.out / "attention_study.csv")

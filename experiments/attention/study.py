@@ -28,10 +28,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from experiments.attention.measurements import Case, Measurement, read_measurement, read_table, to_json
 from experiments.attention.page import write
-from experiments.attention.record import Case, Measured, as_json, read_measured, recorded
 from experiments.attention.setups import CLIP_LEN, SETUPS, SIZE, SYSTEMS, table_file
-from experiments.paper.cells import Run
+from experiments.paper.cached_runs import Run
 from experiments.paper.keys import resolved
 from jaxtyping import Float
 
@@ -49,11 +49,11 @@ from stca.walkers.plan import Settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    given = parser().parse_args(arguments)
-    cases = [Case(d, s, seed) for seed in given.seeds for d in given.data for s in given.systems]
+    args = parser().parse_args(arguments)
+    cases = [Case(d, s, seed) for seed in args.seeds for d in args.data for s in args.systems]
     try:
-        found = _known(given, cases) if given.known else _run_all(given, cases)
-        print(*write(found, given), sep="\n")
+        found = _known(args, cases) if args.known else _run_all(args, cases)
+        print(*write(found, args), sep="\n")
     except StcaError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -78,18 +78,18 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def measure(given: argparse.Namespace, case: Case) -> Measured:
+def measure(args: argparse.Namespace, case: Case) -> Measurement:
     """Train, unless it is done, and test."""
-    run = Run(config_of(given, case), given.runs / "cells")
+    run = Run(config_of(args, case), args.runs / "cells")
     kept = run.path / "study.json"
     precision = resolved(run.config).precision
-    if known := (run.done and read_measured(kept)) or recorded(table_file(given)).get((case, run.key)):
+    if known := (run.done and read_measurement(kept)) or read_table(table_file(args)).get((case, run.key)):
         return dataclasses.replace(known, precision=precision)
     run.ensure()
     test = run.test()
     score = next(each for each in run.scores() if each.protocol == "mars-A")
     figures = score.figures
-    found = Measured(
+    found = Measurement(
         case,
         run.key,
         run.state().step,
@@ -100,50 +100,50 @@ def measure(given: argparse.Namespace, case: Case) -> Measured:
         *run.trained_at(),
         precision,
     )
-    write_text(kept, as_json(found))
+    write_text(kept, to_json(found))
     return found
 
 
-def _known(given: argparse.Namespace, cases: Sequence[Case]) -> list[Measured]:
+def _known(args: argparse.Namespace, cases: Sequence[Case]) -> list[Measurement]:
     """What earlier calls have measured of these runs.
 
     Raises:
         ConfigError: nothing.
 
     """
-    written, found = recorded(table_file(given)), []
+    written, found = read_table(table_file(args)), []
     with tempfile.TemporaryDirectory() as folder:
         for case in cases:
-            run = Run(_config_without_data(given, case, Path(folder)), given.runs / "cells")
-            if known := read_measured(run.path / "study.json") or written.get((case, run.key)):
+            run = Run(_config_without_data(args, case, Path(folder)), args.runs / "cells")
+            if known := read_measurement(run.path / "study.json") or written.get((case, run.key)):
                 found.append(dataclasses.replace(known, precision=resolved(run.config).precision))
     if not found:
-        precision = resolved(config_of(given, cases[0])).precision
+        precision = resolved(config_of(args, cases[0])).precision
         other = "float32" if precision == "bf16" else "bf16"
         raise ConfigError(
             "Nothing of this is measured yet",
-            found=f"--persons {given.persons}, in {precision}",
-            where=f"{given.runs}, {table_file(given)}",
+            found=f"--persons {args.persons}, in {precision}",
+            where=f"{args.runs}, {table_file(args)}",
             hint=f"the same without --known; --set precision={other} for what was trained in that",
         )
     return found
 
 
-def _config_without_data(given: argparse.Namespace, case: Case, folder: Path) -> RunConfig:
+def _config_without_data(args: argparse.Namespace, case: Case, folder: Path) -> RunConfig:
     """`config_of`, where a key needs no more of the walkers than what they would be made by."""
-    here = argparse.Namespace(**{**vars(given), "runs": folder})
+    here = argparse.Namespace(**{**vars(args), "runs": folder})
     file = _root(here, case.data, case.seed) / "walkers.json"
     if not file.is_file():
-        write_text(file, json.dumps(_walkers(given, case.data, case.seed).recipe()))
+        write_text(file, json.dumps(_walkers(args, case.data, case.seed).recipe()))
     return config_of(here, case)
 
 
-def config_of(given: argparse.Namespace, case: Case) -> RunConfig:
+def config_of(args: argparse.Namespace, case: Case) -> RunConfig:
     """The same for all systems but for the model."""
     (name, options), setup = SYSTEMS[case.system], SETUPS[case.data]
     config = RunConfig(
         recipe="attention_study",
-        data=DataConfig("walkers", (str(_root(given, case.data, case.seed)),)),
+        data=DataConfig("walkers", (str(_root(args, case.data, case.seed)),)),
         model=ModelConfig(name, SIZE, options),
         clips=ClipConfig(CLIP_LEN),
         batch=BatchConfig(instances=setup.instances),
@@ -152,7 +152,7 @@ def config_of(given: argparse.Namespace, case: Case) -> RunConfig:
         workers=0,
         log_every=1,
     )
-    return override(config, given.set)
+    return override(config, args.set)
 
 
 def twin_accuracy(test: TestSet) -> float:
@@ -184,15 +184,15 @@ def gate_figures(run: Run) -> tuple[float, ...]:
     return float(gate.min()), float(gate.mean(dtype=np.float64)), float(gate.max()), float(spread)
 
 
-def _root(given: argparse.Namespace, data: str, seed: int) -> Path:
-    return Path(given.runs / "data" / f"{data}-{given.persons}-{seed}")
+def _root(args: argparse.Namespace, data: str, seed: int) -> Path:
+    return Path(args.runs / "data" / f"{data}-{args.persons}-{seed}")
 
 
-def _walkers(given: argparse.Namespace, data: str, seed: int) -> Settings:
+def _walkers(args: argparse.Namespace, data: str, seed: int) -> Settings:
     setup = SETUPS[data]
     return Settings(
-        train_persons=given.persons,
-        test_persons=given.persons,
+        train_persons=args.persons,
+        test_persons=args.persons,
         cameras=6,
         tracklets_per_camera=(1, 2),
         frames=setup.frames,
@@ -205,24 +205,24 @@ def _walkers(given: argparse.Namespace, data: str, seed: int) -> Settings:
     )
 
 
-def _make_data(given: argparse.Namespace, data: str, seed: int) -> None:
-    settings = _walkers(given, data, seed)
+def _make_data(args: argparse.Namespace, data: str, seed: int) -> None:
+    settings = _walkers(args, data, seed)
     make_walkers(
-        _root(given, data, seed), **{f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
+        _root(args, data, seed), **{f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
     )
 
 
-def _run_all(given: argparse.Namespace, cases: Sequence[Case]) -> list[Measured]:
+def _run_all(args: argparse.Namespace, cases: Sequence[Case]) -> list[Measurement]:
     """Several at a time; in the order of `cases`."""
     for data, seed in dict.fromkeys((case.data, case.seed) for case in cases):
-        _make_data(given, data, seed)
-    if given.jobs == 1:
-        return [measure(given, case) for case in progress(cases, label="runs")]
+        _make_data(args, data, seed)
+    if args.jobs == 1:
+        return [measure(args, case) for case in progress(cases, label="runs")]
     context = multiprocessing.get_context("spawn")  # a fork after the first forward pass hangs
     with ProcessPoolExecutor(
-        given.jobs, mp_context=context, initializer=_begin, initargs=(given.jobs,)
+        args.jobs, mp_context=context, initializer=_begin, initargs=(args.jobs,)
     ) as pool:
-        futures = [pool.submit(measure, given, case) for case in cases]
+        futures = [pool.submit(measure, args, case) for case in cases]
         try:
             for done in progress(as_completed(futures), label="runs", total=len(futures)):
                 done.result()

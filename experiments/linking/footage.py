@@ -63,9 +63,9 @@ def embed(model: str, footage: Footage, cache: Path) -> np.ndarray:
 
 def pairs(footage: Footage, linking: Linking) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """Pairs of tracklets that were wrongly made one person, and pairs that were not made one."""
-    given, wrong, missed = linking.numbers(), [], []
-    for a, b in combinations(sorted(given), 2):
-        together, same = given[a] == given[b], footage.person[a] == footage.person[b]
+    person, wrong, missed = linking.numbers(), [], []
+    for a, b in combinations(sorted(person), 2):
+        together, same = person[a] == person[b], footage.person[a] == footage.person[b]
         if together and not same:
             wrong.append((a, b))
         elif same and not together:

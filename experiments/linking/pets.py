@@ -43,7 +43,7 @@ def load_pets(folder: Path, tracks: Path) -> Footage:
     return footage_of(tracks, lambda track: PETS_PERSON[track.person], truth, None)
 
 
-def pets_part(given: argparse.Namespace, pets: Footage) -> list[str]:
+def pets_part(args: argparse.Namespace, pets: Footage) -> list[str]:
     lines = [
         "## PETS09-S2L1: 19 tracks of 10 people, one camera\n",
         "The ground truth gives everybody a new id who comes back. Who is who was established by eye, from "
@@ -56,8 +56,8 @@ def pets_part(given: argparse.Namespace, pets: Footage) -> list[str]:
         "| vectors | no error from, to | persons / wrong / missed pairs at 0.5 | 0.6 | 0.7 | 0.8 | 0.9 |",
         "|---|---|---|---|---|---|---|",
     ]
-    for model in given.models:
-        linkings = sweep(pets, embed(model, pets, given.work / "vectors" / "pets"))
+    for model in args.models:
+        linkings = sweep(pets, embed(model, pets, args.work / "vectors" / "pets"))
         clean = [linking.threshold for linking in linkings if not any(pairs(pets, linking))]
         cells = []
         for threshold in (0.5, 0.6, 0.7, 0.8, 0.9):
@@ -66,14 +66,14 @@ def pets_part(given: argparse.Namespace, pets: Footage) -> list[str]:
             cells.append(f"{len(linking.persons)} / {len(wrong)} / {len(missed)}")
         span = f"{min(clean):.2f} to {max(clean):.2f}" if clean else "none"
         lines.append(f"| {name_of(model)} | {span} | {' | '.join(cells)} |")
-    return [*lines, "", *_pets_errors(given, pets)]
+    return [*lines, "", *_pets_errors(args, pets)]
 
 
-def _pets_errors(given: argparse.Namespace, pets: Footage) -> list[str]:
+def _pets_errors(args: argparse.Namespace, pets: Footage) -> list[str]:
     """Every wrong and missed pair of every model, each at its best threshold; and the first one's sheet."""
     lines = ["Every error at each model's best threshold:\n"]
-    for number, model in enumerate(given.models):
-        linkings = sweep(pets, embed(model, pets, given.work / "vectors" / "pets"))
+    for number, model in enumerate(args.models):
+        linkings = sweep(pets, embed(model, pets, args.work / "vectors" / "pets"))
         linking = at(linkings, best(pets, linkings))
         wrong, missed = pairs(pets, linking)
         scores = score_linking(linking, pets.truth)
@@ -83,8 +83,8 @@ def _pets_errors(given: argparse.Namespace, pets: Footage) -> list[str]:
             f"IDF1 {percent(scores.idf1)}, HOTA {percent(scores.hota)}; {'; '.join(found) or 'no error'}"
         )
         if number == 0:
-            (sheet,) = write_contact_sheets(linking, given.work / "sheet")
-            (given.work / "linking_pets.png").write_bytes(sheet.read_bytes())  # footage is not kept here
+            (sheet,) = write_contact_sheets(linking, args.work / "sheet")
+            (args.work / "linking_pets.png").write_bytes(sheet.read_bytes())  # footage is not kept here
     before = score_linking(pets.unlinked(), pets.truth)
     lines.append(f"- before linking: IDF1 {percent(before.idf1)}, HOTA {percent(before.hota)}")
     return [*lines, ""]

@@ -63,28 +63,28 @@ def main() -> None:
     parser.add_argument("--tracked", type=Path, nargs=2, help="`stca track` of both scenes' videos")
     parser.add_argument("--seeds", nargs=2, type=int, default=(0, 1), help="of the scene, of the other one")
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "results")
-    given = parser.parse_args()
+    args = parser.parse_args()
     started = time.monotonic()
-    given.out.mkdir(parents=True, exist_ok=True)
+    args.out.mkdir(parents=True, exist_ok=True)
     scenes = []
-    for seed in given.seeds:
-        root = make_scene(given.work / f"scene{seed}", seed=seed)
-        scenes.append(load_scene(root, given.work / f"tracks{seed}"))
-    pets = load_pets(given.shared / "video" / "pets_s2l1", given.work / "pets")
-    text = ["# Linking: tracklets become persons\n", *_scene_part(given, *scenes)]
-    text += _tracked_part(given, *scenes) if given.tracked else []
-    text += pets_part(given, pets)
+    for seed in args.seeds:
+        root = make_scene(args.work / f"scene{seed}", seed=seed)
+        scenes.append(load_scene(root, args.work / f"tracks{seed}"))
+    pets = load_pets(args.shared / "video" / "pets_s2l1", args.work / "pets")
+    text = ["# Linking: tracklets become persons\n", *_scene_part(args, *scenes)]
+    text += _tracked_part(args, *scenes) if args.tracked else []
+    text += pets_part(args, pets)
     facts = provenance()
     text += [
         f"`python -m experiments.linking.{facts.pop('command')}`\n",
         " ".join(f"{name}: {value}." for name, value in facts.items())
         + f" Took {(time.monotonic() - started) / 60:.0f} min (what was there was not made again).",
     ]
-    write_text(given.out / "linking.md", "\n".join(text) + "\n")
+    write_text(args.out / "linking.md", "\n".join(text) + "\n")
     print("\n".join(text))
 
 
-def _scene_part(given: argparse.Namespace, scene: Footage, other: Footage) -> list[str]:
+def _scene_part(args: argparse.Namespace, scene: Footage, other: Footage) -> list[str]:
     people = len(set(scene.person.values()))
     lines = [
         f"## A rendered scene: 4 cameras, {people} people, {len(scene.records)} tracklets\n",
@@ -93,7 +93,7 @@ def _scene_part(given: argparse.Namespace, scene: Footage, other: Footage) -> li
         "second; so all that is lost or won is identity. Thresholds come from another scene (seed {}): for "
         "a false-accept rate of 1 % per search (as `stca calibrate --across` with labels), or the one with "
         "the best F1 over pairs there. IDF1 and HOTA are TrackEval's over all four cameras together, "
-        "percent; there is none where one id is twice in a frame.\n".format(*given.seeds),
+        "percent; there is none where one id is twice in a frame.\n".format(*args.seeds),
         "| vectors | threshold | persons | wrong pairs | missed pairs | IDF1 | HOTA |",
         "|---|---|---:|---:|---:|---:|---:|",
     ]
@@ -102,9 +102,9 @@ def _scene_part(given: argparse.Namespace, scene: Footage, other: Footage) -> li
         f"| before linking | | {before.ids} | 0 | {all_pairs(scene)} | {percent(before.idf1)} "
         f"| {percent(before.hota)} |"
     )
-    for number, model in enumerate(given.models):
-        vectors = embed(model, scene, given.work / "vectors" / "scene")
-        theirs = embed(model, other, given.work / "vectors" / "other")
+    for number, model in enumerate(args.models):
+        vectors = embed(model, scene, args.work / "vectors" / "scene")
+        theirs = embed(model, other, args.work / "vectors" / "other")
         strict, fitting = calibrated(other, theirs), best(other, sweep(other, theirs))
         for threshold, footage, words in (
             (strict, scene, "FAR 1 % on the other scene"),
@@ -116,8 +116,8 @@ def _scene_part(given: argparse.Namespace, scene: Footage, other: Footage) -> li
             lines.append(_scene_row(scene, linking, name_of(model), f"{threshold:.2f}, {words}"))
         if number == 0:
             linking = link(scene.records, vectors, threshold=strict, travel=scene.travel)
-            sheets = write_contact_sheets(linking, given.work / "sheet")
-            (given.out / "linking_scene.png").write_bytes(sheets[0].read_bytes())
+            sheets = write_contact_sheets(linking, args.work / "sheet")
+            (args.out / "linking_scene.png").write_bytes(sheets[0].read_bytes())
     return [*lines, ""]
 
 
@@ -132,11 +132,11 @@ def _scene_row(scene: Footage, linking: Linking, *names: str) -> str:
     return f"| {' | '.join(map(str, cells))} |"
 
 
-def _tracked_part(given: argparse.Namespace, *scenes: Footage) -> list[str]:
+def _tracked_part(args: argparse.Namespace, *scenes: Footage) -> list[str]:
     """The same scenes, followed by `stca track` without any network."""
     scene, other = (
         footage_of(root, _who_is_followed(footage), footage.truth, footage.travel)
-        for root, footage in zip(given.tracked, scenes, strict=True)
+        for root, footage in zip(args.tracked, scenes, strict=True)
     )
     lines = [
         f"## The same scene, followed by `stca track` (motion detector): {len(scene.records)} tracklets\n",
@@ -151,9 +151,9 @@ def _tracked_part(given: argparse.Namespace, *scenes: Footage) -> list[str]:
         f"| before linking | | {before.ids} | 0 | {all_pairs(scene)} | {percent(before.idf1)} "
         f"| {percent(before.hota)} |"
     )
-    for model in given.models:
-        vectors = embed(model, scene, given.work / "vectors" / "scene tracked")
-        theirs = embed(model, other, given.work / "vectors" / "other tracked")
+    for model in args.models:
+        vectors = embed(model, scene, args.work / "vectors" / "scene tracked")
+        theirs = embed(model, other, args.work / "vectors" / "other tracked")
         threshold = best(other, sweep(other, theirs))
         linking = link(scene.records, vectors, threshold=threshold, travel=scene.travel)
         lines.append(_scene_row(scene, linking, name_of(model), f"{threshold:.2f}"))

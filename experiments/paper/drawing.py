@@ -15,15 +15,15 @@ from stca.analysis import (
     PairedLists,
     clip_maps,
     count_outcomes,
-    deal,
+    default_window,
     loss_figure,
     maps_figure,
-    outcome_words,
+    outcome_label,
     pair_lists,
     paired_lists_figure,
     ranked_lists,
+    sample_by_outcome,
     smooth,
-    usual_window,
 )
 from stca.evaluation import TestSet
 from stca.models import ReIDModel
@@ -37,7 +37,7 @@ TERMS = ("total", "triplet")
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnFigure:
     """A figure with what belongs to it.
 
     Args:
@@ -69,7 +69,7 @@ class Drawn:
         return data
 
 
-def attention(models: Mapping[str, ReIDModel], splits: Splits, *, data: str, seed: int = 0) -> Drawn:
+def attention(models: Mapping[str, ReIDModel], splits: Splits, *, data: str, seed: int = 0) -> DrawnFigure:
     """Figure 4: what the networks respond to, and STCA's gate.
 
     Args:
@@ -106,7 +106,7 @@ def attention(models: Mapping[str, ReIDModel], splits: Splits, *, data: str, see
         "does not say how its maps were made from the feature maps. The table of numbers has each frame's "
         "least, mean and most, as they come from the network."
     )
-    return Drawn(figure, caption, ("tracklet", "map", "frame", "least", "mean", "most"), rows)
+    return DrawnFigure(figure, caption, ("tracklet", "map", "frame", "least", "mean", "most"), rows)
 
 
 def lists(
@@ -117,7 +117,7 @@ def lists(
     data: str,
     image_size: tuple[int, int],
     seed: int = 0,
-) -> Drawn:
+) -> DrawnFigure:
     """Figure 5: six queries' five closest gallery tracklets by STCA and by the paper's baseline.
 
     Args:
@@ -126,13 +126,13 @@ def lists(
         splits: the same queries and gallery.
         data: what to call them.
         image_size: (H, W) of the crops.
-        seed: of the choice (`stca.analysis.deal`).
+        seed: of the choice (`stca.analysis.sample_by_outcome`).
 
     """
     protocol = splits.protocols[0]
     found = [ranked_lists(test.query, test.gallery, k=LENGTH, protocol=protocol) for test in (ours, theirs)]
     pairs = pair_lists(*found)
-    chosen = deal(pairs, QUERIES, seed=seed)
+    chosen = sample_by_outcome(pairs, QUERIES, seed=seed)
     tracklets = {t.key: t for t in (*splits.query, *splits.gallery)}
     figure = paired_lists_figure(
         chosen,
@@ -142,7 +142,7 @@ def lists(
         title=f"The five closest gallery tracklets: {data}; protocol {protocol}, cosine distance",
         aspect=image_size[0] / image_size[1],
     )
-    counts = {outcome_words(each, SYSTEMS): count for each, count in count_outcomes(pairs).items()}
+    counts = {outcome_label(each, SYSTEMS): count for each, count in count_outcomes(pairs).items()}
     caption = (
         f"Top {LENGTH} of {len(chosen)} queries by STCA (above) and by the baseline, 2D-CNN without "
         f"Cosine, (below) on {data}, protocol {protocol}: green with a tick is the same person, dashed red "
@@ -153,10 +153,10 @@ def lists(
         "what happens, not how often."
     )
     header = ("part", "kind", "query", "system", "rank", "gallery", "person", "camera", "distance", "right")
-    return Drawn(figure, caption, header, _list_rows(chosen, tracklets), photos=True)
+    return DrawnFigure(figure, caption, header, _list_rows(chosen, tracklets), photos=True)
 
 
-def losses(metrics: Mapping[str, Sequence[Mapping[str, Any]]], *, data: str) -> Drawn:
+def losses(metrics: Mapping[str, Sequence[Mapping[str, Any]]], *, data: str) -> DrawnFigure:
     """Figure 6: total and triplet loss over training steps.
 
     Args:
@@ -165,7 +165,7 @@ def losses(metrics: Mapping[str, Sequence[Mapping[str, Any]]], *, data: str) -> 
 
     """
     trained = {label: [r for r in records if r["kind"] == "train"] for label, records in metrics.items()}
-    window = usual_window(min(map(len, trained.values())))
+    window = default_window(min(map(len, trained.values())))
     title = f"STCA's losses by the distance in its triplets: {data}; every part has its own scale"
     figure = loss_figure(metrics, terms=TERMS, window=window, title=title)
     caption = (
@@ -181,7 +181,7 @@ def losses(metrics: Mapping[str, Sequence[Mapping[str, Any]]], *, data: str) -> 
             values = [record[term] for term in TERMS] + [each[place] for each in smoothed]
             rows.append((label, record["step"], record["epoch"], *(f"{value:.5g}" for value in values)))
     header = ("run", "step", "epoch", *TERMS, *(f"{term}_smoothed" for term in TERMS))
-    return Drawn(figure, caption, header, rows)
+    return DrawnFigure(figure, caption, header, rows)
 
 
 def draw_persons(tracklets: Sequence[Tracklet], count: int, *, seed: int = 0) -> list[Tracklet]:
@@ -196,7 +196,7 @@ def _list_rows(chosen: Sequence[PairedLists], tracklets: Mapping[str, Tracklet])
     return [
         (
             part,
-            outcome_words(pair.outcome, SYSTEMS),
+            outcome_label(pair.outcome, SYSTEMS),
             pair.query,
             system,
             rank,

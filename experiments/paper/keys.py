@@ -19,11 +19,11 @@ from stca.config import RunConfig
 from stca.run_dir import RunDir
 from stca.tools.devices import resolve_device, resolve_precision
 
-_NO_MATTER = {
+_IGNORED = {
     *("recipe", "device", "workers", "log_every", "checkpoint_every", "checkpoint_steps"),
     *("batch.checkpoint_activations", "data.roots", "data.eval_roots", "model.weights"),
 }
-_ONE_AND_THE_SAME = ("mars", "duke_video", "ilids_vid", "prid2011")
+_PUBLISHED = ("mars", "duke_video", "ilids_vid", "prid2011")
 """Published data sets: wherever they lie, they are the same."""
 
 
@@ -65,10 +65,10 @@ def _settings(config: RunConfig) -> dict[str, object]:
 def _all_settings(config: RunConfig) -> dict[str, object]:
     """What matters."""
     mine = _flat(dataclasses.asdict(config))
-    return {k: v for k, v in mine if k not in _NO_MATTER and not k.startswith("eval.")}
+    return {k: v for k, v in mine if k not in _IGNORED and not k.startswith("eval.")}
 
 
-def differing(asked: RunConfig, there: RunConfig) -> dict[str, tuple[object, object]]:
+def differing_settings(asked: RunConfig, there: RunConfig) -> dict[str, tuple[object, object]]:
     """Settings that matter and are not the same; a list and a tuple are all one.
 
     Args:
@@ -103,7 +103,7 @@ def _flat(content: dict[str, Any]) -> Iterator[tuple[str, object]]:
 
 def _which_data(source: str, roots: Sequence[str]) -> list[object]:
     """What tells one data set from another."""
-    if source in _ONE_AND_THE_SAME:
+    if source in _PUBLISHED:
         return []
     if source == "walkers":
         return [read_json(Path(root) / "walkers.json") or root for root in roots]

@@ -18,12 +18,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.paper.outcomes import outcomes, to_csv
+from experiments.paper.cell_results import cell_results, to_csv
 from experiments.paper.plan import Plan
 from experiments.paper.rendering import markdown
 from experiments.paper.tables import TABLES
 
-from experiments.paper import costs, setting
+from experiments.paper import complexity, run_options
 from stca.errors import StcaError
 from stca.tools.files import write_text
 from stca.tools.progress import format_seconds
@@ -32,9 +32,9 @@ RESULTS = Path(__file__).parents[1] / "results"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    given = parser().parse_args(arguments)
+    args = parser().parse_args(arguments)
     try:
-        return _main(given)
+        return _main(args)
     except StcaError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -47,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("table", choices=(*TABLES, "complexity", "all"))
-    setting.add_arguments(made)
+    run_options.add_arguments(made)
     made.add_argument(
         "--only", default="", metavar="TEXT", help="run only cells with it in row, column, recipe"
     )
@@ -58,28 +58,28 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def _main(given: argparse.Namespace) -> int:
-    out = given.out or (RESULTS / "tiny" if given.tiny else RESULTS)
-    if given.table in ("complexity", "all") and not given.dry_run:
-        found = costs.costs()
-        page = costs.markdown(found, "python -m experiments.paper.paper complexity")
-        _write(out / "complexity.md", page, costs.to_csv(found))
-    if given.table == "complexity":
+def _main(args: argparse.Namespace) -> int:
+    out = args.out or (RESULTS / "tiny" if args.tiny else RESULTS)
+    if args.table in ("complexity", "all") and not args.dry_run:
+        found = complexity.costs()
+        page = complexity.markdown(found, "python -m experiments.paper.paper complexity")
+        _write(out / "complexity.md", page, complexity.to_csv(found))
+    if args.table == "complexity":
         return 0
-    chosen = list(TABLES.values()) if given.table == "all" else [TABLES[given.table]]
-    plan = Plan(setting.from_arguments(given), chosen, given.only)
-    if given.dry_run:
+    chosen = list(TABLES.values()) if args.table == "all" else [TABLES[args.table]]
+    plan = Plan(run_options.from_arguments(args), chosen, args.only)
+    if args.dry_run:
         print(plan.listing())
         return 0
     if not plan.jobs():
         print("error: nothing to run", *plan.missing.values(), sep="\n  ", file=sys.stderr)
         return 1
     start = time.monotonic()
-    plan.carry_out()
+    plan.execute()
     for table in chosen:
-        cells = outcomes(plan, table)
+        cells = cell_results(plan, table)
         _write(
-            out / f"{table.name}.md", markdown(table, cells, plan, _command(given, table.name)), to_csv(cells)
+            out / f"{table.name}.md", markdown(table, cells, plan, _command(args, table.name)), to_csv(cells)
         )
     print(
         f"took {format_seconds(time.monotonic() - start)}; "
@@ -88,8 +88,8 @@ def _main(given: argparse.Namespace) -> int:
     return 1 if plan.failed else 0
 
 
-def _command(given: argparse.Namespace, table: str) -> str:
-    return setting.command(f"experiments.paper.paper {table}", given)
+def _command(args: argparse.Namespace, table: str) -> str:
+    return run_options.command(f"experiments.paper.paper {table}", args)
 
 
 def _write(path: Path, page: str, table: str) -> None:

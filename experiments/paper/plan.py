@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from experiments.paper.cells import Run
-from experiments.paper.hours import flops, hours
-from experiments.paper.setting import NoDataError, Setting
+from experiments.paper.cached_runs import Run
+from experiments.paper.run_options import NoDataError, RunOptions
 from experiments.paper.tables import Cell, Table
+from experiments.paper.training_cost import flops, hours
 
 from stca.distance import Metric
 from stca.errors import ConfigError, StcaError
@@ -37,7 +37,7 @@ class Plan:
     """The runs of some tables; makes the walkers they need.
 
     Args:
-        setting: where data lie, seeds, size.
+        options: where data lie, seeds, size.
         tables: which.
         only: a cell whose row, column and recipe lack this text is not run (but shown, if it was before).
 
@@ -46,7 +46,7 @@ class Plan:
 
     """
 
-    setting: Setting
+    options: RunOptions
     tables: Sequence[Table]
     only: str = ""
     runs: dict[str, list[Run]] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class Plan:
         self._check_only()
         for recipe in dict.fromkeys(recipe for _, recipe in self._cells()):
             try:
-                self.runs[recipe] = self.setting.runs(recipe)
+                self.runs[recipe] = self.options.runs(recipe)
             except NoDataError as error:
                 self.missing[recipe] = f"no data: {error.hint}"
 
@@ -72,39 +72,39 @@ class Plan:
             if not everything and not cell.matches(self.only):
                 continue
             runs = self.runs.get(recipe, [])
-            splits = len(runs) // len(self.setting.seeds)
+            splits = len(runs) // len(self.options.seeds)
             for number, run in enumerate(runs):
                 named.setdefault(run.key, (recipe, run, number % splits if splits > 1 else None))
                 metrics.setdefault(run.key, []).append(cell.row.metric)
         return [Job(*named[key], tuple(dict.fromkeys(metrics[key]))) for key in named]
 
     def listing(self) -> str:
-        """The runs, how far each is, and what its training costs."""
+        """The runs, how far each is, and what its training complexity."""
         return "\n".join(
             [listing(self.jobs()), *(f"not run: {name}: {why}" for name, why in self.missing.items())]
         )
 
-    def carry_out(self) -> None:
+    def execute(self) -> None:
         """Train, embed and score what is missing; a run that fails is noted, and the next one begins."""
         jobs = self.jobs()
         left = {job.run.key: 0.0 if job.run.done else flops(job.run.config) for job in jobs}
         spent = worked = 0.0
         for number, job in enumerate(jobs, start=1):
             words = f", about {format_seconds(spent / worked * sum(left.values()))} left" if worked else ""
-            _say(f"run {number} of {len(jobs)}, {job.run.key}: {job}: {job.run.state()}{words}")
+            _log(f"run {number} of {len(jobs)}, {job.run.key}: {job}: {job.run.state()}{words}")
             start = time.monotonic()
-            self._carry_out(job)
+            self._execute(job)
             if work := left.pop(job.run.key):
                 spent, worked = spent + time.monotonic() - start, worked + work
 
-    def _carry_out(self, job: Job) -> None:
+    def _execute(self, job: Job) -> None:
         try:
             for metric in job.metrics:
                 job.run.scores(metric)
         except Exception as error:  # a table is written whatever happens to one of its runs
             first, *_ = str(error).splitlines() or [""]
             self.failed[job.run.key] = f"{type(error).__name__}: {first}"
-            _say(f"failed: {job}: {error if isinstance(error, StcaError) else repr(error)}")
+            _log(f"failed: {job}: {error if isinstance(error, StcaError) else repr(error)}")
 
     def _check_only(self) -> None:
         cells = [cell for cell, _ in self._cells()]
@@ -130,7 +130,7 @@ class Plan:
 
 
 def listing(jobs: Sequence[Job]) -> str:
-    """Runs, how far each is, and what its training costs."""
+    """Runs, how far each is, and what its training complexity."""
     lines = [f"{'run':<14}{'state':<28}{'A100 hours':>10}  what"]
     lines += [
         f"{job.run.key:<14}{job.run.state()!s:<28}{hours(job.run.config):>10.3g}  {job}" for job in jobs
@@ -140,5 +140,5 @@ def listing(jobs: Sequence[Job]) -> str:
     return "\n".join(lines)
 
 
-def _say(words: str) -> None:
+def _log(words: str) -> None:
     print(words, file=sys.stderr, flush=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -25,6 +25,8 @@ _TABLE = {
     ): "detect detections decoding motion onnx_detector=onnx openvino_detector=openvino",
     ("gallery", "gallery.store"): "sqlite store_file=file transactions rows",
     ("gallery", "gallery.index"): "indexes index_file=file index_training=training tuning faiss_import",
+    ("recipes", "recipes"): "building=common",
+    ("runs", "runs"): "sharing=distributed_embedding",
     ("gallery", "gallery"): "asking=search marks=fingerprint",
     ("gallery", "linking"): "linking clustering constraints link_tracks=tracks "
     "link_outputs=outputs link_scores=scores contact_sheet",
@@ -62,7 +64,7 @@ class MovedModules(MetaPathFinder):
     """Finds a module by its old name."""
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+        self, fullname: str, path: Iterable[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """The new module under the old name, with a DeprecationWarning; None for all other names."""
         if fullname not in MOVED:

@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from experiments.paper.hours import hours, multiply_adds, steps
 from experiments.paper.tables import TABLES
+from experiments.paper.training_cost import hours, multiply_adds, steps
 
 from stca.cli.main import build_parser
 from stca.config import override

@@ -42,7 +42,7 @@ def smooth(values: Float[np.ndarray, " N"], window: int) -> Float[np.ndarray, " 
     return means
 
 
-def usual_window(points: int) -> int:
+def default_window(points: int) -> int:
     """A twenty-fifth of the curve, odd."""
     return points // 25 // 2 * 2 + 1
 
@@ -103,7 +103,7 @@ def loss_figure(
 
     """
     trained = {label: _trained(label, records) for label, records in runs.items()}
-    window = window or usual_window(min(map(len, trained.values())))
+    window = window or default_window(min(map(len, trained.values())))
     last = max(records[-1]["step"] for records in trained.values())
     figure = Figure(figsize=(PAGE, 0.55 + 2.2 * len(terms)), layout="constrained")
     grid = figure.subplots(len(terms), len(runs), squeeze=False)

@@ -69,10 +69,12 @@ class Sheet:
         size = box.width / self.width, box.height / self.height
         return self.figure.add_axes((left, bottom, *size))
 
-    def words(self, x: float, y: float, text: str, *, size: float = 7.5, **style: Any) -> Text:
+    def text(self, x: float, y: float, text: str, *, size: float = 7.5, **style: Any) -> Text:
         """Text whose upper left corner (or what `ha` and `va` say) is at (x, y)."""
         style = {"va": "top", "color": INK, "linespacing": 1.25, **style}
         return self.figure.text(x / self.width, 1 - y / self.height, text, fontsize=size, **style)
+
+    words = text  # its name in version 0.1, for one more release
 
 
 def finish(figure: Figure) -> Figure:

@@ -37,8 +37,8 @@ def ranked_lists_figure(
     row = (tile - _SPACE) * aspect + _CAPTION + 0.15
     head = 0.55
     sheet = Sheet.new(max(columns * tile + 0.1, 5.2), head + len(lists) * row)
-    sheet.words(0, 0, title, size=9)
-    sheet.words(0, 0.23, LEGEND, size=7)
+    sheet.text(0, 0, title, size=9)
+    sheet.text(0, 0.23, LEGEND, size=7)
     for number, each in enumerate(lists):
         y = head + number * row + _CAPTION
         width = tile - _SPACE
@@ -78,30 +78,30 @@ def paired_lists_figure(
     head = 0.62
     lines = -(-len(chosen) // across)
     sheet = Sheet.new(max(across * part_w, 5.6), head + lines * part_h)
-    sheet.words(0, 0, title, size=9)
-    sheet.words(0, 0.24, f"{_counts(everything, labels)}\n{LEGEND}", size=7)
+    sheet.text(0, 0, title, size=9)
+    sheet.text(0, 0.24, f"{_counts(everything, labels)}\n{LEGEND}", size=7)
     for number, pair in enumerate(chosen):
         line, place = divmod(number, across)
         x, y = place * part_w, head + line * part_h
         asked = tracklets[pair.query]
-        words = f"({ascii_lowercase[number % 26]}) {outcome_words(pair.outcome, labels)}"
+        words = f"({ascii_lowercase[number % 26]}) {outcome_label(pair.outcome, labels)}"
         key = printable(shorten(asked.key, int((part_w - 0.3) / 0.062) - 6))
-        sheet.words(x, y, words, size=8, weight="bold")
-        sheet.words(x, y + 0.155, f"query {key}", size=7)
+        sheet.text(x, y, words, size=8, weight="bold")
+        sheet.text(x, y + 0.155, f"query {key}", size=7)
         y += _TITLE
         _query(sheet, Box(x + 0.04, y + _CAPTION + line_h / 2, tile_w, tile_w * aspect), asked)
         for row, (label, each) in enumerate(zip(labels, (pair.first, pair.second), strict=True)):
             top = y + row * line_h + _CAPTION
             left = x + _PITCH + _LABEL
             middle = top + tile_w * aspect / 2
-            sheet.words(left - 0.08, middle, printable(label), size=7, ha="right", va="center", rotation=90)
+            sheet.text(left - 0.08, middle, printable(label), size=7, ha="right", va="center", rotation=90)
             for rank, match in enumerate(each.matches, 1):
                 box = Box(left + (rank - 1) * _PITCH, top, tile_w, tile_w * aspect)
                 _match(sheet, box, rank, match, tracklets[match.key])
     return finish(sheet.figure)
 
 
-def outcome_words(outcome: Outcome, labels: tuple[str, str]) -> str:
+def outcome_label(outcome: Outcome, labels: tuple[str, str]) -> str:
     """An outcome with the systems' names in it."""
     named = {"only the first": f"only {labels[0]} right", "only the second": f"only {labels[1]} right"}
     return printable(named.get(outcome, f"{outcome} right"))
@@ -109,7 +109,7 @@ def outcome_words(outcome: Outcome, labels: tuple[str, str]) -> str:
 
 def _counts(pairs: Sequence[PairedLists], labels: tuple[str, str]) -> str:
     counts = count_outcomes(pairs)
-    words = [f"{outcome_words(each, labels)}: {count:,}" for each, count in counts.items()]
+    words = [f"{outcome_label(each, labels)}: {count:,}" for each, count in counts.items()]
     return f"At rank 1, of all {len(pairs):,} queries: {', '.join(words)}."
 
 
@@ -133,4 +133,4 @@ def _tile(
     for spine in axes.spines.values():
         spine.set(color=colour, linewidth=2, linestyle=style)
     middle = box.x + box.width / 2
-    sheet.words(middle, box.y - 0.03, words, size=7, ha="center", va="bottom", linespacing=1.05)
+    sheet.text(middle, box.y - 0.03, words, size=7, ha="center", va="bottom", linespacing=1.05)

@@ -40,7 +40,7 @@ class Map:
     kind: Kind
 
     @property
-    def shown(self) -> Float[np.ndarray, "T h w"]:
+    def displayed(self) -> Float[np.ndarray, "T h w"]:
         """What the colours show: an activation in multiples of its mean over the clip, a gate as it is."""
         if self.kind == "gate":
             return self.values
@@ -48,9 +48,9 @@ class Map:
         return self.values / mean if mean > 0 else np.zeros_like(self.values)
 
     @property
-    def words(self) -> str:
+    def range_text(self) -> str:
         """Its range."""
-        low, high = self.shown.min(), self.shown.max()
+        low, high = self.displayed.min(), self.displayed.max()
         return f"{low:.4f} to {high:.4f}" if self.kind == "gate" else f"{low:.2f} to {high:.2f} × mean"
 
 
@@ -59,7 +59,7 @@ class ClipMaps:
     """A clip, its pixels (T, H, W, 3), and one or several maps over it."""
 
     key: str
-    words: str
+    caption: str
     frames: UInt8[np.ndarray, "T H W 3"]
     maps: tuple[Map, ...]
 
@@ -85,8 +85,8 @@ def maps_figure(
     layout = _Layout.of(clips, across=across, every=every)
     top = (0.3 if title else 0.05) + (0.16 * (1 + note.count("\n")) if note else 0)
     sheet = Sheet.new(max(layout.width, 5.4), top + layout.height(len(clips)) + _BAR)
-    sheet.words(0, 0, title, size=9)
-    sheet.words(0, 0.22 if title else 0, note, size=7)
+    sheet.text(0, 0, title, size=9)
+    sheet.text(0, 0.22 if title else 0, note, size=7)
     limits = _limits(clips)
     for number, clip in enumerate(clips):
         line, place = divmod(number, layout.across)
@@ -95,7 +95,7 @@ def maps_figure(
         if place == 0:
             for row, label in enumerate(["frames", *(each.label for each in clip.maps)]):
                 middle = top + line * layout.block_h + layout.row(row) + layout.tile_h / 2
-                sheet.words(_LABEL - 0.08, middle, label, ha="right", va="center")
+                sheet.text(_LABEL - 0.08, middle, label, ha="right", va="center")
     _bars(sheet, sheet.height - _BAR + 0.1, {each.kind for each in clips[0].maps}, limits)
     return finish(sheet.figure)
 
@@ -118,7 +118,7 @@ class _Layout:
         shape = first.frames.shape[1] / first.frames.shape[2]
         free = PAGE - _LABEL - (across - 1) * _BETWEEN - across * (len(frames) - 1) * _GAP
         width = min(free / (across * len(frames)), _TALLEST / shape)
-        header = _LINE * (2 if first.words else 1) + 0.06
+        header = _LINE * (2 if first.caption else 1) + 0.06
         return cls(across, frames, 1 + len(first.maps), header, width, width * shape)
 
     @property
@@ -145,11 +145,11 @@ def _block(
     sheet: Sheet, x: float, y: float, clip: ClipMaps, layout: _Layout, limits: tuple[float, float]
 ) -> None:
     key = printable(shorten(clip.key, max(12, int(layout.block_w / 0.062))))
-    sheet.words(x, y, f"{key}\n{clip.words}", size=7)
+    sheet.text(x, y, f"{key}\n{clip.caption}", size=7)
     for row, each in enumerate([None, *clip.maps]):
         top = y + layout.row(row)
         if each:
-            sheet.words(x, top - _CAPTION + 0.02, each.words, size=7, color="#555555")
+            sheet.text(x, top - _CAPTION + 0.02, each.range_text, size=7, color="#555555")
         for column, frame in enumerate(layout.frames):
             box = Box(x + column * (layout.tile_w + _GAP), top, layout.tile_w, layout.tile_h)
             _draw(sheet.axes(box), clip.frames[frame], each, frame, limits)
@@ -157,7 +157,7 @@ def _block(
 
 def _limits(clips: Sequence[ClipMaps]) -> tuple[float, float]:
     """Between which the colours of activations run."""
-    shown = [each.shown.ravel() for clip in clips for each in clip.maps if each.kind == "activation"]
+    shown = [each.displayed.ravel() for clip in clips for each in clip.maps if each.kind == "activation"]
     if not shown:
         return 0.0, 1.0
     low, high = np.percentile(np.concatenate(shown), (1, 99))
@@ -174,7 +174,7 @@ def _draw(
         return
     grey = np.dot(picture, [0.299, 0.587, 0.114])
     axes.imshow(grey, cmap="gray", vmin=0, vmax=255, aspect="auto", interpolation="bicubic")
-    values = each.shown
+    values = each.displayed
     low, high = limits if each.kind == "activation" else (values.min(), values.max())
     axes.imshow(
         values[frame],

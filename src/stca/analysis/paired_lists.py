@@ -13,7 +13,7 @@ from stca.errors import ConfigError
 
 Outcome = Literal["only the first", "both", "only the second", "neither"]
 OUTCOMES: tuple[Outcome, ...] = ("only the first", "both", "only the second", "neither")
-"""Which of two systems has the right person at rank 1, in the order in which `deal` deals."""
+"""Which of two systems has the right person at rank 1, in the order in which `sample_by_outcome` deals."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def count_outcomes(pairs: Sequence[PairedLists]) -> dict[Outcome, int]:
     return {each: sum(pair.outcome == each for pair in pairs) for each in OUTCOMES}
 
 
-def deal(pairs: Sequence[PairedLists], count: int, *, seed: int = 0) -> list[PairedLists]:
+def sample_by_outcome(pairs: Sequence[PairedLists], count: int, *, seed: int = 0) -> list[PairedLists]:
     """Queries drawn at random from the four outcomes in turn, sorted by outcome.
 
     Six are thus two that only the first system gets right, two that both do, and two that the first gets

@@ -78,7 +78,7 @@ def ranked_lists(
     return lists
 
 
-def pick(lists: Sequence[RankedList], count: int, *, seed: int = 0) -> list[RankedList]:
+def sample_lists(lists: Sequence[RankedList], count: int, *, seed: int = 0) -> list[RankedList]:
     """Some right and some wrong at rank 1: wrong ones up to half, as chance has it."""
     rng = np.random.default_rng(seed)
     order = [lists[i] for i in rng.permutation(len(lists))]

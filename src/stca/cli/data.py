@@ -74,80 +74,80 @@ def _add_make_scene(verbs: Verbs) -> None:
         dials.add_argument(f"--{name}", type=float, default=1.0, metavar="X")
 
 
-def _list(given: argparse.Namespace) -> None:
+def _list(args: argparse.Namespace) -> None:
     from stca.datasets import DATASETS
 
     for name, load in sorted(DATASETS.items()):
         print(f"{name:<12} {(load.__doc__ or '').strip().splitlines()[0]}")
 
 
-def _loader_options(given: argparse.Namespace, *taken: str) -> dict[str, Any]:
+def _loader_options(args: argparse.Namespace, *taken: str) -> dict[str, Any]:
     from stca.config import parse_assignments
     from stca.config.settings import LOADER_TAKEN, check_options_of
 
-    options = parse_assignments(given.settings)
+    options = parse_assignments(args.settings)
     check_options_of("data set", options, taken=(*LOADER_TAKEN, *taken))
     return options
 
 
-def _check(given: argparse.Namespace) -> int:
+def _check(args: argparse.Namespace) -> int:
     from stca.datasets.check import check_dataset
 
-    options = _loader_options(given, "decode")
-    report = check_dataset(given.dataset, given.root, split=given.split, decode=given.decode, **options)
+    options = _loader_options(args, "decode")
+    report = check_dataset(args.dataset, args.root, split=args.split, decode=args.decode, **options)
     print(report.table())
     return 0 if report.complete else 1
 
 
-def _pack(given: argparse.Namespace) -> None:
+def _pack(args: argparse.Namespace) -> None:
     from stca.datasets import load_dataset
     from stca.datasets.packed import pack_dataset
 
-    options = _loader_options(given)
-    splits = load_dataset(given.dataset, given.root, split=given.split, **options)
+    options = _loader_options(args)
+    splits = load_dataset(args.dataset, args.root, split=args.split, **options)
     print(splits)
-    size = pack_dataset(splits, given.out, split=given.split)
-    print(f"in {given.out}, {size / 1e6:.1f} MB: data.source=packed --data {given.out}")
+    size = pack_dataset(splits, args.out, split=args.split)
+    print(f"in {args.out}, {size / 1e6:.1f} MB: data.source=packed --data {args.out}")
 
 
-def _make_walkers(given: argparse.Namespace) -> None:
+def _make_walkers(args: argparse.Namespace) -> None:
     from stca.datasets import load_dataset
     from stca.walkers import Nuisances, make_walkers
 
-    dials = {dial.name: getattr(given, dial.name) for dial in dataclasses.fields(Nuisances)}
+    dials = {dial.name: getattr(args, dial.name) for dial in dataclasses.fields(Nuisances)}
     root = make_walkers(
-        given.root,
-        train_persons=given.train_persons,
-        test_persons=given.test_persons,
-        cameras=given.cameras,
-        tracklets_per_camera=given.tracklets,
-        frames=given.frames,
-        size=given.size,
-        seed=given.seed,
-        twins=given.twins,
+        args.root,
+        train_persons=args.train_persons,
+        test_persons=args.test_persons,
+        cameras=args.cameras,
+        tracklets_per_camera=args.tracklets,
+        frames=args.frames,
+        size=args.size,
+        seed=args.seed,
+        twins=args.twins,
         nuisances=Nuisances(**dials),
-        workers=given.workers,
+        workers=args.workers,
     )
     print(load_dataset("walkers", root))
     print(f"in {root}")
 
 
-def _make_scene(given: argparse.Namespace) -> None:
+def _make_scene(args: argparse.Namespace) -> None:
     from stca.boxes import read_mot
     from stca.walkers import Nuisances, make_scene
 
     root = make_scene(
-        given.root,
-        cameras=given.cameras,
-        persons=given.persons,
-        seconds=given.seconds,
-        height=given.height,
-        seed=given.seed,
-        nuisances=Nuisances(**{name: getattr(given, name) for name in _SCENE_DIALS}),
-        workers=given.workers,
+        args.root,
+        cameras=args.cameras,
+        persons=args.persons,
+        seconds=args.seconds,
+        height=args.height,
+        seed=args.seed,
+        nuisances=Nuisances(**{name: getattr(args, name) for name in _SCENE_DIALS}),
+        workers=args.workers,
     )
     print(f"{'camera':<10}{'persons':>9}{'boxes':>9}")
-    for camera in range(1, given.cameras + 1):
+    for camera in range(1, args.cameras + 1):
         path = root / f"cam{camera}" / "gt" / "gt.txt"
         rows = read_mot(path).rows if path.stat().st_size else ()
         print(f"cam{camera:<7}{len({row.track for row in rows}):>9}{len(rows):>9}")

@@ -60,7 +60,7 @@ def add_verbs(verbs: Verbs) -> None:
     cost.add_argument("--json", type=Path, metavar="FILE", help="write it there too")
 
 
-def test_data(given: argparse.Namespace, model: str) -> Splits:
+def test_data(args: argparse.Namespace, model: str) -> Splits:
     """The run's own test data, with what --data, --dataset and --split say instead."""
     from stca.datasets import DATASETS, load_dataset
     from stca.errors import ConfigError
@@ -69,70 +69,70 @@ def test_data(given: argparse.Namespace, model: str) -> Splits:
     from stca.tools.lookup import is_safe
 
     if not is_path(model) or is_model_file(model):
-        if given.data is None or given.dataset is None:
+        if args.data is None or args.dataset is None:
             raise ConfigError("Which data, and of what kind?", expected="--dataset NAME --data ROOT")
-        return load_dataset(given.dataset, given.data, split=given.split or 0)
+        return load_dataset(args.dataset, args.data, split=args.split or 0)
     config = RunDir.open(Path(model)).config()
     data = config.data
-    source = given.dataset or data.eval_source or data.source
-    if given.dataset is None and not is_safe(DATASETS, source):
+    source = args.dataset or data.eval_source or data.source
+    if args.dataset is None and not is_safe(DATASETS, source):
         raise ConfigError(
             "This run's data is loaded by a module that is not imported because a file says so",
             found=source,
             hint=f"--dataset {source}, if you trust it",
         )
-    if given.data or given.dataset:
+    if args.data or args.dataset:
         options = (data.eval_options or data.options) if source in (data.source, data.eval_source) else {}
-        roots = tuple(map(str, given.data or data.eval_roots or data.roots))
+        roots = tuple(map(str, args.data or data.eval_roots or data.roots))
         data = dataclasses.replace(data, eval_source=source, eval_roots=roots, eval_options=options)
-    if given.split is not None:
-        data = dataclasses.replace(data, split=given.split)
+    if args.split is not None:
+        data = dataclasses.replace(data, split=args.split)
     return load_test(dataclasses.replace(config, data=data))
 
 
-def _evaluate(given: argparse.Namespace) -> None:
+def _evaluate(args: argparse.Namespace) -> None:
     from stca.evaluation import evaluate
     from stca.ranking import mean_over_splits
     from stca.runs import open_model
     from stca.tools.files import write_text
     from stca.tools.provenance import provenance
 
-    splits = test_data(given, given.model[0])
+    splits = test_data(args, args.model[0])
     print(splits)
 
     def figures(model: ReIDModel, name: str, precision: str) -> list[RankMetrics]:
         return evaluate(
             model,
-            test_data(given, name) if given.mean_over_splits else splits,
-            metric=given.metric,
-            protocols=given.protocol,
-            reranking="k-reciprocal" if given.rerank else None,
-            clip_len=given.clip_len,
-            batch_size=given.batch_size,
-            device=given.device,
+            test_data(args, name) if args.mean_over_splits else splits,
+            metric=args.metric,
+            protocols=args.protocol,
+            reranking="k-reciprocal" if args.rerank else None,
+            clip_len=args.clip_len,
+            batch_size=args.batch_size,
+            device=args.device,
             precision=precision,
-            runtime=given.runtime,
-            workers=given.workers,
-            neck=given.neck,
+            runtime=args.runtime,
+            workers=args.workers,
+            neck=args.neck,
         )
 
     scored: dict[str, list[RankMetrics]] = {}
     reference = None
-    for name in dict.fromkeys([*given.model, *filter(None, [given.against])]):
+    for name in dict.fromkeys([*args.model, *filter(None, [args.against])]):
         model = open_model(name, like=reference)
         reference = reference or model
-        scored[name] = figures(model, name, given.precision)
-        if given.precision == "int8":
+        scored[name] = figures(model, name, args.precision)
+        if args.precision == "int8":
             print(_moved(figures(model, name, "float32"), scored[name]))
-    if given.mean_over_splits:
+    if args.mean_over_splits:
         for same_protocol in zip(*scored.values(), strict=True):
             print(mean_over_splits(same_protocol).table())
     print(_tables(scored))
-    if given.against:
-        print(_paired(scored[given.against], scored[given.model[0]], given.against))
-    if given.json:
+    if args.against:
+        print(_paired(scored[args.against], scored[args.model[0]], args.against))
+    if args.json:
         rows = [{"system": name, **m.json()} for name, each in scored.items() for m in each]
-        write_text(given.json, json.dumps({"provenance": provenance(), "results": rows}, indent=1) + "\n")
+        write_text(args.json, json.dumps({"provenance": provenance(), "results": rows}, indent=1) + "\n")
 
 
 def _tables(scored: dict[str, list[RankMetrics]]) -> str:
@@ -165,36 +165,36 @@ def _moved(exact: list[RankMetrics], quantised: list[RankMetrics]) -> str:
     )
 
 
-def _embed(given: argparse.Namespace) -> None:
+def _embed(args: argparse.Namespace) -> None:
     from stca.embedding import embed_tracklets
     from stca.runs import open_model
 
-    splits = test_data(given, given.model)
+    splits = test_data(args, args.model)
     embeddings = embed_tracklets(
-        open_model(given.model),
-        getattr(splits, given.part),
-        clip_len=given.clip_len,
-        batch_size=given.batch_size,
-        device=given.device,
-        precision=given.precision,
-        runtime=given.runtime,
-        workers=given.workers,
+        open_model(args.model),
+        getattr(splits, args.part),
+        clip_len=args.clip_len,
+        batch_size=args.batch_size,
+        device=args.device,
+        precision=args.precision,
+        runtime=args.runtime,
+        workers=args.workers,
     )
-    embeddings.save(given.out)
-    print(f"{embeddings}\nin {given.out}")
+    embeddings.save(args.out)
+    print(f"{embeddings}\nin {args.out}")
 
 
-def _complexity(given: argparse.Namespace) -> None:
+def _complexity(args: argparse.Namespace) -> None:
     from stca.analysis import measure_complexity
     from stca.config import parse_assignments
     from stca.models import build_model
     from stca.tools.files import write_text
 
-    options = parse_assignments(given.settings)
-    if given.size:
-        options["image_size"] = given.size
-    model = build_model(given.model, num_ids=given.num_ids, options=options)
-    complexity = measure_complexity(model, (1, given.frames, 3, *model.image_size))
+    options = parse_assignments(args.settings)
+    if args.size:
+        options["image_size"] = args.size
+    model = build_model(args.model, num_ids=args.num_ids, options=options)
+    complexity = measure_complexity(model, (1, args.frames, 3, *model.image_size))
     print(complexity.table())
-    if given.json:
-        write_text(given.json, json.dumps(complexity.json(), indent=1) + "\n")
+    if args.json:
+        write_text(args.json, json.dumps(complexity.json(), indent=1) + "\n")

@@ -19,8 +19,8 @@ def add_verbs(verbs: Verbs) -> None:
     export.add_argument("--neck", choices=("after", "before"), default="after", help="which vectors")
 
 
-def _export(given: argparse.Namespace) -> None:
+def _export(args: argparse.Namespace) -> None:
     from stca.export import export_model
     from stca.runs import open_model
 
-    print(export_model(open_model(given.model), given.out, clip_len=given.clip_len, neck=given.neck))
+    print(export_model(open_model(args.model), args.out, clip_len=args.clip_len, neck=args.neck))

@@ -35,10 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 done; 1 an error that is explained, or a check that failed; 2 a wrong call; 130 interrupted.
 
     """
-    given = _parse(arguments)
+    args = _parse(arguments)
     try:
         with _plain_warnings():
-            return int(given.run(given) or 0)
+            return int(args.run(args) or 0)
     except StcaError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -67,11 +67,11 @@ def _plain_warnings() -> Iterator[None]:
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """As argparse does, but key=value may also stand behind options."""
     parser = build_parser()
-    given, rest = parser.parse_known_args(arguments)
+    args, rest = parser.parse_known_args(arguments)
     if strange := [
-        word for word in rest if word.startswith("-") or "=" not in word or "settings" not in given
+        word for word in rest if word.startswith("-") or "=" not in word or "settings" not in args
     ]:
         parser.error(f"unrecognized arguments: {' '.join(strange)}")
     if rest:
-        given.settings = [*given.settings, *rest]
-    return given
+        args.settings = [*args.settings, *rest]
+    return args

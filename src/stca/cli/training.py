@@ -31,14 +31,14 @@ def add_verbs(verbs: Verbs) -> None:
     demo.add_argument("--seed", type=natural, default=0, help="of data and training")
 
 
-def _recipes(given: argparse.Namespace) -> None:
+def _recipes(args: argparse.Namespace) -> None:
     from stca.config import to_yaml
     from stca.recipes import RECIPES, find_recipe, recipe
 
-    if given.recipe:
-        words = inspect.getdoc(find_recipe(given.recipe)) or ""
+    if args.recipe:
+        words = inspect.getdoc(find_recipe(args.recipe)) or ""
         print("".join(f"# {line}".rstrip() + "\n" for line in words.splitlines()), end="")
-        print(to_yaml(recipe(given.recipe)), end="")
+        print(to_yaml(recipe(args.recipe)), end="")
         return
     width = max(map(len, RECIPES))
     data = ""
@@ -48,22 +48,22 @@ def _recipes(given: argparse.Namespace) -> None:
         print(f"  {name:<{width}}  {(make.__doc__ or '').strip().splitlines()[0]}")
 
 
-def _train(given: argparse.Namespace) -> None:
+def _train(args: argparse.Namespace) -> None:
     from stca.config import override
     from stca.recipes import recipe
     from stca.runs import train
     from stca.tools.progress import format_seconds
     from stca.training import is_first
 
-    config = recipe(given.recipe)
+    config = recipe(args.recipe)
     data = config.data
-    if given.data:
-        data = dataclasses.replace(data, roots=tuple(given.data))
-    if given.test:
-        data = dataclasses.replace(data, eval_roots=tuple(given.test))
-    config = override(dataclasses.replace(config, data=data), given.settings)
+    if args.data:
+        data = dataclasses.replace(data, roots=tuple(args.data))
+    if args.test:
+        data = dataclasses.replace(data, eval_roots=tuple(args.test))
+    config = override(dataclasses.replace(config, data=data), args.settings)
     start = time.monotonic()
-    run = train(config, given.out or Path("runs") / given.recipe.replace(":", "."), resume=given.resume)
+    run = train(config, args.out or Path("runs") / args.recipe.replace(":", "."), resume=args.resume)
     if not is_first():
         return
     print(f"trained in {format_seconds(time.monotonic() - start)}: {run.path}")
@@ -73,11 +73,11 @@ def _train(given: argparse.Namespace) -> None:
                 print(f"  {name:<24}{100 * value:6.2f} %")
 
 
-def _demo(given: argparse.Namespace) -> None:
+def _demo(args: argparse.Namespace) -> None:
     from stca.ranking import compare_table
     from stca.recipes import small_walkers
     from stca.runs import run_demo
 
-    result = run_demo(dataclasses.replace(small_walkers(), seed=given.seed), given.out)
+    result = run_demo(dataclasses.replace(small_walkers(), seed=args.seed), args.out)
     print(compare_table(result.results))
     print(f"\nopen {result.report.absolute()}")

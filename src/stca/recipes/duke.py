@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stca.config import RunConfig
-from stca.recipes.building import literal, paper_run
+from stca.recipes.common import literal_schedule, paper_run
 
 
 def stca_duke() -> RunConfig:
@@ -25,4 +25,4 @@ def stca_duke_literal() -> RunConfig:
     (One group per person is counted; whoever has 8 tracklets or more adds to that.)
     The paper's figure: rank-1 96.6, mAP 96.2 (table 1).
     """
-    return paper_run("stca_duke_literal", source="duke_video", optim=literal())
+    return paper_run("stca_duke_literal", source="duke_video", optim=literal_schedule())

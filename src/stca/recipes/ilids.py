@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stca.config import BatchConfig, RunConfig
-from stca.recipes.building import literal, paper_run
+from stca.recipes.common import literal_schedule, paper_run
 
 
 def stca_ilids() -> RunConfig:
@@ -27,7 +27,7 @@ def stca_ilids_literal() -> RunConfig:
     The paper's figure: rank-1 88.3, the mean over 10 splits (tables 1 and 4).
     A person's two tracklets fill a group of four by coming again.
     """
-    return paper_run("stca_ilids_literal", source="ilids_vid", optim=literal())
+    return paper_run("stca_ilids_literal", source="ilids_vid", optim=literal_schedule())
 
 
 def stca_ilids_euclidean() -> RunConfig:

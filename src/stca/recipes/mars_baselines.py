@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stca.config import RunConfig
-from stca.recipes.building import paper_run
+from stca.recipes.common import paper_run
 
 
 def cnn2d_mars() -> RunConfig:

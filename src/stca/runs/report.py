@@ -15,9 +15,9 @@ from stca.analysis import (
     attention_figure,
     clip_attention,
     curves_figure,
-    pick,
     ranked_lists,
     ranked_lists_figure,
+    sample_lists,
 )
 from stca.evaluation import TestSet
 from stca.models import STCA, ReIDModel
@@ -135,7 +135,7 @@ def _cell(metrics: RankMetrics, name: FigureName) -> str:
 def _pictures(run: RunDir, model: ReIDModel, splits: Splits, test: TestSet) -> list[Picture]:
     by_key = {t.key: t for t in (*splits.query, *splits.gallery)}
     protocol = splits.protocols[0]
-    lists = pick(ranked_lists(*test, protocol=protocol), 6)
+    lists = sample_lists(ranked_lists(*test, protocol=protocol), 6)
     pictures = [
         Picture(
             "What it finds",

@@ -27,7 +27,7 @@ from stca.models import (
 )
 from stca.ranking import RankMetrics
 from stca.run_dir import RunDir
-from stca.runs.sharing import embed_shared
+from stca.runs.distributed_embedding import embed_distributed
 from stca.tools.lookup import as_tuples
 from stca.tracklets import Splits
 from stca.training import fit, launch
@@ -67,7 +67,7 @@ def train(config: RunConfig, out: Path, *, resume: bool = False, test: bool = Tr
             device=config.device,
             precision="float32",
             runtime="torch",  # converting a network that will change pays for nobody
-            embed=partial(embed_shared, fabric),
+            embed=partial(embed_distributed, fabric),
         )
         ranks = score(found, splits.protocols, metric=config.eval.metric) if fabric.is_global_zero else []
         return headline(ranks)

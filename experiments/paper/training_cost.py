@@ -83,9 +83,9 @@ def multiply_adds(config: RunConfig) -> int:
 def _multiply_adds(
     name: str, image_size: tuple[int, int] | None, options: str, frames: int, num_ids: int
 ) -> int:
-    given = {key: as_tuples(value) for key, value in json.loads(options).items()}
+    keywords = {key: as_tuples(value) for key, value in json.loads(options).items()}
     if image_size is not None:
-        given["image_size"] = image_size
+        keywords["image_size"] = image_size
     with torch.device("meta"):  # nothing is allocated, nothing initialised
-        model = build_model(name, num_ids=num_ids, options=given)
+        model = build_model(name, num_ids=num_ids, options=keywords)
     return measure_complexity(model, (1, frames, 3, *model.image_size)).multiply_adds

@@ -10,7 +10,7 @@
     run.known_scores("cosine")     # what is there already; computes nothing
 
 Two processes that want the same run do it once: the second waits. A folder that holds a run of other settings
-than its key stands for is an error. `setting.Setting` makes a recipe's runs.
+than its key stands for is an error. `run_options.RunOptions` makes a recipe's runs.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from experiments.paper.hours import steps
-from experiments.paper.keys import differing, key_of, read_json, resolved, stored_config
+from experiments.paper.keys import differing_settings, key_of, read_json, resolved, stored_config
+from experiments.paper.training_cost import steps
 
 from stca.config import RunConfig, to_yaml
 from stca.datasets.counts import count_unanswered
@@ -223,7 +223,7 @@ class Run:
         if not file.is_file():
             return {}
         try:
-            return differing(self.config, stored_config(file))
+            return differing_settings(self.config, stored_config(file))
         except StcaError as error:
             return {"config.yaml": ("that of a run", error.what)}
 

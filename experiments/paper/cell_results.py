@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from experiments.paper.cells import Run
+from experiments.paper.cached_runs import Run
 from experiments.paper.plan import Plan
 from experiments.paper.tables import Cell, Table
 
@@ -16,7 +16,7 @@ from stca.distance import Metric
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CellResult:
     """A cell's figure under one protocol, beside the paper's.
 
     Args:
@@ -55,13 +55,13 @@ class Outcome:
         return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else None
 
 
-def outcomes(plan: Plan, table: Table) -> list[Outcome]:
+def cell_results(plan: Plan, table: Table) -> list[CellResult]:
     """Of every cell: one per protocol, or one that says why there is none. Computes nothing."""
     return [outcome for cell in table.cells() for outcome in _of_cell(plan, cell)]
 
 
-def _of_cell(plan: Plan, cell: Cell) -> list[Outcome]:
-    base = Outcome(cell.table, cell.row.label, cell.column.label, published=cell.published)
+def _of_cell(plan: Plan, cell: Cell) -> list[CellResult]:
+    base = CellResult(cell.table, cell.row.label, cell.column.label, published=cell.published)
     if cell.recipe is None:
         return [base]
     runs = plan.runs.get(cell.recipe, [])
@@ -97,7 +97,7 @@ _FIELDS = ("table", "row", "column", "protocol", "metric", "recipe", "runs", "va
 _NUMBERS = ("mean", "deviation", "published")
 
 
-def to_csv(found: Sequence[Outcome]) -> str:
+def to_csv(found: Sequence[CellResult]) -> str:
     """A line per outcome; several values or runs stand in one field, with spaces between."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
@@ -108,10 +108,10 @@ def to_csv(found: Sequence[Outcome]) -> str:
     return buffer.getvalue()
 
 
-def from_csv(text: str) -> list[Outcome]:
+def from_csv(text: str) -> list[CellResult]:
     """What `to_csv` wrote; mean and deviation follow from the values."""
     return [
-        Outcome(
+        CellResult(
             **{
                 name: line[name]
                 for name in ("table", "row", "column", "protocol", "metric", "recipe", "note")

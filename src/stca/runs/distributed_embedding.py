@@ -14,7 +14,7 @@ from stca.tracklets import Embeddings, Tracklet
 from stca.training import Fabric
 
 
-def embed_shared(
+def embed_distributed(
     fabric: Fabric, model: ReIDModel, tracklets: Sequence[Tracklet], **options: Any
 ) -> Embeddings:
     """`embed_tracklets`, every rank a part of it; all ranks get all vectors, in the order of `tracklets`.

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from experiments.paper.cells import Run, Score
-from experiments.paper.hours import steps, steps_per_epoch
+from experiments.paper.cached_runs import Run, Score
+from experiments.paper.training_cost import steps, steps_per_epoch
 
-from experiments.paper import cells, keys
+from experiments.paper import cached_runs, keys
 from stca.clips import PKSampler
 from stca.config import (
     BatchConfig,
@@ -182,7 +182,7 @@ def change_default(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
     file = run.path / "config.yaml"
     begun = from_yaml(file.read_text())
     file.write_text(to_yaml(replace(begun, loss=replace(begun.loss, margin=0.25))))
-    monkeypatch.setattr(cells, "train", lambda *_, **__: pytest.fail("was trained"))
+    monkeypatch.setattr(cached_runs, "train", lambda *_, **__: pytest.fail("was trained"))
 
 
 @pytest.mark.parametrize("finished", [True, False])
@@ -230,7 +230,7 @@ def test_data_without_an_answer_is_an_error(own: Run, monkeypatch: pytest.Monkey
 def test_a_run_is_trained_and_embedded_once(own: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     before = own.scores()
     for name in ("train", "embed_test_set"):
-        monkeypatch.setattr(cells, name, lambda *_, **__: pytest.fail("was done again"))
+        monkeypatch.setattr(cached_runs, name, lambda *_, **__: pytest.fail("was done again"))
     assert str(own.state()) == "done"
     assert own.scores() == before == own.known_scores()
     assert own.known_scores("euclidean") == ()
@@ -282,7 +282,7 @@ def test_damaged_scores_are_made_again(own: Run, damage: bytes, monkeypatch: pyt
     before = own.scores()
     [file] = own.path.glob("test-*/cosine.json")
     file.write_bytes(damage)
-    monkeypatch.setattr(cells, "embed_test_set", lambda *_, **__: pytest.fail("vectors were there"))
+    monkeypatch.setattr(cached_runs, "embed_test_set", lambda *_, **__: pytest.fail("vectors were there"))
     assert own.known_scores() == ()
     assert own.scores() == before
     assert own.known_scores() == before
@@ -342,7 +342,7 @@ def test_a_lost_run_is_not_done_until_it_is_trained_to_the_end_again(
 def test_an_unfinished_run_follows_its_data(
     config: RunConfig, make_people: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keys, "_ONE_AND_THE_SAME", ("folder",))
+    monkeypatch.setattr(keys, "_PUBLISHED", ("folder",))
     make_people(tmp_path / "old")
     run = Run(replace(config, data=DataConfig("folder", (str(tmp_path / "old"),))), tmp_path / "cells")
     run.ensure()
@@ -359,10 +359,10 @@ def test_the_second_of_two_processes_waits(tmp_path: Path, capsys: pytest.Captur
 
     def second() -> None:
         begun.set()
-        with cells._alone(tmp_path / "key.lock"):
+        with cached_runs._alone(tmp_path / "key.lock"):
             order.append("second")
 
-    with cells._alone(tmp_path / "key.lock"):
+    with cached_runs._alone(tmp_path / "key.lock"):
         other = threading.Thread(target=second)
         other.start()
         begun.wait()

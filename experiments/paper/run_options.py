@@ -18,7 +18,7 @@ import shlex
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from experiments.paper.cells import Run
+from experiments.paper.cached_runs import Run
 
 from stca.config import DataConfig, ModelConfig, OptimConfig, RunConfig, override, parse_assignments
 from stca.errors import ConfigError
@@ -36,7 +36,7 @@ _STAND_INS = {"mars": 0, "duke": 1, "ilids": 2}
 _SIZE = (96, 48)  # of the walkers' crops, which become 96x32 or 64x32
 _SPLIT_SEED = 10
 _TINY_EPOCHS = {"mars": 38, "duke": 38, "ilids": 150}  # some 150 steps each
-_NOT_SET = {
+_OWN_OPTION = {
     "seed": "--seeds",
     "data": "--data",
     "model.weights": "--weights",
@@ -50,7 +50,7 @@ class NoDataError(ConfigError):
 
 
 @dataclasses.dataclass(frozen=True)
-class Setting:
+class RunOptions:
     """Everything a command says about runs.
 
     Args:
@@ -83,7 +83,7 @@ class Setting:
                 found="--data" if self.data else "--weights",
             )
         for name in parse_assignments(self.changes):
-            given_by = _NOT_SET.get(name, _NOT_SET.get(name.partition(".")[0]))
+            given_by = _OWN_OPTION.get(name, _OWN_OPTION.get(name.partition(".")[0]))
             if given_by:
                 raise ConfigError(
                     f"{name} is no setting of every run", found=f"--set {name}=...", hint=given_by
@@ -161,7 +161,7 @@ def tiny_config(config: RunConfig, data: str) -> RunConfig:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of a `Setting`."""
+    """The options of a `RunOptions`."""
     parser.add_argument(
         "--data", action="append", default=[], metavar="NAME=ROOT", help="mars=..., duke=..., ilids=..."
     )
@@ -179,39 +179,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runs", type=Path, help="default: runs, or runs/tiny")
 
 
-def from_arguments(given: argparse.Namespace) -> Setting:
+def from_arguments(args: argparse.Namespace) -> RunOptions:
     """What they say.
 
     Raises:
         ConfigError: a name there is not, or no `name=value`.
 
     """
-    return Setting(
-        data=_pairs(given.data, "--data", SOURCES.values()),
-        seeds=tuple(given.seeds),
-        changes=tuple(given.set),
-        weights=_pairs(given.weights, "--weights", (*BACKBONES_2D, *BACKBONES_3D)),
-        tiny=given.tiny,
-        persons=given.persons,
-        folder=given.runs or Path("runs/tiny" if given.tiny else "runs"),
+    return RunOptions(
+        data=_pairs(args.data, "--data", SOURCES.values()),
+        seeds=tuple(args.seeds),
+        changes=tuple(args.set),
+        weights=_pairs(args.weights, "--weights", (*BACKBONES_2D, *BACKBONES_3D)),
+        tiny=args.tiny,
+        persons=args.persons,
+        folder=args.runs or Path("runs/tiny" if args.tiny else "runs"),
     )
 
 
-def command(program: str, given: argparse.Namespace) -> str:
+def command(program: str, args: argparse.Namespace) -> str:
     """The command that says the same, what tables and figures add to `add_arguments` included."""
-    words = [word for value in given.data for word in ("--data", value)]
-    words += ["--weights", *given.weights] if given.weights else []
-    words += ["--seeds", *map(str, given.seeds)]
-    words += ["--tiny"] * given.tiny + (["--persons", str(given.persons)] if given.persons != 24 else [])
-    words += ["--set", *given.set] if given.set else []
+    words = [word for value in args.data for word in ("--data", value)]
+    words += ["--weights", *args.weights] if args.weights else []
+    words += ["--seeds", *map(str, args.seeds)]
+    words += ["--tiny"] * args.tiny + (["--persons", str(args.persons)] if args.persons != 24 else [])
+    words += ["--set", *args.set] if args.set else []
     for name in ("only", "draw", "runs", "out"):
-        words += [f"--{name}={value}"] if (value := getattr(given, name, None)) else []
+        words += [f"--{name}={value}"] if (value := getattr(args, name, None)) else []
     return f"python -m {program} {shlex.join(words)}"
 
 
-def _pairs(given: Sequence[str], option: str, names: Collection[str]) -> dict[str, str]:
+def _pairs(texts: Sequence[str], option: str, names: Collection[str]) -> dict[str, str]:
     pairs = {}
-    for each in given:
+    for each in texts:
         name, equals, value = each.partition("=")
         if not equals or not value or name not in names:
             raise ConfigError(f"{option} takes pairs", expected=f"{'|'.join(names)}=...", found=each)

@@ -2,7 +2,7 @@
 
 Hours in the recipes' docstrings are derived, not measured: 3 x forward multiply-adds x 2 flops x clips x
 steps, at 30 % of one A100's 312 TFLOP/s in bf16; testing comes on top
-(`experiments/paper/hours.py` and a test).
+(`experiments/paper/training_cost.py` and a test).
 An epoch of MARS counts 235 steps, all its groups of four; some 223 of them are
 made, for the last groups are too few persons' to fill a batch. All start from random weights unless
 `model.weights` names pretrained ones, as the paper had them.
@@ -50,15 +50,15 @@ def paper_run(
         clips=ClipConfig(clip_len=clip_len),
         batch=batch or BatchConfig(),
         loss=LossConfig(metric=metric),
-        optim=optim or decided(epochs),
+        optim=optim or default_schedule(epochs),
     )
 
 
-def decided(epochs: int) -> OptimConfig:
+def default_schedule(epochs: int) -> OptimConfig:
     """3.5e-4, and a tenth of it after 4/9 of the epochs, which is the official code's 200 of 450."""
     return OptimConfig(epochs=epochs, milestones=(epochs * 4 // 9,))
 
 
-def literal() -> OptimConfig:
+def literal_schedule() -> OptimConfig:
     """The paper's words: "multiplied by 0.1 after every 10 epochs", over 450 of them."""
     return OptimConfig(epochs=450, milestones=tuple(range(10, 450, 10)))

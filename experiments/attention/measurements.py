@@ -28,7 +28,7 @@ class Case(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Measured:
+class Measurement:
     """What one run gave, as fractions of 1; `gate_*` are of 1 + A_S and NaN without a gate.
 
     Args:
@@ -64,28 +64,28 @@ class Measured:
     precision: str = ""
 
 
-_NAMES = [each.name for each in dataclasses.fields(Measured) if each.name != "case"]
-_FIGURES = [each.name for each in dataclasses.fields(Measured) if each.type == "float"]
+_NAMES = [each.name for each in dataclasses.fields(Measurement) if each.name != "case"]
+_FIGURES = [each.name for each in dataclasses.fields(Measurement) if each.type == "float"]
 
-Rows = dict[tuple[Case, str], Measured]
+Rows = dict[tuple[Case, str], Measurement]
 """By case and key."""
 
 
-def read_measured(path: Path) -> Measured | None:
-    """A run as `as_json` wrote it; None for what is missing or damaged."""
+def read_measurement(path: Path) -> Measurement | None:
+    """A run as `to_json` wrote it; None for what is missing or damaged."""
     try:
         content = json.loads(path.read_text())
-        return Measured(**{**content, "case": Case(*content["case"])})
+        return Measurement(**{**content, "case": Case(*content["case"])})
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
-def as_json(measured: Measured) -> str:
-    """For `read_measured`."""
+def to_json(measured: Measurement) -> str:
+    """For `read_measurement`."""
     return json.dumps(dataclasses.asdict(measured)) + "\n"
 
 
-def recorded(path: Path) -> Rows:
+def read_table(path: Path) -> Rows:
     """What calls have written there; nothing where there is no file.
 
     Raises:
@@ -108,15 +108,15 @@ def recorded(path: Path) -> Rows:
     return {(each.case, each.key): each for each in found}
 
 
-def _row(line: dict[str, str | None]) -> Measured:
+def _row(line: dict[str, str | None]) -> Measurement:
     """A line as `to_csv` writes it; one of before there was a precision ends earlier."""
     text = {name: value or "" for name, value in line.items()}
     case = Case(text.pop("data"), text.pop("system"), int(text.pop("seed")))
     figures = {name: float(text[name]) for name in _FIGURES}
-    return Measured(case=case, **{**text, **figures, "steps": int(text["steps"])})  # type: ignore[arg-type]
+    return Measurement(case=case, **{**text, **figures, "steps": int(text["steps"])})  # type: ignore[arg-type]
 
 
-def to_csv(found: Iterable[Measured]) -> str:
+def to_csv(found: Iterable[Measurement]) -> str:
     """A line per run."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
