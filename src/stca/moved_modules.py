@@ -1,4 +1,4 @@
-"""Modules that had another place in version 0.1: for one release their old names import the new ones.
+"""Old names of modules that moved after version 0.1; they import the new modules for one more release.
 
 `import stca.video` gives `stca.footage.video` and a DeprecationWarning.
 """
@@ -57,11 +57,11 @@ class _Alias(Loader):
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        module.__spec__ = self._spec  # the import system has put the old name's in its place
+        module.__spec__ = self._spec  # the import system has replaced it by the old name's spec
 
 
 class MovedModules(MetaPathFinder):
-    """Finds a module by its old name."""
+    """Import hook that finds a module by its old name."""
 
     def find_spec(
         self, fullname: str, path: Iterable[str] | None, target: ModuleType | None = None
@@ -74,6 +74,6 @@ class MovedModules(MetaPathFinder):
 
 
 def install() -> None:
-    """Let old names be found, after everything else; a second call changes nothing."""
+    """Install the import hook, after all others; a second call has no effect."""
     if not any(isinstance(finder, MovedModules) for finder in sys.meta_path):
         sys.meta_path.append(MovedModules())

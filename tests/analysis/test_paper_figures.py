@@ -125,7 +125,7 @@ def test_all_three_from_the_command(
         assert rows
         assert all(len(row) == len(header) for row in rows)
         page = (tmp_path / "out" / f"{name}.md").read_text()
-        assert f"figures.py {name} --seeds 0 --tiny --set" in page
+        assert f"python -m experiments.paper.figures {name} --seeds 0 --tiny --set" in page
         assert all(recipe in page for recipe in figures.FIGURES[name])
         assert provenance()["machine"] + " |" in page, "who trained the runs, not only who drew them"
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("model.safetensors")}

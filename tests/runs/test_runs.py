@@ -196,7 +196,7 @@ def test_data_that_is_not_there_or_has_nobody_to_train_on_is_a_clear_error(
         train(replace(config, model=ModelConfig("resnet")), tmp_path / "run")
     real = load_dataset
     monkeypatch.setattr(stca.runs.running, "load_dataset", lambda *a, **o: replace(real(*a, **o), train=()))
-    with pytest.raises(DatasetError, match="no training half"):
+    with pytest.raises(DatasetError, match="no training part"):
         train(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

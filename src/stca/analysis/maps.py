@@ -1,4 +1,4 @@
-"""Maps over the frames of clips, drawn so that systems compare (figure 4)."""
+"""Figures of attention maps over the frames of clips, comparable between systems (the paper's figure 4)."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Map:
     """One map over the frames of a clip.
 
     Args:
-        label: whose it is, and of what.
+        label: the model and the kind of map.
         values: (T, h, w); an activation is at least 0, a gate is 1 + A.
-        kind: decides the colours (see `maps_figure`).
+        kind: selects the colour scale (see `maps_figure`).
 
     """
 
@@ -41,7 +41,7 @@ class Map:
 
     @property
     def displayed(self) -> Float[np.ndarray, "T h w"]:
-        """What the colours show: an activation in multiples of its mean over the clip, a gate as it is."""
+        """The values that are drawn: activations divided by their mean over the clip, gates unchanged."""
         if self.kind == "gate":
             return self.values
         mean = self.values.mean()
@@ -49,14 +49,14 @@ class Map:
 
     @property
     def range_text(self) -> str:
-        """Its range."""
+        """The range of the values as text."""
         low, high = self.displayed.min(), self.displayed.max()
         return f"{low:.4f} to {high:.4f}" if self.kind == "gate" else f"{low:.2f} to {high:.2f} × mean"
 
 
 @dataclass(frozen=True)
 class ClipMaps:
-    """A clip, its pixels (T, H, W, 3), and one or several maps over it."""
+    """A clip, (T, H, W, 3) uint8 RGB, and one or several maps over it."""
 
     key: str
     caption: str
@@ -67,18 +67,18 @@ class ClipMaps:
 def maps_figure(
     clips: Sequence[ClipMaps], *, across: int = 1, every: int = 1, title: str = "", note: str = ""
 ) -> Figure:
-    """Per clip one row of frames and one row per map; the maps lie over the greyed frames.
+    """Draw one row of frames and one row per map for each clip; maps are drawn over the greyscale frames.
 
-    All activations share one colour scale, from the 1st to the 99th percentile of all of them, in multiples
-    of each clip's mean, so that the same colour means the same in every system. A gate 1 + A is so close to 1
-    that on such a scale it would have one colour: its colours run from the least to the most of each clip's
-    map. The ranges stand above the rows.
+    All activations share one colour scale, in multiples of each clip's mean, from the 1st to the 99th
+    percentile of all of them, so that systems can be compared. A gate 1 + A varies too little for a shared
+    scale: its colours run from the minimum to the maximum of each clip's map. The range is written above
+    each row.
 
     Args:
         clips: at least one, with the same maps and number of frames.
-        across: clips beside each other.
-        every: show only every so many frames of a clip; ranges and colours are of all of them.
-        title: above the picture.
+        across: number of clips side by side.
+        every: draw every n-th frame of a clip; ranges and colour scales still cover all frames.
+        title: drawn above the clips.
         note: below the title, in small print.
 
     """
@@ -102,7 +102,7 @@ def maps_figure(
 
 @dataclass(frozen=True)
 class _Layout:
-    """Sizes in inches; a block is a clip with its maps, as wide as fits `across` times on a page."""
+    """Sizes in inches; a block is one clip with its maps, and `across` blocks fit the width of a page."""
 
     across: int
     frames: tuple[int, ...]
@@ -137,7 +137,7 @@ class _Layout:
         return -(-clips // self.across) * self.block_h
 
     def row(self, number: int) -> float:
-        """Where a row of crops begins, below the block's upper edge."""
+        """Distance of a row of crops from the upper edge of its block."""
         return self.header + number * (self.tile_h + _CAPTION)
 
 
@@ -156,7 +156,7 @@ def _block(
 
 
 def _limits(clips: Sequence[ClipMaps]) -> tuple[float, float]:
-    """Between which the colours of activations run."""
+    """Minimum and maximum of the colour scale of activations."""
     shown = [each.displayed.ravel() for clip in clips for each in clip.maps if each.kind == "activation"]
     if not shown:
         return 0.0, 1.0
@@ -189,7 +189,7 @@ def _draw(
 
 
 def _bars(sheet: Sheet, y: float, kinds: set[Kind], limits: tuple[float, float]) -> None:
-    """What the colours say, one bar per kind of map."""
+    """Draw the colour bars, one per kind of map."""
     wide = (sheet.width - 0.7) / 2
     for place, kind in enumerate(kind for kind in COLOURS if kind in kinds):
         axes = sheet.axes(Box(0.25 + place * (wide + 0.3), y, wide, 0.09))
@@ -210,6 +210,6 @@ def _bars(sheet: Sheet, y: float, kinds: set[Kind], limits: tuple[float, float])
 
 
 def _pale(name: str) -> ListedColormap:
-    """A colour map as it looks over white."""
+    """A colour map blended with white at the opacity of the maps."""
     colours = colormaps[name](np.linspace(0, 1, 256))
     return ListedColormap(1 - _OPACITY * (1 - colours[:, :3]))

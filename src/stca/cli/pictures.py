@@ -31,34 +31,40 @@ Item = TypeVar("Item")
 
 
 def add_verbs(verbs: Verbs) -> None:
-    """Add `show` and what is below it."""
-    parent = verbs.add_parser("show", help="pictures: attention, ranked lists, loss curves")
-    below = parent.add_subparsers(title="verbs", metavar="VERB", required=True)
+    """Add `show` and its subcommands."""
+    parent = verbs.add_parser("show", help="draw attention maps, ranked lists and loss curves")
+    below = parent.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    attention = add_verb(below, "attention", _attention, help="where a model looks, over the frames of clips")
-    ranks = add_verb(below, "ranks", _ranks, help="queries beside what was found, right and wrong marked")
+    attention = add_verb(below, "attention", _attention, help="attention maps over the frames of clips")
+    ranks = add_verb(
+        below, "ranks", _ranks, help="ranked lists of queries, with correct and wrong matches marked"
+    )
     for parser in (attention, ranks):
         parser.add_argument("model", help=MODEL_HELP)
         parser.add_argument(
-            "--against", metavar="MODEL", help="beside this one, on the same tracklets, e.g. a 2D baseline"
+            "--against",
+            metavar="MODEL",
+            help="compare with this model on the same tracklets, e.g. a 2D baseline",
         )
         (add_data if parser is attention else add_test_data)(parser)
-        parser.add_argument("--count", type=positive, default=4, help="how many tracklets or queries")
-        parser.add_argument("--key", action="append", help="this tracklet or query; may be repeated")
-        parser.add_argument("--seed", type=natural, default=0, help="of the choice")
-    attention.add_argument("--frames", type=positive, default=8, metavar="T", help="per clip")
-    ranks.add_argument("-k", type=positive, default=8, help="length of a list")
-    ranks.add_argument("--metric", choices=("cosine", "euclidean"), default="cosine", help="of the ranking")
-    ranks.add_argument("--protocol", help="default: the data set's first")
+        parser.add_argument("--count", type=positive, default=4, help="number of tracklets or queries")
+        parser.add_argument("--key", action="append", help="show this tracklet or query; may be repeated")
+        parser.add_argument("--seed", type=natural, default=0, help="random seed of the selection")
+    attention.add_argument("--frames", type=positive, default=8, metavar="T", help="frames per clip")
+    ranks.add_argument("-k", type=positive, default=8, help="length of each ranked list")
+    ranks.add_argument(
+        "--metric", choices=("cosine", "euclidean"), default="cosine", help="distance of the ranking"
+    )
+    ranks.add_argument("--protocol", help="evaluation protocol; default: the data set's first")
 
-    curves = add_verb(below, "curves", _curves, help="the terms of the loss over training")
-    curves.add_argument("run_dir", nargs="+", type=Path, metavar="run", help="folders of runs")
+    curves = add_verb(below, "curves", _curves, help="loss terms over the course of training")
+    curves.add_argument("run_dir", nargs="+", type=Path, metavar="run", help="run folders")
     curves.add_argument(
-        "--smooth", type=odd, default=1, metavar="N", help="mean over N logged values, an odd number"
+        "--smooth", type=odd, default=1, metavar="N", help="moving average over N logged values; odd"
     )
     for parser in (attention, ranks, curves):
         parser.add_argument(
-            "--out", type=picture, required=True, metavar="FILE.png", help="where to (.png .pdf .svg)"
+            "--out", type=picture, required=True, metavar="FILE.png", help="output file (.png, .pdf or .svg)"
         )
 
 
@@ -78,7 +84,7 @@ def _attention(args: argparse.Namespace) -> None:
     models = {other: open_model(args.against, like=model)} if args.against else {}
     models[label] = model
     clips = [clip_maps(models, t, clip_len=args.frames) for t in tracklets]
-    print(save_figure(maps_figure(clips, title=f"{splits.name}: where the models look"), args.out))
+    print(save_figure(maps_figure(clips, title=f"{splits.name}: where the models attend"), args.out))
 
 
 def _ranks(args: argparse.Namespace) -> None:
@@ -148,7 +154,7 @@ def _curves(args: argparse.Namespace) -> None:
 
 
 def _test_data(args: argparse.Namespace) -> Splits:
-    """The model's test data, which must be the other model's too, unless --data decides."""
+    """Load the test data, which must be the same for both models unless --data is given."""
     from stca.errors import ConfigError
     from stca.run_dir import RunDir
     from stca.runs import is_model_file, is_path
@@ -163,7 +169,7 @@ def _test_data(args: argparse.Namespace) -> Splits:
                 expected=ours,
                 found=theirs,
                 where=args.against,
-                hint="--dataset NAME --data ROOT, to show both on one test set",
+                hint="--dataset NAME --data ROOT, to evaluate both on one test set",
             )
     return test_data(args, args.model)
 
@@ -176,7 +182,7 @@ def _tested_on(data: DataConfig) -> str:
 
 
 def _labels(args: argparse.Namespace) -> tuple[str, str]:
-    """Short names of the two models, that differ."""
+    """Short, distinct labels of the two models."""
     from stca.analysis import shorten
 
     names = [str(name).rstrip("/") for name in (args.model, args.against or "")]
@@ -186,7 +192,7 @@ def _labels(args: argparse.Namespace) -> tuple[str, str]:
 
 
 def _chosen(args: argparse.Namespace, items: dict[str, Item]) -> list[Item]:
-    """Those named by --key, or all."""
+    """The items named by --key, or all of them."""
     from stca.errors import ConfigError
     from stca.tools.lookup import suggest
 

@@ -12,23 +12,27 @@ from stca.cli.parsing import Verbs, add_verb, natural
 
 
 def add_verbs(verbs: Verbs) -> None:
-    """Add the verbs."""
+    """Add the commands."""
     recipes = add_verb(verbs, "recipes", _recipes, help="list the recipes, or show all settings of one")
-    recipes.add_argument("recipe", nargs="?", help="show this one: what it costs and gives, and its YAML")
+    recipes.add_argument(
+        "recipe", nargs="?", help="show the description and all settings (YAML) of this recipe"
+    )
 
-    train = add_verb(verbs, "train", _train, help="train by a recipe")
+    train = add_verb(verbs, "train", _train, help="train a model by a recipe")
     train.add_argument("recipe", help="a name from `stca recipes`, or package.module:function")
     train.add_argument("settings", nargs="*", metavar="key=value", help="change settings, e.g. optim.lr=1e-4")
     train.add_argument("--data", action="append", metavar="ROOT", help="training data; may be repeated")
-    train.add_argument("--test", action="append", metavar="ROOT", help="test data, if not in --data")
-    train.add_argument("--out", type=Path, help="the run's folder; default: runs/RECIPE")
-    train.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    train.add_argument(
+        "--test", action="append", metavar="ROOT", help="test data, if it is not part of --data"
+    )
+    train.add_argument("--out", type=Path, help="run folder; default: runs/RECIPE")
+    train.add_argument("--resume", action="store_true", help="continue the run in --out")
 
     demo = add_verb(
-        verbs, "demo", _demo, help="make synthetic data, train a small STCA, write a page about it"
+        verbs, "demo", _demo, help="render synthetic data, train a small STCA on it and write an HTML report"
     )
-    demo.add_argument("--out", type=Path, default=Path("runs/demo"), help="a folder for everything")
-    demo.add_argument("--seed", type=natural, default=0, help="of data and training")
+    demo.add_argument("--out", type=Path, default=Path("runs/demo"), help="output folder")
+    demo.add_argument("--seed", type=natural, default=0, help="random seed of data and training")
 
 
 def _recipes(args: argparse.Namespace) -> None:

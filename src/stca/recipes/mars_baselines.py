@@ -1,4 +1,4 @@
-"""What the paper compares STCA with on MARS: table 2."""
+"""The baselines of the paper on MARS (table 2)."""
 
 from __future__ import annotations
 
