@@ -35,7 +35,7 @@ class StcaError(Exception):
         super().__init__("\n".join(lines))
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Data loader workers send errors to the main process by pickle, which would drop the keyword arguments.
+        # Data loader workers send errors to the main process by pickle, which would drop the keywords.
         return _rebuild, (type(self), self.what, self.expected, self.found, self.where, self.hint)
 
 
