@@ -1,15 +1,15 @@
-"""Tracklets to vectors, from JPEG files, beside the plain network, and beside what the machine can do.
+"""Benchmark embedding from JPEG files, compared with the plain network and the peak performance.
 
     python benchmarks/embedding.py                       # all parts
-    python benchmarks/embedding.py --parts full          # full STCA, 8 frames of 384x128: some minutes
-    python benchmarks/embedding.py --parts full --compile    # torch.compile too: a quarter of an hour more
+    python benchmarks/embedding.py --parts full          # full STCA, 8 frames of 384x128: several minutes
+    python benchmarks/embedding.py --parts full --compile    # torch.compile too: 15 minutes more
     python benchmarks/embedding.py --parts uneven        # 2,000 tracklets of 5 to 900 frames, stca_small
-    python benchmarks/embedding.py --parts rank --model runs/x   # what precision does to rank-1
+    python benchmarks/embedding.py --parts rank --model runs/x   # effect of precision on rank-1
 
-Every part writes a page of its own. The plain network is eager float32 PyTorch, one clip at a time, without
-decoding: what the official code does. Ours reads files with two workers, unless a row says "network alone".
-Setting a runtime up (converting, compiling, choosing int8's scales) is done once for a data set and shown by
-itself.
+Each part writes its own page. The plain network is eager float32 PyTorch, one clip at a time, without
+decoding, as in the official code. Ours reads files with two workers, unless a row says "network alone".
+Setting up a runtime (conversion, compilation, int8 calibration) happens once per data set and is reported
+separately.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ from stca.walkers import make_walkers
 
 SIZE, CLIP_LEN = (384, 128), 8
 FEW_CLIPS = 4
-"""Per round, of what is slow."""
+"""Clips per round for slow runtimes."""
 GFLOP = 2 * 67.672
-"""Of one clip of full STCA (stca complexity stca)."""
+"""GFLOP per clip of full STCA (stca complexity stca)."""
 PAGES = {"full": "embedding", "uneven": "embedding-uneven", "rank": "embedding-precision"}
 
 
@@ -54,15 +54,17 @@ def main() -> None:
     parts = {"full": full, "uneven": uneven, "rank": rank_by_precision}
     parser.add_argument("--parts", nargs="+", choices=parts, default=list(parts))
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--clips", type=int, default=32, help="per round of what is fast")
-    parser.add_argument("--compile", action="store_true", help="torch.compile is a contender")
+    parser.add_argument("--clips", type=int, default=32, help="clips per round for fast runtimes")
+    parser.add_argument("--compile", action="store_true", help="include torch.compile")
     parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="of the part 'full'"
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="device of the part 'full'"
     )
     parser.add_argument("--model", default="pretrained", help="trained network for the part 'rank'")
-    parser.add_argument("--sets", type=int, default=6, help="data sets of the part 'rank'")
-    parser.add_argument("--data", type=Path, help="folder that keeps them; default: a temporary one")
-    parser.add_argument("--tracklets", type=int, default=2000, help="of the part 'uneven'")
+    parser.add_argument("--sets", type=int, default=6, help="number of data sets of the part 'rank'")
+    parser.add_argument("--data", type=Path, help="folder of these data sets; default: a temporary one")
+    parser.add_argument(
+        "--tracklets", type=int, default=2000, help="number of tracklets of the part 'uneven'"
+    )
     args = parser.parse_args()
     openvino = import_openvino()
     import nncf
@@ -170,7 +172,7 @@ CEILING = "bf16 product"
 
 
 def competitors(device: torch.device, *, compiled: bool) -> list[tuple[str, RuntimeName, Precision]]:
-    """Names, runtimes, precisions."""
+    """(name, runtime, precision) of the runtimes to compare."""
     found: list[tuple[str, RuntimeName, Precision]] = [
         ("float32, PyTorch", "torch", "float32"),
         ("bf16, PyTorch", "torch", "bf16"),
@@ -188,11 +190,11 @@ def competitors(device: torch.device, *, compiled: bool) -> list[tuple[str, Runt
 
 def ceilings() -> str:
     rows = list(in_another_process().items())
-    return "What this machine can do at best:\n\n" + table(("", "best"), rows)
+    return "Peak performance of this machine:\n\n" + table(("", "best"), rows)
 
 
 def footage(folder: Path, lengths: list[int], size: tuple[int, int], *, seed: int = 0) -> list[Tracklet]:
-    """Tracklets of smooth noise, which JPEG takes for a photograph."""
+    """Tracklets of smooth noise, which compresses like photographs."""
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     pictures = []
@@ -210,7 +212,7 @@ def footage(folder: Path, lengths: list[int], size: tuple[int, int], *, seed: in
         place = folder / f"{row:04d}"
         place.mkdir()
         frames = []
-        for number in range(min(length, 32)):  # longer ones show their frames again and again
+        for number in range(min(length, 32)):  # longer tracklets repeat their frames
             frames.append(place / f"{number:04d}.jpg")
             frames[-1].write_bytes(pictures[(row + number) % len(pictures)])
         tracklets.append(
@@ -270,7 +272,7 @@ def uneven(args: argparse.Namespace) -> str:
 
 
 def rank_by_precision(args: argparse.Namespace) -> str:
-    """What a precision does to a trained network's figures, on data sets of other people and cameras."""
+    """The effect of precision on a trained network's scores, on data sets with unseen people and cameras."""
     model: ReIDModel = open_model(args.model)
     values: dict[tuple[str, str, str], list[float]] = {}
     queries: dict[str, int] = {}

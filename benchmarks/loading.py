@@ -1,9 +1,9 @@
-"""Clips from disk to memory, beside the usual way: Pillow, every frame at its full size, one process.
+"""Benchmark loading clips, compared with Pillow decoding every frame at full size in one process.
 
     python benchmarks/loading.py
 
-MARS's frames are 256x128 and are enlarged to 384x128, so every pixel is needed; "large" are crops of 1024x512
-(a person near a camera of today), of which half or a quarter is enough.
+Frames of MARS are 256x128 and are enlarged to 384x128, so every pixel is needed; "large" are crops of
+1024x512 (a person near a modern camera), for which decoding at a half or a quarter of the size suffices.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def part(name: str, size: tuple[int, int], args: argparse.Namespace) -> str:
     ]
     return (
         f"## {name}: frames of {size[0]}x{size[1]} to {SIZE[0]}x{SIZE[1]}\n\n"
-        f"{frames} frames a round, in the page cache; workers are started anew every round.\n\n"
+        f"{frames} frames a round, in the page cache; workers are restarted every round.\n\n"
         + table(("", "frames a second", "times Pillow"), rows)
     )
 

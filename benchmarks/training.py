@@ -1,12 +1,12 @@
-"""A training step beside eager float32, and whether bf16 learns what float32 learns.
+"""Benchmark a training step against eager float32, and compare the learning curves of bf16 and float32.
 
-    python benchmarks/training.py --parts step        # full STCA at 384x128: some minutes
+    python benchmarks/training.py --parts step        # full STCA at 384x128: several minutes
     python benchmarks/training.py --parts curve       # 200 steps on walkers, float32 over seeds and bf16
-    python benchmarks/training_step.py                # another thing: seconds and memory of whole batches
+    python benchmarks/training_step.py                # a separate script: time and memory of whole batches
 
-Every part writes a page of its own. Eager float32 is PyTorch as one finds it: the network as it is, Adam with
-its defaults, memory as glibc keeps and gives it back by itself. Every contender runs in a process of its own,
-anew in every round, since what one does to glibc would stay for the next; its first step does not count.
+Each part writes its own page. Eager float32 is PyTorch with defaults: the unmodified network, Adam, and
+glibc's memory management. Each configuration runs in a fresh process in every round, since allocator settings
+would otherwise carry over; the first step is not measured.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ PAGES = {"step": "training", "curve": "training-curve"}
 
 @dataclass(frozen=True)
 class Contender:
-    """How a step is taken."""
+    """The configuration of a training step."""
 
     precision: str
     fused: bool
@@ -62,12 +62,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parts = {"step": step, "curve": curve}
     parser.add_argument("--parts", nargs="+", choices=parts, default=list(parts))
-    parser.add_argument("--clips", type=int, default=4, help="of a step; two a person")
+    parser.add_argument("--clips", type=int, default=4, help="clips per step, two per person")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seeds", type=int, default=5, help="of float32")
+    parser.add_argument("--seeds", type=int, default=5, help="number of float32 seeds")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument(
-        "--one", choices=CONTENDERS, help="a step of this one, in this process; prints seconds"
+        "--one", choices=CONTENDERS, help="internal: measure this configuration in this process"
     )
     args = parser.parse_args()
     if args.one:
@@ -115,7 +115,7 @@ def in_own_process(name: str, args: argparse.Namespace) -> float:
 
 
 def one_step(contender: Contender, clips: int, device: str) -> float:
-    """Seconds of the second step."""
+    """Seconds of the second step of a new process."""
     fabric = launch(RunConfig(precision=contender.precision, device=device))
     if contender.keep and fabric.device.type == "cpu":
         keep_freed_memory()
@@ -155,7 +155,7 @@ def curve(args: argparse.Namespace) -> str:
     fast = np.stack([runs[f"bf16-{seed}"] for seed in range(args.seeds)])
     low, high = exact.min(axis=0), exact.max(axis=0)
     inside = ((fast >= low) & (fast <= high)).mean(axis=1)
-    # What a sixth seed of float32 would do: every seed within the spread of the others.
+    # for reference: how often a float32 seed lies within the range of the other seeds
     others = [np.delete(exact, i, axis=0) for i in range(len(exact))]
     left_out = [
         float(((row >= rest.min(axis=0)) & (row <= rest.max(axis=0))).mean())
@@ -179,7 +179,7 @@ def curve(args: argparse.Namespace) -> str:
 
 
 def losses(root: Path, folder: Path, precision: str, seed: int, device: str) -> np.ndarray:
-    """(200,) of a run, each the mean of ten."""
+    """(191,) total losses of the first 200 steps, as a moving average over 10 steps."""
     config = RunConfig(
         recipe="benchmark",
         data=DataConfig("walkers", (str(root),)),

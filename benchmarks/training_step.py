@@ -1,4 +1,4 @@
-"""Seconds and peak memory of full training steps: forward, losses, backward, Adam, on clips made of noise.
+"""Measure time and peak memory of full training steps (forward, losses, backward, Adam) on random clips.
 
 python benchmarks/training_step.py --micro-batch 4                       # 32 clips through a CPU or small GPU
 python benchmarks/training_step.py --precision bf16 float32 --steps 10   # a large GPU
@@ -24,7 +24,7 @@ from stca.training import backward, launch
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """One row: medians over steps after the first."""
+    """One row of the result: medians over the steps after the first."""
 
     model: str
     clips: str
@@ -46,7 +46,9 @@ def main() -> None:
     parser.add_argument("--instances", type=int, default=4)
     parser.add_argument("--frames", type=int, default=8)
     parser.add_argument("--num-ids", type=int, default=625)
-    parser.add_argument("--micro-batch", type=int, nargs="*", default=[], help="clips at once; none: all")
+    parser.add_argument(
+        "--micro-batch", type=int, nargs="*", default=[], help="clips per forward pass; default: all"
+    )
     parser.add_argument("--precision", nargs="+", default=["auto"], choices=("auto", "float32", "bf16"))
     parser.add_argument("--steps", type=int, default=3)
     args = parser.parse_args()
@@ -94,7 +96,7 @@ def measure(args: argparse.Namespace, precision: str, micro_batch: int | None) -
 
 
 def peak_memory(device: torch.device) -> float:
-    """Of the GPU since the last reset, or of this process since it began; in GB."""
+    """Peak memory in GB: of the GPU since the last reset, or of this process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated() / 1e9
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9

@@ -1,11 +1,11 @@
-"""Video to vectors, stage by stage, beside the plain way: OpenCV, one call after the other.
+"""Benchmark video to embeddings, stage by stage, compared with a plain sequential OpenCV loop.
 
     python benchmarks/video.py --shared ../shared        # PETS S2L1, with two detection networks
     python benchmarks/video.py                           # a rendered scene, motion only
 
-The plain way decodes with OpenCV, asks the detector for one frame after the other (its runtime's own threads
-and defaults), and gives the raw boxes to ByteTrack with its defaults; it cuts out and writes nothing. Ours,
-in the whole chain, also scores and writes every crop, and joins broken tracks.
+The plain loop decodes with OpenCV, runs the detector frame by frame with its runtime's defaults, and passes
+the boxes to ByteTrack with its defaults; it writes no crops. Ours, in the complete chain, also scores and
+writes every crop and joins broken tracks.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ Row = tuple[str, str, str, str]
 
 
 def rows(title: str, count: int, contenders: Contenders, rounds: int) -> list[Row]:
-    """A line for each contender but the plain one."""
+    """One row per contender except the plain one."""
     seconds = take_turns(contenders, rounds=rounds, label=title)
     speeds = {name: spread([count / s for s in taken], 0) for name, taken in seconds.items()}
     return [
@@ -130,7 +130,7 @@ def detecting(name: str, path: Path | None, frames: list[Frame], rounds: int) ->
 
 
 def plain_detector(path: Path | None) -> Callable[[RGB], Detections]:
-    """The same network with all its runtime's defaults; for motion, what OpenCV's tutorials do."""
+    """The same network with its runtime's defaults; for motion, OpenCV's standard background subtraction."""
     if path is None:
         return plain_motion()
     detector: Detector
@@ -209,7 +209,7 @@ def whole(name: str, path: Path | None, video: Path, frames: list[Frame], rounds
 
 
 def embedding(tracklets: list[Tracklet], rounds: int) -> list[Row]:
-    """Beside the same network as it comes: eager float32, decoded clip after clip, one process."""
+    """Embed, compared with the same network in eager float32, decoded clip by clip in one process."""
     model, twin = load_pretrained(), load_pretrained()
 
     def plain() -> None:

@@ -1,10 +1,10 @@
-"""A trained stca_small beside the same network untrained and a colour histogram, over several seeds.
+"""Compare a trained stca_small with the untrained network and a colour histogram, over several seeds.
 
     python -m experiments.compare walkers
     python -m experiments.compare footage --train footage/cam1 footage/cam2 --test footage/cam3
 
-`walkers` makes new data for every seed; `footage` trains on the same data with every seed. Results go into
-experiments/results/, runs into runs/compare/, where a second call finds them.
+`walkers` renders new data for every seed; `footage` uses the same data with every seed. Results are written
+to experiments/results/, runs to runs/compare/, where later calls reuse them.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def footage_config(args: argparse.Namespace, seed: int) -> RunConfig:
 
 
 def page(args: argparse.Namespace, results: Sequence[Results], took: str) -> str:
-    """The table over seeds, each seed's own, and how they came about."""
+    """The page: table over seeds, table of each seed, and provenance."""
     title = {"walkers": "Synthetic walkers", "footage": "Real footage"}[args.data]
     lines = [f"# {title}: trained, untrained, colour histogram", ""]
     lines += [f"Percent, mean ± standard deviation over seeds {', '.join(map(str, args.seeds))}.", ""]
@@ -80,7 +80,7 @@ def page(args: argparse.Namespace, results: Sequence[Results], took: str) -> str
     lines += [
         f"`{command(args)}`",
         "",
-        f"{provenance_line()} Took {took} (what was already there was not made again).",
+        f"{provenance_line()} Took {took} (existing runs were reused).",
         "",
     ]
     lines += ["```json", json.dumps(first_json(results[0]), indent=1), "```", ""]

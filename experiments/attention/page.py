@@ -1,4 +1,4 @@
-"""The attention study's page, figures as CSV, and picture."""
+"""The page, CSV and figure of the attention study."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ INK, BLUE = "#222222", "#4575b4"
 def write(found: Sequence[Measurement], args: argparse.Namespace) -> list[Path]:
     """Write attention_study.md, .csv and .png into `args.out`; returns where they are.
 
-    Page and picture show `found`; the CSV keeps what it has of other runs.
+    Page and figure show `found`; the CSV also keeps its rows of other runs.
 
     Raises:
-        ConfigError: the CSV that is there cannot be read.
+        ConfigError: the existing CSV cannot be read.
 
     """
     table = table_file(args)
@@ -45,7 +45,7 @@ def write(found: Sequence[Measurement], args: argparse.Namespace) -> list[Path]:
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
-    """Mean, and half the 95 % interval of Student's t over seeds; NaN for one seed."""
+    """Mean over seeds, and half its 95 % interval by Student's t; NaN for one seed."""
     if len(values) < 2:
         return float(np.mean(values)), float("nan")
     error = np.std(values, ddof=1) / len(values) ** 0.5
@@ -53,7 +53,7 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def draw(found: Sequence[Measurement]) -> Figure:
-    """A row per data set: a panel per figure, every system's seeds, mean and interval; and its gates."""
+    """Draw a row per data set: seeds, mean and interval of every system per metric, and the gates."""
     kinds = list(dict.fromkeys(m.case.data for m in found))
     systems = [name for name in SYSTEMS if any(m.case.system == name for m in found)]
     figure = Figure(figsize=(13, 0.6 + (0.9 + 0.29 * len(systems)) * len(kinds)), layout="constrained")
@@ -67,7 +67,7 @@ def draw(found: Sequence[Measurement]) -> Figure:
                 axes.axvline(50, color=INK, linewidth=0.8, linestyle=":")
                 axes.annotate("chance", (50, 0.01), xycoords=("data", "axes fraction"), fontsize=8, color=INK)
             low, high = axes.get_xlim()
-            axes.set_xlim(max(low, -1), min(high, 101))  # an interval of few seeds may leave the possible
+            axes.set_xlim(max(low, -1), min(high, 101))  # an interval over few seeds may exceed 0 to 100
         _gates(row[-1], [chosen[s] for s in systems])
         row[-1].set_title(f"{kind}: the gate 1 + A_S, least to most", fontsize=10, color=INK)
         row[0].set_yticks(range(len(systems)), systems, fontsize=9)
@@ -148,13 +148,13 @@ def _setup(kind: str, here: Sequence[Measurement]) -> str:
 
 
 def _range(values: Iterable[int]) -> str:
-    """One number, or from the least to the most."""
+    """One number, or minimum to maximum."""
     ordered = sorted(set(values))
     return f"{ordered[0]} to {ordered[-1]}" if len(ordered) > 1 else str(ordered[0])
 
 
 def _origins(here: Sequence[Measurement]) -> list[str]:
-    """Which runs were trained where: a line per commit, machine and precision."""
+    """The runs by commit, machine and precision of their training."""
     found: dict[tuple[str, str, str], dict[str, list[int]]] = {}
     for m in here:
         systems = found.setdefault((m.commit, m.machine, m.precision), {})
@@ -177,7 +177,7 @@ def _figures(here: Sequence[Measurement]) -> list[str]:
 
 
 def _differences(here: Sequence[Measurement]) -> list[str]:
-    """STCA less every other system, seed by seed."""
+    """Differences of STCA to every other system, paired by seed."""
     ours = {m.case.seed: m for m in here if m.case.system == OURS}
     others = [s for s in dict.fromkeys(m.case.system for m in here) if s != OURS]
     if not ours or not others:
@@ -201,7 +201,7 @@ def _differences(here: Sequence[Measurement]) -> list[str]:
 
 
 def _unlike(here: Sequence[Measurement], ours: Mapping[int, Measurement]) -> str:
-    """Which differences are between runs of two commits, machines or precisions."""
+    """Name the differences between runs of different commits, machines or precisions."""
     words = [
         f"{m.case.system} (seed {m.case.seed})"
         for m in here

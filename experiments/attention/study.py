@@ -1,15 +1,15 @@
-"""What STCA owes to its gate: the same training with parts of it taken away, over several seeds.
+"""Ablation study of STCA's gate on synthetic walkers, over several seeds.
 
     python -m experiments.attention.study                 # 8 systems x 2 data sets x 5 seeds: hours
     python -m experiments.attention.study --seeds 0 --persons 8 --set optim.epochs=1 --out runs/study/small
 
-Each seed has its own people, cameras and weights. Two data sets of synthetic walkers: `plain`, and `twins`,
-whose persons come in pairs that differ in gait only, so that no single frame tells them apart. Runs are kept
-in runs/study/cells and never trained twice, nor are those whose figures are in the CSV of an earlier call
-(another --out begins anew); two are trained at a time, each on its half of the cores. The page, its figures
-as CSV and its picture go to experiments/results/ (--out elsewhere). The CSV keeps every run that was ever
-written to it; page and picture show those of the call. Runs in float32 and in bf16 are different ones: on a
-machine whose `auto` is the other, --set precision=bf16 finds what was trained in it.
+Each seed has its own people, cameras and weights. There are two data sets of synthetic walkers: `plain`, and
+`twins`, whose people come in pairs that differ in gait only, so that no single frame distinguishes them. Runs
+are stored in runs/study/cells; runs found there or in the CSV of an earlier call are not trained again
+(another --out starts afresh). Two runs are trained at a time, each on half of the cores. The page, its CSV
+and its figure are written to --out. The CSV keeps all runs; page and figure show those of the call. Runs in
+float32 and in bf16 are different runs: on a machine where `auto` selects the other, --set precision=bf16
+finds those trained in bf16.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on", file=sys.stderr)
+        print("interrupted; run the same command to resume", file=sys.stderr)
         return 130
     return 0
 
@@ -69,17 +69,19 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4], metavar="SEED")
     made.add_argument("--data", nargs="+", choices=list(SETUPS), default=list(SETUPS))
     made.add_argument("--systems", nargs="+", choices=list(SYSTEMS), default=list(SYSTEMS), metavar="NAME")
-    made.add_argument("--persons", type=int, default=40, help="to train on, and as many to test on")
+    made.add_argument(
+        "--persons", type=int, default=40, help="number of training identities, and of test identities"
+    )
     made.add_argument("--set", nargs="*", default=[], metavar="key=value", help="settings of every run")
     made.add_argument("--jobs", type=int, default=2, help="runs trained at the same time")
-    made.add_argument("--known", action="store_true", help="train nothing: write what is there already")
+    made.add_argument("--known", action="store_true", help="train nothing; write the results that exist")
     made.add_argument("--runs", type=Path, default=Path("runs/study"))
     made.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "results")
     return made
 
 
 def measure(args: argparse.Namespace, case: Case) -> Measurement:
-    """Train, unless it is done, and test."""
+    """Train unless finished, and evaluate."""
     run = Run(config_of(args, case), args.runs / "cells")
     kept = run.path / "study.json"
     precision = resolved(run.config).precision
@@ -105,10 +107,10 @@ def measure(args: argparse.Namespace, case: Case) -> Measurement:
 
 
 def _known(args: argparse.Namespace, cases: Sequence[Case]) -> list[Measurement]:
-    """What earlier calls have measured of these runs.
+    """The measurements of these runs by earlier calls.
 
     Raises:
-        ConfigError: nothing.
+        ConfigError: there are none.
 
     """
     written, found = read_table(table_file(args)), []
@@ -121,16 +123,16 @@ def _known(args: argparse.Namespace, cases: Sequence[Case]) -> list[Measurement]
         precision = resolved(config_of(args, cases[0])).precision
         other = "float32" if precision == "bf16" else "bf16"
         raise ConfigError(
-            "Nothing of this is measured yet",
+            "None of these runs has been measured yet",
             found=f"--persons {args.persons}, in {precision}",
             where=f"{args.runs}, {table_file(args)}",
-            hint=f"the same without --known; --set precision={other} for what was trained in that",
+            hint=f"run without --known, or try --set precision={other}",
         )
     return found
 
 
 def _config_without_data(args: argparse.Namespace, case: Case, folder: Path) -> RunConfig:
-    """`config_of`, where a key needs no more of the walkers than what they would be made by."""
+    """`config_of` without rendering the walkers: the key needs only their settings."""
     here = argparse.Namespace(**{**vars(args), "runs": folder})
     file = _root(here, case.data, case.seed) / "walkers.json"
     if not file.is_file():
@@ -139,7 +141,7 @@ def _config_without_data(args: argparse.Namespace, case: Case, folder: Path) -> 
 
 
 def config_of(args: argparse.Namespace, case: Case) -> RunConfig:
-    """The same for all systems but for the model."""
+    """The config of a case; systems differ in the model only."""
     (name, options), setup = SYSTEMS[case.system], SETUPS[case.data]
     config = RunConfig(
         recipe="attention_study",
@@ -156,7 +158,7 @@ def config_of(args: argparse.Namespace, case: Case) -> RunConfig:
 
 
 def twin_accuracy(test: TestSet) -> float:
-    """How often a query's own nearest tracklet is nearer than its twin's; ties count half."""
+    """How often the nearest tracklet of the query's person is nearer than the twin's; ties count half."""
     query, gallery = test
     distance = pairwise_distance(torch.from_numpy(query.vectors), torch.from_numpy(gallery.vectors)).numpy()
     right = []
@@ -170,7 +172,7 @@ def twin_accuracy(test: TestSet) -> float:
 
 
 def gate_figures(run: Run) -> tuple[float, ...]:
-    """Least, mean, most and spread of 1 + A_S over the queries' clips; nothing for models without a gate."""
+    """Minimum, mean, maximum and spread of 1 + A_S over the queries' clips; empty without a gate."""
     model = run.model()
     if not isinstance(model, STCA):
         return ()
@@ -213,7 +215,7 @@ def _make_data(args: argparse.Namespace, data: str, seed: int) -> None:
 
 
 def _run_all(args: argparse.Namespace, cases: Sequence[Case]) -> list[Measurement]:
-    """Several at a time; in the order of `cases`."""
+    """Run the cases in parallel; results are in the order of `cases`."""
     for data, seed in dict.fromkeys((case.data, case.seed) for case in cases):
         _make_data(args, data, seed)
     if args.jobs == 1:
@@ -232,7 +234,7 @@ def _run_all(args: argparse.Namespace, cases: Sequence[Case]) -> list[Measuremen
 
 
 def _begin(jobs: int) -> None:
-    """Make a process a worker: without the progress of single runs, and no longer there than its parent."""
+    """Initialise a worker: no progress display of single runs, and exit when the parent does."""
     torch.set_num_threads(max(1, cores() // jobs))
     sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -1,4 +1,4 @@
-"""Linking measured on PETS09-S2L1: 19 tracks of one camera, which are 10 people."""
+"""Linking on PETS09-S2L1: 19 tracks of 10 people in one camera."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stca.boxes import read_mot
 from stca.linking.contact_sheet import write_contact_sheets
 from stca.linking.scores import score_linking
 
-# Who is who among the tracks of PETS, by eye: the crops of all 19 were looked at, twelve of each.
+# Identities of the tracks of PETS, assigned by eye from twelve crops of each of the 19 tracks.
 PETS = {
     "brown leather jacket, black shirt, blue jeans": (9, 5),
     "leather jacket with grey shoulders, black trousers, glasses, white paper in the hand": (15, 14, 18, 8),
@@ -30,7 +30,7 @@ PETS_PERSON = {track: person for person, tracks in enumerate(PETS.values(), star
 
 
 def load_pets(folder: Path, tracks: Path) -> Footage:
-    """PETS, one tracklet per track of the ground truth, with the persons established by eye."""
+    """PETS with one tracklet per ground-truth track and the identities assigned by eye."""
     if not tracks.exists():
         cut_tracks(folder / "vtest.avi", folder / "gt.txt", tracks, camera="pets", split=False)
     truth = {
@@ -46,7 +46,7 @@ def load_pets(folder: Path, tracks: Path) -> Footage:
 def pets_part(args: argparse.Namespace, pets: Footage) -> list[str]:
     lines = [
         "## PETS09-S2L1: 19 tracks of 10 people, one camera\n",
-        "The ground truth gives everybody a new id who comes back. Who is who was established by eye, from "
+        "The ground truth assigns a new id to people who return. Identities were assigned by eye, from "
         "twelve crops of every track:\n",
         "| person | ids of the ground truth | |",
         "|---:|---|---|",
@@ -70,7 +70,7 @@ def pets_part(args: argparse.Namespace, pets: Footage) -> list[str]:
 
 
 def _pets_errors(args: argparse.Namespace, pets: Footage) -> list[str]:
-    """Every wrong and missed pair of every model, each at its best threshold; and the first one's sheet."""
+    """All wrong and missed pairs per model at its best threshold, and the first model's contact sheet."""
     lines = ["Every error at each model's best threshold:\n"]
     for number, model in enumerate(args.models):
         linkings = sweep(pets, embed(model, pets, args.work / "vectors" / "pets"))

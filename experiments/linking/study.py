@@ -1,9 +1,10 @@
-"""Linking measured: rendered scenes of four cameras, and the 19 tracks of PETS09-S2L1, which are 10 people.
+"""Evaluate linking on rendered scenes of four cameras and on PETS09-S2L1 (19 tracks of 10 people).
 
     python -m experiments.linking.study --shared ../shared --work runs/linking --models MODEL ...
 
-Writes experiments/results/linking.md and the scene's contact sheet beside it; that of PETS, whose footage is
-not part of the project, to `--work`. What is in `--work` (scenes, tracks, vectors) is not made again.
+Writes experiments/results/linking.md and the contact sheet of the scene next to it. The contact sheet of
+PETS, whose footage is not part of the project, is written to `--work`, which also caches scenes, tracks and
+embeddings.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ from stca.walkers import make_scene
 
 
 def load_scene(root: Path, tracks: Path) -> Footage:
-    """A rendered scene, cut where people leave the picture."""
+    """A rendered scene; tracks end where people leave the image."""
     cameras = sorted(path.name for path in root.glob("cam*"))
     if not tracks.exists():
         for camera in cameras:
@@ -61,7 +62,13 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--models", nargs="+", required=True)
     parser.add_argument("--tracked", type=Path, nargs=2, help="`stca track` of both scenes' videos")
-    parser.add_argument("--seeds", nargs=2, type=int, default=(0, 1), help="of the scene, of the other one")
+    parser.add_argument(
+        "--seeds",
+        nargs=2,
+        type=int,
+        default=(0, 1),
+        help="random seeds of the scene and of the calibration scene",
+    )
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "results")
     args = parser.parse_args()
     started = time.monotonic()
@@ -127,21 +134,21 @@ def _scene_row(scene: Footage, linking: Linking, *names: str) -> str:
     try:
         scores = score_linking(linking, scene.truth)
         cells += [percent(scores.idf1), percent(scores.hota)]
-    except GalleryError:  # one person twice in one frame: those are no tracks
+    except GalleryError:  # a person twice in one frame: not valid tracks
         cells += ["-", "-"]
     return f"| {' | '.join(map(str, cells))} |"
 
 
 def _tracked_part(args: argparse.Namespace, *scenes: Footage) -> list[str]:
-    """The same scenes, followed by `stca track` without any network."""
+    """The same scenes, tracked by `stca track` with motion detection."""
     scene, other = (
-        footage_of(root, _who_is_followed(footage), footage.truth, footage.travel)
+        footage_of(root, _person_by_overlap(footage), footage.truth, footage.travel)
         for root, footage in zip(args.tracked, scenes, strict=True)
     )
     lines = [
-        f"## The same scene, followed by `stca track` (motion detector): {len(scene.records)} tracklets\n",
-        "`stca track cam1.mp4 cam2.mp4 cam3.mp4 cam4.mp4 --out TRACKS`. What detection and following lose is "
-        "lost before linking. Threshold: best on the other scene, followed likewise. Wrong and missed pairs "
+        f"## The same scene, tracked by `stca track` (motion detector): {len(scene.records)} tracklets\n",
+        "`stca track cam1.mp4 cam2.mp4 cam3.mp4 cam4.mp4 --out TRACKS`. Errors of detection and tracking "
+        "come before linking. Threshold: best on the other scene, tracked likewise. Wrong and missed pairs "
         "go by the person whose boxes a tracklet has most.\n",
         "| vectors | threshold | persons | wrong pairs | missed pairs | IDF1 | HOTA |",
         "|---|---|---:|---:|---:|---:|---:|",
@@ -160,10 +167,10 @@ def _tracked_part(args: argparse.Namespace, *scenes: Footage) -> list[str]:
     return [*lines, ""]
 
 
-def _who_is_followed(footage: Footage) -> Callable[[TrackRecord], int]:
-    """From a track to the person of the ground truth that it overlaps (IoU 0.5) in most frames; or itself."""
+def _person_by_overlap(footage: Footage) -> Callable[[TrackRecord], int]:
+    """Map a track to the person it overlaps (IoU 0.5) in most frames, else to an id of its own."""
     boxes = {camera: by_frame(rows) for camera, rows in footage.truth.items()}
-    nobody = count(10_000)
+    unmatched = count(10_000)
 
     def who(track: TrackRecord) -> int:
         votes: Counter[int] = Counter()
@@ -171,7 +178,7 @@ def _who_is_followed(footage: Footage) -> Callable[[TrackRecord], int]:
             true = boxes[track.camera].get(frame.frame, [])
             found = overlaps(corners(true), corners([MotRow(frame.frame, 0, *frame.box)]))[:, 0]
             votes.update(row.track for row, overlap in zip(true, found, strict=True) if overlap >= 0.5)
-        return votes.most_common(1)[0][0] if votes else next(nobody)
+        return votes.most_common(1)[0][0] if votes else next(unmatched)
 
     return who
 
@@ -184,7 +191,7 @@ def calibrated(footage: Footage, vectors: np.ndarray) -> float:
 
 
 def without_times(footage: Footage) -> Footage:
-    """The same, as if nobody knew when anything was: then nothing is forbidden."""
+    """The same footage without times, so that no pair of tracklets is excluded."""
     records = [dataclasses.replace(record, first=None, last=None) for record in footage.records]
     return dataclasses.replace(footage, records=records, travel=None)
 

@@ -1,4 +1,4 @@
-"""What each cell of a table came to, and the same as CSV."""
+"""The results of the cells of a table, and their CSV form."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from stca.distance import Metric
 
 @dataclass(frozen=True)
 class CellResult:
-    """A cell's figure under one protocol, beside the paper's.
+    """The result of a cell under one protocol, and the paper's figure.
 
     Args:
-        table: its name.
+        table: name of the table.
         row: the row's label.
         column: the column's label.
-        protocol: by which it was scored; "any" where none matters; empty where there is no figure of ours.
-        metric: by which it was ranked.
-        recipe: that gives it; empty for what is only published.
-        runs: keys of its runs.
+        protocol: evaluation protocol; "any" if it does not matter; empty if there is no result.
+        metric: distance of the ranking.
+        recipe: recipe of the runs; empty for published figures only.
+        runs: keys of the runs.
         values: percent (or epochs), one per seed; the mean over splits where there are several.
         published: the paper's figure.
-        note: why there is none of ours.
+        note: why there is no result.
 
     """
 
@@ -46,7 +46,7 @@ class CellResult:
 
     @property
     def mean(self) -> float | None:
-        """Over seeds."""
+        """Mean over seeds."""
         return float(np.mean(self.values)) if self.values else None
 
     @property
@@ -56,7 +56,7 @@ class CellResult:
 
 
 def cell_results(plan: Plan, table: Table) -> list[CellResult]:
-    """Of every cell: one per protocol, or one that says why there is none. Computes nothing."""
+    """Results of every cell: one per protocol, or one with a note if there is none. Computes nothing."""
     return [outcome for cell in table.cells() for outcome in _of_cell(plan, cell)]
 
 
@@ -98,7 +98,7 @@ _NUMBERS = ("mean", "deviation", "published")
 
 
 def to_csv(found: Sequence[CellResult]) -> str:
-    """A line per outcome; several values or runs stand in one field, with spaces between."""
+    """One line per result; several values or runs are separated by spaces."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow([*_FIELDS, *_NUMBERS, "note"])
@@ -109,7 +109,7 @@ def to_csv(found: Sequence[CellResult]) -> str:
 
 
 def from_csv(text: str) -> list[CellResult]:
-    """What `to_csv` wrote; mean and deviation follow from the values."""
+    """Parse the output of `to_csv`; mean and deviation are computed from the values."""
     return [
         CellResult(
             **{

@@ -1,4 +1,4 @@
-"""Figures 4, 5 and 6 from models, vectors and metrics: picture, caption, numbers."""
+"""Draw figures 4, 5 and 6 from models, embeddings and logged metrics, with captions and data."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from stca.models import ReIDModel
 from stca.tracklets import Splits, Tracklet
 
 LIMIT = 600_000
-"""Bytes of a picture."""
+"""Maximum size of an image file in bytes."""
 PERSONS, QUERIES, LENGTH = 3, 6, 5
 SYSTEMS = ("STCA", "2D-CNN")
 TERMS = ("total", "triplet")
@@ -38,14 +38,14 @@ TERMS = ("total", "triplet")
 
 @dataclass(frozen=True)
 class DrawnFigure:
-    """A figure with what belongs to it.
+    """A figure with caption and data.
 
     Args:
-        figure: the picture.
-        caption: how to read it, in Markdown.
-        header: columns of its numbers.
-        rows: its numbers.
-        photos: whether colours carry no values, so that a palette of 256 may stand for them.
+        figure: the figure.
+        caption: caption in Markdown.
+        header: column names of the data.
+        rows: the data.
+        photos: whether the figure has photographs only, so that it can be reduced to 256 colours.
 
     """
 
@@ -56,7 +56,7 @@ class DrawnFigure:
     photos: bool = False
 
     def png(self) -> bytes:
-        """As PNG, as sharp as the limit allows."""
+        """Encode as PNG, at the highest resolution within the size limit."""
         for dpi in (150, 135, 120, 105, 90):
             buffer = io.BytesIO()
             self.figure.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight", facecolor="white")
@@ -70,13 +70,13 @@ class DrawnFigure:
 
 
 def attention(models: Mapping[str, ReIDModel], splits: Splits, *, data: str, seed: int = 0) -> DrawnFigure:
-    """Figure 4: what the networks respond to, and STCA's gate.
+    """Draw figure 4: activation maps of both networks, and STCA's gate.
 
     Args:
         models: 2D-CNN with Cosine and STCA, by label.
-        splits: whose queries are shown, one each of some persons drawn at random.
-        data: what to call them.
-        seed: of the draw.
+        splits: data set; one query each of some persons drawn at random is shown.
+        data: name of the data set in captions.
+        seed: random seed of the selection.
 
     """
     chosen = draw_persons(splits.query, PERSONS, seed=seed)
@@ -90,7 +90,7 @@ def attention(models: Mapping[str, ReIDModel], splits: Splits, *, data: str, see
         "clip; one colour scale for both networks."
     )
     figure = maps_figure(
-        clips, across=PERSONS, every=every, title=f"Where the networks look: {data}", note=note
+        clips, across=PERSONS, every=every, title=f"Attention of the networks: {data}", note=note
     )
     rows: list[tuple[object, ...]] = [
         (clip.key, each.label.replace("\n", " ").replace("$", ""), frame + 1, *_summary(values))
@@ -118,15 +118,15 @@ def lists(
     image_size: tuple[int, int],
     seed: int = 0,
 ) -> DrawnFigure:
-    """Figure 5: six queries' five closest gallery tracklets by STCA and by the paper's baseline.
+    """Draw figure 5: the five nearest gallery tracklets of six queries, by STCA and by the paper's baseline.
 
     Args:
-        ours: as STCA embeds them.
-        theirs: as the baseline does.
+        ours: embeddings by STCA.
+        theirs: embeddings by the baseline.
         splits: the same queries and gallery.
-        data: what to call them.
-        image_size: (H, W) of the crops.
-        seed: of the choice (`stca.analysis.sample_by_outcome`).
+        data: name of the data set in captions.
+        image_size: (H, W) of the crops in pixels.
+        seed: random seed of the selection (`stca.analysis.sample_by_outcome`).
 
     """
     protocol = splits.protocols[0]
@@ -139,29 +139,29 @@ def lists(
         pairs,
         tracklets,
         labels=SYSTEMS,
-        title=f"The five closest gallery tracklets: {data}; protocol {protocol}, cosine distance",
+        title=f"The five nearest gallery tracklets: {data}; protocol {protocol}, cosine distance",
         aspect=image_size[0] / image_size[1],
     )
     counts = {outcome_label(each, SYSTEMS): count for each, count in count_outcomes(pairs).items()}
     caption = (
         f"Top {LENGTH} of {len(chosen)} queries by STCA (above) and by the baseline, 2D-CNN without "
         f"Cosine, (below) on {data}, protocol {protocol}: green with a tick is the same person, dashed red "
-        "with a cross somebody else. "
+        "with a cross another person. "
         f"At rank 1, of all {len(pairs):,} queries: "
         + ", ".join(f"{words}: {count:,}" for words, count in counts.items())
-        + f". The queries shown are drawn at random (seed {seed}) from these four kinds in turn, so they say "
-        "what happens, not how often."
+        + f". The queries shown are drawn at random (seed {seed}) from these four kinds in turn, so they do "
+        "not show how frequent each kind is."
     )
     header = ("part", "kind", "query", "system", "rank", "gallery", "person", "camera", "distance", "right")
     return DrawnFigure(figure, caption, header, _list_rows(chosen, tracklets), photos=True)
 
 
 def losses(metrics: Mapping[str, Sequence[Mapping[str, Any]]], *, data: str) -> DrawnFigure:
-    """Figure 6: total and triplet loss over training steps.
+    """Draw figure 6: total and triplet loss over training steps.
 
     Args:
-        metrics: lines of metrics.jsonl by label: cosine mining, then euclidean.
-        data: what it was trained on.
+        metrics: records of metrics.jsonl by label: cosine mining, then euclidean.
+        data: name of the training data in captions.
 
     """
     trained = {label: [r for r in records if r["kind"] == "train"] for label, records in metrics.items()}
@@ -185,7 +185,7 @@ def losses(metrics: Mapping[str, Sequence[Mapping[str, Any]]], *, data: str) -> 
 
 
 def draw_persons(tracklets: Sequence[Tracklet], count: int, *, seed: int = 0) -> list[Tracklet]:
-    """One tracklet each of `count` different persons, at random."""
+    """Draw one tracklet each of `count` different persons at random."""
     order = np.random.default_rng(seed).permutation(len(tracklets))
     by_person = {tracklets[i].person_id: tracklets[i] for i in order[::-1]}
     first = dict.fromkeys(tracklets[i].person_id for i in order)

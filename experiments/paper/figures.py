@@ -1,11 +1,11 @@
-"""The paper's figures 4, 5 and 6, each by one command.
+"""Make figures 4, 5 and 6 of the paper, one command each.
 
     python -m experiments.paper.figures figure4 --data mars=/data/mars
     python -m experiments.paper.figures all --tiny
 
-They show the runs of the tables (`FIGURES`, first seed): what is not trained yet is trained first. Pictures
-go to experiments/results/ (tiny ones to experiments/results/tiny/), each with its numbers as CSV and a page
-that says how it came about. `--dry-run` says what would be trained.
+They show runs of the tables (`FIGURES`, first seed), which are trained first if necessary. Figures are
+written to experiments/results/ (with --tiny, experiments/results/tiny/), each with its data as CSV and a page
+with caption and provenance. `--dry-run` lists the runs.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from stca.tools.provenance import provenance_line
 RESULTS = Path(__file__).parents[1] / "results"
 OURS, EUCLIDEAN = "stca_mars", "stca_mars_euclidean"
 WITH_COSINE, BASELINE = "cnn2d_mars", "cnn2d_mars_euclidean"
-"""Of table 2: "2D-CNN with Cosine" and "2D-CNN (Baseline)"."""
+"""Rows of table 2: "2D-CNN with Cosine" and "2D-CNN (Baseline)"."""
 FIGURES: dict[str, tuple[str, ...]] = {
     "figure4": (WITH_COSINE, OURS),
     "figure5": (OURS, BASELINE),
     "figure6": (OURS, EUCLIDEAN),
 }
-"""The recipes that each needs."""
+"""The recipes of each figure."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on", file=sys.stderr)
+        print("interrupted; run the same command to resume", file=sys.stderr)
         return 130
     return 0
 
@@ -65,7 +65,9 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("figure", choices=(*FIGURES, "all"))
     run_options.add_arguments(made)
-    made.add_argument("--draw", type=int, default=0, metavar="SEED", help="of the choice of tracklets")
+    made.add_argument(
+        "--draw", type=int, default=0, metavar="SEED", help="random seed of the selection of tracklets"
+    )
     made.add_argument(
         "--dry-run", action="store_true", help="list the runs, their state and cost; train nothing"
     )
@@ -74,7 +76,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _runs(args: argparse.Namespace, figures: Sequence[str]) -> dict[str, Run]:
-    """Every run that the figures need, once, by its recipe."""
+    """The runs of the figures by recipe."""
     wanted = run_options.from_arguments(args)
     recipes = dict.fromkeys(recipe for figure in figures for recipe in FIGURES[figure])
     return {recipe: wanted.runs(recipe)[0] for recipe in recipes}
@@ -110,7 +112,7 @@ def _write(args: argparse.Namespace, figure: str, drawn: DrawnFigure, runs: Mapp
 
 
 def page(args: argparse.Namespace, figure: str, drawn: DrawnFigure, runs: Mapping[str, Run]) -> str:
-    """What the picture shows, the runs it is of, and how it came about."""
+    """The page of a figure: image, caption, runs and provenance."""
     lines = [
         f"# {figure.capitalize()[:-1]} {figure[-1]}",
         "",

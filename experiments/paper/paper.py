@@ -1,13 +1,13 @@
-"""The paper's tables, each by one command.
+"""Make the tables of the paper, one command each.
 
     python -m experiments.paper.paper table2 --data mars=/data/mars
     python -m experiments.paper.paper all --data mars=/data/mars --data duke=/data/duke \
         --data ilids=/data/ilids
     python -m experiments.paper.paper all --tiny
 
-What was trained before is not trained again, what was begun goes on. Tables go to experiments/results/ (tiny
-ones to experiments/results/tiny/) as Markdown and CSV, runs to runs/cells/ (runs/tiny/cells/). `--dry-run`
-says what would be trained. Exit status 1: a run failed, and its cells say so; or there was nothing to run.
+Finished runs are reused and interrupted runs resumed. Tables are written to experiments/results/ (with
+--tiny, experiments/results/tiny/) as Markdown and CSV, runs to runs/cells/ (runs/tiny/cells/). `--dry-run`
+lists the runs. The exit status is 1 if a run failed, which its cells say, or if there was nothing to run.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on", file=sys.stderr)
+        print("interrupted; run the same command to resume", file=sys.stderr)
         return 130
 
 
@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("table", choices=(*TABLES, "complexity", "all"))
     run_options.add_arguments(made)
     made.add_argument(
-        "--only", default="", metavar="TEXT", help="run only cells with it in row, column, recipe"
+        "--only", default="", metavar="TEXT", help="run only cells with this text in row, column or recipe"
     )
     made.add_argument(
         "--dry-run", action="store_true", help="list the runs, their state and cost; train nothing"

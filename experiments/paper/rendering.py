@@ -1,4 +1,4 @@
-"""A table as Markdown: the paper's line, then ours under each protocol, then how ours came about."""
+"""Tables as Markdown: the paper's rows, our rows under each protocol, and the runs with their provenance."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from stca.tools.provenance import provenance_line
 TINY = (
     "Tiny: the `_small` models at a quarter of the image size, on synthetic walkers in place of the data "
     "sets, with some 150 steps of training each on a schedule of their own. It shows that the code runs; "
-    "**its figures do not compare with the paper's**, which stand beside them as in the full table."
+    "**its figures are not comparable with the paper's**, which are shown as in the full table."
 )
 _PAPER = "which starts from ImageNet's and Kinetics' (`--weights`)"
 FROM_SCRATCH = "Trained from random weights: expect less than the paper has, " + _PAPER + "."
 
 
 def markdown(table: Table, found: Sequence[CellResult], plan: Plan, command: str) -> str:
-    """The page."""
+    """The page of a table."""
     options = plan.options
     lines = [f"# {table.title}", ""]
     if options.tiny:
@@ -46,7 +46,7 @@ def markdown(table: Table, found: Sequence[CellResult], plan: Plan, command: str
 
 
 def _start(plan: Plan, found: Sequence[CellResult]) -> str:
-    """What the runs of these cells start from, where it is not what the paper's do."""
+    """State which runs do not start from pretrained weights as the paper's do."""
     models = {each.recipe: plan.runs[each.recipe][0].config.model for each in found if each.runs}
     needed = {name: len(streams(model)) for name, model in models.items()}
     loaded = {
@@ -84,7 +84,7 @@ def _published(row: Row, table: Table) -> list[str]:
 
 
 def _ours(table: Table, mine: Sequence[CellResult], protocol: str) -> list[str]:
-    """A text per column."""
+    """The texts of our row, one per column."""
     texts = []
     for column in table.columns:
         here = [each for each in mine if each.column == column.label]
@@ -103,7 +103,7 @@ def _text(outcome: CellResult, *, whole: bool) -> str:
 
 
 def _runs(plan: Plan, found: Sequence[CellResult]) -> list[str]:
-    """What was trained, where, and how long it took."""
+    """The runs, with training time, commit and machine."""
     keys = {key for each in found for key in each.runs}
     jobs = [job for job in plan.jobs(everything=True) if job.run.key in keys and job.run.done]
     if not jobs:
