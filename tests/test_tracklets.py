@@ -189,7 +189,7 @@ def test_embeddings_as_they_should_be_are_not_copied() -> None:
         ("camera_ids", ["1", "2"], "whole numbers"),
         ("camera_ids", np.array([1, 2**63], np.uint64), "beyond int64"),
         ("person_ids", np.array([[1], [2]]), r"\(2, 1\) int64"),
-        ("person_ids", [[1], [1, 2]], "no array"),
+        ("person_ids", [[1], [1, 2]], "not an array"),
         ("vectors", np.array([["a"], ["b"]]), "vectors of another kind"),
         ("vectors", np.ones((2, 3), dtype=object), "object"),
         ("vectors", np.ones((2, 3), dtype=np.complex64), "complex64"),

@@ -182,7 +182,7 @@ def test_a_call_adds_to_the_record_and_shows_its_own_runs_only(
     out.mkdir()
     (out / "attention_study.csv").write_text(to_csv(others))
     assert main([*words, "--known"]) == 1, "the same cases by another key"
-    assert "Nothing of this is measured yet" in capsys.readouterr().err
+    assert "None of these runs has been measured yet" in capsys.readouterr().err
     assert main(words) == 0
     found = read_table(out / "attention_study.csv")
     assert len(found) == len(others) + 2

@@ -193,10 +193,10 @@ def test_a_folder_with_another_runs_settings_is_an_error(
     if not finished:
         (own.path / "finished.json").unlink()
     assert not own.done
-    assert str(own.state()) == "folder taken by another run"
+    assert str(own.state()) == "folder holds another run"
     assert own.known_scores() == ()
     with pytest.raises(
-        ConfigError, match=r"loss\.margin=0\.3\n.*loss\.margin=0\.25[\s\S]*move this folder away"
+        ConfigError, match=r"loss\.margin=0\.3\n.*loss\.margin=0\.25[\s\S]*move the folder away"
     ):
         own.scores()
 
@@ -216,7 +216,7 @@ def test_a_run_without_an_image_size_knows_itself_again(
 def test_damaged_configs_are_an_error(own: Run) -> None:
     (own.path / "config.yaml").write_bytes(b"\xff\x00")
     assert not own.done
-    with pytest.raises(ConfigError, match="move this folder away"):
+    with pytest.raises(ConfigError, match="move the folder away"):
         own.ensure()
 
 

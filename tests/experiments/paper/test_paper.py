@@ -213,7 +213,7 @@ def test_a_dry_run_lists_state_and_cost(capsys: pytest.CaptureFixture[str], tmp_
     out = capsys.readouterr().out
     assert out.count("to do  ") == 12
     assert "stca_mars_t12, seed 1" in out
-    assert "12 runs; what is to do costs 44.1 A100 hours, derived, not measured" in out
+    assert "12 runs; remaining cost 44.1 A100 hours, derived, not measured" in out
     assert not list(tmp_path.iterdir())
 
 
@@ -237,7 +237,7 @@ def test_a_dry_run_of_figures_does_the_same(capsys: pytest.CaptureFixture[str], 
     call = ["figure5", "--data", "mars=/no/where", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path)]
     assert figures.main([*call, "--dry-run"]) == 0
     out = capsys.readouterr().out
-    assert "2 runs; what is to do costs 9.29 A100 hours, derived, not measured" in out
+    assert "2 runs; remaining cost 9.29 A100 hours, derived, not measured" in out
     assert all(f"  {recipe}, seed 0\n" in out for recipe in ("stca_mars", "cnn2d_mars_euclidean"))
     assert not list(tmp_path.iterdir())
 
