@@ -184,7 +184,11 @@ def test_embeddings_as_they_should_be_are_not_copied() -> None:
     [
         ("person_ids", np.array([1.0, 2.0]), "person_ids have a type that cannot be ranked[\\s\\S]*float64"),
         ("person_ids", [1.0, 2.5], "float64"),
-        ("camera_ids", np.array([1, None], dtype=object), "camera_ids have a type that cannot be ranked[\\s\\S]*object"),
+        (
+            "camera_ids",
+            np.array([1, None], dtype=object),
+            "camera_ids have a type that cannot be ranked[\\s\\S]*object",
+        ),
         ("camera_ids", np.array([True, False]), "bool"),
         ("camera_ids", ["1", "2"], "whole numbers"),
         ("camera_ids", np.array([1, 2**63], np.uint64), "beyond int64"),
