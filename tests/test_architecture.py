@@ -22,7 +22,7 @@ FLOORS = (
     "evaluation gallery",
     "linking",
     "recipes runs",
-    "find web",
+    "find",
     "cli moved_modules",
     "__init__ __main__",
 )

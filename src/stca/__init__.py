@@ -1,4 +1,4 @@
-"""Video person re-identification: STCA, its training, its benchmarks and their protocols."""
+"""Video person re-identification: the STCA network, training, evaluation, tracking and search."""
 
 from stca import moved_modules
 from stca.analysis import Complexity, measure_complexity

@@ -13,7 +13,7 @@ from stca.cli.parsing import Verbs, add_verb
 def add_verbs(verbs: Verbs) -> None:
     """Add `weights` and what is below it."""
     parent = verbs.add_parser("weights", help="networks of others: list, fetch and verify them")
-    below = parent.add_subparsers(title="verbs", metavar="VERB", required=True)
+    below = parent.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     shown = add_verb(
         below, "list", _list, help="the catalogue: what each network is, its terms, what is here"
