@@ -1,4 +1,4 @@
-# Every target sets itself up: a virtual environment in .venv, pinned by constraints.txt.
+# Every target first creates the virtual environment .venv, with the versions pinned in constraints.txt.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,58 +9,58 @@ DEMO ?= runs/demo
 .PHONY: demo test test-slow check format clean figures figure4 figure5 figure6
 .PHONY: bench study table1 table2 table3 table4 complexity tables
 
-# What tables and figures are given: make table2 DATA=/data/mars SEEDS="0 1 2", make tables TINY=1 (docs/paper.md)
-GIVEN = $(if $(DATA),--data mars=$(DATA)) $(if $(DUKE),--data duke=$(DUKE)) $(if $(ILIDS),--data ilids=$(ILIDS)) \
+# Options of tables and figures: make table2 DATA=/data/mars SEEDS="0 1 2", make tables TINY=1 (docs/paper.md)
+OPTIONS = $(if $(DATA),--data mars=$(DATA)) $(if $(DUKE),--data duke=$(DUKE)) $(if $(ILIDS),--data ilids=$(ILIDS)) \
 	$(if $(TINY),--tiny) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(WEIGHTS),--weights $(WEIGHTS)) $(if $(SET),--set $(SET))
 CHOICE = $(if $(ONLY),--only "$(ONLY)") $(if $(DRY),--dry-run)
 PAPER = $(BIN)/python -m experiments.paper.paper
 
-demo: $(READY)  ## make synthetic walkers, train a small STCA, write a page about it
+demo: $(READY)  ## render synthetic walkers, train a small STCA on them, write an HTML report
 	$(BIN)/stca demo --out $(DEMO)
 
 test: $(READY)  ## the fast tests
 	$(BIN)/pytest -n 2 -m "not slow"
 
-test-slow: $(READY)  ## the slow ones too: minutes, and up to 20 GB
+test-slow: $(READY)  ## the slow tests: minutes, and up to 20 GB of memory
 	$(BIN)/pytest -m slow
 
-check: $(READY)  ## style, types, tests
+check: $(READY)  ## style, types and fast tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(MAKE) test
 
-figure4: $(READY)  ## attention of 2D-CNN with Cosine and of STCA: DATA=/data/mars, or TINY=1
-	$(BIN)/python -m experiments.paper.figures $@ $(GIVEN) $(if $(DRY),--dry-run)
+figure4: $(READY)  ## attention maps of 2D-CNN with Cosine and of STCA: DATA=/data/mars, or TINY=1
+	$(BIN)/python -m experiments.paper.figures $@ $(OPTIONS) $(if $(DRY),--dry-run)
 
 figure5: $(READY)  ## ranked lists of the 2D baseline and of STCA
-	$(BIN)/python -m experiments.paper.figures $@ $(GIVEN) $(if $(DRY),--dry-run)
+	$(BIN)/python -m experiments.paper.figures $@ $(OPTIONS) $(if $(DRY),--dry-run)
 
 figure6: $(READY)  ## loss curves, cosine and euclidean
-	$(BIN)/python -m experiments.paper.figures $@ $(GIVEN) $(if $(DRY),--dry-run)
+	$(BIN)/python -m experiments.paper.figures $@ $(OPTIONS) $(if $(DRY),--dry-run)
 
 figures: $(READY)  ## all three
-	$(BIN)/python -m experiments.paper.figures all $(GIVEN) $(if $(DRY),--dry-run)
+	$(BIN)/python -m experiments.paper.figures all $(OPTIONS) $(if $(DRY),--dry-run)
 
-table1: $(READY)  ## STCA beside other methods: DATA=/data/mars DUKE=/data/duke ILIDS=/data/ilids, or TINY=1
-	$(PAPER) $@ $(GIVEN) $(CHOICE)
+table1: $(READY)  ## STCA and other methods: DATA=/data/mars DUKE=/data/duke ILIDS=/data/ilids, or TINY=1
+	$(PAPER) $@ $(OPTIONS) $(CHOICE)
 
 table2: $(READY)  ## resolution and baselines: DATA=/data/mars
-	$(PAPER) $@ $(GIVEN) $(CHOICE)
+	$(PAPER) $@ $(OPTIONS) $(CHOICE)
 
 table3: $(READY)  ## frames per clip: DATA=/data/mars
-	$(PAPER) $@ $(GIVEN) $(CHOICE)
+	$(PAPER) $@ $(OPTIONS) $(CHOICE)
 
 table4: $(READY)  ## distances: DATA=/data/mars ILIDS=/data/ilids
-	$(PAPER) $@ $(GIVEN) $(CHOICE)
+	$(PAPER) $@ $(OPTIONS) $(CHOICE)
 
 complexity: $(READY)  ## section 4.10; needs no data
-	$(PAPER) $@ $(GIVEN)
+	$(PAPER) $@ $(OPTIONS)
 
 tables: $(READY)  ## tables 1 to 4 and section 4.10
-	$(PAPER) all $(GIVEN) $(CHOICE)
+	$(PAPER) all $(OPTIONS) $(CHOICE)
 
-bench: $(READY)  ## every benchmark, to benchmarks/results/: more than an hour (TORCHREID, RIVALS: where pip put others; SHARED: footage)
+bench: $(READY)  ## all benchmarks, to benchmarks/results/: more than an hour (TORCHREID, RIVALS: pip targets of other libraries; SHARED: footage)
 	$(BIN)/python benchmarks/embedding.py
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/loading.py
@@ -68,7 +68,7 @@ bench: $(READY)  ## every benchmark, to benchmarks/results/: more than an hour (
 	$(BIN)/python benchmarks/gallery.py --parts 100k 1m $(if $(RIVALS),--rivals $(RIVALS))
 	$(BIN)/python benchmarks/video.py $(if $(SHARED),--shared $(SHARED))
 
-study: $(READY)  ## what STCA owes to its gate: 80 small runs, hours (docs/attention.md)
+study: $(READY)  ## ablation study of the gate: 80 small runs, hours (docs/attention.md)
 	$(BIN)/python -m experiments.attention.study
 
 format: $(READY)

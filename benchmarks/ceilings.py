@@ -1,4 +1,4 @@
-"""What the machine can do at best: matrix products by every library at hand, copying, decoding JPEG."""
+"""Peak performance of the machine: matrix products by each library, memory bandwidth, JPEG decoding."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SIZES = (1024, 2048, 4096)
 
 
 def best_seconds(run: Callable[[], object], *, times: int = 5) -> float:
-    """The shortest of some runs, after one that does not count."""
+    """The shortest time of several runs, after one warm-up run."""
     run()
     seconds = []
     for _ in range(times):
@@ -30,7 +30,7 @@ def best_seconds(run: Callable[[], object], *, times: int = 5) -> float:
 
 
 def matmul_gflops() -> dict[str, float]:
-    """The best square product of each library and precision."""
+    """The best matrix product of each library and precision, in GFLOP/s."""
     ov = import_openvino()
     ops = importlib.import_module("openvino.opset13")
 
@@ -56,7 +56,7 @@ def matmul_gflops() -> dict[str, float]:
 
 
 def best_product(kind: torch.dtype, device: torch.device) -> tuple[Callable[[], object], float]:
-    """PyTorch's fastest square product, and its GFLOP: a ceiling that can take its turn among contenders."""
+    """PyTorch's fastest square matrix product as a function, and its GFLOP."""
 
     def product(n: int) -> Callable[[], object]:
         a, b = (torch.randn(n, n, device=device).to(kind) for _ in range(2))
@@ -68,14 +68,14 @@ def best_product(kind: torch.dtype, device: torch.device) -> tuple[Callable[[], 
 
 
 def copy_bandwidth(megabytes: int = 256) -> float:
-    """GB/s read and written together."""
+    """Memory bandwidth in GB/s, reads and writes together."""
     source = torch.ones(megabytes * 2**18)
     target = torch.empty_like(source)
     return 2 * source.numel() * 4e-9 / best_seconds(lambda: target.copy_(source))
 
 
 def jpeg_megapixels() -> float:
-    """Of a smooth 256x128 picture, by one core."""
+    """JPEG decoding speed of one core in megapixels/s, for a smooth 256x128 image."""
     picture = np.random.default_rng(0).integers(0, 256, (16, 8, 3)).astype(np.uint8)
     image = np.ascontiguousarray(picture.repeat(16, axis=0).repeat(16, axis=1))
     data = simplejpeg.encode_jpeg(image, quality=92)
@@ -85,7 +85,7 @@ def jpeg_megapixels() -> float:
 
 
 def in_another_process() -> dict[str, str]:
-    """All of them, by a process of its own, whose memory and threads go with it."""
+    """Measure everything in a separate process, so that its memory and threads are released."""
     done = subprocess.run([sys.executable, __file__], capture_output=True, text=True, check=False)
     found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
     return found

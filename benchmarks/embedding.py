@@ -1,15 +1,15 @@
-"""Tracklets to vectors, from JPEG files, beside the plain network, and beside what the machine can do.
+"""Benchmark embedding from JPEG files, compared with the plain network and the peak performance.
 
     python benchmarks/embedding.py                       # all parts
-    python benchmarks/embedding.py --parts full          # full STCA, 8 frames of 384x128: some minutes
-    python benchmarks/embedding.py --parts full --compile    # torch.compile too: a quarter of an hour more
+    python benchmarks/embedding.py --parts full          # full STCA, 8 frames of 384x128: several minutes
+    python benchmarks/embedding.py --parts full --compile    # torch.compile too: 15 minutes more
     python benchmarks/embedding.py --parts uneven        # 2,000 tracklets of 5 to 900 frames, stca_small
-    python benchmarks/embedding.py --parts rank --model runs/x   # what precision does to rank-1
+    python benchmarks/embedding.py --parts rank --model runs/x   # effect of precision on rank-1
 
-Every part writes a page of its own. The plain network is eager float32 PyTorch, one clip at a time, without
-decoding: what the official code does. Ours reads files with two workers, unless a row says "network alone".
-Setting a runtime up (converting, compiling, choosing int8's scales) is done once for a data set and shown by
-itself.
+Each part writes its own page. The plain network is eager float32 PyTorch, one clip at a time, without
+decoding, as in the official code. Ours reads files with two workers, unless a row says "network alone".
+Setting up a runtime (conversion, compilation, int8 calibration) happens once per data set and is reported
+separately.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ from stca.walkers import make_walkers
 
 SIZE, CLIP_LEN = (384, 128), 8
 FEW_CLIPS = 4
-"""Per round, of what is slow."""
+"""Clips per round for slow runtimes."""
 GFLOP = 2 * 67.672
-"""Of one clip of full STCA (stca complexity stca)."""
+"""GFLOP per clip of full STCA (stca complexity stca)."""
 PAGES = {"full": "embedding", "uneven": "embedding-uneven", "rank": "embedding-precision"}
 
 
@@ -54,16 +54,18 @@ def main() -> None:
     parts = {"full": full, "uneven": uneven, "rank": rank_by_precision}
     parser.add_argument("--parts", nargs="+", choices=parts, default=list(parts))
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--clips", type=int, default=32, help="per round of what is fast")
-    parser.add_argument("--compile", action="store_true", help="torch.compile is a contender")
+    parser.add_argument("--clips", type=int, default=32, help="clips per round for fast runtimes")
+    parser.add_argument("--compile", action="store_true", help="include torch.compile")
     parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="of the part 'full'"
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="device of the part 'full'"
     )
     parser.add_argument("--model", default="pretrained", help="trained network for the part 'rank'")
-    parser.add_argument("--sets", type=int, default=6, help="data sets of the part 'rank'")
-    parser.add_argument("--data", type=Path, help="folder that keeps them; default: a temporary one")
-    parser.add_argument("--tracklets", type=int, default=2000, help="of the part 'uneven'")
-    given = parser.parse_args()
+    parser.add_argument("--sets", type=int, default=6, help="number of data sets of the part 'rank'")
+    parser.add_argument("--data", type=Path, help="folder of these data sets; default: a temporary one")
+    parser.add_argument(
+        "--tracklets", type=int, default=2000, help="number of tracklets of the part 'uneven'"
+    )
+    args = parser.parse_args()
     openvino = import_openvino()
     import nncf
     import onnxruntime
@@ -73,23 +75,23 @@ def main() -> None:
         "nncf": nncf.__version__,
         "onnxruntime": onnxruntime.__version__,
     }
-    for part in given.parts:
-        print(write_page(PAGES[part], "Embedding: JPEG files to vectors", [parts[part](given)], **versions))
+    for part in args.parts:
+        print(write_page(PAGES[part], "Embedding: JPEG files to vectors", [parts[part](args)], **versions))
 
 
 # ---- full STCA ----
 
 
-def full(given: argparse.Namespace) -> str:
+def full(args: argparse.Namespace) -> str:
     torch.manual_seed(0)
-    device = resolve_device(given.device)
+    device = resolve_device(args.device)
     model = create_model("stca", num_ids=625, image_size=SIZE).eval().to(device)
     with tempfile.TemporaryDirectory() as folder:
-        tracklets = footage(Path(folder) / "shown", [CLIP_LEN] * given.clips, (256, 128))
+        tracklets = footage(Path(folder) / "shown", [CLIP_LEN] * args.clips, (256, 128))
         others = footage(Path(folder) / "others", [CLIP_LEN] * 32, (256, 128), seed=1)
         clips = torch.cat([batch.frames for batch in clip_batches(tracklets)])
         engines, set_up = {}, {}
-        for name, runtime, precision in competitors(device, compiled=given.compile):
+        for name, runtime, precision in competitors(device, compiled=args.compile):
             start = time.perf_counter()
             engines[name] = open_runtime(
                 model,
@@ -105,7 +107,7 @@ def full(given: argparse.Namespace) -> str:
             return device.type == "cpu" and "OpenVINO" not in name
 
         def count(name: str) -> int:
-            return FEW_CLIPS if slow(name) else given.clips
+            return FEW_CLIPS if slow(name) else args.clips
 
         plain_clips = normalise(clips[: count("plain network")].to(device))
 
@@ -121,7 +123,7 @@ def full(given: argparse.Namespace) -> str:
             if not slow(name):
                 contenders[f"{name}, files to vectors"] = lambda e=engine: run(e, clip_batches(tracklets))
         product, product_gflop = best_product(torch.bfloat16, device)
-        seconds = take_turns(contenders | {CEILING: product}, rounds=given.rounds, label="full STCA")
+        seconds = take_turns(contenders | {CEILING: product}, rounds=args.rounds, label="full STCA")
         few = [batch_of(clips[:FEW_CLIPS])]
         exact = run(engines["float32, PyTorch"], few)
         cosine = {
@@ -157,8 +159,8 @@ def full(given: argparse.Namespace) -> str:
     )
     return (
         f"## Full STCA, {CLIP_LEN} frames of {SIZE[0]}x{SIZE[1]}, {GFLOP:.1f} GFLOP a clip, {device.type}\n\n"
-        f"Crops of 256x128 pixels as JPEG; {given.clips} clips a round ({count('plain network')} of the "
-        f"plain network), {given.rounds} rounds. The product: PyTorch's best in bf16, which took its turn "
+        f"Crops of 256x128 pixels as JPEG; {args.clips} clips a round ({count('plain network')} of the "
+        f"plain network), {args.rounds} rounds. The product: PyTorch's best in bf16, which took its turn "
         f"too, {spread(best, 0)} GFLOP/s. int8 chose its scales by other clips. Median (least to most).\n\n"
         + table(head, rows)
         + "\n"
@@ -170,7 +172,7 @@ CEILING = "bf16 product"
 
 
 def competitors(device: torch.device, *, compiled: bool) -> list[tuple[str, RuntimeName, Precision]]:
-    """Names, runtimes, precisions."""
+    """(name, runtime, precision) of the runtimes to compare."""
     found: list[tuple[str, RuntimeName, Precision]] = [
         ("float32, PyTorch", "torch", "float32"),
         ("bf16, PyTorch", "torch", "bf16"),
@@ -188,11 +190,11 @@ def competitors(device: torch.device, *, compiled: bool) -> list[tuple[str, Runt
 
 def ceilings() -> str:
     rows = list(in_another_process().items())
-    return "What this machine can do at best:\n\n" + table(("", "best"), rows)
+    return "Peak performance of this machine:\n\n" + table(("", "best"), rows)
 
 
 def footage(folder: Path, lengths: list[int], size: tuple[int, int], *, seed: int = 0) -> list[Tracklet]:
-    """Tracklets of smooth noise, which JPEG takes for a photograph."""
+    """Tracklets of smooth noise, which compresses like photographs."""
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     pictures = []
@@ -210,7 +212,7 @@ def footage(folder: Path, lengths: list[int], size: tuple[int, int], *, seed: in
         place = folder / f"{row:04d}"
         place.mkdir()
         frames = []
-        for number in range(min(length, 32)):  # longer ones show their frames again and again
+        for number in range(min(length, 32)):  # longer tracklets repeat their frames
             frames.append(place / f"{number:04d}.jpg")
             frames[-1].write_bytes(pictures[(row + number) % len(pictures)])
         tracklets.append(
@@ -234,9 +236,9 @@ def run(engine: object, batches: Iterator[ClipBatch] | list[ClipBatch]) -> torch
 # ---- tracklets of uneven length ----
 
 
-def uneven(given: argparse.Namespace) -> str:
+def uneven(args: argparse.Namespace) -> str:
     rng = np.random.default_rng(0)
-    lengths = np.exp(rng.uniform(np.log(5), np.log(900), given.tracklets)).astype(int).tolist()
+    lengths = np.exp(rng.uniform(np.log(5), np.log(900), args.tracklets)).astype(int).tolist()
     torch.manual_seed(0)
     model = create_model("stca_small", num_ids=2).eval()
     with tempfile.TemporaryDirectory() as folder:
@@ -261,7 +263,7 @@ def uneven(given: argparse.Namespace) -> str:
         ("computed in", found.computed_by),
     ]
     return (
-        f"## {given.tracklets:,} tracklets of {min(lengths)} to {max(lengths)} frames, stca_small\n\n"
+        f"## {args.tracklets:,} tracklets of {min(lengths)} to {max(lengths)} frames, stca_small\n\n"
         "Batches of 16 clips.\n\n" + table(("", ""), rows)
     )
 
@@ -269,14 +271,14 @@ def uneven(given: argparse.Namespace) -> str:
 # ---- rank-1 by precision ----
 
 
-def rank_by_precision(given: argparse.Namespace) -> str:
-    """What a precision does to a trained network's figures, on data sets of other people and cameras."""
-    model: ReIDModel = open_model(given.model)
+def rank_by_precision(args: argparse.Namespace) -> str:
+    """The effect of precision on a trained network's scores, on data sets with unseen people and cameras."""
+    model: ReIDModel = open_model(args.model)
     values: dict[tuple[str, str, str], list[float]] = {}
     queries: dict[str, int] = {}
     with tempfile.TemporaryDirectory() as temporary:
-        folder = given.data or Path(temporary)
-        for seed in range(101, 101 + given.sets):
+        folder = args.data or Path(temporary)
+        for seed in range(101, 101 + args.sets):
             root = make_walkers(
                 folder / str(seed), train_persons=8, test_persons=60, seed=seed, size=model.image_size
             )
@@ -301,7 +303,7 @@ def rank_by_precision(given: argparse.Namespace) -> str:
             )
     head = ("protocol", "queries", "figure", "computed in", "float32", "mean change, points", "of each set")
     return (
-        f"## {model.spec.name}, trained, on {given.sets} data sets of walkers\n\n"
+        f"## {model.spec.name}, trained, on {args.sets} data sets of walkers\n\n"
         "60 people each; neither they nor their cameras were seen in training. Percent; ± is half of the\n"
         "95 % interval of the mean over the sets (Student).\n\n" + table(head, sorted(rows))
     )

@@ -1,4 +1,4 @@
-"""What the gallery is measured beside. Each answers (query, camera or None) with row numbers."""
+"""The systems that the gallery is compared with: functions from (query, camera or None) to row numbers."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from gallery_vectors import CAMERAS, Data, K
 
 from stca.gallery import Gallery
 
-Ask = Callable[[np.ndarray, int | None], list[int]]
+Search = Callable[[np.ndarray, int | None], list[int]]
 
 
-def ours(gallery: Gallery) -> Ask:
-    def ask(query: np.ndarray, camera: int | None) -> list[int]:
+def ours(gallery: Gallery) -> Search:
+    def search(query: np.ndarray, camera: int | None) -> list[int]:
         hits = gallery.search(query, K, cameras=None if camera is None else (f"cam{camera}",))
         return [int(hit.key) for hit in hits]
 
-    return ask
+    return search
 
 
 def faiss_index(data: Data, factory: str) -> Any:
@@ -34,14 +34,14 @@ def faiss_index(data: Data, factory: str) -> Any:
     return index
 
 
-def faiss_ask(index: Any, data: Data, probes: int | None) -> Ask:
+def faiss_search(index: Any, data: Data, probes: int | None) -> Search:
     import faiss
 
-    # `bits` must live as long as the selectors, which only point at it.
+    # `bits` must outlive the selectors, which only point to it
     bits = [np.packbits(data.camera == camera, bitorder="little") for camera in range(CAMERAS)]
     chosen = [faiss.IDSelectorBitmap(len(each), faiss.swig_ptr(each)) for each in bits]
 
-    def ask(query: np.ndarray, camera: int | None) -> list[int]:
+    def search(query: np.ndarray, camera: int | None) -> list[int]:
         selector = chosen[camera] if bits and camera is not None else None
         if probes is None:
             parameters = faiss.SearchParameters(sel=selector)
@@ -49,7 +49,7 @@ def faiss_ask(index: Any, data: Data, probes: int | None) -> Ask:
             parameters = faiss.SearchParametersIVF(nprobe=probes, sel=selector)
         return index.search(query[None], K, params=parameters)[1][0].tolist()
 
-    return ask
+    return search
 
 
 def lance_table(data: Data, folder: Path) -> Any:
@@ -73,13 +73,13 @@ def lance_table(data: Data, folder: Path) -> Any:
     return table
 
 
-def lance_ask(table: Any, probes: int) -> Ask:
-    """Its codes are coarse, so with the lists also the candidates that are re-ranked grow."""
+def lance_search(table: Any, probes: int) -> Search:
+    """Its codes are coarse, so the number of re-ranked candidates grows with the number of lists."""
 
-    def ask(query: np.ndarray, camera: int | None) -> list[int]:
-        asked = table.search(query).distance_type("cosine").nprobes(probes).refine_factor(probes)
+    def search(query: np.ndarray, camera: int | None) -> list[int]:
+        found = table.search(query).distance_type("cosine").nprobes(probes).refine_factor(probes)
         if camera is not None:
-            asked = asked.where(f"camera = {camera}", prefilter=True)
-        return asked.select(["id", "_distance"]).limit(K).to_arrow()["id"].to_pylist()
+            found = found.where(f"camera = {camera}", prefilter=True)
+        return found.select(["id", "_distance"]).limit(K).to_arrow()["id"].to_pylist()
 
-    return ask
+    return search

@@ -1,9 +1,9 @@
-"""Clips from disk to memory, beside the usual way: Pillow, every frame at its full size, one process.
+"""Benchmark loading clips, compared with Pillow decoding every frame at full size in one process.
 
     python benchmarks/loading.py
 
-MARS's frames are 256x128 and are enlarged to 384x128, so every pixel is needed; "large" are crops of 1024x512
-(a person near a camera of today), of which half or a quarter is enough.
+Frames of MARS are 256x128 and are enlarged to 384x128, so every pixel is needed; "large" are crops of
+1024x512 (a person near a modern camera), for which decoding at a half or a quarter of the size suffices.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--clips", type=int, default=24)
-    given = parser.parse_args()
-    parts = [part(name, size, given) for name, size in (("MARS", (256, 128)), ("large", (1024, 512)))]
+    args = parser.parse_args()
+    parts = [part(name, size, args) for name, size in (("MARS", (256, 128)), ("large", (1024, 512)))]
     parts.append(f"One core decodes {jpeg_megapixels():.0f} megapixels of smooth JPEG a second.")
     print(write_page("loading", "Loading clips", parts))
 
 
-def part(name: str, size: tuple[int, int], given: argparse.Namespace) -> str:
+def part(name: str, size: tuple[int, int], args: argparse.Namespace) -> str:
     with tempfile.TemporaryDirectory() as folder:
-        tracklets = footage(Path(folder) / "frames", [CLIP_LEN] * given.clips, size)
+        tracklets = footage(Path(folder) / "frames", [CLIP_LEN] * args.clips, size)
         everyone = tuple(tracklets)
         pack_dataset(Splits("frames", everyone, (), ()), Path(folder) / "frames.lmdb")
         packed = load(Path(folder) / "frames.lmdb").train
@@ -50,8 +50,8 @@ def part(name: str, size: tuple[int, int], given: argparse.Namespace) -> str:
             "ours, two workers": lambda: ours(tracklets, 2),
             "ours, two workers, packed": lambda: ours(packed, 2),
         }
-        seconds = take_turns(contenders, rounds=given.rounds, label=name)
-    frames = given.clips * CLIP_LEN
+        seconds = take_turns(contenders, rounds=args.rounds, label=name)
+    frames = args.clips * CLIP_LEN
     rows = [
         (
             contender,
@@ -62,7 +62,7 @@ def part(name: str, size: tuple[int, int], given: argparse.Namespace) -> str:
     ]
     return (
         f"## {name}: frames of {size[0]}x{size[1]} to {SIZE[0]}x{SIZE[1]}\n\n"
-        f"{frames} frames a round, in the page cache; workers are started anew every round.\n\n"
+        f"{frames} frames a round, in the page cache; workers are restarted every round.\n\n"
         + table(("", "frames a second", "times Pillow"), rows)
     )
 

@@ -1,11 +1,11 @@
-"""Ranking and re-ranking beside what else there is: torchreid's compiled ranking, torchmetrics.
+"""Benchmark ranking and re-ranking, compared with torchreid's compiled ranking and torchmetrics.
 
     pip install --no-deps --target /tmp/torchreid -r benchmarks/requirements-ranking.txt
     python benchmarks/ranking.py --torchreid /tmp/torchreid
-    python benchmarks/ranking.py --parts large          # 10,000 x 1,000,000 x 2,048, some minutes
+    python benchmarks/ranking.py --parts large          # 10,000 x 1,000,000 x 2,048, several minutes
 
-Every part writes a page of its own. All contenders take turns, round after round, so that a busy moment of
-the machine hits all of them; a ratio is taken within a round.
+Each part writes its own page. All functions take turns, so that load on the machine affects all of them;
+ratios are computed within rounds.
 """
 
 from __future__ import annotations
@@ -55,10 +55,12 @@ PAGES = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--parts", nargs="+", choices=PAGES, default=list(PAGES)[:-1])
-    parser.add_argument("--torchreid", type=Path, help="where pip put pyppbox-torchreid (--target)")
+    parser.add_argument(
+        "--torchreid", type=Path, help="folder in which pip installed pyppbox-torchreid (--target)"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument(
-        "--blocks", nargs=3, type=int, metavar=("Q", "G", "D"), help="one run of part 'growth'"
+        "--blocks", nargs=3, type=int, metavar=("Q", "G", "D"), help="internal: one run of part 'growth'"
     )
     options = parser.parse_args()
     if options.blocks:
@@ -81,16 +83,16 @@ def main() -> None:
 
 
 def mars_sized(dim: int) -> tuple[Embeddings, Embeddings]:
-    """MARS's own persons and cameras where its tables are at hand, else drawn like them; made-up features."""
+    """Random features with the persons and cameras of MARS, or random ones if its tables are missing."""
     rng = np.random.default_rng(0)
     tables = SHARED / "protocols/mars"
     if tables.is_dir():
         table = loadmat(tables / "tracks_test_info.mat")["track_test_info"].astype(np.int64)
-        asks = loadmat(tables / "query_IDX.mat")["query_IDX"].ravel().astype(np.int64) - 1
+        query_rows = loadmat(tables / "query_IDX.mat")["query_IDX"].ravel().astype(np.int64) - 1
         persons, cameras = table[:, 2], table[:, 3]
     else:
         persons, cameras = rng.integers(0, 627, 12180), rng.integers(1, 7, 12180)
-        asks = rng.choice(np.flatnonzero(persons > 0), 1980, replace=False)
+        query_rows = rng.choice(np.flatnonzero(persons > 0), 1980, replace=False)
     vectors = rng.normal(size=(len(persons), dim))
     vectors += (
         rng.normal(size=(persons.max() + 1, dim))[persons]
@@ -98,9 +100,9 @@ def mars_sized(dim: int) -> tuple[Embeddings, Embeddings]:
         * (persons > 0)[:, None]
     )
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    everybody = Embeddings(vectors, persons, cameras, tuple(map(str, range(len(persons)))))
-    rest = np.setdiff1d(np.flatnonzero(persons >= 0), asks)
-    return everybody.subset(asks), everybody.subset(np.concatenate([rest, asks]))
+    everyone = Embeddings(vectors, persons, cameras, tuple(map(str, range(len(persons)))))
+    rest = np.setdiff1d(np.flatnonzero(persons >= 0), query_rows)
+    return everyone.subset(query_rows), everyone.subset(np.concatenate([rest, query_rows]))
 
 
 def matrix(options: argparse.Namespace) -> str:
@@ -182,8 +184,8 @@ def reranking(options: argparse.Namespace) -> str:
 
 def reranking_mars(options: argparse.Namespace) -> str:
     query, gallery = mars_sized(2048)
-    # Without the queries: a query and its copy are at equal distance to everything, and who of two equals is
-    # the 20th neighbour is left to chance by an unstable sort.
+    # Without the queries: a query and its copy have equal distances to everything, and an unstable sort
+    # leaves open which of the two is the 20th neighbour.
     gallery = gallery.subset(np.arange(len(gallery) - len(query)))
     start = time.perf_counter()
     metrics = rank(query, gallery, reranking="k-reciprocal")
@@ -222,7 +224,7 @@ def distance_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class MadeUpGallery:
-    """Half-precision rows made block by block from a seed: ten answers for every query, else strangers."""
+    """Half-precision rows generated in blocks from a seed: ten matches per query, otherwise distractors."""
 
     centres: np.ndarray
     rows: int
@@ -251,12 +253,12 @@ class MadeUpGallery:
 
 
 def noise(rng: np.random.Generator, rows: int, dim: int) -> np.ndarray:
-    """(rows, dim) int8, uniform: quick to make."""
+    """(rows, dim) uniform int8 noise, which is fast to generate."""
     return np.frombuffer(rng.bytes(rows * dim), dtype=np.int8).reshape(rows, dim)
 
 
 def one_from_blocks(queries: int, rows: int, dim: int) -> tuple[float, float, float, float]:
-    """Seconds, of these making the gallery (twice), megabytes above what was in use before, and mAP."""
+    """Seconds in total and for generating the gallery (twice), additional memory in MB, and mAP."""
     rng = np.random.default_rng(2)
     centres = 26 * rng.standard_normal((queries, dim), dtype=np.float32)
     vectors = centres + noise(rng, queries, dim)
@@ -271,7 +273,7 @@ def one_from_blocks(queries: int, rows: int, dim: int) -> tuple[float, float, fl
 
 
 def megabytes(what: str) -> float:
-    """Memory of this process: now (VmRSS) or at its highest (VmHWM)."""
+    """Memory of this process in MB: current (VmRSS) or peak (VmHWM)."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(what))
 
@@ -289,7 +291,7 @@ def large(options: argparse.Namespace) -> str:
 def of_blocks(sizes: list[tuple[int, int, int]]) -> str:
     rows = []
     for size in sizes:
-        # Each in a process of its own: the peak of memory is one per process.
+        # in separate processes, since peak memory is per process
         command = [sys.executable, __file__, "--blocks", *map(str, size)]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         seconds, making, extra, ap = map(float, done.stdout.split())
@@ -303,7 +305,7 @@ def of_blocks(sizes: list[tuple[int, int, int]]) -> str:
 
 
 def race(contenders: Contenders, rounds: int) -> tuple[str, dict[str, Any]]:
-    """Everybody once to warm up, then in turns: a table of seconds and of ratios in rounds; and results."""
+    """One warm-up, then rounds in turns; returns a table of seconds and ratios, and the results."""
     results = {name: run() for name, run in contenders.items()}
     seconds = take_turns(contenders, rounds=rounds, label="race", warm_up=0)
     ours = next(iter(contenders))
@@ -321,7 +323,7 @@ def race(contenders: Contenders, rounds: int) -> tuple[str, dict[str, Any]]:
 
 
 def load(folder: Path, pattern: str, name: str) -> ModuleType:
-    """One module of torchreid by itself: the package's own __init__ wants torchvision and more."""
+    """Load a single module of torchreid, whose __init__ needs torchvision and more."""
     path = next((folder / "pyppbox_torchreid").glob(pattern))
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None

@@ -1,6 +1,7 @@
-"""What all benchmarks here do: contenders take turns, round after round; ratios are taken within rounds.
+"""Shared by all benchmarks: time functions in turns, compute ratios within rounds, write result pages.
 
-A busy moment of the machine then hits all of them. Tables are markdown; a page begins with the machine.
+Taking turns exposes all functions to the same load of the machine. Pages are Markdown and start with the
+machine.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ Seconds = dict[str, list[float]]
 
 
 def take_turns(contenders: Contenders, *, rounds: int, label: str, warm_up: int = 1) -> Seconds:
-    """Seconds of every contender in every round, after `warm_up` rounds that do not count."""
+    """Seconds of every function in every round, after `warm_up` rounds that are not measured."""
     seconds: Seconds = {name: [] for name in contenders}
     for number in progress(range(rounds + warm_up), label=label):
         for name, run in contenders.items():
@@ -35,24 +36,24 @@ def take_turns(contenders: Contenders, *, rounds: int, label: str, warm_up: int 
 
 
 def ratios(seconds: Seconds, of: str, to: str) -> list[float]:
-    """How many times faster `of` is than `to`, in every round."""
+    """Speedup of `of` over `to` in every round."""
     return [slow / fast for slow, fast in zip(seconds[to], seconds[of], strict=True)]
 
 
 def spread(values: Sequence[float], digits: int = 2) -> str:
-    """Median, and from the least to the most."""
+    """Median, minimum and maximum as text."""
     low, middle, high = min(values), statistics.median(values), max(values)
     return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Markdown."""
+    """A Markdown table."""
     lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
 
 
 def write_page(name: str, title: str, parts: Sequence[str], **versions: str) -> Path:
-    """`results/<name>.md`: title, command, machine and versions, then the parts."""
+    """Write `results/<name>.md`: title, command, machine and versions, then the parts; returns its path."""
     command = f"python benchmarks/{Path(sys.argv[0]).name} {shlex.join(sys.argv[1:])}".strip()
     facts = provenance() | {"command": command} | versions
     facts["load"] = f"{os.getloadavg()[0]:.1f} running processes at the end (the benchmark's own among them)"

@@ -1,12 +1,12 @@
-"""A training step beside eager float32, and whether bf16 learns what float32 learns.
+"""Benchmark a training step against eager float32, and compare the learning curves of bf16 and float32.
 
-    python benchmarks/training.py --parts step        # full STCA at 384x128: some minutes
+    python benchmarks/training.py --parts step        # full STCA at 384x128: several minutes
     python benchmarks/training.py --parts curve       # 200 steps on walkers, float32 over seeds and bf16
-    python benchmarks/training_step.py                # another thing: seconds and memory of whole batches
+    python benchmarks/training_step.py                # a separate script: time and memory of whole batches
 
-Every part writes a page of its own. Eager float32 is PyTorch as one finds it: the network as it is, Adam with
-its defaults, memory as glibc keeps and gives it back by itself. Every contender runs in a process of its own,
-anew in every round, since what one does to glibc would stay for the next; its first step does not count.
+Each part writes its own page. Eager float32 is PyTorch with defaults: the unmodified network, Adam, and
+glibc's memory management. Each configuration runs in a fresh process in every round, since allocator settings
+would otherwise carry over; the first step is not measured.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ PAGES = {"step": "training", "curve": "training-curve"}
 
 @dataclass(frozen=True)
 class Contender:
-    """How a step is taken."""
+    """The configuration of a training step."""
 
     precision: str
     fused: bool
@@ -62,38 +62,38 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parts = {"step": step, "curve": curve}
     parser.add_argument("--parts", nargs="+", choices=parts, default=list(parts))
-    parser.add_argument("--clips", type=int, default=4, help="of a step; two a person")
+    parser.add_argument("--clips", type=int, default=4, help="clips per step, two per person")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seeds", type=int, default=5, help="of float32")
+    parser.add_argument("--seeds", type=int, default=5, help="number of float32 seeds")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument(
-        "--one", choices=CONTENDERS, help="a step of this one, in this process; prints seconds"
+        "--one", choices=CONTENDERS, help="internal: measure this configuration in this process"
     )
-    given = parser.parse_args()
-    if given.one:
-        print(one_step(CONTENDERS[given.one], given.clips, given.device))
+    args = parser.parse_args()
+    if args.one:
+        print(one_step(CONTENDERS[args.one], args.clips, args.device))
         return
-    for part in given.parts:
-        print(write_page(PAGES[part], "Training", [parts[part](given)]))
+    for part in args.parts:
+        print(write_page(PAGES[part], "Training", [parts[part](args)]))
 
 
 # ---- a step ----
 
 
-def step(given: argparse.Namespace) -> str:
-    device = resolve_device(given.device)
+def step(args: argparse.Namespace) -> str:
+    device = resolve_device(args.device)
     product, product_gflop = best_product(torch.bfloat16, device)
     seconds: dict[str, list[float]] = {name: [] for name in CONTENDERS}
     best = []
-    for _ in progress(range(given.rounds), label="rounds"):
+    for _ in progress(range(args.rounds), label="rounds"):
         for name in CONTENDERS:
-            seconds[name].append(in_own_process(name, given))
+            seconds[name].append(in_own_process(name, args))
         best.append(product_gflop / best_seconds(product))
-    gflop = 3 * 2 * 67.672 * given.clips
+    gflop = 3 * 2 * 67.672 * args.clips
     rows = [
         (
             name,
-            spread([s / given.clips for s in values]),
+            spread([s / args.clips for s in values]),
             spread(ratios(seconds, name, "eager float32")),
             f"{gflop / statistics.median(values):.0f}",
             spread([100 * gflop / s / b for s, b in zip(values, best, strict=True)], 0),
@@ -102,20 +102,20 @@ def step(given: argparse.Namespace) -> str:
     ]
     head = ("", "seconds a clip", "times eager float32", "GFLOP/s", "% of the product")
     return (
-        f"## A step of full STCA, {given.clips} clips of {CLIP_LEN} frames of {SIZE[0]}x{SIZE[1]}, "
+        f"## A step of full STCA, {args.clips} clips of {CLIP_LEN} frames of {SIZE[0]}x{SIZE[1]}, "
         f"{device.type}\n\nForward, losses, backward, Adam; the second step of a new process, "
-        f"{given.rounds} rounds. GFLOP/s count three forward passes' multiply-adds. The product: PyTorch's "
+        f"{args.rounds} rounds. GFLOP/s count three forward passes' multiply-adds. The product: PyTorch's "
         f"best in bf16, which took its turn too, {spread(best, 0)} GFLOP/s.\n\n" + table(head, rows)
     )
 
 
-def in_own_process(name: str, given: argparse.Namespace) -> float:
-    command = [sys.executable, __file__, "--one", name, "--clips", str(given.clips), "--device", given.device]
+def in_own_process(name: str, args: argparse.Namespace) -> float:
+    command = [sys.executable, __file__, "--one", name, "--clips", str(args.clips), "--device", args.device]
     return float(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split()[-1])
 
 
 def one_step(contender: Contender, clips: int, device: str) -> float:
-    """Seconds of the second step."""
+    """Seconds of the second step of a new process."""
     fabric = launch(RunConfig(precision=contender.precision, device=device))
     if contender.keep and fabric.device.type == "cpu":
         keep_freed_memory()
@@ -141,21 +141,21 @@ def one_step(contender: Contender, clips: int, device: str) -> float:
 # ---- what is learnt ----
 
 
-def curve(given: argparse.Namespace) -> str:
+def curve(args: argparse.Namespace) -> str:
     with tempfile.TemporaryDirectory() as folder:
         root = make_walkers(
             Path(folder) / "walkers", train_persons=24, test_persons=4, seed=3, size=(64, 32), frames=(8, 16)
         )
         runs = {
-            f"{precision}-{seed}": losses(root, Path(folder), precision, seed, given.device)
-            for seed in range(given.seeds)
+            f"{precision}-{seed}": losses(root, Path(folder), precision, seed, args.device)
+            for seed in range(args.seeds)
             for precision in ("float32", "bf16")
         }
-    exact = np.stack([runs[f"float32-{seed}"] for seed in range(given.seeds)])
-    fast = np.stack([runs[f"bf16-{seed}"] for seed in range(given.seeds)])
+    exact = np.stack([runs[f"float32-{seed}"] for seed in range(args.seeds)])
+    fast = np.stack([runs[f"bf16-{seed}"] for seed in range(args.seeds)])
     low, high = exact.min(axis=0), exact.max(axis=0)
     inside = ((fast >= low) & (fast <= high)).mean(axis=1)
-    # What a sixth seed of float32 would do: every seed within the spread of the others.
+    # for reference: how often a float32 seed lies within the range of the other seeds
     others = [np.delete(exact, i, axis=0) for i in range(len(exact))]
     left_out = [
         float(((row >= rest.min(axis=0)) & (row <= rest.max(axis=0))).mean())
@@ -167,7 +167,7 @@ def curve(given: argparse.Namespace) -> str:
         for at in (20, 50, 100, 150, len(low))
     ]
     return (
-        f"## 200 steps on walkers, {given.seeds} seeds\n\n"
+        f"## 200 steps on walkers, {args.seeds} seeds\n\n"
         "stca_small, 8 x 2 clips of 4 frames of 64x32, Adam at 1e-3; the whole loss, mean over 10 steps, "
         "median and range over seeds.\n\n"
         + table(("step", "float32", "bf16"), rows)
@@ -179,7 +179,7 @@ def curve(given: argparse.Namespace) -> str:
 
 
 def losses(root: Path, folder: Path, precision: str, seed: int, device: str) -> np.ndarray:
-    """(200,) of a run, each the mean of ten."""
+    """(191,) total losses of the first 200 steps, as a moving average over 10 steps."""
     config = RunConfig(
         recipe="benchmark",
         data=DataConfig("walkers", (str(root),)),

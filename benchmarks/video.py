@@ -1,11 +1,11 @@
-"""Video to vectors, stage by stage, beside the plain way: OpenCV, one call after the other.
+"""Benchmark video to embeddings, stage by stage, compared with a plain sequential OpenCV loop.
 
     python benchmarks/video.py --shared ../shared        # PETS S2L1, with two detection networks
     python benchmarks/video.py                           # a rendered scene, motion only
 
-The plain way decodes with OpenCV, asks the detector for one frame after the other (its runtime's own threads
-and defaults), and gives the raw boxes to ByteTrack with its defaults; it cuts out and writes nothing. Ours,
-in the whole chain, also scores and writes every crop, and joins broken tracks.
+The plain loop decodes with OpenCV, runs the detector frame by frame with its runtime's defaults, and passes
+the boxes to ByteTrack with its defaults; it writes no crops. Ours, in the complete chain, also scores and
+writes every crop and joins broken tracks.
 """
 
 from __future__ import annotations
@@ -50,29 +50,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--shared", type=Path, help="folder with video/ and weights/")
     parser.add_argument("--rounds", type=int, default=3)
-    given = parser.parse_args()
+    args = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        video = given.shared / VIDEO if given.shared else rendered(folder)
-        networks = {name: given.shared / path for name, path in NETWORKS.items()} if given.shared else {}
+        video = args.shared / VIDEO if args.shared else rendered(folder)
+        networks = {name: args.shared / path for name, path in NETWORKS.items()} if args.shared else {}
         frames = list(open_source(video).frames())
-        lines = decoding(video, frames, given.rounds)
+        lines = decoding(video, frames, args.rounds)
         for name in ("motion", *networks):
-            lines += detecting(name, networks.get(name), frames, given.rounds)
-        lines += following(frames, given.rounds)
+            lines += detecting(name, networks.get(name), frames, args.rounds)
+        lines += following(frames, args.rounds)
         for name in ("motion", *networks):
-            lines += whole(name, networks.get(name), video, frames, given.rounds)
+            lines += whole(name, networks.get(name), video, frames, args.rounds)
         best = str(networks.get("yolox_nano", "motion"))
         tracklets = list(track_video(video, detector=best, out=folder / "tracks"))
-        lines += embedding(tracklets, given.rounds)
+        lines += embedding(tracklets, args.rounds)
     height, width = frames[0].image.shape[:2]
     crops = sum(len(t.frames) for t in tracklets)
     about = (
         f"{video.name}: {len(frames)} frames of {width}x{height}. Detection and association read frames "
         f"from memory. Embedding counts crops: the {crops} of the {len(tracklets)} tracklets, by stca_small, "
-        f"which comes with stca. Median (least to most) of {given.rounds} rounds in turn."
+        f"which comes with stca. Median (least to most) of {args.rounds} rounds in turn."
     )
-    command = "python benchmarks/video.py" + (" --shared ../shared" if given.shared else "")
+    command = "python benchmarks/video.py" + (" --shared ../shared" if args.shared else "")
     print(write_page("video", "Video to vectors", [about, table(HEAD, lines)], command=command))
 
 
@@ -84,7 +84,7 @@ Row = tuple[str, str, str, str]
 
 
 def rows(title: str, count: int, contenders: Contenders, rounds: int) -> list[Row]:
-    """A line for each contender but the plain one."""
+    """One row per contender except the plain one."""
     seconds = take_turns(contenders, rounds=rounds, label=title)
     speeds = {name: spread([count / s for s in taken], 0) for name, taken in seconds.items()}
     return [
@@ -131,7 +131,7 @@ def detecting(name: str, path: Path | None, frames: list[Frame], rounds: int) ->
 
 
 def plain_detector(path: Path | None) -> Callable[[RGB], Detections]:
-    """The same network with all its runtime's defaults; for motion, what OpenCV's tutorials do."""
+    """The same network with its runtime's defaults; for motion, OpenCV's standard background subtraction."""
     if path is None:
         return plain_motion()
     detector: Detector
@@ -210,7 +210,7 @@ def whole(name: str, path: Path | None, video: Path, frames: list[Frame], rounds
 
 
 def embedding(tracklets: list[Tracklet], rounds: int) -> list[Row]:
-    """Beside the same network as it comes: eager float32, decoded clip after clip, one process."""
+    """Embed, compared with the same network in eager float32, decoded clip by clip in one process."""
     model, twin = load_pretrained(), load_pretrained()
 
     def plain() -> None:

@@ -1,10 +1,10 @@
-"""A trained stca_small beside the same network untrained and a colour histogram, over several seeds.
+"""Compare a trained stca_small with the untrained network and a colour histogram, over several seeds.
 
     python -m experiments.compare walkers
     python -m experiments.compare footage --train footage/cam1 footage/cam2 --test footage/cam3
 
-`walkers` makes new data for every seed; `footage` trains on the same data with every seed. Results go into
-experiments/results/, runs into runs/compare/, where a second call finds them.
+`walkers` renders new data for every seed; `footage` uses the same data with every seed. Results are written
+to experiments/results/, runs to runs/compare/, where later calls reuse them.
 """
 
 from __future__ import annotations
@@ -43,21 +43,21 @@ def main() -> None:
     parser.add_argument("--set", nargs="*", default=[], metavar="key=value", help="settings of the run")
     parser.add_argument("--runs", type=Path, default=Path("runs/compare"))
     parser.add_argument("--out", type=Path, help="default: experiments/results/<data>.md")
-    given = parser.parse_args()
+    args = parser.parse_args()
     start = time.monotonic()
-    results = [one_seed(given, seed) for seed in given.seeds]
+    results = [one_seed(args, seed) for seed in args.seeds]
     took = format_seconds(time.monotonic() - start)
-    out = given.out or HERE / "results" / {"walkers": "walkers.md", "footage": "real_footage.md"}[given.data]
-    write_text(out, page(given, results, took))
+    out = args.out or HERE / "results" / {"walkers": "walkers.md", "footage": "real_footage.md"}[args.data]
+    write_text(out, page(args, results, took))
     print(out.read_text())
 
 
-def one_seed(given: argparse.Namespace, seed: int) -> Results:
+def one_seed(args: argparse.Namespace, seed: int) -> Results:
     """Train and compare with one seed."""
-    out = given.runs / given.data / f"seed{seed}"
-    if given.data == "walkers":
-        return run_demo(override(dataclasses.replace(small_walkers(), seed=seed), given.set), out).results
-    config = footage_config(given, seed)
+    out = args.runs / args.data / f"seed{seed}"
+    if args.data == "walkers":
+        return run_demo(override(dataclasses.replace(small_walkers(), seed=seed), args.set), out).results
+    config = footage_config(args, seed)
     run = train(config, out, resume=True)
     model, splits = load_run(run.path), load_test(config)
     results = compare(model, splits, embed_test_set(model, splits), seed=seed)
@@ -65,22 +65,22 @@ def one_seed(given: argparse.Namespace, seed: int) -> Results:
     return results
 
 
-def footage_config(given: argparse.Namespace, seed: int) -> RunConfig:
+def footage_config(args: argparse.Namespace, seed: int) -> RunConfig:
     recipe = small_mot()
-    data = dataclasses.replace(recipe.data, roots=tuple(given.train), eval_roots=tuple(given.test))
-    return override(dataclasses.replace(recipe, data=data, seed=seed), given.set)
+    data = dataclasses.replace(recipe.data, roots=tuple(args.train), eval_roots=tuple(args.test))
+    return override(dataclasses.replace(recipe, data=data, seed=seed), args.set)
 
 
-def page(given: argparse.Namespace, results: Sequence[Results], took: str) -> str:
-    """The table over seeds, each seed's own, and how they came about."""
-    title = {"walkers": "Synthetic walkers", "footage": "Real footage"}[given.data]
+def page(args: argparse.Namespace, results: Sequence[Results], took: str) -> str:
+    """The page: table over seeds, table of each seed, and provenance."""
+    title = {"walkers": "Synthetic walkers", "footage": "Real footage"}[args.data]
     lines = [f"# {title}: trained, untrained, colour histogram", ""]
-    lines += [f"Percent, mean ± standard deviation over seeds {', '.join(map(str, given.seeds))}.", ""]
-    lines += [*over_seeds(results), "", "Each seed:", "", *each_seed(given.seeds, results), ""]
+    lines += [f"Percent, mean ± standard deviation over seeds {', '.join(map(str, args.seeds))}.", ""]
+    lines += [*over_seeds(results), "", "Each seed:", "", *each_seed(args.seeds, results), ""]
     lines += [
-        f"`{command(given)}`",
+        f"`{command(args)}`",
         "",
-        f"{provenance_line()} Took {took} (what was already there was not made again).",
+        f"{provenance_line()} Took {took} (existing runs were reused).",
         "",
     ]
     lines += ["```json", json.dumps(first_json(results[0]), indent=1), "```", ""]
@@ -121,13 +121,13 @@ def first_json(results: Results) -> list[dict[str, object]]:
     return [{"system": label} | {k: v for k, v in m.json().items() if k in short} for label, m in results]
 
 
-def command(given: argparse.Namespace) -> str:
-    words = ["python -m experiments.compare", given.data]
+def command(args: argparse.Namespace) -> str:
+    words = ["python -m experiments.compare", args.data]
     for name in ("train", "test"):
-        if roots := getattr(given, name):
+        if roots := getattr(args, name):
             words += [f"--{name}", *roots]
-    words += ["--seeds", *map(str, given.seeds)]
-    return " ".join([*words, "--set", *given.set] if given.set else words)
+    words += ["--seeds", *map(str, args.seeds)]
+    return " ".join([*words, "--set", *args.set] if args.set else words)
 
 
 if __name__ == "__main__":

@@ -15,13 +15,14 @@ SOURCE = ROOT / "src" / "stca"
 
 FLOORS = (
     "errors version tools protocols tracklets distance",
-    "footage",
+    "footage catalogue",
     "boxes tracks",
     "datasets walkers clips models losses ranking config run_dir tracking",
     "training embedding inference analysis export",
     "evaluation gallery",
     "linking",
-    "recipes runs web",
+    "recipes runs",
+    "find",
     "cli moved_modules",
     "__init__ __main__",
 )

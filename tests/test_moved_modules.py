@@ -37,6 +37,24 @@ def test_a_name_that_moved_to_another_package_is_still_found(
         importlib.import_module(module).nothing  # noqa: B018
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("deal", "sample_by_outcome"),
+        ("outcome_words", "outcome_label"),
+        ("pick", "sample_lists"),
+        ("usual_window", "default_window"),
+    ],
+)
+def test_a_function_that_was_renamed_is_still_found(old: str, new: str) -> None:
+    analysis = importlib.import_module("stca.analysis")
+    with pytest.warns(DeprecationWarning, match=f"stca.analysis.{old} is now stca.analysis.{new}"):
+        found = getattr(analysis, old)
+    assert found is getattr(analysis, new)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        analysis.nothing  # noqa: B018
+
+
 def test_modules_that_became_packages_keep_their_names() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -28,7 +28,7 @@ from stca.errors import DatasetError
 from stca.losses import ReIDObjective
 from stca.models import create_model
 from stca.run_dir import RunDir
-from stca.runs.sharing import embed_shared
+from stca.runs.distributed_embedding import embed_distributed
 from stca.training import backward, fit, launch
 
 out, people = map(Path, sys.argv[1:])
@@ -81,14 +81,14 @@ def vectors(fabric, me):
     model = new_model().eval()
     for count in (1, 2, 7, 16):
         rows = [dataclasses.replace(t, frames=t.frames[: 1 + n % 5]) for n, t in enumerate(tracklets[:count])]
-        found = embed_shared(fabric, model, rows, clip_len=2, batch_size=3, device="cpu", workers=0)
+        found = embed_distributed(fabric, model, rows, clip_len=2, batch_size=3, device="cpu", workers=0)
         assert found.keys == tuple(t.key for t in rows)
         torch.save(torch.from_numpy(found.vectors), out / f"vectors {count}, {me}.pt")
 
 def broken(fabric, me):
     nothing = dataclasses.replace(tracklets[0], frames=(out / "no such frame.jpg",), key="broken")
     try:
-        embed_shared(fabric, new_model(), [*tracklets[:2], nothing], clip_len=2, device="cpu", workers=0)
+        embed_distributed(fabric, new_model(), [*tracklets[:2], nothing], clip_len=2, device="cpu", workers=0)
     except DatasetError as error:
         (out / f"error, {me}").write_text(str(error))
 

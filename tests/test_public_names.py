@@ -19,6 +19,7 @@ NAMES = {
     "ConfigError",
     "CrossAttention",
     "DatasetError",
+    "DownloadError",
     "Embeddings",
     "ExportReport",
     "FrameError",

@@ -182,15 +182,19 @@ def test_embeddings_as_they_should_be_are_not_copied() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("person_ids", np.array([1.0, 2.0]), "person_ids of another kind[\\s\\S]*float64"),
+        ("person_ids", np.array([1.0, 2.0]), "person_ids have a type that cannot be ranked[\\s\\S]*float64"),
         ("person_ids", [1.0, 2.5], "float64"),
-        ("camera_ids", np.array([1, None], dtype=object), "camera_ids of another kind[\\s\\S]*object"),
+        (
+            "camera_ids",
+            np.array([1, None], dtype=object),
+            "camera_ids have a type that cannot be ranked[\\s\\S]*object",
+        ),
         ("camera_ids", np.array([True, False]), "bool"),
         ("camera_ids", ["1", "2"], "whole numbers"),
         ("camera_ids", np.array([1, 2**63], np.uint64), "beyond int64"),
         ("person_ids", np.array([[1], [2]]), r"\(2, 1\) int64"),
-        ("person_ids", [[1], [1, 2]], "no array"),
-        ("vectors", np.array([["a"], ["b"]]), "vectors of another kind"),
+        ("person_ids", [[1], [1, 2]], "not an array"),
+        ("vectors", np.array([["a"], ["b"]]), "vectors have a type that cannot be ranked"),
         ("vectors", np.ones((2, 3), dtype=object), "object"),
         ("vectors", np.ones((2, 3), dtype=np.complex64), "complex64"),
         ("vectors", np.full((2, 3), 1e300), "not finite"),

@@ -1,4 +1,4 @@
-"""The attention study's page, figures as CSV, and picture."""
+"""The page, CSV and figure of the attention study."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from experiments.attention.record import Measured, recorded, to_csv
+from experiments.attention.measurements import Measurement, read_table, to_csv
 from experiments.attention.setups import CLIP_LEN, SETUPS, SIZE, SYSTEMS, table_file
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,7 +18,7 @@ from stca.analysis import save_figure
 from stca.tools.files import write_text
 from stca.tools.provenance import provenance_line
 
-FIGURES: dict[str, Callable[[Measured], float]] = {
+FIGURES: dict[str, Callable[[Measurement], float]] = {
     "rank-1": lambda m: 100 * m.rank1,
     "mAP": lambda m: 100 * m.mean_ap,
     "own before twin": lambda m: 100 * m.twin,
@@ -27,33 +27,33 @@ OURS = "STCA"
 INK, BLUE = "#222222", "#4575b4"
 
 
-def write(found: Sequence[Measured], given: argparse.Namespace) -> list[Path]:
-    """Write attention_study.md, .csv and .png into `given.out`; returns where they are.
+def write(found: Sequence[Measurement], args: argparse.Namespace) -> list[Path]:
+    """Write attention_study.md, .csv and .png into `args.out`; returns where they are.
 
-    Page and picture show `found`; the CSV keeps what it has of other runs.
+    Page and figure show `found`; the CSV also keeps its rows of other runs.
 
     Raises:
-        ConfigError: the CSV that is there cannot be read.
+        ConfigError: the existing CSV cannot be read.
 
     """
-    table = table_file(given)
+    table = table_file(args)
     page, picture = table.with_suffix(".md"), table.with_suffix(".png")
-    write_text(table, to_csv((recorded(table) | {(m.case, m.key): m for m in found}).values()))
-    write_text(page, _page(found, given))
+    write_text(table, to_csv((read_table(table) | {(m.case, m.key): m for m in found}).values()))
+    write_text(page, _page(found, args))
     save_figure(draw(found), picture)
     return [page, table, picture]
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
-    """Mean, and half the 95 % interval of Student's t over seeds; NaN for one seed."""
+    """Mean over seeds, and half its 95 % interval by Student's t; NaN for one seed."""
     if len(values) < 2:
         return float(np.mean(values)), float("nan")
     error = np.std(values, ddof=1) / len(values) ** 0.5
     return float(np.mean(values)), float(stats.t.ppf(0.975, len(values) - 1) * error)
 
 
-def draw(found: Sequence[Measured]) -> Figure:
-    """A row per data set: a panel per figure, every system's seeds, mean and interval; and its gates."""
+def draw(found: Sequence[Measurement]) -> Figure:
+    """Draw a row per data set: seeds, mean and interval of every system per metric, and the gates."""
     kinds = list(dict.fromkeys(m.case.data for m in found))
     systems = [name for name in SYSTEMS if any(m.case.system == name for m in found)]
     figure = Figure(figsize=(13, 0.6 + (0.9 + 0.29 * len(systems)) * len(kinds)), layout="constrained")
@@ -67,7 +67,7 @@ def draw(found: Sequence[Measured]) -> Figure:
                 axes.axvline(50, color=INK, linewidth=0.8, linestyle=":")
                 axes.annotate("chance", (50, 0.01), xycoords=("data", "axes fraction"), fontsize=8, color=INK)
             low, high = axes.get_xlim()
-            axes.set_xlim(max(low, -1), min(high, 101))  # an interval of few seeds may leave the possible
+            axes.set_xlim(max(low, -1), min(high, 101))  # an interval over few seeds may exceed 0 to 100
         _gates(row[-1], [chosen[s] for s in systems])
         row[-1].set_title(f"{kind}: the gate 1 + A_S, least to most", fontsize=10, color=INK)
         row[0].set_yticks(range(len(systems)), systems, fontsize=9)
@@ -87,7 +87,7 @@ def _points(axes: Axes, columns: Sequence[Sequence[float]]) -> None:
     _dress(axes)
 
 
-def _gates(axes: Axes, columns: Sequence[Sequence[Measured]]) -> None:
+def _gates(axes: Axes, columns: Sequence[Sequence[Measurement]]) -> None:
     for place, measured in enumerate(columns):
         gated = [m for m in measured if m.gate_mean == m.gate_mean]
         if not gated and measured:
@@ -107,7 +107,7 @@ def _dress(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _page(found: Sequence[Measured], given: argparse.Namespace) -> str:
+def _page(found: Sequence[Measurement], args: argparse.Namespace) -> str:
     seeds = list(dict.fromkeys(m.case.seed for m in found))
     lines = ["# What STCA owes to its gate", ""]
     lines += [
@@ -126,11 +126,11 @@ def _page(found: Sequence[Measured], given: argparse.Namespace) -> str:
         "twin, persons are paired by their number. The gate is 1 + A_S over all places of all test frames.",
         "",
         f"Every run: {SIZE[0]}x{SIZE[1]} pixels, clips of {CLIP_LEN} frames, Adam at 1e-3 with one epoch of "
-        f"warm-up and a tenth of it for the last third; {given.persons} persons to train on and "
-        f"{given.persons} others to test on. Every figure of every run: "
+        f"warm-up and a tenth of it for the last third; {args.persons} persons to train on and "
+        f"{args.persons} others to test on. Every figure of every run: "
         f"[attention_study.csv](attention_study.csv).",
         "",
-        f"`{_command(given)}`",
+        f"`{_command(args)}`",
         "",
         f"Written: {provenance_line()}",
         "",
@@ -138,7 +138,7 @@ def _page(found: Sequence[Measured], given: argparse.Namespace) -> str:
     return "\n".join(lines)
 
 
-def _setup(kind: str, here: Sequence[Measured]) -> str:
+def _setup(kind: str, here: Sequence[Measurement]) -> str:
     setup, seeds = SETUPS[kind], {s: sum(m.case.system == s for m in here) for s in SYSTEMS}
     words = (
         f"All nuisances at {setup.nuisances:g}, tracklets of {setup.frames[0]} to {setup.frames[1]} frames, "
@@ -148,13 +148,13 @@ def _setup(kind: str, here: Sequence[Measured]) -> str:
 
 
 def _range(values: Iterable[int]) -> str:
-    """One number, or from the least to the most."""
+    """One number, or minimum to maximum."""
     ordered = sorted(set(values))
     return f"{ordered[0]} to {ordered[-1]}" if len(ordered) > 1 else str(ordered[0])
 
 
-def _origins(here: Sequence[Measured]) -> list[str]:
-    """Which runs were trained where: a line per commit, machine and precision."""
+def _origins(here: Sequence[Measurement]) -> list[str]:
+    """The runs by commit, machine and precision of their training."""
     found: dict[tuple[str, str, str], dict[str, list[int]]] = {}
     for m in here:
         systems = found.setdefault((m.commit, m.machine, m.precision), {})
@@ -162,12 +162,12 @@ def _origins(here: Sequence[Measured]) -> list[str]:
     lines = ["Trained at commit, on machine: systems (seeds)", ""]
     for (commit, machine, precision), systems in found.items():
         runs = "; ".join(f"{name} ({', '.join(map(str, seeds))})" for name, seeds in systems.items())
-        where = ", ".join(filter(None, (commit, machine, precision))) or "not recorded"
+        where = ", ".join(filter(None, (commit, machine, precision))) or "not read_table"
         lines.append(f"- {where}: {runs}.")
     return lines
 
 
-def _figures(here: Sequence[Measured]) -> list[str]:
+def _figures(here: Sequence[Measurement]) -> list[str]:
     lines = ["| system | " + " | ".join(FIGURES) + " |", "|---|" + "---:|" * len(FIGURES)]
     for system in dict.fromkeys(m.case.system for m in here):
         mine = [m for m in here if m.case.system == system]
@@ -176,8 +176,8 @@ def _figures(here: Sequence[Measured]) -> list[str]:
     return lines
 
 
-def _differences(here: Sequence[Measured]) -> list[str]:
-    """STCA less every other system, seed by seed."""
+def _differences(here: Sequence[Measurement]) -> list[str]:
+    """Differences of STCA to every other system, paired by seed."""
     ours = {m.case.seed: m for m in here if m.case.system == OURS}
     others = [s for s in dict.fromkeys(m.case.system for m in here) if s != OURS]
     if not ours or not others:
@@ -200,8 +200,8 @@ def _differences(here: Sequence[Measured]) -> list[str]:
     return lines
 
 
-def _unlike(here: Sequence[Measured], ours: Mapping[int, Measured]) -> str:
-    """Which differences are between runs of two commits, machines or precisions."""
+def _unlike(here: Sequence[Measurement], ours: Mapping[int, Measurement]) -> str:
+    """Name the differences between runs of different commits, machines or precisions."""
     words = [
         f"{m.case.system} (seed {m.case.seed})"
         for m in here
@@ -213,7 +213,7 @@ def _unlike(here: Sequence[Measured], ours: Mapping[int, Measured]) -> str:
     return f" Not of one commit, machine and precision with STCA's run: {', '.join(words)}."
 
 
-def _gate_rows(here: Sequence[Measured]) -> list[str]:
+def _gate_rows(here: Sequence[Measurement]) -> list[str]:
     gated = [m for m in here if m.gate_mean == m.gate_mean]
     if not gated:
         return []
@@ -231,10 +231,10 @@ def _text(figure: tuple[float, float], *, sign: str = "") -> str:
     return f"{mean:{sign}.1f}" if half != half else f"{mean:{sign}.1f} ± {half:.1f}"
 
 
-def _command(given: argparse.Namespace) -> str:
-    words = ["--seeds", *map(str, given.seeds)]
-    words += ["--data", *given.data] if given.data != list(SETUPS) else []
-    words += ["--systems", *given.systems] if given.systems != list(SYSTEMS) else []
-    words += ["--persons", str(given.persons)] if given.persons != 40 else []
-    words += ["--set", *given.set] if given.set else []
+def _command(args: argparse.Namespace) -> str:
+    words = ["--seeds", *map(str, args.seeds)]
+    words += ["--data", *args.data] if args.data != list(SETUPS) else []
+    words += ["--systems", *args.systems] if args.systems != list(SYSTEMS) else []
+    words += ["--persons", str(args.persons)] if args.persons != 40 else []
+    words += ["--set", *args.set] if args.set else []
     return f"python -m experiments.attention.study {shlex.join(words)}"

@@ -1,4 +1,4 @@
-"""The attention study's systems and data sets, and where its figures go."""
+"""Systems and data sets of the attention study, and the path of its CSV."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ SIZE, CLIP_LEN = (96, 48), 8
 
 @dataclasses.dataclass(frozen=True)
 class Setup:
-    """A data set and how long to learn from it.
+    """A data set and the length of training.
 
     Args:
-        nuisances: all dials of the walkers.
-        frames: fewest and most per tracklet.
+        nuisances: strength of all nuisances of the walkers.
+        frames: minimum and maximum per tracklet.
         instances: K of the batches of 8 x K clips.
-        epochs: of training.
+        epochs: training epochs.
 
     """
 
@@ -41,11 +41,11 @@ class Setup:
 
 SETUPS = {
     "plain": Setup(nuisances=1.0, frames=(8, 16), instances=2, epochs=11),
-    # Gait is learnt late, and from longer tracklets only: docs/attention.md says what was tried.
+    # Gait is learned late, and only from longer tracklets: see docs/attention.md.
     "twins": Setup(nuisances=0.1, frames=(16, 32), instances=4, epochs=45),
 }
 
 
-def table_file(given: argparse.Namespace) -> Path:
-    """Where every figure of every run goes."""
-    return Path(given.out / "attention_study.csv")
+def table_file(args: argparse.Namespace) -> Path:
+    """The path of the CSV with all measurements."""
+    return Path(args.out / "attention_study.csv")

@@ -1,15 +1,15 @@
-"""What STCA owes to its gate: the same training with parts of it taken away, over several seeds.
+"""Ablation study of STCA's gate on synthetic walkers, over several seeds.
 
     python -m experiments.attention.study                 # 8 systems x 2 data sets x 5 seeds: hours
     python -m experiments.attention.study --seeds 0 --persons 8 --set optim.epochs=1 --out runs/study/small
 
-Each seed has its own people, cameras and weights. Two data sets of synthetic walkers: `plain`, and `twins`,
-whose persons come in pairs that differ in gait only, so that no single frame tells them apart. Runs are kept
-in runs/study/cells and never trained twice, nor are those whose figures are in the CSV of an earlier call
-(another --out begins anew); two are trained at a time, each on its half of the cores. The page, its figures
-as CSV and its picture go to experiments/results/ (--out elsewhere). The CSV keeps every run that was ever
-written to it; page and picture show those of the call. Runs in float32 and in bf16 are different ones: on a
-machine whose `auto` is the other, --set precision=bf16 finds what was trained in it.
+Each seed has its own people, cameras and weights. There are two data sets of synthetic walkers: `plain`, and
+`twins`, whose people come in pairs that differ in gait only, so that no single frame distinguishes them. Runs
+are stored in runs/study/cells; runs found there or in the CSV of an earlier call are not trained again
+(another --out starts afresh). Two runs are trained at a time, each on half of the cores. The page, its CSV
+and its figure are written to --out. The CSV keeps all runs; page and figure show those of the call. Runs in
+float32 and in bf16 are different runs: on a machine where `auto` selects the other, --set precision=bf16
+finds those trained in bf16.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from experiments.attention.measurements import Case, Measurement, read_measurement, read_table, to_json
 from experiments.attention.page import write
-from experiments.attention.record import Case, Measured, as_json, read_measured, recorded
 from experiments.attention.setups import CLIP_LEN, SETUPS, SIZE, SYSTEMS, table_file
-from experiments.paper.cells import Run
+from experiments.paper.cached_runs import Run
 from experiments.paper.keys import resolved
 from jaxtyping import Float
 
@@ -49,16 +49,16 @@ from stca.walkers.plan import Settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    given = parser().parse_args(arguments)
-    cases = [Case(d, s, seed) for seed in given.seeds for d in given.data for s in given.systems]
+    args = parser().parse_args(arguments)
+    cases = [Case(d, s, seed) for seed in args.seeds for d in args.data for s in args.systems]
     try:
-        found = _known(given, cases) if given.known else _run_all(given, cases)
-        print(*write(found, given), sep="\n")
+        found = _known(args, cases) if args.known else _run_all(args, cases)
+        print(*write(found, args), sep="\n")
     except StcaError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on", file=sys.stderr)
+        print("interrupted; run the same command to resume", file=sys.stderr)
         return 130
     return 0
 
@@ -69,27 +69,29 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4], metavar="SEED")
     made.add_argument("--data", nargs="+", choices=list(SETUPS), default=list(SETUPS))
     made.add_argument("--systems", nargs="+", choices=list(SYSTEMS), default=list(SYSTEMS), metavar="NAME")
-    made.add_argument("--persons", type=int, default=40, help="to train on, and as many to test on")
+    made.add_argument(
+        "--persons", type=int, default=40, help="number of training identities, and of test identities"
+    )
     made.add_argument("--set", nargs="*", default=[], metavar="key=value", help="settings of every run")
     made.add_argument("--jobs", type=int, default=2, help="runs trained at the same time")
-    made.add_argument("--known", action="store_true", help="train nothing: write what is there already")
+    made.add_argument("--known", action="store_true", help="train nothing; write the results that exist")
     made.add_argument("--runs", type=Path, default=Path("runs/study"))
     made.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "results")
     return made
 
 
-def measure(given: argparse.Namespace, case: Case) -> Measured:
-    """Train, unless it is done, and test."""
-    run = Run(config_of(given, case), given.runs / "cells")
+def measure(args: argparse.Namespace, case: Case) -> Measurement:
+    """Train unless finished, and evaluate."""
+    run = Run(config_of(args, case), args.runs / "cells")
     kept = run.path / "study.json"
     precision = resolved(run.config).precision
-    if known := (run.done and read_measured(kept)) or recorded(table_file(given)).get((case, run.key)):
+    if known := (run.done and read_measurement(kept)) or read_table(table_file(args)).get((case, run.key)):
         return dataclasses.replace(known, precision=precision)
     run.ensure()
     test = run.test()
     score = next(each for each in run.scores() if each.protocol == "mars-A")
     figures = score.figures
-    found = Measured(
+    found = Measurement(
         case,
         run.key,
         run.state().step,
@@ -100,50 +102,50 @@ def measure(given: argparse.Namespace, case: Case) -> Measured:
         *run.trained_at(),
         precision,
     )
-    write_text(kept, as_json(found))
+    write_text(kept, to_json(found))
     return found
 
 
-def _known(given: argparse.Namespace, cases: Sequence[Case]) -> list[Measured]:
-    """What earlier calls have measured of these runs.
+def _known(args: argparse.Namespace, cases: Sequence[Case]) -> list[Measurement]:
+    """The measurements of these runs by earlier calls.
 
     Raises:
-        ConfigError: nothing.
+        ConfigError: there are none.
 
     """
-    written, found = recorded(table_file(given)), []
+    written, found = read_table(table_file(args)), []
     with tempfile.TemporaryDirectory() as folder:
         for case in cases:
-            run = Run(_config_without_data(given, case, Path(folder)), given.runs / "cells")
-            if known := read_measured(run.path / "study.json") or written.get((case, run.key)):
+            run = Run(_config_without_data(args, case, Path(folder)), args.runs / "cells")
+            if known := read_measurement(run.path / "study.json") or written.get((case, run.key)):
                 found.append(dataclasses.replace(known, precision=resolved(run.config).precision))
     if not found:
-        precision = resolved(config_of(given, cases[0])).precision
+        precision = resolved(config_of(args, cases[0])).precision
         other = "float32" if precision == "bf16" else "bf16"
         raise ConfigError(
-            "Nothing of this is measured yet",
-            found=f"--persons {given.persons}, in {precision}",
-            where=f"{given.runs}, {table_file(given)}",
-            hint=f"the same without --known; --set precision={other} for what was trained in that",
+            "None of these runs has been measured yet",
+            found=f"--persons {args.persons}, in {precision}",
+            where=f"{args.runs}, {table_file(args)}",
+            hint=f"run without --known, or try --set precision={other}",
         )
     return found
 
 
-def _config_without_data(given: argparse.Namespace, case: Case, folder: Path) -> RunConfig:
-    """`config_of`, where a key needs no more of the walkers than what they would be made by."""
-    here = argparse.Namespace(**{**vars(given), "runs": folder})
+def _config_without_data(args: argparse.Namespace, case: Case, folder: Path) -> RunConfig:
+    """`config_of` without rendering the walkers: the key needs only their settings."""
+    here = argparse.Namespace(**{**vars(args), "runs": folder})
     file = _root(here, case.data, case.seed) / "walkers.json"
     if not file.is_file():
-        write_text(file, json.dumps(_walkers(given, case.data, case.seed).recipe()))
+        write_text(file, json.dumps(_walkers(args, case.data, case.seed).recipe()))
     return config_of(here, case)
 
 
-def config_of(given: argparse.Namespace, case: Case) -> RunConfig:
-    """The same for all systems but for the model."""
+def config_of(args: argparse.Namespace, case: Case) -> RunConfig:
+    """The config of a case; systems differ in the model only."""
     (name, options), setup = SYSTEMS[case.system], SETUPS[case.data]
     config = RunConfig(
         recipe="attention_study",
-        data=DataConfig("walkers", (str(_root(given, case.data, case.seed)),)),
+        data=DataConfig("walkers", (str(_root(args, case.data, case.seed)),)),
         model=ModelConfig(name, SIZE, options),
         clips=ClipConfig(CLIP_LEN),
         batch=BatchConfig(instances=setup.instances),
@@ -152,11 +154,11 @@ def config_of(given: argparse.Namespace, case: Case) -> RunConfig:
         workers=0,
         log_every=1,
     )
-    return override(config, given.set)
+    return override(config, args.set)
 
 
 def twin_accuracy(test: TestSet) -> float:
-    """How often a query's own nearest tracklet is nearer than its twin's; ties count half."""
+    """How often the nearest tracklet of the query's person is nearer than the twin's; ties count half."""
     query, gallery = test
     distance = pairwise_distance(torch.from_numpy(query.vectors), torch.from_numpy(gallery.vectors)).numpy()
     right = []
@@ -170,7 +172,7 @@ def twin_accuracy(test: TestSet) -> float:
 
 
 def gate_figures(run: Run) -> tuple[float, ...]:
-    """Least, mean, most and spread of 1 + A_S over the queries' clips; nothing for models without a gate."""
+    """Minimum, mean, maximum and spread of 1 + A_S over the queries' clips; empty without a gate."""
     model = run.model()
     if not isinstance(model, STCA):
         return ()
@@ -184,15 +186,15 @@ def gate_figures(run: Run) -> tuple[float, ...]:
     return float(gate.min()), float(gate.mean(dtype=np.float64)), float(gate.max()), float(spread)
 
 
-def _root(given: argparse.Namespace, data: str, seed: int) -> Path:
-    return Path(given.runs / "data" / f"{data}-{given.persons}-{seed}")
+def _root(args: argparse.Namespace, data: str, seed: int) -> Path:
+    return Path(args.runs / "data" / f"{data}-{args.persons}-{seed}")
 
 
-def _walkers(given: argparse.Namespace, data: str, seed: int) -> Settings:
+def _walkers(args: argparse.Namespace, data: str, seed: int) -> Settings:
     setup = SETUPS[data]
     return Settings(
-        train_persons=given.persons,
-        test_persons=given.persons,
+        train_persons=args.persons,
+        test_persons=args.persons,
         cameras=6,
         tracklets_per_camera=(1, 2),
         frames=setup.frames,
@@ -205,24 +207,24 @@ def _walkers(given: argparse.Namespace, data: str, seed: int) -> Settings:
     )
 
 
-def _make_data(given: argparse.Namespace, data: str, seed: int) -> None:
-    settings = _walkers(given, data, seed)
+def _make_data(args: argparse.Namespace, data: str, seed: int) -> None:
+    settings = _walkers(args, data, seed)
     make_walkers(
-        _root(given, data, seed), **{f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
+        _root(args, data, seed), **{f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
     )
 
 
-def _run_all(given: argparse.Namespace, cases: Sequence[Case]) -> list[Measured]:
-    """Several at a time; in the order of `cases`."""
+def _run_all(args: argparse.Namespace, cases: Sequence[Case]) -> list[Measurement]:
+    """Run the cases in parallel; results are in the order of `cases`."""
     for data, seed in dict.fromkeys((case.data, case.seed) for case in cases):
-        _make_data(given, data, seed)
-    if given.jobs == 1:
-        return [measure(given, case) for case in progress(cases, label="runs")]
+        _make_data(args, data, seed)
+    if args.jobs == 1:
+        return [measure(args, case) for case in progress(cases, label="runs")]
     context = multiprocessing.get_context("spawn")  # a fork after the first forward pass hangs
     with ProcessPoolExecutor(
-        given.jobs, mp_context=context, initializer=_begin, initargs=(given.jobs,)
+        args.jobs, mp_context=context, initializer=_begin, initargs=(args.jobs,)
     ) as pool:
-        futures = [pool.submit(measure, given, case) for case in cases]
+        futures = [pool.submit(measure, args, case) for case in cases]
         try:
             for done in progress(as_completed(futures), label="runs", total=len(futures)):
                 done.result()
@@ -232,7 +234,7 @@ def _run_all(given: argparse.Namespace, cases: Sequence[Case]) -> list[Measured]
 
 
 def _begin(jobs: int) -> None:
-    """Make a process a worker: without the progress of single runs, and no longer there than its parent."""
+    """Initialise a worker: no progress display of single runs, and exit when the parent does."""
     torch.set_num_threads(max(1, cores() // jobs))
     sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -1,4 +1,4 @@
-"""Footage whose persons are known, and how well a linking of it does."""
+"""Footage with known identities, and the errors of a linking."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from stca.runs import open_model
 from stca.tracklets import Embeddings, Tracklet
 from stca.tracks import TrackRecord, find_tracklets
 
-FRAMES = 12  # of a tracklet are embedded, evenly spread
+FRAMES = 12  # per tracklet, evenly spaced
 THRESHOLDS = np.round(np.arange(0.20, 0.991, 0.01), 2)
 
 
 @dataclasses.dataclass(frozen=True)
 class Footage:
-    """Tracklets whose persons are known, and the boxes they came from."""
+    """Tracklets with known identities, and the boxes they were made from."""
 
     records: list[Record]
     frames: list[tuple[Path, ...]]
@@ -33,7 +33,7 @@ class Footage:
     travel: Travel | None
 
     def unlinked(self) -> Linking:
-        """Every tracklet a person of its own."""
+        """The linking in which every tracklet is a person of its own."""
         return Linking(tuple((record,) for record in self.records), 1.0)
 
 
@@ -48,7 +48,7 @@ def footage_of(
 
 
 def embed(model: str, footage: Footage, cache: Path) -> np.ndarray:
-    """One vector per tracklet, of `FRAMES` of its crops."""
+    """One embedding per tracklet, from `FRAMES` of its crops; cached in a file."""
     path = cache / f"{name_of(model)}-{FRAMES}.npz"
     if path.exists():
         return Embeddings.load(path).vectors
@@ -62,10 +62,10 @@ def embed(model: str, footage: Footage, cache: Path) -> np.ndarray:
 
 
 def pairs(footage: Footage, linking: Linking) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """Pairs of tracklets that were wrongly made one person, and pairs that were not made one."""
-    given, wrong, missed = linking.numbers(), [], []
-    for a, b in combinations(sorted(given), 2):
-        together, same = given[a] == given[b], footage.person[a] == footage.person[b]
+    """Pairs of tracklets that were wrongly linked, and pairs that should have been linked."""
+    person, wrong, missed = linking.numbers(), [], []
+    for a, b in combinations(sorted(person), 2):
+        together, same = person[a] == person[b], footage.person[a] == footage.person[b]
         if together and not same:
             wrong.append((a, b))
         elif same and not together:
@@ -74,7 +74,7 @@ def pairs(footage: Footage, linking: Linking) -> tuple[list[tuple[str, str]], li
 
 
 def f1(footage: Footage, linking: Linking) -> float:
-    """Of pairs of tracklets that are one person: harmonic mean of precision and recall."""
+    """F1 over pairs of tracklets: harmonic mean of precision and recall of the linked pairs."""
     wrong, missed = pairs(footage, linking)
     groups = [len(group) for group in linking.persons]
     right = sum(n * (n - 1) // 2 for n in groups) - len(wrong)

@@ -1,4 +1,4 @@
-"""Linking measured on PETS09-S2L1: 19 tracks of one camera, which are 10 people."""
+"""Linking on PETS09-S2L1: 19 tracks of 10 people in one camera."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stca.boxes import read_mot
 from stca.linking.contact_sheet import write_contact_sheets
 from stca.linking.scores import score_linking
 
-# Who is who among the tracks of PETS, by eye: the crops of all 19 were looked at, twelve of each.
+# Identities of the tracks of PETS, assigned by eye from twelve crops of each of the 19 tracks.
 PETS = {
     "brown leather jacket, black shirt, blue jeans": (9, 5),
     "leather jacket with grey shoulders, black trousers, glasses, white paper in the hand": (15, 14, 18, 8),
@@ -30,7 +30,7 @@ PETS_PERSON = {track: person for person, tracks in enumerate(PETS.values(), star
 
 
 def load_pets(folder: Path, tracks: Path) -> Footage:
-    """PETS, one tracklet per track of the ground truth, with the persons established by eye."""
+    """PETS with one tracklet per ground-truth track and the identities assigned by eye."""
     if not tracks.exists():
         cut_tracks(folder / "vtest.avi", folder / "gt.txt", tracks, camera="pets", split=False)
     truth = {
@@ -43,10 +43,10 @@ def load_pets(folder: Path, tracks: Path) -> Footage:
     return footage_of(tracks, lambda track: PETS_PERSON[track.person], truth, None)
 
 
-def pets_part(given: argparse.Namespace, pets: Footage) -> list[str]:
+def pets_part(args: argparse.Namespace, pets: Footage) -> list[str]:
     lines = [
         "## PETS09-S2L1: 19 tracks of 10 people, one camera\n",
-        "The ground truth gives everybody a new id who comes back. Who is who was established by eye, from "
+        "The ground truth assigns a new id to people who return. Identities were assigned by eye, from "
         "twelve crops of every track:\n",
         "| person | ids of the ground truth | |",
         "|---:|---|---|",
@@ -56,8 +56,8 @@ def pets_part(given: argparse.Namespace, pets: Footage) -> list[str]:
         "| vectors | no error from, to | persons / wrong / missed pairs at 0.5 | 0.6 | 0.7 | 0.8 | 0.9 |",
         "|---|---|---|---|---|---|---|",
     ]
-    for model in given.models:
-        linkings = sweep(pets, embed(model, pets, given.work / "vectors" / "pets"))
+    for model in args.models:
+        linkings = sweep(pets, embed(model, pets, args.work / "vectors" / "pets"))
         clean = [linking.threshold for linking in linkings if not any(pairs(pets, linking))]
         cells = []
         for threshold in (0.5, 0.6, 0.7, 0.8, 0.9):
@@ -66,14 +66,14 @@ def pets_part(given: argparse.Namespace, pets: Footage) -> list[str]:
             cells.append(f"{len(linking.persons)} / {len(wrong)} / {len(missed)}")
         span = f"{min(clean):.2f} to {max(clean):.2f}" if clean else "none"
         lines.append(f"| {name_of(model)} | {span} | {' | '.join(cells)} |")
-    return [*lines, "", *_pets_errors(given, pets)]
+    return [*lines, "", *_pets_errors(args, pets)]
 
 
-def _pets_errors(given: argparse.Namespace, pets: Footage) -> list[str]:
-    """Every wrong and missed pair of every model, each at its best threshold; and the first one's sheet."""
+def _pets_errors(args: argparse.Namespace, pets: Footage) -> list[str]:
+    """All wrong and missed pairs per model at its best threshold, and the first model's contact sheet."""
     lines = ["Every error at each model's best threshold:\n"]
-    for number, model in enumerate(given.models):
-        linkings = sweep(pets, embed(model, pets, given.work / "vectors" / "pets"))
+    for number, model in enumerate(args.models):
+        linkings = sweep(pets, embed(model, pets, args.work / "vectors" / "pets"))
         linking = at(linkings, best(pets, linkings))
         wrong, missed = pairs(pets, linking)
         scores = score_linking(linking, pets.truth)
@@ -83,8 +83,8 @@ def _pets_errors(given: argparse.Namespace, pets: Footage) -> list[str]:
             f"IDF1 {percent(scores.idf1)}, HOTA {percent(scores.hota)}; {'; '.join(found) or 'no error'}"
         )
         if number == 0:
-            (sheet,) = write_contact_sheets(linking, given.work / "sheet")
-            (given.work / "linking_pets.png").write_bytes(sheet.read_bytes())  # footage is not kept here
+            (sheet,) = write_contact_sheets(linking, args.work / "sheet")
+            (args.work / "linking_pets.png").write_bytes(sheet.read_bytes())  # footage is not kept here
     before = score_linking(pets.unlinked(), pets.truth)
     lines.append(f"- before linking: IDF1 {percent(before.idf1)}, HOTA {percent(before.hota)}")
     return [*lines, ""]

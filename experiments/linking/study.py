@@ -1,9 +1,10 @@
-"""Linking measured: rendered scenes of four cameras, and the 19 tracks of PETS09-S2L1, which are 10 people.
+"""Evaluate linking on rendered scenes of four cameras and on PETS09-S2L1 (19 tracks of 10 people).
 
     python -m experiments.linking.study --shared ../shared --work runs/linking --models MODEL ...
 
-Writes experiments/results/linking.md and the scene's contact sheet beside it; that of PETS, whose footage is
-not part of the project, to `--work`. What is in `--work` (scenes, tracks, vectors) is not made again.
+Writes experiments/results/linking.md and the contact sheet of the scene next to it. The contact sheet of
+PETS, whose footage is not part of the project, is written to `--work`, which also caches scenes, tracks and
+embeddings.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ from stca.walkers import make_scene
 
 
 def load_scene(root: Path, tracks: Path) -> Footage:
-    """A rendered scene, cut where people leave the picture."""
+    """A rendered scene; tracks end where people leave the image."""
     cameras = sorted(path.name for path in root.glob("cam*"))
     if not tracks.exists():
         for camera in cameras:
@@ -61,30 +62,36 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--models", nargs="+", required=True)
     parser.add_argument("--tracked", type=Path, nargs=2, help="`stca track` of both scenes' videos")
-    parser.add_argument("--seeds", nargs=2, type=int, default=(0, 1), help="of the scene, of the other one")
+    parser.add_argument(
+        "--seeds",
+        nargs=2,
+        type=int,
+        default=(0, 1),
+        help="random seeds of the scene and of the calibration scene",
+    )
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "results")
-    given = parser.parse_args()
+    args = parser.parse_args()
     started = time.monotonic()
-    given.out.mkdir(parents=True, exist_ok=True)
+    args.out.mkdir(parents=True, exist_ok=True)
     scenes = []
-    for seed in given.seeds:
-        root = make_scene(given.work / f"scene{seed}", seed=seed)
-        scenes.append(load_scene(root, given.work / f"tracks{seed}"))
-    pets = load_pets(given.shared / "video" / "pets_s2l1", given.work / "pets")
-    text = ["# Linking: tracklets become persons\n", *_scene_part(given, *scenes)]
-    text += _tracked_part(given, *scenes) if given.tracked else []
-    text += pets_part(given, pets)
+    for seed in args.seeds:
+        root = make_scene(args.work / f"scene{seed}", seed=seed)
+        scenes.append(load_scene(root, args.work / f"tracks{seed}"))
+    pets = load_pets(args.shared / "video" / "pets_s2l1", args.work / "pets")
+    text = ["# Linking: tracklets become persons\n", *_scene_part(args, *scenes)]
+    text += _tracked_part(args, *scenes) if args.tracked else []
+    text += pets_part(args, pets)
     facts = provenance()
     text += [
         f"`python -m experiments.linking.{facts.pop('command')}`\n",
         " ".join(f"{name}: {value}." for name, value in facts.items())
         + f" Took {(time.monotonic() - started) / 60:.0f} min (what was there was not made again).",
     ]
-    write_text(given.out / "linking.md", "\n".join(text) + "\n")
+    write_text(args.out / "linking.md", "\n".join(text) + "\n")
     print("\n".join(text))
 
 
-def _scene_part(given: argparse.Namespace, scene: Footage, other: Footage) -> list[str]:
+def _scene_part(args: argparse.Namespace, scene: Footage, other: Footage) -> list[str]:
     people = len(set(scene.person.values()))
     lines = [
         f"## A rendered scene: 4 cameras, {people} people, {len(scene.records)} tracklets\n",
@@ -93,7 +100,7 @@ def _scene_part(given: argparse.Namespace, scene: Footage, other: Footage) -> li
         "second; so all that is lost or won is identity. Thresholds come from another scene (seed {}): for "
         "a false-accept rate of 1 % per search (as `stca calibrate --across` with labels), or the one with "
         "the best F1 over pairs there. IDF1 and HOTA are TrackEval's over all four cameras together, "
-        "percent; there is none where one id is twice in a frame.\n".format(*given.seeds),
+        "percent; there is none where one id is twice in a frame.\n".format(*args.seeds),
         "| vectors | threshold | persons | wrong pairs | missed pairs | IDF1 | HOTA |",
         "|---|---|---:|---:|---:|---:|---:|",
     ]
@@ -102,9 +109,9 @@ def _scene_part(given: argparse.Namespace, scene: Footage, other: Footage) -> li
         f"| before linking | | {before.ids} | 0 | {all_pairs(scene)} | {percent(before.idf1)} "
         f"| {percent(before.hota)} |"
     )
-    for number, model in enumerate(given.models):
-        vectors = embed(model, scene, given.work / "vectors" / "scene")
-        theirs = embed(model, other, given.work / "vectors" / "other")
+    for number, model in enumerate(args.models):
+        vectors = embed(model, scene, args.work / "vectors" / "scene")
+        theirs = embed(model, other, args.work / "vectors" / "other")
         strict, fitting = calibrated(other, theirs), best(other, sweep(other, theirs))
         for threshold, footage, words in (
             (strict, scene, "FAR 1 % on the other scene"),
@@ -116,8 +123,8 @@ def _scene_part(given: argparse.Namespace, scene: Footage, other: Footage) -> li
             lines.append(_scene_row(scene, linking, name_of(model), f"{threshold:.2f}, {words}"))
         if number == 0:
             linking = link(scene.records, vectors, threshold=strict, travel=scene.travel)
-            sheets = write_contact_sheets(linking, given.work / "sheet")
-            (given.out / "linking_scene.png").write_bytes(sheets[0].read_bytes())
+            sheets = write_contact_sheets(linking, args.work / "sheet")
+            (args.out / "linking_scene.png").write_bytes(sheets[0].read_bytes())
     return [*lines, ""]
 
 
@@ -127,21 +134,21 @@ def _scene_row(scene: Footage, linking: Linking, *names: str) -> str:
     try:
         scores = score_linking(linking, scene.truth)
         cells += [percent(scores.idf1), percent(scores.hota)]
-    except GalleryError:  # one person twice in one frame: those are no tracks
+    except GalleryError:  # a person twice in one frame: not valid tracks
         cells += ["-", "-"]
     return f"| {' | '.join(map(str, cells))} |"
 
 
-def _tracked_part(given: argparse.Namespace, *scenes: Footage) -> list[str]:
-    """The same scenes, followed by `stca track` without any network."""
+def _tracked_part(args: argparse.Namespace, *scenes: Footage) -> list[str]:
+    """The same scenes, tracked by `stca track` with motion detection."""
     scene, other = (
-        footage_of(root, _who_is_followed(footage), footage.truth, footage.travel)
-        for root, footage in zip(given.tracked, scenes, strict=True)
+        footage_of(root, _person_by_overlap(footage), footage.truth, footage.travel)
+        for root, footage in zip(args.tracked, scenes, strict=True)
     )
     lines = [
-        f"## The same scene, followed by `stca track` (motion detector): {len(scene.records)} tracklets\n",
-        "`stca track cam1.mp4 cam2.mp4 cam3.mp4 cam4.mp4 --out TRACKS`. What detection and following lose is "
-        "lost before linking. Threshold: best on the other scene, followed likewise. Wrong and missed pairs "
+        f"## The same scene, tracked by `stca track` (motion detector): {len(scene.records)} tracklets\n",
+        "`stca track cam1.mp4 cam2.mp4 cam3.mp4 cam4.mp4 --out TRACKS`. Errors of detection and tracking "
+        "come before linking. Threshold: best on the other scene, tracked likewise. Wrong and missed pairs "
         "go by the person whose boxes a tracklet has most.\n",
         "| vectors | threshold | persons | wrong pairs | missed pairs | IDF1 | HOTA |",
         "|---|---|---:|---:|---:|---:|---:|",
@@ -151,19 +158,19 @@ def _tracked_part(given: argparse.Namespace, *scenes: Footage) -> list[str]:
         f"| before linking | | {before.ids} | 0 | {all_pairs(scene)} | {percent(before.idf1)} "
         f"| {percent(before.hota)} |"
     )
-    for model in given.models:
-        vectors = embed(model, scene, given.work / "vectors" / "scene tracked")
-        theirs = embed(model, other, given.work / "vectors" / "other tracked")
+    for model in args.models:
+        vectors = embed(model, scene, args.work / "vectors" / "scene tracked")
+        theirs = embed(model, other, args.work / "vectors" / "other tracked")
         threshold = best(other, sweep(other, theirs))
         linking = link(scene.records, vectors, threshold=threshold, travel=scene.travel)
         lines.append(_scene_row(scene, linking, name_of(model), f"{threshold:.2f}"))
     return [*lines, ""]
 
 
-def _who_is_followed(footage: Footage) -> Callable[[TrackRecord], int]:
-    """From a track to the person of the ground truth that it overlaps (IoU 0.5) in most frames; or itself."""
+def _person_by_overlap(footage: Footage) -> Callable[[TrackRecord], int]:
+    """Map a track to the person it overlaps (IoU 0.5) in most frames, else to an id of its own."""
     boxes = {camera: by_frame(rows) for camera, rows in footage.truth.items()}
-    nobody = count(10_000)
+    unmatched = count(10_000)
 
     def who(track: TrackRecord) -> int:
         votes: Counter[int] = Counter()
@@ -171,7 +178,7 @@ def _who_is_followed(footage: Footage) -> Callable[[TrackRecord], int]:
             true = boxes[track.camera].get(frame.frame, [])
             found = overlaps(corners(true), corners([MotRow(frame.frame, 0, *frame.box)]))[:, 0]
             votes.update(row.track for row, overlap in zip(true, found, strict=True) if overlap >= 0.5)
-        return votes.most_common(1)[0][0] if votes else next(nobody)
+        return votes.most_common(1)[0][0] if votes else next(unmatched)
 
     return who
 
@@ -184,7 +191,7 @@ def calibrated(footage: Footage, vectors: np.ndarray) -> float:
 
 
 def without_times(footage: Footage) -> Footage:
-    """The same, as if nobody knew when anything was: then nothing is forbidden."""
+    """The same footage without times, so that no pair of tracklets is excluded."""
     records = [dataclasses.replace(record, first=None, last=None) for record in footage.records]
     return dataclasses.replace(footage, records=records, travel=None)
 

@@ -1,4 +1,4 @@
-"""A folder of tracks out of ground truth, as `stca track` writes it: a track ends where the person leaves."""
+"""Track folders from ground truth, as `stca track` writes them; a track ends where the person leaves."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from stca.footage.video import probe_video, read_video
 from stca.tracks import FrameRecord, TrackRecord, write_track
 
 GAP_SECONDS = 1.0
-LEAST_VISIBLE, LEAST_HEIGHT, LEAST_WIDTH, LEAST_FRAMES = 0.5, 40, 16, 4
+MIN_VISIBILITY, MIN_HEIGHT, MIN_WIDTH, MIN_FRAMES = 0.5, 40, 16, 4
 
 
 def cut_tracks(video: Path, truth: Path, out: Path, *, camera: str, split: bool = True) -> list[Path]:
-    """Write the tracks of one camera's ground truth below `out / camera`.
+    """Write the ground-truth tracks of one camera to `out / camera`.
 
     Args:
-        video: its frames.
-        truth: MOTChallenge rows.
-        out: the folder of tracks.
-        camera: its name.
-        split: whether a person who was away for more than `GAP_SECONDS` comes back as another track; else
-            every id of the ground truth is one track.
+        video: video file of the camera.
+        truth: MOTChallenge ground-truth file.
+        out: folder of the tracks.
+        camera: name of the camera.
+        split: whether to start a new track when a person was away for more than `GAP_SECONDS`; otherwise
+            every ground-truth id is one track.
 
     Returns:
-        the tracklets' folders. Pieces with fewer than `LEAST_FRAMES` crops of use are left out.
+        the folders of the tracklets. Tracks with fewer than `MIN_FRAMES` usable crops are left out.
 
     """
     rate = probe_video(video).frame_rate or 25.0
     rows = [row for row in read_mot(truth).rows if row.confidence > 0]
-    tracks = [piece for piece in _pieces(rows, rate, split) if sum(map(_of_use, piece)) >= LEAST_FRAMES]
+    tracks = [piece for piece in _pieces(rows, rate, split) if sum(map(_is_usable, piece)) >= MIN_FRAMES]
     wanted: dict[int, list[tuple[int, MotRow]]] = {}
     for number, piece in enumerate(tracks, start=1):
         for row in piece:
@@ -45,7 +45,7 @@ def cut_tracks(video: Path, truth: Path, out: Path, *, camera: str, split: bool 
             if part.size == 0:
                 continue
             file = f"{index:06d}.jpg"
-            use = _of_use(row) and part.shape[0] >= LEAST_HEIGHT and part.shape[1] >= LEAST_WIDTH
+            use = _is_usable(row) and part.shape[0] >= MIN_HEIGHT and part.shape[1] >= MIN_WIDTH
             _write(out / camera / f"{number:04d}" / file, part)
             box = (row.left, row.top, row.width, row.height)
             quality = {"visible": min(row.visibility, 1.0)}
@@ -78,11 +78,11 @@ def _pieces(rows: list[MotRow], rate: float, split: bool) -> list[list[MotRow]]:
     return sorted(pieces, key=lambda piece: piece[0].frame)
 
 
-def _of_use(row: MotRow) -> bool:
-    return row.visibility >= LEAST_VISIBLE and row.height >= LEAST_HEIGHT and row.width >= LEAST_WIDTH
+def _is_usable(row: MotRow) -> bool:
+    return row.visibility >= MIN_VISIBILITY and row.height >= MIN_HEIGHT and row.width >= MIN_WIDTH
 
 
 def _write(path: Path, image: np.ndarray) -> None:
-    """Without waiting for the disk, as `stca.footage.images.write_jpeg` does: there are thousands."""
+    """Write a JPEG without the disk flush of `stca.footage.images.write_jpeg`, since there are thousands."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(image), quality=92))

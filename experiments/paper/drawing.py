@@ -1,4 +1,4 @@
-"""Figures 4, 5 and 6 from models, vectors and metrics: picture, caption, numbers."""
+"""Draw figures 4, 5 and 6 from models, embeddings and logged metrics, with captions and data."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from stca.analysis import (
     PairedLists,
     clip_maps,
     count_outcomes,
-    deal,
+    default_window,
     loss_figure,
     maps_figure,
-    outcome_words,
+    outcome_label,
     pair_lists,
     paired_lists_figure,
     ranked_lists,
+    sample_by_outcome,
     smooth,
-    usual_window,
 )
 from stca.evaluation import TestSet
 from stca.models import ReIDModel
 from stca.tracklets import Splits, Tracklet
 
 LIMIT = 600_000
-"""Bytes of a picture."""
+"""Maximum size of an image file in bytes."""
 PERSONS, QUERIES, LENGTH = 3, 6, 5
 SYSTEMS = ("STCA", "2D-CNN")
 TERMS = ("total", "triplet")
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """A figure with what belongs to it.
+class DrawnFigure:
+    """A figure with caption and data.
 
     Args:
-        figure: the picture.
-        caption: how to read it, in Markdown.
-        header: columns of its numbers.
-        rows: its numbers.
-        photos: whether colours carry no values, so that a palette of 256 may stand for them.
+        figure: the figure.
+        caption: caption in Markdown.
+        header: column names of the data.
+        rows: the data.
+        photos: whether the figure has photographs only, so that it can be reduced to 256 colours.
 
     """
 
@@ -56,7 +56,7 @@ class Drawn:
     photos: bool = False
 
     def png(self) -> bytes:
-        """As PNG, as sharp as the limit allows."""
+        """Encode as PNG, at the highest resolution within the size limit."""
         for dpi in (150, 135, 120, 105, 90):
             buffer = io.BytesIO()
             self.figure.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight", facecolor="white")
@@ -69,14 +69,14 @@ class Drawn:
         return data
 
 
-def attention(models: Mapping[str, ReIDModel], splits: Splits, *, data: str, seed: int = 0) -> Drawn:
-    """Figure 4: what the networks respond to, and STCA's gate.
+def attention(models: Mapping[str, ReIDModel], splits: Splits, *, data: str, seed: int = 0) -> DrawnFigure:
+    """Draw figure 4: activation maps of both networks, and STCA's gate.
 
     Args:
         models: 2D-CNN with Cosine and STCA, by label.
-        splits: whose queries are shown, one each of some persons drawn at random.
-        data: what to call them.
-        seed: of the draw.
+        splits: data set; one query each of some persons drawn at random is shown.
+        data: name of the data set in captions.
+        seed: random seed of the selection.
 
     """
     chosen = draw_persons(splits.query, PERSONS, seed=seed)
@@ -90,7 +90,7 @@ def attention(models: Mapping[str, ReIDModel], splits: Splits, *, data: str, see
         "clip; one colour scale for both networks."
     )
     figure = maps_figure(
-        clips, across=PERSONS, every=every, title=f"Where the networks look: {data}", note=note
+        clips, across=PERSONS, every=every, title=f"Attention of the networks: {data}", note=note
     )
     rows: list[tuple[object, ...]] = [
         (clip.key, each.label.replace("\n", " ").replace("$", ""), frame + 1, *_summary(values))
@@ -106,7 +106,7 @@ def attention(models: Mapping[str, ReIDModel], splits: Splits, *, data: str, see
         "does not say how its maps were made from the feature maps. The table of numbers has each frame's "
         "least, mean and most, as they come from the network."
     )
-    return Drawn(figure, caption, ("tracklet", "map", "frame", "least", "mean", "most"), rows)
+    return DrawnFigure(figure, caption, ("tracklet", "map", "frame", "least", "mean", "most"), rows)
 
 
 def lists(
@@ -117,55 +117,55 @@ def lists(
     data: str,
     image_size: tuple[int, int],
     seed: int = 0,
-) -> Drawn:
-    """Figure 5: six queries' five closest gallery tracklets by STCA and by the paper's baseline.
+) -> DrawnFigure:
+    """Draw figure 5: the five nearest gallery tracklets of six queries, by STCA and by the paper's baseline.
 
     Args:
-        ours: as STCA embeds them.
-        theirs: as the baseline does.
+        ours: embeddings by STCA.
+        theirs: embeddings by the baseline.
         splits: the same queries and gallery.
-        data: what to call them.
-        image_size: (H, W) of the crops.
-        seed: of the choice (`stca.analysis.deal`).
+        data: name of the data set in captions.
+        image_size: (H, W) of the crops in pixels.
+        seed: random seed of the selection (`stca.analysis.sample_by_outcome`).
 
     """
     protocol = splits.protocols[0]
     found = [ranked_lists(test.query, test.gallery, k=LENGTH, protocol=protocol) for test in (ours, theirs)]
     pairs = pair_lists(*found)
-    chosen = deal(pairs, QUERIES, seed=seed)
+    chosen = sample_by_outcome(pairs, QUERIES, seed=seed)
     tracklets = {t.key: t for t in (*splits.query, *splits.gallery)}
     figure = paired_lists_figure(
         chosen,
         pairs,
         tracklets,
         labels=SYSTEMS,
-        title=f"The five closest gallery tracklets: {data}; protocol {protocol}, cosine distance",
+        title=f"The five nearest gallery tracklets: {data}; protocol {protocol}, cosine distance",
         aspect=image_size[0] / image_size[1],
     )
-    counts = {outcome_words(each, SYSTEMS): count for each, count in count_outcomes(pairs).items()}
+    counts = {outcome_label(each, SYSTEMS): count for each, count in count_outcomes(pairs).items()}
     caption = (
         f"Top {LENGTH} of {len(chosen)} queries by STCA (above) and by the baseline, 2D-CNN without "
         f"Cosine, (below) on {data}, protocol {protocol}: green with a tick is the same person, dashed red "
-        "with a cross somebody else. "
+        "with a cross another person. "
         f"At rank 1, of all {len(pairs):,} queries: "
         + ", ".join(f"{words}: {count:,}" for words, count in counts.items())
-        + f". The queries shown are drawn at random (seed {seed}) from these four kinds in turn, so they say "
-        "what happens, not how often."
+        + f". The queries shown are drawn at random (seed {seed}) from these four kinds in turn, so they do "
+        "not show how frequent each kind is."
     )
     header = ("part", "kind", "query", "system", "rank", "gallery", "person", "camera", "distance", "right")
-    return Drawn(figure, caption, header, _list_rows(chosen, tracklets), photos=True)
+    return DrawnFigure(figure, caption, header, _list_rows(chosen, tracklets), photos=True)
 
 
-def losses(metrics: Mapping[str, Sequence[Mapping[str, Any]]], *, data: str) -> Drawn:
-    """Figure 6: total and triplet loss over training steps.
+def losses(metrics: Mapping[str, Sequence[Mapping[str, Any]]], *, data: str) -> DrawnFigure:
+    """Draw figure 6: total and triplet loss over training steps.
 
     Args:
-        metrics: lines of metrics.jsonl by label: cosine mining, then euclidean.
-        data: what it was trained on.
+        metrics: records of metrics.jsonl by label: cosine mining, then euclidean.
+        data: name of the training data in captions.
 
     """
     trained = {label: [r for r in records if r["kind"] == "train"] for label, records in metrics.items()}
-    window = usual_window(min(map(len, trained.values())))
+    window = default_window(min(map(len, trained.values())))
     title = f"STCA's losses by the distance in its triplets: {data}; every part has its own scale"
     figure = loss_figure(metrics, terms=TERMS, window=window, title=title)
     caption = (
@@ -181,11 +181,11 @@ def losses(metrics: Mapping[str, Sequence[Mapping[str, Any]]], *, data: str) -> 
             values = [record[term] for term in TERMS] + [each[place] for each in smoothed]
             rows.append((label, record["step"], record["epoch"], *(f"{value:.5g}" for value in values)))
     header = ("run", "step", "epoch", *TERMS, *(f"{term}_smoothed" for term in TERMS))
-    return Drawn(figure, caption, header, rows)
+    return DrawnFigure(figure, caption, header, rows)
 
 
 def draw_persons(tracklets: Sequence[Tracklet], count: int, *, seed: int = 0) -> list[Tracklet]:
-    """One tracklet each of `count` different persons, at random."""
+    """Draw one tracklet each of `count` different persons at random."""
     order = np.random.default_rng(seed).permutation(len(tracklets))
     by_person = {tracklets[i].person_id: tracklets[i] for i in order[::-1]}
     first = dict.fromkeys(tracklets[i].person_id for i in order)
@@ -196,7 +196,7 @@ def _list_rows(chosen: Sequence[PairedLists], tracklets: Mapping[str, Tracklet])
     return [
         (
             part,
-            outcome_words(pair.outcome, SYSTEMS),
+            outcome_label(pair.outcome, SYSTEMS),
             pair.query,
             system,
             rank,

@@ -1,8 +1,8 @@
-"""What decides a run's result, as a key of 12 hexadecimal digits.
+"""Keys of runs: 12 hexadecimal digits of a hash of everything that determines the result.
 
-Settings count where they are not the default, so that a setting which a later version adds changes no key.
-Published data sets count by their name, walkers by their `walkers.json`, pretrained weights by their content,
-and precision by what it is on this machine: a run in bf16 is another than one in float32.
+Only settings that differ from their default are included, so settings added later do not change existing
+keys. Published data sets are included by name, walkers by their `walkers.json`, pretrained weights by their
+content, and precision as resolved on this machine: bf16 and float32 runs have different keys.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from stca.config import RunConfig
 from stca.run_dir import RunDir
 from stca.tools.devices import resolve_device, resolve_precision
 
-_NO_MATTER = {
+_IGNORED = {
     *("recipe", "device", "workers", "log_every", "checkpoint_every", "checkpoint_steps"),
     *("batch.checkpoint_activations", "data.roots", "data.eval_roots", "model.weights"),
 }
-_ONE_AND_THE_SAME = ("mars", "duke_video", "ilids_vid", "prid2011")
-"""Published data sets: wherever they lie, they are the same."""
+_PUBLISHED = ("mars", "duke_video", "ilids_vid", "prid2011")
+"""Published data sets, which are the same under any root."""
 
 
 def key_of(config: RunConfig) -> str:
-    """The key.
+    """The key of a config.
 
     Raises:
-        ConfigError: precision "auto" of a GPU that is not here.
+        ConfigError: precision is "auto" for a GPU that this machine does not have.
 
     """
     data, model = config.data, config.model
@@ -45,7 +45,7 @@ def key_of(config: RunConfig) -> str:
 
 
 def resolved(config: RunConfig) -> RunConfig:
-    """With the precision that "auto" is on this machine.
+    """The config with precision "auto" replaced by the one it selects on this machine.
 
     Raises:
         ConfigError: as `key_of`.
@@ -57,43 +57,43 @@ def resolved(config: RunConfig) -> RunConfig:
 
 
 def _settings(config: RunConfig) -> dict[str, object]:
-    """What matters and is not the default, so that a setting which a later version adds changes no key."""
+    """The relevant settings that differ from their default."""
     default = _all_settings(RunConfig())
     return {name: value for name, value in _all_settings(config).items() if value != default[name]}
 
 
 def _all_settings(config: RunConfig) -> dict[str, object]:
-    """What matters."""
+    """The settings that can affect the result, by name."""
     mine = _flat(dataclasses.asdict(config))
-    return {k: v for k, v in mine if k not in _NO_MATTER and not k.startswith("eval.")}
+    return {k: v for k, v in mine if k not in _IGNORED and not k.startswith("eval.")}
 
 
-def differing(asked: RunConfig, there: RunConfig) -> dict[str, tuple[object, object]]:
-    """Settings that matter and are not the same; a list and a tuple are all one.
+def differing_settings(requested: RunConfig, stored: RunConfig) -> dict[str, tuple[object, object]]:
+    """Relevant settings in which two configs differ; lists and tuples compare equal.
 
     Args:
-        asked: for a run.
-        there: what a run noted when it began: its model's image size stands in it even where nobody gave one.
+        requested: the config of a run.
+        stored: the config written when the run started; it always contains the image size.
 
     """
-    mine, others = (json.loads(json.dumps(_all_settings(resolved(each)))) for each in (asked, there))
-    if asked.model.image_size is None:
+    mine, others = (json.loads(json.dumps(_all_settings(resolved(each)))) for each in (requested, stored))
+    if requested.model.image_size is None:
         others["model.image_size"] = None
     return {name: (mine[name], others[name]) for name in mine if mine[name] != others[name]}
 
 
 def stored_config(file: Path) -> RunConfig:
-    """Of a run's `config.yaml`; read again only when it has changed.
+    """Read a run's `config.yaml`; cached until the file changes.
 
     Raises:
-        ConfigError: it holds no config.
+        ConfigError: the file holds no config.
 
     """
     return _stored(*_stamp(file))
 
 
 def _flat(content: dict[str, Any]) -> Iterator[tuple[str, object]]:
-    """The settings of sections as `section.name`."""
+    """Flatten sections to `section.name`."""
     for section, values in content.items():
         if isinstance(values, dict):
             yield from ((f"{section}.{name}", value) for name, value in values.items())
@@ -102,8 +102,8 @@ def _flat(content: dict[str, Any]) -> Iterator[tuple[str, object]]:
 
 
 def _which_data(source: str, roots: Sequence[str]) -> list[object]:
-    """What tells one data set from another."""
-    if source in _ONE_AND_THE_SAME:
+    """What identifies a data set."""
+    if source in _PUBLISHED:
         return []
     if source == "walkers":
         return [read_json(Path(root) / "walkers.json") or root for root in roots]
@@ -111,12 +111,12 @@ def _which_data(source: str, roots: Sequence[str]) -> list[object]:
 
 
 def _content(path: Path) -> str:
-    """A file's digest; its name where it is not here."""
+    """The digest of a file; its name if it does not exist."""
     return _digest(*_stamp(path)) if path.is_file() else path.name
 
 
 def _stamp(path: Path) -> tuple[Path, int, int]:
-    """What is another when a file has changed."""
+    """Path, modification time and size: cache key of a file."""
     status = path.stat()
     return path, status.st_mtime_ns, status.st_size
 
@@ -133,7 +133,7 @@ def _stored(file: Path, _time: int, _size: int) -> RunConfig:
 
 
 def read_json(path: Path) -> Any:
-    """JSON; None for what is missing or damaged."""
+    """Read JSON; None if the file is missing or damaged."""
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError, RecursionError):

@@ -1,13 +1,13 @@
-"""The paper's tables, each by one command.
+"""Make the tables of the paper, one command each.
 
     python -m experiments.paper.paper table2 --data mars=/data/mars
     python -m experiments.paper.paper all --data mars=/data/mars --data duke=/data/duke \
         --data ilids=/data/ilids
     python -m experiments.paper.paper all --tiny
 
-What was trained before is not trained again, what was begun goes on. Tables go to experiments/results/ (tiny
-ones to experiments/results/tiny/) as Markdown and CSV, runs to runs/cells/ (runs/tiny/cells/). `--dry-run`
-says what would be trained. Exit status 1: a run failed, and its cells say so; or there was nothing to run.
+Finished runs are reused and interrupted runs resumed. Tables are written to experiments/results/ (with
+--tiny, experiments/results/tiny/) as Markdown and CSV, runs to runs/cells/ (runs/tiny/cells/). `--dry-run`
+lists the runs. The exit status is 1 if a run failed, which its cells say, or if there was nothing to run.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.paper.outcomes import outcomes, to_csv
+from experiments.paper.cell_results import cell_results, to_csv
 from experiments.paper.plan import Plan
 from experiments.paper.rendering import markdown
 from experiments.paper.tables import TABLES
 
-from experiments.paper import costs, setting
+from experiments.paper import complexity, run_options
 from stca.errors import StcaError
 from stca.tools.files import write_text
 from stca.tools.progress import format_seconds
@@ -32,14 +32,14 @@ RESULTS = Path(__file__).parents[1] / "results"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    given = parser().parse_args(arguments)
+    args = parser().parse_args(arguments)
     try:
-        return _main(given)
+        return _main(args)
     except StcaError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on", file=sys.stderr)
+        print("interrupted; run the same command to resume", file=sys.stderr)
         return 130
 
 
@@ -47,9 +47,9 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("table", choices=(*TABLES, "complexity", "all"))
-    setting.add_arguments(made)
+    run_options.add_arguments(made)
     made.add_argument(
-        "--only", default="", metavar="TEXT", help="run only cells with it in row, column, recipe"
+        "--only", default="", metavar="TEXT", help="run only cells with this text in row, column or recipe"
     )
     made.add_argument(
         "--dry-run", action="store_true", help="list the runs, their state and cost; train nothing"
@@ -58,28 +58,28 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def _main(given: argparse.Namespace) -> int:
-    out = given.out or (RESULTS / "tiny" if given.tiny else RESULTS)
-    if given.table in ("complexity", "all") and not given.dry_run:
-        found = costs.costs()
-        page = costs.markdown(found, "python -m experiments.paper.paper complexity")
-        _write(out / "complexity.md", page, costs.to_csv(found))
-    if given.table == "complexity":
+def _main(args: argparse.Namespace) -> int:
+    out = args.out or (RESULTS / "tiny" if args.tiny else RESULTS)
+    if args.table in ("complexity", "all") and not args.dry_run:
+        found = complexity.costs()
+        page = complexity.markdown(found, "python -m experiments.paper.paper complexity")
+        _write(out / "complexity.md", page, complexity.to_csv(found))
+    if args.table == "complexity":
         return 0
-    chosen = list(TABLES.values()) if given.table == "all" else [TABLES[given.table]]
-    plan = Plan(setting.from_arguments(given), chosen, given.only)
-    if given.dry_run:
+    chosen = list(TABLES.values()) if args.table == "all" else [TABLES[args.table]]
+    plan = Plan(run_options.from_arguments(args), chosen, args.only)
+    if args.dry_run:
         print(plan.listing())
         return 0
     if not plan.jobs():
         print("error: nothing to run", *plan.missing.values(), sep="\n  ", file=sys.stderr)
         return 1
     start = time.monotonic()
-    plan.carry_out()
+    plan.execute()
     for table in chosen:
-        cells = outcomes(plan, table)
+        cells = cell_results(plan, table)
         _write(
-            out / f"{table.name}.md", markdown(table, cells, plan, _command(given, table.name)), to_csv(cells)
+            out / f"{table.name}.md", markdown(table, cells, plan, _command(args, table.name)), to_csv(cells)
         )
     print(
         f"took {format_seconds(time.monotonic() - start)}; "
@@ -88,8 +88,8 @@ def _main(given: argparse.Namespace) -> int:
     return 1 if plan.failed else 0
 
 
-def _command(given: argparse.Namespace, table: str) -> str:
-    return setting.command(f"experiments.paper.paper {table}", given)
+def _command(args: argparse.Namespace, table: str) -> str:
+    return run_options.command(f"experiments.paper.paper {table}", args)
 
 
 def _write(path: Path, page: str, table: str) -> None:

@@ -1,4 +1,4 @@
-"""Which runs some tables need, in which order, how far they are; and carrying them out."""
+"""The runs that tables need: their order, progress and execution."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from experiments.paper.cells import Run
-from experiments.paper.hours import flops, hours
-from experiments.paper.setting import NoDataError, Setting
+from experiments.paper.cached_runs import Run
+from experiments.paper.run_options import NoDataError, RunOptions
 from experiments.paper.tables import Cell, Table
+from experiments.paper.training_cost import flops, hours
 
 from stca.distance import Metric
 from stca.errors import ConfigError, StcaError
@@ -19,12 +19,12 @@ from stca.tools.progress import format_seconds
 
 @dataclass(frozen=True)
 class Job:
-    """A run that some cell needs, and the metrics it is scored by."""
+    """A run that cells need, and the distances by which it is scored."""
 
     recipe: str
     run: Run
     split: int | None = None
-    """None where there is one only."""
+    """None if the data set has a single split."""
     metrics: tuple[Metric, ...] = ("cosine",)
 
     def __str__(self) -> str:
@@ -34,77 +34,77 @@ class Job:
 
 @dataclass
 class Plan:
-    """The runs of some tables; makes the walkers they need.
+    """The runs of some tables; renders the walkers they need.
 
     Args:
-        setting: where data lie, seeds, size.
-        tables: which.
-        only: a cell whose row, column and recipe lack this text is not run (but shown, if it was before).
+        options: data roots, seeds and size.
+        tables: the tables to make.
+        only: run only cells with this text in row, column or recipe; earlier results are still shown.
 
     Raises:
         ConfigError: `only` matches nothing.
 
     """
 
-    setting: Setting
+    options: RunOptions
     tables: Sequence[Table]
     only: str = ""
     runs: dict[str, list[Run]] = field(default_factory=dict)
-    """By recipe: one per seed and split."""
+    """Runs by recipe, one per seed and split."""
     missing: dict[str, str] = field(default_factory=dict)
-    """By recipe: why it cannot be run."""
+    """Recipes that cannot be run, with the reason."""
     failed: dict[str, str] = field(default_factory=dict)
-    """By a run's key: what went wrong."""
+    """Error messages of failed runs by key."""
 
     def __post_init__(self) -> None:
         self._check_only()
         for recipe in dict.fromkeys(recipe for _, recipe in self._cells()):
             try:
-                self.runs[recipe] = self.setting.runs(recipe)
+                self.runs[recipe] = self.options.runs(recipe)
             except NoDataError as error:
                 self.missing[recipe] = f"no data: {error.hint}"
 
     def jobs(self, *, everything: bool = False) -> list[Job]:
-        """Every run once, those of the first table first; with `everything`, also what `only` leaves out."""
+        """All runs in table order, each once; with `everything`, also those that `only` excludes."""
         metrics: dict[str, list[Metric]] = {}
         named: dict[str, tuple[str, Run, int | None]] = {}
         for cell, recipe in self._cells():
             if not everything and not cell.matches(self.only):
                 continue
             runs = self.runs.get(recipe, [])
-            splits = len(runs) // len(self.setting.seeds)
+            splits = len(runs) // len(self.options.seeds)
             for number, run in enumerate(runs):
                 named.setdefault(run.key, (recipe, run, number % splits if splits > 1 else None))
                 metrics.setdefault(run.key, []).append(cell.row.metric)
         return [Job(*named[key], tuple(dict.fromkeys(metrics[key]))) for key in named]
 
     def listing(self) -> str:
-        """The runs, how far each is, and what its training costs."""
+        """The runs as a table, with progress and training cost."""
         return "\n".join(
             [listing(self.jobs()), *(f"not run: {name}: {why}" for name, why in self.missing.items())]
         )
 
-    def carry_out(self) -> None:
-        """Train, embed and score what is missing; a run that fails is noted, and the next one begins."""
+    def execute(self) -> None:
+        """Train, embed and score missing runs; a failure is recorded and does not stop the others."""
         jobs = self.jobs()
         left = {job.run.key: 0.0 if job.run.done else flops(job.run.config) for job in jobs}
         spent = worked = 0.0
         for number, job in enumerate(jobs, start=1):
             words = f", about {format_seconds(spent / worked * sum(left.values()))} left" if worked else ""
-            _say(f"run {number} of {len(jobs)}, {job.run.key}: {job}: {job.run.state()}{words}")
+            _log(f"run {number} of {len(jobs)}, {job.run.key}: {job}: {job.run.state()}{words}")
             start = time.monotonic()
-            self._carry_out(job)
+            self._execute(job)
             if work := left.pop(job.run.key):
                 spent, worked = spent + time.monotonic() - start, worked + work
 
-    def _carry_out(self, job: Job) -> None:
+    def _execute(self, job: Job) -> None:
         try:
             for metric in job.metrics:
                 job.run.scores(metric)
-        except Exception as error:  # a table is written whatever happens to one of its runs
+        except Exception as error:  # a failed run must not prevent the tables
             first, *_ = str(error).splitlines() or [""]
             self.failed[job.run.key] = f"{type(error).__name__}: {first}"
-            _say(f"failed: {job}: {error if isinstance(error, StcaError) else repr(error)}")
+            _log(f"failed: {job}: {error if isinstance(error, StcaError) else repr(error)}")
 
     def _check_only(self) -> None:
         cells = [cell for cell, _ in self._cells()]
@@ -122,7 +122,7 @@ class Plan:
             )
 
     def _cells(self) -> Iterator[tuple[Cell, str]]:
-        """Those that a recipe fills."""
+        """The cells that have a recipe."""
         for table in self.tables:
             for cell in table.cells():
                 if cell.recipe is not None:
@@ -130,15 +130,15 @@ class Plan:
 
 
 def listing(jobs: Sequence[Job]) -> str:
-    """Runs, how far each is, and what its training costs."""
+    """The jobs as a table, with progress and training cost."""
     lines = [f"{'run':<14}{'state':<28}{'A100 hours':>10}  what"]
     lines += [
         f"{job.run.key:<14}{job.run.state()!s:<28}{hours(job.run.config):>10.3g}  {job}" for job in jobs
     ]
     left = sum(hours(job.run.config) for job in jobs if not job.run.done)
-    lines.append(f"{len(jobs)} runs; what is to do costs {left:.3g} A100 hours, derived, not measured")
+    lines.append(f"{len(jobs)} runs; remaining cost {left:.3g} A100 hours, derived, not measured")
     return "\n".join(lines)
 
 
-def _say(words: str) -> None:
+def _log(words: str) -> None:
     print(words, file=sys.stderr, flush=True)

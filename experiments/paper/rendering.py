@@ -1,14 +1,14 @@
-"""A table as Markdown: the paper's line, then ours under each protocol, then how ours came about."""
+"""Tables as Markdown: the paper's rows, our rows under each protocol, and the runs with their provenance."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from experiments.paper.hours import hours
-from experiments.paper.outcomes import Outcome
+from experiments.paper.cell_results import CellResult
 from experiments.paper.plan import Job, Plan
-from experiments.paper.setting import streams
+from experiments.paper.run_options import streams
 from experiments.paper.tables import Row, Table
+from experiments.paper.training_cost import hours
 
 from stca.tools.progress import format_seconds
 from stca.tools.provenance import provenance_line
@@ -16,22 +16,22 @@ from stca.tools.provenance import provenance_line
 TINY = (
     "Tiny: the `_small` models at a quarter of the image size, on synthetic walkers in place of the data "
     "sets, with some 150 steps of training each on a schedule of their own. It shows that the code runs; "
-    "**its figures do not compare with the paper's**, which stand beside them as in the full table."
+    "**its figures are not comparable with the paper's**, which are shown as in the full table."
 )
 _PAPER = "which starts from ImageNet's and Kinetics' (`--weights`)"
 FROM_SCRATCH = "Trained from random weights: expect less than the paper has, " + _PAPER + "."
 
 
-def markdown(table: Table, found: Sequence[Outcome], plan: Plan, command: str) -> str:
-    """The page."""
-    setting = plan.setting
+def markdown(table: Table, found: Sequence[CellResult], plan: Plan, command: str) -> str:
+    """The page of a table."""
+    options = plan.options
     lines = [f"# {table.title}", ""]
-    if setting.tiny:
+    if options.tiny:
         lines += [TINY, ""]
     elif words := _start(plan, found):
         lines += [words, ""]
-    spread = ", mean ± standard deviation over seeds" if len(setting.seeds) > 1 else ", seed"
-    lines += [f"Percent{spread} {', '.join(map(str, setting.seeds))}. {table.words}".rstrip(), ""]
+    spread = ", mean ± standard deviation over seeds" if len(options.seeds) > 1 else ", seed"
+    lines += [f"Percent{spread} {', '.join(map(str, options.seeds))}. {table.words}".rstrip(), ""]
     lines += [*_figures(table, found), ""]
     lines += [
         "The paper does not say by which protocol it scores MARS: mars-A leaves the queries out of the "
@@ -45,24 +45,24 @@ def markdown(table: Table, found: Sequence[Outcome], plan: Plan, command: str) -
     return "\n".join(lines)
 
 
-def _start(plan: Plan, found: Sequence[Outcome]) -> str:
-    """What the runs of these cells start from, where it is not what the paper's do."""
+def _start(plan: Plan, found: Sequence[CellResult]) -> str:
+    """State which runs do not start from pretrained weights as the paper's do."""
     models = {each.recipe: plan.runs[each.recipe][0].config.model for each in found if each.runs}
     needed = {name: len(streams(model)) for name, model in models.items()}
-    given = {
+    loaded = {
         name: needed[name] if model.inflate and model.weights else len(model.weights)
         for name, model in models.items()
     }
-    if not any(given.values()):
-        return FROM_SCRATCH if given else ""
-    less = [f"{name} ({given[name]} of {needed[name]})" for name in given if given[name] < needed[name]]
+    if not any(loaded.values()):
+        return FROM_SCRATCH if loaded else ""
+    less = [f"{name} ({loaded[name]} of {needed[name]})" for name in loaded if loaded[name] < needed[name]]
     if not less:
         return ""
     words = f"Not all streams start from pretrained weights: {', '.join(less)}. "
     return words + "Expect less of these than the paper has, " + _PAPER + "."
 
 
-def _figures(table: Table, found: Sequence[Outcome]) -> list[str]:
+def _figures(table: Table, found: Sequence[CellResult]) -> list[str]:
     head = [table.head, "whose", *(column.label for column in table.columns)]
     lines = [_line(head), "|---|---|" + "---:|" * len(table.columns)]
     for row in table.rows:
@@ -83,8 +83,8 @@ def _published(row: Row, table: Table) -> list[str]:
     ]
 
 
-def _ours(table: Table, mine: Sequence[Outcome], protocol: str) -> list[str]:
-    """A text per column."""
+def _ours(table: Table, mine: Sequence[CellResult], protocol: str) -> list[str]:
+    """The texts of our row, one per column."""
     texts = []
     for column in table.columns:
         here = [each for each in mine if each.column == column.label]
@@ -93,7 +93,7 @@ def _ours(table: Table, mine: Sequence[Outcome], protocol: str) -> list[str]:
     return texts
 
 
-def _text(outcome: Outcome, *, whole: bool) -> str:
+def _text(outcome: CellResult, *, whole: bool) -> str:
     if outcome.mean is None:
         return outcome.note.partition(":")[0]
     if whole:
@@ -102,8 +102,8 @@ def _text(outcome: Outcome, *, whole: bool) -> str:
     return f"{outcome.mean:.1f}{spread}"
 
 
-def _runs(plan: Plan, found: Sequence[Outcome]) -> list[str]:
-    """What was trained, where, and how long it took."""
+def _runs(plan: Plan, found: Sequence[CellResult]) -> list[str]:
+    """The runs, with training time, commit and machine."""
     keys = {key for each in found for key in each.runs}
     jobs = [job for job in plan.jobs(everything=True) if job.run.key in keys and job.run.done]
     if not jobs:
@@ -122,7 +122,7 @@ def _runs(plan: Plan, found: Sequence[Outcome]) -> list[str]:
         "",
         _line(head),
         "|---|---|---:|---:|---:|---|---|",
-        *(_run(job, tiny=plan.setting.tiny) for job in jobs),
+        *(_run(job, tiny=plan.options.tiny) for job in jobs),
         "",
     ]
 

@@ -1,4 +1,4 @@
-"""The paper's tables as data: what stands in them, and which recipe fills which cell.
+"""The tables of the paper as data: published figures and the recipe of each cell.
 
 Figures are percent, as printed (Bhuiyan and Huang, Image and Vision Computing 123, 2022, 104474).
 """
@@ -15,7 +15,7 @@ Published = tuple[float | None, ...]
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its words, and the figure it shows ("epochs": for how many a run was trained)."""
+    """A column: its label, and the metric it shows ("epochs": number of training epochs)."""
 
     label: str
     figure: str
@@ -23,13 +23,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the paper.
+    """A row of a table.
 
     Args:
-        label: what stands at its left.
-        published: a figure per column; None where the paper has none.
-        recipes: the recipe per column that gives our figure; empty for other authors' methods.
-        metric: of the ranking.
+        label: the row header.
+        published: one figure per column; None if the paper has none.
+        recipes: the recipe of our figure per column; empty for other authors' methods.
+        metric: distance of the ranking.
 
     """
 
@@ -49,7 +49,7 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     words: str = ""
-    """What a reader of our version must know."""
+    """A note that is printed above our table."""
 
     def cells(self) -> Iterator[Cell]:
         """Row by row."""
@@ -61,7 +61,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Cell:
-    """A place in a table: the paper's figure, and the recipe that gives ours, if one does."""
+    """A cell: the paper's figure, and the recipe of ours, if there is one."""
 
     table: str
     row: Row

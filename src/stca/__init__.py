@@ -1,4 +1,4 @@
-"""Video person re-identification: STCA, its training, its benchmarks and their protocols."""
+"""Video person re-identification: the STCA network, training, evaluation, tracking and search."""
 
 from stca import moved_modules
 from stca.analysis import Complexity, measure_complexity
@@ -10,6 +10,7 @@ from stca.errors import (
     CheckpointError,
     ConfigError,
     DatasetError,
+    DownloadError,
     FrameError,
     GalleryError,
     RankingError,
@@ -54,6 +55,7 @@ __all__ = [
     "ConfigError",
     "CrossAttention",
     "DatasetError",
+    "DownloadError",
     "Embeddings",
     "ExportReport",
     "FrameError",

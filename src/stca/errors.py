@@ -1,23 +1,24 @@
-"""Everything that can go wrong, as one tree.
+"""The exceptions that stca raises, as one tree.
 
 StcaError
 ├── DatasetError      a data set's root, layout, protocol file or tracklet is not what its loader expects
 ├── FrameError        one image or video frame cannot be read
 ├── CheckpointError   weights or a run that cannot be loaded into this model
+├── DownloadError     a network that cannot be fetched, or is not what its publisher describes
 ├── ConfigError       an option that does not exist, has the wrong type, or does not fit another option
-├── RankingError      features, ids and protocol that do not fit each other
-├── TrainingError     a run that cannot go on
-└── GalleryError      a gallery that cannot be opened, read or written, or a model that is not the gallery's
+├── RankingError      features, ids or a protocol that do not fit each other
+├── TrainingError     a run that cannot continue
+└── GalleryError      a gallery that cannot be opened, read or written, or a model other than the gallery's
 """
 
 from __future__ import annotations
 
 
 class StcaError(Exception):
-    """A failure its user can act on.
+    """Base class: a failure that the user can act on.
 
-    The message reads: what happened, then what was expected, what was found, where, and what to do next.
-    Parts that are not given are left out.
+    The message says what happened, what was expected, what was found, where, and what to try next;
+    parts that are None are left out.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class StcaError(Exception):
         super().__init__("\n".join(lines))
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Loader workers send their errors to the main process by pickle, which would lose the keywords.
+        # Data loader workers send errors to the main process by pickle, which would drop the keywords.
         return _rebuild, (type(self), self.what, self.expected, self.found, self.where, self.hint)
 
 
@@ -46,7 +47,7 @@ def _rebuild(
 
 
 def first_line(error: BaseException) -> str:
-    """What another library's error says, in one line; its name where it says nothing."""
+    """The first line of another library's error message; its type if there is no message."""
     text = str(error).strip()
     return text.splitlines()[0] if text else type(error).__name__
 
@@ -63,17 +64,21 @@ class CheckpointError(StcaError):
     """Weights or a run that cannot be loaded into this model."""
 
 
+class DownloadError(StcaError):
+    """A network that cannot be fetched, or is not what its publisher describes."""
+
+
 class ConfigError(StcaError):
     """An option that does not exist, has the wrong type, or does not fit another option."""
 
 
 class RankingError(StcaError):
-    """Features, ids and protocol that do not fit each other."""
+    """Features, ids or a protocol that do not fit each other."""
 
 
 class TrainingError(StcaError):
-    """A run that cannot go on."""
+    """A run that cannot continue."""
 
 
 class GalleryError(StcaError):
-    """A gallery that cannot be opened, read or written, or a model that is not the gallery's."""
+    """A gallery that cannot be opened, read or written, or a model other than the gallery's."""

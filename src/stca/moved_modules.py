@@ -1,4 +1,4 @@
-"""Modules that had another place in version 0.1: for one release their old names import the new ones.
+"""Old names of modules that moved after version 0.1; they import the new modules for one more release.
 
 `import stca.video` gives `stca.footage.video` and a DeprecationWarning.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -25,6 +25,8 @@ _TABLE = {
     ): "detect detections decoding motion onnx_detector=onnx openvino_detector=openvino",
     ("gallery", "gallery.store"): "sqlite store_file=file transactions rows",
     ("gallery", "gallery.index"): "indexes index_file=file index_training=training tuning faiss_import",
+    ("recipes", "recipes"): "building=common",
+    ("runs", "runs"): "sharing=distributed_embedding",
     ("gallery", "gallery"): "asking=search marks=fingerprint",
     ("gallery", "linking"): "linking clustering constraints link_tracks=tracks "
     "link_outputs=outputs link_scores=scores contact_sheet",
@@ -55,14 +57,14 @@ class _Alias(Loader):
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        module.__spec__ = self._spec  # the import system has put the old name's in its place
+        module.__spec__ = self._spec  # the import system has replaced it by the old name's spec
 
 
 class MovedModules(MetaPathFinder):
-    """Finds a module by its old name."""
+    """Import hook that finds a module by its old name."""
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+        self, fullname: str, path: Iterable[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """The new module under the old name, with a DeprecationWarning; None for all other names."""
         if fullname not in MOVED:
@@ -72,6 +74,6 @@ class MovedModules(MetaPathFinder):
 
 
 def install() -> None:
-    """Let old names be found, after everything else; a second call changes nothing."""
+    """Install the import hook, after all others; a second call has no effect."""
     if not any(isinstance(finder, MovedModules) for finder in sys.meta_path):
         sys.meta_path.append(MovedModules())

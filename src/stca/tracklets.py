@@ -1,4 +1,4 @@
-"""The words everybody uses: a tracklet, a data set's splits, a table of embeddings."""
+"""The basic types: a tracklet, the splits of a data set, a table of embeddings."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from stca.tools.files import atomic_write
 
 @dataclass(frozen=True, slots=True)
 class Tracklet:
-    """A short video of one person from one camera.
+    """The cropped frames of one person, tracked in one camera.
 
     Args:
-        frames: the cropped images, in time order; at least one.
-        person_id: who it is. 0 is a distractor (somebody no query asks for), below 0 is junk.
-        camera_id: which camera saw it.
-        key: a name that is unique within its data set.
+        frames: image files of the crops, in time order; at least one.
+        person_id: the identity. 0 is a distractor (nobody's match), below 0 is junk.
+        camera_id: the camera that recorded it.
+        key: a name, unique within its data set.
 
     Raises:
         DatasetError: no frames, or an empty key.
@@ -49,15 +49,15 @@ class Tracklet:
 
 @dataclass(frozen=True, slots=True)
 class Splits:
-    """A data set, divided as its protocol says.
+    """A data set, divided into training, query and gallery tracklets.
 
     Args:
         name: the data set's name.
-        train: tracklets to learn from.
-        query: tracklets that ask.
-        gallery: tracklets that answer. Whether the queries are in the gallery too is the protocol's business.
-        protocols: names (keys of `stca.ranking.PROTOCOLS`) by which this data set is scored.
-        notes: counts worth knowing (junk left out, boxes dropped and why), printed with the data set.
+        train: training tracklets.
+        query: tracklets to search for.
+        gallery: tracklets to search in. The protocol decides whether the queries belong to the gallery.
+        protocols: evaluation protocols of this data set (keys of `stca.ranking.PROTOCOLS`).
+        notes: counts that are printed with the data set (junk left out, boxes dropped and why).
 
     Raises:
         DatasetError: two different tracklets of one part share a key.
@@ -94,40 +94,39 @@ class Splits:
 
 
 def _numbers(what: str, values: object, kinds: str, dtype: type[np.generic]) -> np.ndarray:
-    """`values` as an array of `dtype`, where nothing but width is lost."""
+    """Convert `values` to an array of `dtype` if only numeric width changes."""
     wanted = "whole numbers" if dtype is np.int64 else "numbers"
     try:
         array = np.asarray(values)
     except (ValueError, TypeError, RuntimeError) as error:
-        raise RankingError(f"{what} are no array", expected=wanted, found=error) from error
+        raise RankingError(f"{what} are not an array", expected=wanted, found=error) from error
     found = array.dtype
     wide = found == np.uint64 and array.max(initial=0) > np.iinfo(np.int64).max
     if array.size and (found.kind not in kinds or wide or (dtype is np.int64 and array.ndim != 1)):
         raise RankingError(
-            f"{what} of another kind than can be ranked",
+            f"{what} have a type that cannot be ranked",
             expected=f"{wanted}, {'(N,) int64' if dtype is np.int64 else '(N, D) float32'}",
             found=f"{array.shape} {'beyond int64' if wide else found}",
-            hint="convert them by .astype() where you know that it loses nothing",
+            hint="convert them by .astype() if nothing is lost",
         )
-    with np.errstate(over="ignore"):  # too large a number becomes infinite, and is refused as such
+    with np.errstate(over="ignore"):  # a number too large for float32 becomes infinite and is refused below
         return array.astype(dtype, copy=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embeddings:
-    """One vector per tracklet, with what is needed to rank them.
+    """One vector per tracklet, with the ids and keys needed for ranking.
 
     Args:
         vectors: (N, D) float32; other numbers, or lists of them, become float32.
         person_ids: (N,) int64; integers of any width, or a list of them, become int64.
-        camera_ids: (N,) int64 like them, one per tracklet. (One per frame is the classic mistake: it silently
-            switches the same-camera rule off. Lengths are therefore checked.)
-        keys: N names.
-        computed_by: what computed the vectors: precision, runtime, version; empty where nobody said.
+        camera_ids: (N,) int64, one per tracklet. One per frame would silently disable the same-camera rule,
+            so lengths are checked.
+        keys: N tracklet keys.
+        computed_by: precision, runtime and version that computed the vectors; empty if unknown.
 
     Raises:
-        RankingError: lengths that differ, vectors that are no numbers or not finite, or ids that are no
-            integers.
+        RankingError: lengths that differ, vectors that are not finite numbers, or ids that are not integers.
 
     """
 
@@ -152,7 +151,7 @@ class Embeddings:
         }
         if len(set(lengths.values())) != 1:
             raise RankingError(
-                "Vectors, ids and keys belong together one to one",
+                "Vectors, ids and keys differ in length",
                 expected="one person id, camera id and key per tracklet",
                 found=lengths,
                 hint="camera ids are per tracklet, not per frame",
@@ -162,7 +161,7 @@ class Embeddings:
             raise RankingError(
                 "Vectors are not finite",
                 found=f"{len(bad)} of {len(self)} rows hold NaN or infinity, first {self.keys[bad[0]]!r}",
-                hint="did the training diverge? look at its loss curve",
+                hint="check the loss curve: the training may have diverged",
             )
 
     def __len__(self) -> int:
@@ -173,7 +172,7 @@ class Embeddings:
         return f"Embeddings({len(self)} x {self.vectors.shape[1]}, {persons} persons, {cameras} cameras)"
 
     def subset(self, rows: Sequence[int] | Int64[np.ndarray, " M"]) -> Embeddings:
-        """Those rows, in that order."""
+        """The rows with these indices, in this order."""
         index = np.asarray(rows, dtype=np.int64)
         keys = tuple(self.keys[i] for i in index)
         return Embeddings(
@@ -182,7 +181,7 @@ class Embeddings:
 
     @classmethod
     def concatenate(cls, parts: Sequence[Embeddings]) -> Embeddings:
-        """All rows of all parts, in order."""
+        """The rows of all parts, in order."""
         return cls(
             np.concatenate([p.vectors for p in parts]),
             np.concatenate([p.person_ids for p in parts]),
@@ -192,7 +191,7 @@ class Embeddings:
         )
 
     def save(self, path: Path) -> None:
-        """Write them as one .npz file, atomically."""
+        """Write the embeddings to an .npz file, atomically."""
         with atomic_write(path) as file:
             np.savez(
                 file,
@@ -205,10 +204,10 @@ class Embeddings:
 
     @classmethod
     def load(cls, path: Path) -> Embeddings:
-        """Read what `save` wrote.
+        """Read a file that `save` wrote.
 
         Raises:
-            RankingError: the file is missing or is not one that `save` wrote.
+            RankingError: the file is missing or was not written by `save`.
 
         """
         try:
@@ -218,5 +217,5 @@ class Embeddings:
                 return cls(data["vectors"], data["person_ids"], data["camera_ids"], keys, computed_by)
         except (OSError, KeyError, ValueError, TypeError, EOFError, BadZipFile) as error:
             raise RankingError(
-                "Cannot read embeddings", expected="an .npz file by `stca embed`", found=error, where=path
+                "Cannot read embeddings", expected="an .npz file from `stca embed`", found=error, where=path
             ) from error

@@ -12,9 +12,9 @@ from stca.analysis import (
     attention_figure,
     clip_attention,
     curves_figure,
-    pick,
     ranked_lists,
     ranked_lists_figure,
+    sample_lists,
     save_figure,
 )
 from stca.tracklets import Splits
@@ -90,7 +90,7 @@ def test_a_list_ends_where_the_gallery_does() -> None:
 def test_pick_shows_right_and_wrong() -> None:
     rng = np.random.default_rng(1)
     lists = ranked_lists(embeddings(rng, 80, tag="q"), embeddings(rng, 80, tag="g"))
-    chosen = pick(lists, 6)
+    chosen = sample_lists(lists, 6)
     assert len({each.query for each in chosen}) == 6
     assert sum(not each.first_right for each in chosen) == 3
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stca import ConfigError
-from stca.analysis import curves_figure, loss_figure, save_figure, smooth, usual_window
+from stca.analysis import curves_figure, default_window, loss_figure, save_figure, smooth
 
 
 def records(count: int, *, every: int = 10, scale: float = 1.0, seed: int = 0) -> list[dict[str, object]]:
@@ -34,7 +34,7 @@ def test_windows_are_odd() -> None:
     for window in (0, 2, -1):
         with pytest.raises(ValueError, match="odd"):
             smooth(np.ones(5), window)
-    assert [usual_window(points) for points in (1, 36, 75, 150, 10_575)] == [1, 1, 3, 7, 423]
+    assert [default_window(points) for points in (1, 36, 75, 150, 10_575)] == [1, 1, 3, 7, 423]
 
 
 def test_four_parts_lettered_downwards_on_equal_steps(tmp_path: Path) -> None:

@@ -15,11 +15,11 @@ from stca.analysis import (
     PairedLists,
     RankedList,
     count_outcomes,
-    deal,
     pair_lists,
     paired_lists_figure,
     ranked_lists,
     ranked_lists_figure,
+    sample_by_outcome,
     save_figure,
 )
 from stca.analysis.figures import RIGHT, WRONG, printable, shorten
@@ -77,7 +77,7 @@ def test_other_queries_make_no_pairs() -> None:
 
 
 def test_six_are_dealt_as_two_two_and_two() -> None:
-    chosen = deal(some_pairs(first=9, both=80, second=5, neither=6), 6)
+    chosen = sample_by_outcome(some_pairs(first=9, both=80, second=5, neither=6), 6)
     assert [pair.outcome for pair in chosen] == [
         "only the first",
         "only the first",
@@ -90,16 +90,16 @@ def test_six_are_dealt_as_two_two_and_two() -> None:
 
 
 def test_where_an_outcome_is_missing_the_others_fill_in() -> None:
-    chosen = deal(some_pairs(first=1, both=0, second=9, neither=9), 6)
+    chosen = sample_by_outcome(some_pairs(first=1, both=0, second=9, neither=9), 6)
     assert [pair.outcome for pair in chosen] == [OUTCOMES[0]] + [OUTCOMES[2]] * 3 + [OUTCOMES[3]] * 2
-    assert len(deal(some_pairs(first=1, both=1, second=0, neither=0), 6)) == 2
-    assert deal([], 6) == []
+    assert len(sample_by_outcome(some_pairs(first=1, both=1, second=0, neither=0), 6)) == 2
+    assert sample_by_outcome([], 6) == []
 
 
 def test_the_deal_is_the_seeds_and_no_one_elses() -> None:
     pairs = some_pairs(first=30, both=30, second=30, neither=30)
-    assert deal(pairs, 6, seed=1) == deal(pairs, 6, seed=1)
-    assert len({deal(pairs, 4, seed=seed)[0].query for seed in range(40)}) > 15
+    assert sample_by_outcome(pairs, 6, seed=1) == sample_by_outcome(pairs, 6, seed=1)
+    assert len({sample_by_outcome(pairs, 4, seed=seed)[0].query for seed in range(40)}) > 15
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def small(name: str = "stca_small", size: tuple[int, int] = (64, 32)) -> ReIDMod
     return create_model(name, num_ids=2, image_size=size, width=4).eval()
 
 
-def words(figure: Figure) -> list[str]:
+def texts(figure: Figure) -> list[str]:
     return [text.get_text() for text in figure.texts]
 
 
@@ -87,11 +87,13 @@ def test_stca_alone_shows_both_gates_and_a_baseline_none(tracklet: Tracklet) -> 
 def test_an_activation_is_shown_in_multiples_of_its_mean_and_a_gate_as_it_is() -> None:
     values = np.array([[[1.0, 2.0], [3.0, 6.0]]])
     shown = Map("a", values, "activation")
-    np.testing.assert_allclose(shown.shown, values / 3)
-    assert shown.words == "0.33 to 2.00 × mean"
-    assert Map("a", 7 * values, "activation").words == shown.words, "no matter how strong as a whole"
-    assert Map("g", values, "gate").words == "1.0000 to 6.0000"
-    assert not Map("a", 0 * values, "activation").shown.any()
+    np.testing.assert_allclose(shown.displayed, values / 3)
+    assert shown.range_text == "0.33 to 2.00 × mean"
+    assert Map("a", 7 * values, "activation").range_text == shown.range_text, (
+        "no matter how strong as a whole"
+    )
+    assert Map("g", values, "gate").range_text == "1.0000 to 6.0000"
+    assert not Map("a", 0 * values, "activation").displayed.any()
 
 
 def a_clip(*, key: str = "k", frames: int = 4, scale: float = 1.0) -> ClipMaps:
@@ -137,9 +139,9 @@ def test_crops_keep_their_shape_and_every_second_frame_can_be_left_out() -> None
 def test_ranges_and_labels_are_written(tmp_path: Path) -> None:
     clip = a_clip(key="some/long/folder/" * 9 + "last")
     figure = maps_figure([clip], title="T", note="N")
-    assert all(each.words in words(figure) for each in clip.maps)
-    assert {"T", "N", "frames", "A\nactivation", "B\ngate"} <= set(words(figure))
-    assert any(text.endswith("last\nperson 1") for text in words(figure))
+    assert all(each.range_text in texts(figure) for each in clip.maps)
+    assert {"T", "N", "frames", "A\nactivation", "B\ngate"} <= set(texts(figure))
+    assert any(text.endswith("last\nperson 1") for text in texts(figure))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert save_figure(figure, tmp_path / "maps.png").stat().st_size > 3000

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from experiments.paper.setting import Setting
+from experiments.paper.run_options import RunOptions
 from experiments.paper.tables import TABLES
 from matplotlib.figure import Figure
 from PIL import Image
@@ -104,7 +104,7 @@ def test_pictures_stay_below_the_limit(photos: bool, monkeypatch: pytest.MonkeyP
     figure = Figure(figsize=(2, 2))
     noise = np.random.default_rng(0).integers(0, 255, (80, 80, 3), dtype=np.uint8)
     figure.add_axes((0, 0, 0.7, 0.7)).imshow(noise, interpolation="bicubic")
-    data = drawing.Drawn(figure, "", (), [], photos=photos).png()
+    data = drawing.DrawnFigure(figure, "", (), [], photos=photos).png()
     assert len(data) <= 60_000
     image = Image.open(io.BytesIO(data))
     assert image.mode == ("P" if photos else "RGB")
@@ -115,7 +115,7 @@ def test_all_three_from_the_command(
     people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = DataConfig(source="folder", roots=(str(people),))  # quicker than walkers
-    monkeypatch.setattr(Setting, "_place", lambda *_: data)
+    monkeypatch.setattr(RunOptions, "_place", lambda *_: data)
     settings = ["--set", *TINY_MODEL]
     call = ["all", "--tiny", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]
     assert figures.main([*call, *settings]) == 0
@@ -125,7 +125,7 @@ def test_all_three_from_the_command(
         assert rows
         assert all(len(row) == len(header) for row in rows)
         page = (tmp_path / "out" / f"{name}.md").read_text()
-        assert f"figures.py {name} --seeds 0 --tiny --set" in page
+        assert f"python -m experiments.paper.figures {name} --seeds 0 --tiny --set" in page
         assert all(recipe in page for recipe in figures.FIGURES[name])
         assert provenance()["machine"] + " |" in page, "who trained the runs, not only who drew them"
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("model.safetensors")}

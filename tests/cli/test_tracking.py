@@ -204,7 +204,7 @@ def test_warnings_are_one_plain_line(videos: list[str], tmp_path: Path) -> None:
 def test_a_start_that_is_no_moment(videos: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         call(videos[0], "--out", "o", "--start", "yesterday")
-    assert "a moment is" in capsys.readouterr().err
+    assert "expected a date and time" in capsys.readouterr().err
 
 
 def test_a_detector_in_a_file(videos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

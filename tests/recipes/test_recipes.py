@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from experiments.paper.hours import hours, multiply_adds, steps
 from experiments.paper.tables import TABLES
+from experiments.paper.training_cost import hours, multiply_adds, steps
 
 from stca.cli.main import build_parser
 from stca.config import override
@@ -116,5 +116,5 @@ def test_a_recipe_of_ones_own() -> None:
     assert recipe("stca.recipes.mars:stca_mars_t4").clips.clip_len == 4
     with pytest.raises(ConfigError, match=r"no recipe 'stca_mar'[\s\S]*stca_mars"):
         find_recipe("stca_mar")
-    with pytest.raises(ConfigError, match=r"This is no recipe[\s\S]*platform:node"):
+    with pytest.raises(ConfigError, match=r"This is not a recipe[\s\S]*platform:node"):
         recipe("platform:node")

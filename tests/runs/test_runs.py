@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import stca.runs.distributed_embedding
 import stca.runs.running
-import stca.runs.sharing
 from stca.config import BatchConfig, ClipConfig, DataConfig, EvalConfig, ModelConfig, OptimConfig, RunConfig
 from stca.datasets import load_dataset
 from stca.embedding import embed_tracklets
@@ -100,7 +100,7 @@ def test_evaluations_along_the_way_use_the_runs_device(
     config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[dict[str, object]] = []
-    real_embed, real_score = stca.runs.sharing.embed_tracklets, stca.runs.running.score
+    real_embed, real_score = stca.runs.distributed_embedding.embed_tracklets, stca.runs.running.score
 
     def embed(*arguments: object, **options: object) -> object:
         seen.append(options)
@@ -110,7 +110,7 @@ def test_evaluations_along_the_way_use_the_runs_device(
         seen.append(options)
         return real_score(*arguments, **options)
 
-    monkeypatch.setattr(stca.runs.sharing, "embed_tracklets", embed)
+    monkeypatch.setattr(stca.runs.distributed_embedding, "embed_tracklets", embed)
     monkeypatch.setattr(stca.runs.running, "score", score)
     settings = EvalConfig(every=0, batch_size=3, clip_len=4, metric="euclidean")
     train(replace(config, eval=settings, optim=OptimConfig(epochs=1), precision="bf16"), tmp_path / "run")
@@ -196,7 +196,7 @@ def test_data_that_is_not_there_or_has_nobody_to_train_on_is_a_clear_error(
         train(replace(config, model=ModelConfig("resnet")), tmp_path / "run")
     real = load_dataset
     monkeypatch.setattr(stca.runs.running, "load_dataset", lambda *a, **o: replace(real(*a, **o), train=()))
-    with pytest.raises(DatasetError, match="no training half"):
+    with pytest.raises(DatasetError, match="no training part"):
         train(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

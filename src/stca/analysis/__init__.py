@@ -1,4 +1,7 @@
-"""What people would rather look at than read: costs, attention, ranked lists, curves."""
+"""Model complexity, and figures of attention, ranked lists and loss curves."""
+
+import warnings
+from typing import Any
 
 from stca.analysis.attention_maps import (
     ClipAttention,
@@ -9,19 +12,27 @@ from stca.analysis.attention_maps import (
     clip_maps,
 )
 from stca.analysis.complexity import Complexity, measure_complexity
-from stca.analysis.curves import curves_figure, loss_figure, smooth, usual_window
+from stca.analysis.curves import curves_figure, default_window, loss_figure, smooth
 from stca.analysis.figures import save_figure, shorten
-from stca.analysis.list_figures import outcome_words, paired_lists_figure, ranked_lists_figure
+from stca.analysis.list_figures import outcome_label, paired_lists_figure, ranked_lists_figure
 from stca.analysis.maps import ClipMaps, Map, maps_figure
 from stca.analysis.paired_lists import (
     OUTCOMES,
     Outcome,
     PairedLists,
     count_outcomes,
-    deal,
     pair_lists,
+    sample_by_outcome,
 )
-from stca.analysis.ranked_lists import RankedList, pick, ranked_lists
+from stca.analysis.ranked_lists import RankedList, ranked_lists, sample_lists
+
+_RENAMED = {
+    "deal": sample_by_outcome,
+    "outcome_words": outcome_label,
+    "pick": sample_lists,
+    "usual_window": default_window,
+}
+"""Names of version 0.1, importable for one more release."""
 
 __all__ = [
     "OUTCOMES",
@@ -39,18 +50,27 @@ __all__ = [
     "clip_maps",
     "count_outcomes",
     "curves_figure",
-    "deal",
+    "default_window",
     "loss_figure",
     "maps_figure",
     "measure_complexity",
-    "outcome_words",
+    "outcome_label",
     "pair_lists",
     "paired_lists_figure",
-    "pick",
     "ranked_lists",
     "ranked_lists_figure",
+    "sample_by_outcome",
+    "sample_lists",
     "save_figure",
     "shorten",
     "smooth",
-    "usual_window",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _RENAMED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    new = _RENAMED[name]
+    message = f"{__name__}.{name} is now {__name__}.{new.__name__}"
+    warnings.warn(message, DeprecationWarning, stacklevel=2)
+    return new

@@ -1,4 +1,4 @@
-"""Where a network looks: STCA's gates, and the activation of any 2D stream's last feature map (figure 4)."""
+"""Attention maps: STCA's gates, and activations of a 2D stream's last feature map (the paper's figure 4)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from stca.tracklets import Tracklet
 
 @dataclass(frozen=True)
 class ClipAttention:
-    """One clip, (T, H, W, 3) pixels, and its gates 1 + A, (T, h, w) each."""
+    """One clip, (T, H, W, 3) uint8 RGB, and its gates 1 + A_S and 1 + A_T, (T, h, w) each."""
 
     key: str
     frames: UInt8[np.ndarray, "T H W 3"]
@@ -30,11 +30,11 @@ class ClipAttention:
 
 
 def clip_attention(model: ReIDModel, tracklet: Tracklet, *, clip_len: int | None = None) -> ClipAttention:
-    """The maps of the clip in the tracklet's middle.
+    """The gates of STCA for the clip in the middle of a tracklet.
 
     Raises:
-        ConfigError: a model without cross attention.
-        DatasetError: a tracklet of which no frame can be read.
+        ConfigError: the model has no cross attention.
+        DatasetError: no frame of the tracklet can be read.
 
     """
     if not isinstance(model, STCA):
@@ -49,10 +49,10 @@ def clip_attention(model: ReIDModel, tracklet: Tracklet, *, clip_len: int | None
 
 
 def activation(features: Float[Tensor, "B T C h w"]) -> Float[Tensor, "B T h w"]:
-    """How strongly each place of a feature map responds: the L2 norm over its channels.
+    """The L2 norm over the channels of a feature map, per position.
 
-    The paper draws "the attention map from the final 2D-CNN backbone layer" (section 4.9) and does not say
-    how channels become one map; this is the usual way.
+    The paper shows "the attention map from the final 2D-CNN backbone layer" (section 4.9) and does not say
+    how channels are reduced to one map; the L2 norm is the usual choice.
     """
     strength: Tensor = torch.linalg.vector_norm(features.float(), dim=2)
     return strength
@@ -61,11 +61,11 @@ def activation(features: Float[Tensor, "B T C h w"]) -> Float[Tensor, "B T h w"]
 def clip_activation(
     model: ReIDModel, tracklet: Tracklet, *, clip_len: int | None = None
 ) -> Float[np.ndarray, "T h w"]:
-    """`activation` of the model's last 2D feature map, for the clip in the tracklet's middle.
+    """`activation` of the model's last 2D feature map, for the clip in the middle of a tracklet.
 
     Raises:
-        ConfigError: a model without a 2D stream.
-        DatasetError: a tracklet of which no frame can be read.
+        ConfigError: a model has no 2D stream.
+        DatasetError: no frame of the tracklet can be read.
 
     """
     clips = _batch(model, _middle(model, tracklet, clip_len))
@@ -77,16 +77,16 @@ def clip_activation(
 def clip_maps(
     models: Mapping[str, ReIDModel], tracklet: Tracklet, *, clip_len: int | None = None
 ) -> ClipMaps:
-    """Activations of all models, then 1 + A_S (of a single model also 1 + A_T) of those with cross attention.
+    """Activation maps of all models, then 1 + A_S of every STCA (and 1 + A_T if it is the only model).
 
     Args:
-        models: by label. Each sees the clip in its own image size; the first one's is what is drawn.
-        tracklet: whose middle is shown.
-        clip_len: frames; default the first model's.
+        models: by label. Each gets the clip in its own image size; the first model's frames are drawn.
+        tracklet: its middle clip is used.
+        clip_len: frames per clip; default: the first model's.
 
     Raises:
-        ConfigError: a model without a 2D stream.
-        DatasetError: a tracklet of which no frame can be read.
+        ConfigError: a model has no 2D stream.
+        DatasetError: no frame of the tracklet can be read.
 
     """
     first = next(iter(models.values()))
@@ -103,15 +103,15 @@ def clip_maps(
             maps.append(Map(f"{printable(label)}\ngate $1 + A_S$", gates.spatial, "gate"))
             if len(models) == 1:
                 maps.append(Map(f"{printable(label)}\ngate $1 + A_T$", gates.temporal, "gate"))
-    words = f"person {tracklet.person_id}, camera {tracklet.camera_id}"
-    return ClipMaps(tracklet.key, words, _middle(first, tracklet, length), tuple(maps))
+    caption = f"person {tracklet.person_id}, camera {tracklet.camera_id}"
+    return ClipMaps(tracklet.key, caption, _middle(first, tracklet, length), tuple(maps))
 
 
 def attention_figure(clips: Sequence[ClipAttention]) -> Figure:
-    """Three rows per clip: its frames, 1 + A_S and 1 + A_T over them, each map with its range.
+    """Draw three rows per clip: the frames, 1 + A_S and 1 + A_T over them, each map with its range.
 
-    Colours run from the least to the most attended place of a clip's map. Since every map A sums to one over
-    its places, 1 + A is close to 1; the numbers above the rows say how close.
+    Colours run from the minimum to the maximum of each clip's map. Since every map A sums to one over its
+    positions, 1 + A is close to 1; the range above each row says how close.
     """
     rows = [
         ClipMaps(
@@ -126,7 +126,7 @@ def attention_figure(clips: Sequence[ClipAttention]) -> Figure:
 
 
 def _middle(model: ReIDModel, tracklet: Tracklet, clip_len: int | None) -> UInt8[np.ndarray, "T H W 3"]:
-    """Neighbouring frames from the tracklet's middle, in the model's size."""
+    """Consecutive frames from the middle of the tracklet, resized to the model's image size."""
     chosen = sample_clips(len(tracklet), clip_len or model.clip_len, mode="consecutive")[0]
     return decode_clip(tracklet, chosen, Transform(model.image_size)).frames
 

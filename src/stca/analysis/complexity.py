@@ -1,4 +1,4 @@
-"""Parameters and multiply-adds, per part, always with the clip's shape (section 4.10)."""
+"""Parameters and multiply-adds of a model, per part, for a given clip shape (the paper's section 4.10)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Complexity:
-    """What a model costs on clips of one shape, (1, T, 3, H, W)."""
+    """Parameters and multiply-adds of a model for clips of one shape, (B, T, 3, H, W)."""
 
     model: str
     clip_shape: tuple[int, ...]
@@ -30,16 +30,16 @@ class Complexity:
 
     @property
     def parameters(self) -> int:
-        """Of all parts."""
+        """The number of parameters."""
         return sum(part.parameters for part in self.parts)
 
     @property
     def multiply_adds(self) -> int:
-        """Of all parts, for one forward pass of a batch of this shape."""
+        """The multiply-adds of one forward pass on a batch of this shape."""
         return sum(part.multiply_adds for part in self.parts)
 
     def table(self) -> str:
-        """As text."""
+        """The table as text."""
         total = Part("total", self.parameters, self.multiply_adds)
         rows = [
             f"{self.model} on clips {self.clip_shape}",
@@ -49,7 +49,7 @@ class Complexity:
         return "\n".join(rows)
 
     def json(self) -> dict[str, object]:
-        """As plain values."""
+        """The same as JSON-serialisable values."""
         return {
             "model": self.model,
             "clip_shape": list(self.clip_shape),
@@ -62,14 +62,14 @@ class Complexity:
 
 
 def measure_complexity(model: ReIDModel, clip_shape: tuple[int, ...]) -> Complexity:
-    """Count on the shape alone: nothing is computed.
+    """Count parameters and multiply-adds on the meta device, without computing anything.
 
     Args:
-        model: stays as it is.
+        model: it is not changed.
         clip_shape: (B, T, 3, H, W). A multiply-add is half of what `torch.utils.flop_counter` counts.
 
     Raises:
-        ConfigError: a shape that does not fit the model.
+        ConfigError: the shape does not fit the model.
 
     """
     shadow = copy.deepcopy(model).to("meta").eval()
@@ -89,7 +89,7 @@ def measure_complexity(model: ReIDModel, clip_shape: tuple[int, ...]) -> Complex
 
 
 def _divide(model: ReIDModel) -> dict[str, list[str]]:
-    """The model's children that hold something, a gated 2D stream as what comes before the gate and after."""
+    """The children with parameters by label; the 2D stream of a gated model is split at the gate."""
     parts = {name: [name] for name, child in model.named_children() if any(True for _ in child.parameters())}
     if not isinstance(model, TwoStream):
         return parts
@@ -100,7 +100,7 @@ def _divide(model: ReIDModel) -> dict[str, list[str]]:
 
 
 def _flops(flops: dict[str, int], path: str) -> int:
-    """Of a module, or where it is not called itself, of the modules in it."""
+    """The flops of a module; if it is not called itself, the sum over its children."""
     if path in flops:
         return flops[path]
     children = {

@@ -1,4 +1,4 @@
-"""Loss curves (figure 6), from a run's metrics."""
+"""Loss curves from the metrics of runs (the paper's figure 6)."""
 
 from __future__ import annotations
 
@@ -25,11 +25,14 @@ _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 
 
 def smooth(values: Float[np.ndarray, " N"], window: int) -> Float[np.ndarray, " N"]:
-    """The mean of every value and its neighbours, `window` values in all; at the ends of those there are.
+    """Centred moving average over `window` values; the window is cut off at both ends.
 
     Args:
         values: (N,).
-        window: an odd number; 1 changes nothing.
+        window: an odd number; 1 returns the values unchanged.
+
+    Raises:
+        ValueError: `window` is not a positive odd number.
 
     """
     if window < 1 or window % 2 == 0:
@@ -42,20 +45,20 @@ def smooth(values: Float[np.ndarray, " N"], window: int) -> Float[np.ndarray, " 
     return means
 
 
-def usual_window(points: int) -> int:
-    """A twenty-fifth of the curve, odd."""
+def default_window(points: int) -> int:
+    """The default smoothing window for a curve of this many points: 1/25 of it, made odd."""
     return points // 25 // 2 * 2 + 1
 
 
 def curves_figure(runs: Mapping[str, Records], *, window: int = 1) -> Figure:
-    """Each term of the loss over steps, one line per run; evaluations, where there are several, below.
+    """Draw each loss term over steps, one line per run, and below it the evaluations if a run has several.
 
     Args:
-        runs: lines of metrics.jsonl (`RunDir.metrics()`) by label.
-        window: logged steps over which a line is smoothed (`smooth`); the raw values stay behind it, faint.
+        runs: records of metrics.jsonl (`RunDir.metrics()`) by label.
+        window: smoothing window in logged values (`smooth`); the raw values are drawn faintly behind.
 
     Raises:
-        ConfigError: a run without training steps.
+        ConfigError: a run has no training steps.
 
     """
     trained = {label: _trained(label, records) for label, records in runs.items()}
@@ -87,23 +90,23 @@ def loss_figure(
     window: int | None = None,
     title: str = "",
 ) -> Figure:
-    """One column per run, one row per term, lettered downwards: faint raw values and a smoothed line.
+    """Draw one column per run and one row per loss term: raw values, faint, and a smoothed line.
 
-    Steps run equally far in all parts, and losses from 0. Each part has its own scale of losses: a euclidean
-    distance between vectors is not of the size of a cosine distance.
+    All panels share the range of steps; each has its own loss scale, starting at 0, since euclidean and
+    cosine distances differ in magnitude.
 
     Args:
-        runs: lines of metrics.jsonl (`RunDir.metrics()`) by label.
+        runs: records of metrics.jsonl (`RunDir.metrics()`) by label.
         terms: keys of `LOSSES`.
-        window: logged steps over which lines are smoothed (`smooth`); default a twenty-fifth of the shortest.
-        title: above the picture.
+        window: smoothing window in logged values (`smooth`); default: `default_window` of the shortest run.
+        title: drawn above the panels.
 
     Raises:
-        ConfigError: a run without training steps.
+        ConfigError: a run has no training steps.
 
     """
     trained = {label: _trained(label, records) for label, records in runs.items()}
-    window = window or usual_window(min(map(len, trained.values())))
+    window = window or default_window(min(map(len, trained.values())))
     last = max(records[-1]["step"] for records in trained.values())
     figure = Figure(figsize=(PAGE, 0.55 + 2.2 * len(terms)), layout="constrained")
     grid = figure.subplots(len(terms), len(runs), squeeze=False)

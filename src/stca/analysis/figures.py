@@ -1,4 +1,4 @@
-"""How pictures are made and kept."""
+"""Layout, fonts and files of figures."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from stca.errors import ConfigError
 from stca.tools.files import atomic_write
 
 RIGHT, WRONG, QUERY, INK = "#009e73", "#d55e00", "#0072b2", "#222222"
-"""Green, red and blue that people with any colour vision can tell apart (Okabe and Ito)."""
+"""Colours of correct matches, wrong matches and queries, safe for colour blindness (Okabe and Ito)."""
 SUFFIXES = (".png", ".pdf", ".svg")
 PAGE = 7.2
-"""Width of a page's text in inches: fonts of a figure this wide are printed at their size."""
+"""Text width of a printed page in inches; fonts in a figure of this width keep their size in print."""
 
-_MORE_SCRIPTS = (
+_CJK_FONTS = (
     "Noto Sans CJK",
     "Source Han Sans",
     "WenQuanYi",
@@ -39,7 +39,7 @@ _MORE_SCRIPTS = (
 
 
 class Box(NamedTuple):
-    """A place on a sheet in inches; (x, y) is its upper left corner."""
+    """A rectangle on a sheet in inches; (x, y) is its upper left corner."""
 
     x: float
     y: float
@@ -49,9 +49,9 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True)
 class Sheet:
-    """An empty figure on which things are placed in inches from its upper left corner.
+    """A figure whose contents are placed in inches from its upper left corner.
 
-    Crops keep their shape and rows stay in line, whatever the words beside them.
+    The layout does not depend on the texts, so crops keep their aspect ratio and rows stay aligned.
     """
 
     width: float
@@ -60,50 +60,54 @@ class Sheet:
 
     @classmethod
     def new(cls, width: float, height: float) -> Sheet:
-        """Of that size in inches."""
+        """Create an empty sheet of this size in inches."""
         return cls(width, height, Figure(figsize=(width, height)))
 
     def axes(self, box: Box) -> Axes:
-        """For a picture or a plot."""
+        """Add axes for an image or a plot."""
         left, bottom = box.x / self.width, 1 - (box.y + box.height) / self.height
         size = box.width / self.width, box.height / self.height
         return self.figure.add_axes((left, bottom, *size))
 
-    def words(self, x: float, y: float, text: str, *, size: float = 7.5, **style: Any) -> Text:
-        """Text whose upper left corner (or what `ha` and `va` say) is at (x, y)."""
+    def text(self, x: float, y: float, text: str, *, size: float = 7.5, **style: Any) -> Text:
+        """Add text whose upper left corner, or the anchor chosen by `ha` and `va`, is at (x, y)."""
         style = {"va": "top", "color": INK, "linespacing": 1.25, **style}
         return self.figure.text(x / self.width, 1 - y / self.height, text, fontsize=size, **style)
 
+    words = text  # its name in version 0.1, for one more release
+
 
 def finish(figure: Figure) -> Figure:
-    """Let every text fall back on fonts with more scripts, where the machine has them."""
+    """Set fallback fonts for Chinese, Japanese and Korean text, if the system has them."""
     for text in figure.findobj(Text):
         text.set_fontfamily(list(font_families()))
     return figure
 
 
 def printable(name: str) -> str:
-    """A name from outside, ready to be drawn: no mathematics in it, no boxes for what no font can show."""
+    """Escape a name for drawing: dollar signs, and characters that no installed font has."""
     known = _characters()
     shown = "".join(c if ord(c) in known else c.encode("unicode_escape").decode() for c in name)
     return shown.replace("$", r"\$")
 
 
 def shorten(name: str, length: int) -> str:
-    """At most `length` characters, the end kept, since keys differ there."""
+    """Shorten to `length` characters by cutting the beginning, since keys differ at the end."""
     return name if len(name) <= length else "…" + name[1 - length :]
 
 
 def save_figure(figure: Figure, path: Path, *, dpi: int = 150) -> Path:
-    """Write a figure in the format its name ends in, atomically.
+    """Write a figure in the format of the file name's suffix, atomically.
 
     Raises:
-        ConfigError: an ending that is no picture's.
+        ConfigError: the suffix is not .png, .pdf or .svg.
 
     """
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
-        raise ConfigError("A picture needs a picture's name", expected=" or ".join(SUFFIXES), found=path.name)
+        raise ConfigError(
+            "A figure needs an image file name", expected=" or ".join(SUFFIXES), found=path.name
+        )
     with atomic_write(path) as file:
         figure.savefig(file, format=path.suffix[1:].lower(), dpi=dpi, bbox_inches="tight", facecolor="white")
     return path
@@ -111,14 +115,14 @@ def save_figure(figure: Figure, path: Path, *, dpi: int = 150) -> Path:
 
 @functools.cache
 def font_families() -> tuple[str, ...]:
-    """The usual font, then those of this machine that know Chinese, Japanese or Korean."""
+    """The default font, then installed fonts with Chinese, Japanese or Korean characters."""
     installed = sorted({font.name for font in font_manager.fontManager.ttflist})
-    more = [name for start in _MORE_SCRIPTS for name in installed if name.startswith(start)]
+    more = [name for start in _CJK_FONTS for name in installed if name.startswith(start)]
     return ("DejaVu Sans", *dict.fromkeys(more))
 
 
 @functools.cache
 def _characters() -> frozenset[int]:
-    """What these fonts can draw."""
+    """The code points that these fonts can draw."""
     paths = [font_manager.findfont(name) for name in font_families()]
     return frozenset(code for path in paths for code in font_manager.get_font(path).get_charmap())

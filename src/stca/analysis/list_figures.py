@@ -1,4 +1,4 @@
-"""Ranked lists as pictures: queries beside what was found, right and wrong marked (figure 5)."""
+"""Figures of ranked lists, with correct and wrong matches marked (the paper's figure 5)."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from stca.tracklets import Tracklet
 _PITCH, _SPACE, _CAPTION, _LABEL = 0.5, 0.07, 0.28, 0.22
 _TITLE = 0.32
 LEGEND = (
-    "✓ solid green: same person. ✗ dashed red: somebody else. Blue: the query. c: camera; below, distance."
+    "✓ solid green: same person. ✗ dashed red: another person. Blue: the query. c: camera; below: distance."
 )
 
 
 def ranked_lists_figure(
     lists: Sequence[RankedList], tracklets: Mapping[str, Tracklet], *, title: str = "", aspect: float = 2.0
 ) -> Figure:
-    """One row per query: the query in blue, then its list: a green tick where right, a red cross where wrong.
+    """Draw one row per query: the query in blue, then its matches, green if correct and red if wrong.
 
     Args:
         lists: at least one.
         tracklets: by key; the middle frame of each is shown.
-        title: above the picture.
-        aspect: height of a crop through its width.
+        title: drawn above the lists.
+        aspect: height of a crop divided by its width.
 
     """
     columns = 1 + max(len(each.matches) for each in lists)
@@ -37,8 +37,8 @@ def ranked_lists_figure(
     row = (tile - _SPACE) * aspect + _CAPTION + 0.15
     head = 0.55
     sheet = Sheet.new(max(columns * tile + 0.1, 5.2), head + len(lists) * row)
-    sheet.words(0, 0, title, size=9)
-    sheet.words(0, 0.23, LEGEND, size=7)
+    sheet.text(0, 0, title, size=9)
+    sheet.text(0, 0.23, LEGEND, size=7)
     for number, each in enumerate(lists):
         y = head + number * row + _CAPTION
         width = tile - _SPACE
@@ -58,15 +58,15 @@ def paired_lists_figure(
     title: str = "",
     aspect: float = 2.0,
 ) -> Figure:
-    """One part per query: the query, the first system's list above, the second's below.
+    """Draw one panel per query: the query, the first system's list above, the second's below.
 
     Args:
-        chosen: what is drawn, at least one.
-        everything: what it was chosen from; how many queries have which outcome stands above the picture.
+        chosen: the pairs to draw, at least one.
+        everything: all pairs they were chosen from; their counts by outcome are written above the panels.
         tracklets: by key; the middle frame of each is shown.
-        labels: of the two systems; short ones.
-        title: above the picture.
-        aspect: height of a crop through its width.
+        labels: short names of the two systems.
+        title: drawn above the lists.
+        aspect: height of a crop divided by its width.
 
     """
     longest = max(len(each.matches) for pair in chosen for each in (pair.first, pair.second))
@@ -78,53 +78,53 @@ def paired_lists_figure(
     head = 0.62
     lines = -(-len(chosen) // across)
     sheet = Sheet.new(max(across * part_w, 5.6), head + lines * part_h)
-    sheet.words(0, 0, title, size=9)
-    sheet.words(0, 0.24, f"{_counts(everything, labels)}\n{LEGEND}", size=7)
+    sheet.text(0, 0, title, size=9)
+    sheet.text(0, 0.24, f"{_counts(everything, labels)}\n{LEGEND}", size=7)
     for number, pair in enumerate(chosen):
         line, place = divmod(number, across)
         x, y = place * part_w, head + line * part_h
-        asked = tracklets[pair.query]
-        words = f"({ascii_lowercase[number % 26]}) {outcome_words(pair.outcome, labels)}"
-        key = printable(shorten(asked.key, int((part_w - 0.3) / 0.062) - 6))
-        sheet.words(x, y, words, size=8, weight="bold")
-        sheet.words(x, y + 0.155, f"query {key}", size=7)
+        query = tracklets[pair.query]
+        heading = f"({ascii_lowercase[number % 26]}) {outcome_label(pair.outcome, labels)}"
+        key = printable(shorten(query.key, int((part_w - 0.3) / 0.062) - 6))
+        sheet.text(x, y, heading, size=8, weight="bold")
+        sheet.text(x, y + 0.155, f"query {key}", size=7)
         y += _TITLE
-        _query(sheet, Box(x + 0.04, y + _CAPTION + line_h / 2, tile_w, tile_w * aspect), asked)
+        _query(sheet, Box(x + 0.04, y + _CAPTION + line_h / 2, tile_w, tile_w * aspect), query)
         for row, (label, each) in enumerate(zip(labels, (pair.first, pair.second), strict=True)):
             top = y + row * line_h + _CAPTION
             left = x + _PITCH + _LABEL
             middle = top + tile_w * aspect / 2
-            sheet.words(left - 0.08, middle, printable(label), size=7, ha="right", va="center", rotation=90)
+            sheet.text(left - 0.08, middle, printable(label), size=7, ha="right", va="center", rotation=90)
             for rank, match in enumerate(each.matches, 1):
                 box = Box(left + (rank - 1) * _PITCH, top, tile_w, tile_w * aspect)
                 _match(sheet, box, rank, match, tracklets[match.key])
     return finish(sheet.figure)
 
 
-def outcome_words(outcome: Outcome, labels: tuple[str, str]) -> str:
-    """An outcome with the systems' names in it."""
+def outcome_label(outcome: Outcome, labels: tuple[str, str]) -> str:
+    """Describe an outcome with the names of the systems."""
     named = {"only the first": f"only {labels[0]} right", "only the second": f"only {labels[1]} right"}
     return printable(named.get(outcome, f"{outcome} right"))
 
 
 def _counts(pairs: Sequence[PairedLists], labels: tuple[str, str]) -> str:
     counts = count_outcomes(pairs)
-    words = [f"{outcome_words(each, labels)}: {count:,}" for each, count in counts.items()]
-    return f"At rank 1, of all {len(pairs):,} queries: {', '.join(words)}."
+    parts = [f"{outcome_label(each, labels)}: {count:,}" for each, count in counts.items()]
+    return f"At rank 1, of all {len(pairs):,} queries: {', '.join(parts)}."
 
 
-def _query(sheet: Sheet, box: Box, asked: Tracklet) -> None:
-    _tile(sheet, box, asked, words=f"query\ncam {asked.camera_id}", colour=QUERY)
+def _query(sheet: Sheet, box: Box, query: Tracklet) -> None:
+    _tile(sheet, box, query, caption=f"query\ncam {query.camera_id}", colour=QUERY)
 
 
 def _match(sheet: Sheet, box: Box, rank: int, match: Match, found: Tracklet) -> None:
     mark, colour, style = ("✓", RIGHT, "solid") if match.right else ("✗", WRONG, "dashed")
-    words = f"{rank} {mark} c{found.camera_id}\n{match.distance:.{3 if match.distance < 10 else 1}f}"
-    _tile(sheet, box, found, words=words, colour=colour, style=style)
+    caption = f"{rank} {mark} c{found.camera_id}\n{match.distance:.{3 if match.distance < 10 else 1}f}"
+    _tile(sheet, box, found, caption=caption, colour=colour, style=style)
 
 
 def _tile(
-    sheet: Sheet, box: Box, tracklet: Tracklet, *, words: str, colour: str, style: str = "solid"
+    sheet: Sheet, box: Box, tracklet: Tracklet, *, caption: str, colour: str, style: str = "solid"
 ) -> None:
     axes = sheet.axes(box)
     axes.imshow(read_frame(tracklet, len(tracklet) // 2), aspect="auto", interpolation="bicubic")
@@ -133,4 +133,4 @@ def _tile(
     for spine in axes.spines.values():
         spine.set(color=colour, linewidth=2, linestyle=style)
     middle = box.x + box.width / 2
-    sheet.words(middle, box.y - 0.03, words, size=7, ha="center", va="bottom", linespacing=1.05)
+    sheet.text(middle, box.y - 0.03, caption, size=7, ha="center", va="bottom", linespacing=1.05)

@@ -1,4 +1,4 @@
-"""Maps over the frames of clips, drawn so that systems compare (figure 4)."""
+"""Figures of attention maps over the frames of clips, comparable between systems (the paper's figure 4)."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Map:
     """One map over the frames of a clip.
 
     Args:
-        label: whose it is, and of what.
+        label: the model and the kind of map.
         values: (T, h, w); an activation is at least 0, a gate is 1 + A.
-        kind: decides the colours (see `maps_figure`).
+        kind: selects the colour scale (see `maps_figure`).
 
     """
 
@@ -40,26 +40,26 @@ class Map:
     kind: Kind
 
     @property
-    def shown(self) -> Float[np.ndarray, "T h w"]:
-        """What the colours show: an activation in multiples of its mean over the clip, a gate as it is."""
+    def displayed(self) -> Float[np.ndarray, "T h w"]:
+        """The values that are drawn: activations divided by their mean over the clip, gates unchanged."""
         if self.kind == "gate":
             return self.values
         mean = self.values.mean()
         return self.values / mean if mean > 0 else np.zeros_like(self.values)
 
     @property
-    def words(self) -> str:
-        """Its range."""
-        low, high = self.shown.min(), self.shown.max()
+    def range_text(self) -> str:
+        """The range of the values as text."""
+        low, high = self.displayed.min(), self.displayed.max()
         return f"{low:.4f} to {high:.4f}" if self.kind == "gate" else f"{low:.2f} to {high:.2f} × mean"
 
 
 @dataclass(frozen=True)
 class ClipMaps:
-    """A clip, its pixels (T, H, W, 3), and one or several maps over it."""
+    """A clip, (T, H, W, 3) uint8 RGB, and one or several maps over it."""
 
     key: str
-    words: str
+    caption: str
     frames: UInt8[np.ndarray, "T H W 3"]
     maps: tuple[Map, ...]
 
@@ -67,26 +67,26 @@ class ClipMaps:
 def maps_figure(
     clips: Sequence[ClipMaps], *, across: int = 1, every: int = 1, title: str = "", note: str = ""
 ) -> Figure:
-    """Per clip one row of frames and one row per map; the maps lie over the greyed frames.
+    """Draw one row of frames and one row per map for each clip; maps are drawn over the greyscale frames.
 
-    All activations share one colour scale, from the 1st to the 99th percentile of all of them, in multiples
-    of each clip's mean, so that the same colour means the same in every system. A gate 1 + A is so close to 1
-    that on such a scale it would have one colour: its colours run from the least to the most of each clip's
-    map. The ranges stand above the rows.
+    All activations share one colour scale, in multiples of each clip's mean, from the 1st to the 99th
+    percentile of all of them, so that systems can be compared. A gate 1 + A varies too little for a shared
+    scale: its colours run from the minimum to the maximum of each clip's map. The range is written above
+    each row.
 
     Args:
         clips: at least one, with the same maps and number of frames.
-        across: clips beside each other.
-        every: show only every so many frames of a clip; ranges and colours are of all of them.
-        title: above the picture.
+        across: number of clips side by side.
+        every: draw every n-th frame of a clip; ranges and colour scales still cover all frames.
+        title: drawn above the clips.
         note: below the title, in small print.
 
     """
     layout = _Layout.of(clips, across=across, every=every)
     top = (0.3 if title else 0.05) + (0.16 * (1 + note.count("\n")) if note else 0)
     sheet = Sheet.new(max(layout.width, 5.4), top + layout.height(len(clips)) + _BAR)
-    sheet.words(0, 0, title, size=9)
-    sheet.words(0, 0.22 if title else 0, note, size=7)
+    sheet.text(0, 0, title, size=9)
+    sheet.text(0, 0.22 if title else 0, note, size=7)
     limits = _limits(clips)
     for number, clip in enumerate(clips):
         line, place = divmod(number, layout.across)
@@ -95,14 +95,14 @@ def maps_figure(
         if place == 0:
             for row, label in enumerate(["frames", *(each.label for each in clip.maps)]):
                 middle = top + line * layout.block_h + layout.row(row) + layout.tile_h / 2
-                sheet.words(_LABEL - 0.08, middle, label, ha="right", va="center")
+                sheet.text(_LABEL - 0.08, middle, label, ha="right", va="center")
     _bars(sheet, sheet.height - _BAR + 0.1, {each.kind for each in clips[0].maps}, limits)
     return finish(sheet.figure)
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """Sizes in inches; a block is a clip with its maps, as wide as fits `across` times on a page."""
+    """Sizes in inches; a block is one clip with its maps, and `across` blocks fit the width of a page."""
 
     across: int
     frames: tuple[int, ...]
@@ -118,7 +118,7 @@ class _Layout:
         shape = first.frames.shape[1] / first.frames.shape[2]
         free = PAGE - _LABEL - (across - 1) * _BETWEEN - across * (len(frames) - 1) * _GAP
         width = min(free / (across * len(frames)), _TALLEST / shape)
-        header = _LINE * (2 if first.words else 1) + 0.06
+        header = _LINE * (2 if first.caption else 1) + 0.06
         return cls(across, frames, 1 + len(first.maps), header, width, width * shape)
 
     @property
@@ -137,7 +137,7 @@ class _Layout:
         return -(-clips // self.across) * self.block_h
 
     def row(self, number: int) -> float:
-        """Where a row of crops begins, below the block's upper edge."""
+        """Distance of a row of crops from the upper edge of its block."""
         return self.header + number * (self.tile_h + _CAPTION)
 
 
@@ -145,19 +145,19 @@ def _block(
     sheet: Sheet, x: float, y: float, clip: ClipMaps, layout: _Layout, limits: tuple[float, float]
 ) -> None:
     key = printable(shorten(clip.key, max(12, int(layout.block_w / 0.062))))
-    sheet.words(x, y, f"{key}\n{clip.words}", size=7)
+    sheet.text(x, y, f"{key}\n{clip.caption}", size=7)
     for row, each in enumerate([None, *clip.maps]):
         top = y + layout.row(row)
         if each:
-            sheet.words(x, top - _CAPTION + 0.02, each.words, size=7, color="#555555")
+            sheet.text(x, top - _CAPTION + 0.02, each.range_text, size=7, color="#555555")
         for column, frame in enumerate(layout.frames):
             box = Box(x + column * (layout.tile_w + _GAP), top, layout.tile_w, layout.tile_h)
             _draw(sheet.axes(box), clip.frames[frame], each, frame, limits)
 
 
 def _limits(clips: Sequence[ClipMaps]) -> tuple[float, float]:
-    """Between which the colours of activations run."""
-    shown = [each.shown.ravel() for clip in clips for each in clip.maps if each.kind == "activation"]
+    """Minimum and maximum of the colour scale of activations."""
+    shown = [each.displayed.ravel() for clip in clips for each in clip.maps if each.kind == "activation"]
     if not shown:
         return 0.0, 1.0
     low, high = np.percentile(np.concatenate(shown), (1, 99))
@@ -174,7 +174,7 @@ def _draw(
         return
     grey = np.dot(picture, [0.299, 0.587, 0.114])
     axes.imshow(grey, cmap="gray", vmin=0, vmax=255, aspect="auto", interpolation="bicubic")
-    values = each.shown
+    values = each.displayed
     low, high = limits if each.kind == "activation" else (values.min(), values.max())
     axes.imshow(
         values[frame],
@@ -189,7 +189,7 @@ def _draw(
 
 
 def _bars(sheet: Sheet, y: float, kinds: set[Kind], limits: tuple[float, float]) -> None:
-    """What the colours say, one bar per kind of map."""
+    """Draw the colour bars, one per kind of map."""
     wide = (sheet.width - 0.7) / 2
     for place, kind in enumerate(kind for kind in COLOURS if kind in kinds):
         axes = sheet.axes(Box(0.25 + place * (wide + 0.3), y, wide, 0.09))
@@ -210,6 +210,6 @@ def _bars(sheet: Sheet, y: float, kinds: set[Kind], limits: tuple[float, float])
 
 
 def _pale(name: str) -> ListedColormap:
-    """A colour map as it looks over white."""
+    """A colour map blended with white at the opacity of the maps."""
     colours = colormaps[name](np.linspace(0, 1, 256))
     return ListedColormap(1 - _OPACITY * (1 - colours[:, :3]))

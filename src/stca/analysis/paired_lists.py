@@ -1,4 +1,4 @@
-"""Two systems' ranked lists for the same queries, and a choice among them that cannot flatter (figure 5)."""
+"""Ranked lists of two systems for the same queries, and an unbiased sample of them (the paper's figure 5)."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ from stca.errors import ConfigError
 
 Outcome = Literal["only the first", "both", "only the second", "neither"]
 OUTCOMES: tuple[Outcome, ...] = ("only the first", "both", "only the second", "neither")
-"""Which of two systems has the right person at rank 1, in the order in which `deal` deals."""
+"""Which of two systems has a correct match at rank 1, in the order used by `sample_by_outcome`."""
 
 
 @dataclass(frozen=True)
 class PairedLists:
-    """What two systems found for one query."""
+    """The ranked lists of two systems for one query."""
 
     first: RankedList
     second: RankedList
 
     @property
     def query(self) -> str:
-        """Its key."""
+        """The key of the query."""
         return self.first.query
 
     @property
     def outcome(self) -> Outcome:
-        """Who is right at rank 1."""
+        """Which system is correct at rank 1."""
         if self.first.first_right:
             return "both" if self.second.first_right else "only the first"
         return "only the second" if self.second.first_right else "neither"
 
 
 def pair_lists(first: Sequence[RankedList], second: Sequence[RankedList]) -> list[PairedLists]:
-    """The lists of the same queries beside each other, in the first system's order.
+    """Pair the lists of the same queries, in the first system's order.
 
     Raises:
-        ConfigError: the two answer different queries.
+        ConfigError: the two systems have different queries.
 
     """
     theirs = {each.query: each for each in second}
     if len(first) != len(theirs) or {each.query for each in first} != theirs.keys():
         raise ConfigError(
-            "These ranked lists do not answer the same queries",
+            "These ranked lists are not of the same queries",
             expected=f"{len(first)} queries with the same keys",
             found=f"{len(second)} queries, {sum(each.query in theirs for each in first)} of them shared",
             hint="rank both systems on one test set by one protocol",
@@ -55,16 +55,16 @@ def pair_lists(first: Sequence[RankedList], second: Sequence[RankedList]) -> lis
 
 
 def count_outcomes(pairs: Sequence[PairedLists]) -> dict[Outcome, int]:
-    """How many queries there are of each outcome, zeros too."""
+    """Count the queries of each outcome, including zeros."""
     return {each: sum(pair.outcome == each for pair in pairs) for each in OUTCOMES}
 
 
-def deal(pairs: Sequence[PairedLists], count: int, *, seed: int = 0) -> list[PairedLists]:
-    """Queries drawn at random from the four outcomes in turn, sorted by outcome.
+def sample_by_outcome(pairs: Sequence[PairedLists], count: int, *, seed: int = 0) -> list[PairedLists]:
+    """Draw queries at random from the four outcomes in turn, and sort them by outcome.
 
-    Six are thus two that only the first system gets right, two that both do, and two that the first gets
-    wrong; where an outcome has no more queries, the others fill in. It shows what there is, not how often:
-    that is for `count_outcomes` to say.
+    Six queries are thus two that only the first system gets right, two that both get right, and two that the
+    first gets wrong; an outcome without enough queries is filled up from the others. The sample does not show
+    how frequent an outcome is; `count_outcomes` does.
     """
     rng = np.random.default_rng(seed)
     order = [pairs[i] for i in rng.permutation(len(pairs))]

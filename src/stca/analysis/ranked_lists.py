@@ -1,4 +1,4 @@
-"""Ranked lists: every query's closest gallery tracklets, and whether they are right (figure 5)."""
+"""Ranked lists: the nearest gallery tracklets of every query, and whether they are correct."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from stca.ranking import Labels, Protocol, find_protocol
 from stca.ranking.answers import rows_that_count, same_person_pairs
 from stca.tracklets import Embeddings
 
-_AT_ONCE = 64
+_BLOCK = 64
 
 
 @dataclass(frozen=True)
 class Match:
-    """One row of a ranked list."""
+    """One gallery tracklet in a ranked list; `right` if it shows the query's identity."""
 
     key: str
     distance: float
@@ -28,14 +28,14 @@ class Match:
 
 @dataclass(frozen=True)
 class RankedList:
-    """A query and what was found, closest first."""
+    """A query and its nearest gallery tracklets, nearest first."""
 
     query: str
     matches: tuple[Match, ...]
 
     @property
     def first_right(self) -> bool:
-        """Whether the closest is right."""
+        """Whether the match at rank 1 is correct."""
         return bool(self.matches) and self.matches[0].right
 
 
@@ -47,10 +47,10 @@ def ranked_lists(
     metric: Metric = "cosine",
     protocol: str | Protocol = "cross-camera",
 ) -> list[RankedList]:
-    """The k closest gallery rows of every query that has an answer, by the protocol's rules.
+    """The k nearest gallery rows of every query that has a correct match under the protocol.
 
     Raises:
-        RankingError: no query has an answer.
+        RankingError: no query has a correct match in the gallery.
 
     """
     rule = find_protocol(protocol)
@@ -60,13 +60,15 @@ def ranked_lists(
     pairs = same_person_pairs(Labels.of(query), Labels.of(gallery), rule)
     rows = np.unique(pairs.query[pairs.is_answer])
     if not len(rows):
-        raise RankingError(f"No query has an answer under protocol {rule.name!r}", expected=rule.description)
-    vectors, asked = torch.from_numpy(gallery.vectors), torch.from_numpy(query.vectors)
+        raise RankingError(
+            f"No query has a correct match under protocol {rule.name!r}", expected=rule.description
+        )
+    vectors, queries = torch.from_numpy(gallery.vectors), torch.from_numpy(query.vectors)
     lists = []
     for place, row in enumerate(rows):
-        if place % _AT_ONCE == 0:
-            block = pairwise_distance(asked[rows[place : place + _AT_ONCE]], vectors, metric=metric)
-        distance = block[place % _AT_ONCE]
+        if place % _BLOCK == 0:
+            block = pairwise_distance(queries[rows[place : place + _BLOCK]], vectors, metric=metric)
+        distance = block[place % _BLOCK]
         mine = pairs.query == row
         left_out = pairs.row[mine & ~pairs.is_answer]
         answers = set(pairs.row[mine & pairs.is_answer].tolist())
@@ -78,8 +80,8 @@ def ranked_lists(
     return lists
 
 
-def pick(lists: Sequence[RankedList], count: int, *, seed: int = 0) -> list[RankedList]:
-    """Some right and some wrong at rank 1: wrong ones up to half, as chance has it."""
+def sample_lists(lists: Sequence[RankedList], count: int, *, seed: int = 0) -> list[RankedList]:
+    """Draw lists at random, up to half of them with a wrong match at rank 1."""
     rng = np.random.default_rng(seed)
     order = [lists[i] for i in rng.permutation(len(lists))]
     wrong = [each for each in order if not each.first_right][: count // 2]

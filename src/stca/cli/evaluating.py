@@ -17,51 +17,57 @@ if TYPE_CHECKING:
 
 
 def add_verbs(verbs: Verbs) -> None:
-    """Add the verbs."""
-    evaluate = add_verb(verbs, "evaluate", _evaluate, help="score models by the data set's protocols")
+    """Add the commands."""
+    evaluate = add_verb(verbs, "evaluate", _evaluate, help="evaluate models by the data set's protocols")
     evaluate.add_argument("model", nargs="+", help=MODEL_HELP)
     add_test_data(evaluate)
-    evaluate.add_argument("--protocol", action="append", help="instead of the data set's own")
     evaluate.add_argument(
-        "--metric", choices=("cosine", "euclidean"), default="cosine", help="of the ranking"
+        "--protocol", action="append", help="use this protocol instead of the data set's; may be repeated"
     )
-    evaluate.add_argument("--rerank", action="store_true", help="k-reciprocal re-ranking (20, 6, 0.3)")
+    evaluate.add_argument(
+        "--metric", choices=("cosine", "euclidean"), default="cosine", help="distance of the ranking"
+    )
+    evaluate.add_argument(
+        "--rerank", action="store_true", help="k-reciprocal re-ranking (k1=20, k2=6, lambda=0.3)"
+    )
     evaluate.add_argument(
         "--against",
         metavar="MODEL",
-        help="test whether the (first) model differs from this one beyond chance",
+        help="test whether the (first) model differs significantly from this one",
     )
     evaluate.add_argument(
         "--mean-over-splits",
         action="store_true",
-        help="each run on its own split, then mean and deviation (iLIDS-VID, PRID2011)",
+        help="evaluate each run on its own split; print mean and standard deviation (iLIDS-VID, PRID2011)",
     )
-    evaluate.add_argument("--neck", choices=("after", "before"), default="after", help="which vectors")
-    evaluate.add_argument("--json", type=Path, metavar="FILE", help="write everything there too")
+    evaluate.add_argument(
+        "--neck", choices=("after", "before"), default="after", help="embedding after or before the BN neck"
+    )
+    evaluate.add_argument("--json", type=Path, metavar="FILE", help="also write the results to this file")
 
     embed = add_verb(verbs, "embed", _embed, help="write one vector per tracklet")
     embed.add_argument("model", help=MODEL_HELP)
     add_test_data(embed)
     embed.add_argument(
-        "--part", choices=("train", "query", "gallery"), default="gallery", help="which tracklets"
+        "--part", choices=("train", "query", "gallery"), default="gallery", help="part of the data set"
     )
-    embed.add_argument("--out", type=Path, required=True, metavar="FILE.npz", help="where to")
+    embed.add_argument("--out", type=Path, required=True, metavar="FILE.npz", help="output file")
 
     cost = add_verb(
         verbs, "complexity", _complexity, help="parameters and multiply-adds of a model, per part"
     )
-    cost.add_argument("model", help="its name")
+    cost.add_argument("model", help="name of the model")
     cost.add_argument(
         "settings", nargs="*", metavar="key=value", help="options of the model, e.g. gate=conv3_x"
     )
-    cost.add_argument("--size", type=size, metavar="HxW", help="of the frames; default: the model's")
-    cost.add_argument("--frames", type=positive, default=8, metavar="T", help="per clip")
-    cost.add_argument("--num-ids", type=positive, default=625, help="identities of the classifier")
-    cost.add_argument("--json", type=Path, metavar="FILE", help="write it there too")
+    cost.add_argument("--size", type=size, metavar="HxW", help="frame size in pixels; default: the model's")
+    cost.add_argument("--frames", type=positive, default=8, metavar="T", help="frames per clip")
+    cost.add_argument("--num-ids", type=positive, default=625, help="number of identities in the classifier")
+    cost.add_argument("--json", type=Path, metavar="FILE", help="also write the result to this file")
 
 
-def test_data(given: argparse.Namespace, model: str) -> Splits:
-    """The run's own test data, with what --data, --dataset and --split say instead."""
+def test_data(args: argparse.Namespace, model: str) -> Splits:
+    """Load the test data: the run's, unless --data, --dataset or --split replace it."""
     from stca.datasets import DATASETS, load_dataset
     from stca.errors import ConfigError
     from stca.run_dir import RunDir
@@ -69,74 +75,74 @@ def test_data(given: argparse.Namespace, model: str) -> Splits:
     from stca.tools.lookup import is_safe
 
     if not is_path(model) or is_model_file(model):
-        if given.data is None or given.dataset is None:
-            raise ConfigError("Which data, and of what kind?", expected="--dataset NAME --data ROOT")
-        return load_dataset(given.dataset, given.data, split=given.split or 0)
+        if args.data is None or args.dataset is None:
+            raise ConfigError("This model has no test data of its own", expected="--dataset NAME --data ROOT")
+        return load_dataset(args.dataset, args.data, split=args.split or 0)
     config = RunDir.open(Path(model)).config()
     data = config.data
-    source = given.dataset or data.eval_source or data.source
-    if given.dataset is None and not is_safe(DATASETS, source):
+    source = args.dataset or data.eval_source or data.source
+    if args.dataset is None and not is_safe(DATASETS, source):
         raise ConfigError(
-            "This run's data is loaded by a module that is not imported because a file says so",
+            "This run's data loader is a module outside stca, which is not imported automatically",
             found=source,
-            hint=f"--dataset {source}, if you trust it",
+            hint=f"--dataset {source}, if you trust that module",
         )
-    if given.data or given.dataset:
+    if args.data or args.dataset:
         options = (data.eval_options or data.options) if source in (data.source, data.eval_source) else {}
-        roots = tuple(map(str, given.data or data.eval_roots or data.roots))
+        roots = tuple(map(str, args.data or data.eval_roots or data.roots))
         data = dataclasses.replace(data, eval_source=source, eval_roots=roots, eval_options=options)
-    if given.split is not None:
-        data = dataclasses.replace(data, split=given.split)
+    if args.split is not None:
+        data = dataclasses.replace(data, split=args.split)
     return load_test(dataclasses.replace(config, data=data))
 
 
-def _evaluate(given: argparse.Namespace) -> None:
+def _evaluate(args: argparse.Namespace) -> None:
     from stca.evaluation import evaluate
     from stca.ranking import mean_over_splits
     from stca.runs import open_model
     from stca.tools.files import write_text
     from stca.tools.provenance import provenance
 
-    splits = test_data(given, given.model[0])
+    splits = test_data(args, args.model[0])
     print(splits)
 
     def figures(model: ReIDModel, name: str, precision: str) -> list[RankMetrics]:
         return evaluate(
             model,
-            test_data(given, name) if given.mean_over_splits else splits,
-            metric=given.metric,
-            protocols=given.protocol,
-            reranking="k-reciprocal" if given.rerank else None,
-            clip_len=given.clip_len,
-            batch_size=given.batch_size,
-            device=given.device,
+            test_data(args, name) if args.mean_over_splits else splits,
+            metric=args.metric,
+            protocols=args.protocol,
+            reranking="k-reciprocal" if args.rerank else None,
+            clip_len=args.clip_len,
+            batch_size=args.batch_size,
+            device=args.device,
             precision=precision,
-            runtime=given.runtime,
-            workers=given.workers,
-            neck=given.neck,
+            runtime=args.runtime,
+            workers=args.workers,
+            neck=args.neck,
         )
 
     scored: dict[str, list[RankMetrics]] = {}
     reference = None
-    for name in dict.fromkeys([*given.model, *filter(None, [given.against])]):
+    for name in dict.fromkeys([*args.model, *filter(None, [args.against])]):
         model = open_model(name, like=reference)
         reference = reference or model
-        scored[name] = figures(model, name, given.precision)
-        if given.precision == "int8":
-            print(_moved(figures(model, name, "float32"), scored[name]))
-    if given.mean_over_splits:
+        scored[name] = figures(model, name, args.precision)
+        if args.precision == "int8":
+            print(_int8_change(figures(model, name, "float32"), scored[name]))
+    if args.mean_over_splits:
         for same_protocol in zip(*scored.values(), strict=True):
             print(mean_over_splits(same_protocol).table())
     print(_tables(scored))
-    if given.against:
-        print(_paired(scored[given.against], scored[given.model[0]], given.against))
-    if given.json:
+    if args.against:
+        print(_paired(scored[args.against], scored[args.model[0]], args.against))
+    if args.json:
         rows = [{"system": name, **m.json()} for name, each in scored.items() for m in each]
-        write_text(given.json, json.dumps({"provenance": provenance(), "results": rows}, indent=1) + "\n")
+        write_text(args.json, json.dumps({"provenance": provenance(), "results": rows}, indent=1) + "\n")
 
 
 def _tables(scored: dict[str, list[RankMetrics]]) -> str:
-    """One model with error bars, or several side by side."""
+    """One model with confidence intervals, or several models in one table."""
     from stca.ranking import compare_table
 
     if len(scored) == 1:
@@ -145,56 +151,56 @@ def _tables(scored: dict[str, list[RankMetrics]]) -> str:
 
 
 def _paired(baseline: list[RankMetrics], other: list[RankMetrics], name: str) -> str:
-    """Whether the difference on the same queries is more than chance."""
+    """Paired test of the difference on the same queries."""
     from stca.ranking import compare_runs
 
     figures: tuple[Figure, ...] = ("rank-1", "mAP", "mINP")
-    lines = [f"against {name}, paired over the persons asked for:"]
+    lines = [f"against {name}, paired by query identity:"]
     for before, after in zip(baseline, other, strict=True):
         lines += [f"  {before.protocol}: {compare_runs(before, after, figure=figure)}" for figure in figures]
     return "\n".join(lines)
 
 
-def _moved(exact: list[RankMetrics], quantised: list[RankMetrics]) -> str:
-    """What int8 cost, in points."""
+def _int8_change(exact: list[RankMetrics], quantised: list[RankMetrics]) -> str:
+    """Change of the figures from float32 to int8, in percentage points."""
     figures: tuple[Figure, ...] = ("rank-1", "mAP")
     return "\n".join(
         f"{before.protocol}: from float32 to int8 "
-        + ", ".join(f"{f} moved by {100 * (after.value(f) - before.value(f)):+.2f}" for f in figures)
+        + ", ".join(f"{f} changed by {100 * (after.value(f) - before.value(f)):+.2f}" for f in figures)
         for before, after in zip(exact, quantised, strict=True)
     )
 
 
-def _embed(given: argparse.Namespace) -> None:
+def _embed(args: argparse.Namespace) -> None:
     from stca.embedding import embed_tracklets
     from stca.runs import open_model
 
-    splits = test_data(given, given.model)
+    splits = test_data(args, args.model)
     embeddings = embed_tracklets(
-        open_model(given.model),
-        getattr(splits, given.part),
-        clip_len=given.clip_len,
-        batch_size=given.batch_size,
-        device=given.device,
-        precision=given.precision,
-        runtime=given.runtime,
-        workers=given.workers,
+        open_model(args.model),
+        getattr(splits, args.part),
+        clip_len=args.clip_len,
+        batch_size=args.batch_size,
+        device=args.device,
+        precision=args.precision,
+        runtime=args.runtime,
+        workers=args.workers,
     )
-    embeddings.save(given.out)
-    print(f"{embeddings}\nin {given.out}")
+    embeddings.save(args.out)
+    print(f"{embeddings}\nwritten to {args.out}")
 
 
-def _complexity(given: argparse.Namespace) -> None:
+def _complexity(args: argparse.Namespace) -> None:
     from stca.analysis import measure_complexity
     from stca.config import parse_assignments
     from stca.models import build_model
     from stca.tools.files import write_text
 
-    options = parse_assignments(given.settings)
-    if given.size:
-        options["image_size"] = given.size
-    model = build_model(given.model, num_ids=given.num_ids, options=options)
-    complexity = measure_complexity(model, (1, given.frames, 3, *model.image_size))
+    options = parse_assignments(args.settings)
+    if args.size:
+        options["image_size"] = args.size
+    model = build_model(args.model, num_ids=args.num_ids, options=options)
+    complexity = measure_complexity(model, (1, args.frames, 3, *model.image_size))
     print(complexity.table())
-    if given.json:
-        write_text(given.json, json.dumps(complexity.json(), indent=1) + "\n")
+    if args.json:
+        write_text(args.json, json.dumps(complexity.json(), indent=1) + "\n")

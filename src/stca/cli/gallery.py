@@ -22,7 +22,7 @@ DEFAULT_MODEL = "pretrained"
 def add_verbs(verbs: Verbs) -> None:
     """Add `gallery` and what is below it."""
     parent = verbs.add_parser("gallery", help="tracklets with their vectors, kept on disk to be searched")
-    below = parent.add_subparsers(title="verbs", metavar="VERB", required=True)
+    below = parent.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     add = add_verb(below, "add", _add, help="embed tracklets and put them in; makes the gallery if need be")
     add.add_argument("gallery", type=Path, help="its folder")

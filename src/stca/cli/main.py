@@ -1,4 +1,4 @@
-"""`stca VERB ...`: one file per group of verbs; every verb is a parser and a function of what it parsed."""
+"""The `stca` command: one module per group of subcommands, each a parser and a function of its arguments."""
 
 from __future__ import annotations
 
@@ -9,7 +9,19 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from stca.cli import data, evaluating, exporting, gallery, linking, pictures, searching, tracking, training
+from stca.cli import (
+    data,
+    evaluating,
+    exporting,
+    finding,
+    gallery,
+    linking,
+    pictures,
+    searching,
+    tracking,
+    training,
+    weights,
+)
 from stca.errors import StcaError
 from stca.version import __version__
 
@@ -18,27 +30,40 @@ def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
     parser = argparse.ArgumentParser(
         prog="stca",
-        description="Video person re-identification: train, evaluate and look at STCA.",
+        description="Video person re-identification: train and evaluate STCA, track, search and link people.",
         epilog="start with: stca demo",
     )
     parser.add_argument("--version", action="version", version=f"stca {__version__}")
-    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for group in (data, training, evaluating, exporting, pictures, tracking, gallery, searching, linking):
+    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    groups = (
+        finding,
+        data,
+        training,
+        evaluating,
+        exporting,
+        pictures,
+        tracking,
+        gallery,
+        searching,
+        linking,
+        weights,
+    )
+    for group in groups:
         group.add_verbs(verbs)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb.
+    """Run one command.
 
     Returns:
-        0 done; 1 an error that is explained, or a check that failed; 2 a wrong call; 130 interrupted.
+        The exit status: 0 success; 1 an error (on stderr) or a failed check; 2 wrong usage; 130 interrupted.
 
     """
-    given = _parse(arguments)
+    args = _parse(arguments)
     try:
         with _plain_warnings():
-            return int(given.run(given) or 0)
+            return int(args.run(args) or 0)
     except StcaError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -49,13 +74,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error.strerror or error}\n  where:    {error.filename or 'no file'}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted; what was finished is kept", file=sys.stderr)
+        print("interrupted; finished work is kept", file=sys.stderr)
         return 130
 
 
 @contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """Warnings on one line each, without the place in our code that nobody asked for."""
+    """Print every warning on one line, without its place in the source code."""
     before = warnings.formatwarning
     warnings.formatwarning = lambda message, *_, **__: f"warning: {' '.join(str(message).split())}\n"
     try:
@@ -65,13 +90,13 @@ def _plain_warnings() -> Iterator[None]:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """As argparse does, but key=value may also stand behind options."""
+    """Parse as argparse does, but accept key=value after options too."""
     parser = build_parser()
-    given, rest = parser.parse_known_args(arguments)
-    if strange := [
-        word for word in rest if word.startswith("-") or "=" not in word or "settings" not in given
+    args, rest = parser.parse_known_args(arguments)
+    if unknown := [
+        word for word in rest if word.startswith("-") or "=" not in word or "settings" not in args
     ]:
-        parser.error(f"unrecognized arguments: {' '.join(strange)}")
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     if rest:
-        given.settings = [*given.settings, *rest]
-    return given
+        args.settings = [*args.settings, *rest]
+    return args

@@ -1,4 +1,4 @@
-"""Words that several verbs share."""
+"""Argument types and options that several commands share."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Verbs = Any
 """What `add_subparsers` returns; argparse has no public name for it."""
 
 MODEL_HELP = (
-    "a run's folder, a .safetensors, .onnx or .xml file, 'pretrained' (the small network in the package), "
-    "or a model's name (untrained)"
+    "a run folder, a .safetensors, .onnx or .xml file, 'pretrained' (the small network in the package), "
+    "or the name of a model (untrained)"
 )
 
 
 def size(text: str) -> tuple[int, int]:
-    """`384x128` (or one number for a square) as (height, width)."""
+    """Parse `384x128`, or one number for a square, to (height, width) in pixels."""
     match = re.fullmatch(r"(\d+)(?:[xX](\d+))?", text)
     if not match:
         raise argparse.ArgumentTypeError(f"a size is HEIGHTxWIDTH, for example 384x128, not {text!r}")
@@ -33,46 +33,46 @@ def size(text: str) -> tuple[int, int]:
 
 
 def pair(text: str) -> tuple[int, int]:
-    """`8-24` (or one number for both) as (least, most)."""
+    """Parse `8-24`, or one number for both, to (minimum, maximum)."""
     match = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
     if not match:
-        raise argparse.ArgumentTypeError(f"a range is LEAST-MOST, for example 8-24, not {text!r}")
+        raise argparse.ArgumentTypeError(f"a range is MIN-MAX, for example 8-24, not {text!r}")
     return int(match[1]), int(match[2] or match[1])
 
 
 def positive(text: str) -> int:
-    """A whole number from 1."""
+    """Parse an integer of at least 1."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"a whole number from 1 is needed, not {text!r}")
     return int(text)
 
 
 def natural(text: str) -> int:
-    """A whole number from 0."""
+    """Parse an integer of at least 0."""
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"a whole number from 0 is needed, not {text!r}")
     return int(text)
 
 
 def odd(text: str) -> int:
-    """An odd whole number from 1."""
+    """Parse an odd integer of at least 1."""
     if not text.isdecimal() or int(text) % 2 == 0:
         raise argparse.ArgumentTypeError(f"an odd whole number is needed, not {text!r}")
     return int(text)
 
 
 def moment(text: str) -> float:
-    """A date and time as POSIX seconds; local time where it names no zone."""
+    """Parse an ISO 8601 date and time to POSIX seconds; local time if it has no zone."""
     try:
         return datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError, OSError):
         raise argparse.ArgumentTypeError(
-            f"a moment is 2026-01-31T10:00:00 (local), or with Z or +01:00 behind it, not {text!r}"
+            f"expected a date and time like 2026-01-31T10:00:00 (local; or add Z or +01:00), not {text!r}"
         ) from None
 
 
 def seconds(text: str) -> float:
-    """A number of seconds, or a `moment`."""
+    """Parse a number of seconds, or a date and time (`moment`)."""
     try:
         value = float(text)
     except ValueError:
@@ -83,57 +83,59 @@ def seconds(text: str) -> float:
 
 
 def picture(text: str) -> Path:
-    """A file name that ends as a picture's does."""
+    """Parse the name of an image file that a figure can be written to."""
     if Path(text).suffix.lower() not in (".png", ".pdf", ".svg"):
-        raise argparse.ArgumentTypeError(f"a picture's name ends in .png, .pdf or .svg, not {text!r}")
+        raise argparse.ArgumentTypeError(f"an image file name ends in .png, .pdf or .svg, not {text!r}")
     return Path(text)
 
 
 def add_verb(verbs: Verbs, name: str, run: Any, *, help: str) -> argparse.ArgumentParser:
-    """A verb whose function `run` gets the parsed arguments."""
+    """Add a command; its function `run` is called with the parsed arguments."""
     parser: argparse.ArgumentParser = verbs.add_parser(
         name,
         help=help,
         description=help,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        allow_abbrev=False,  # --dat is a typing error, and will not turn into another option one day
+        allow_abbrev=False,  # a typo such as --dat must not match a longer option
     )
     parser.set_defaults(run=run)
     return parser
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
-    """Which data to test on; by default a run's own."""
+    """Add the options that choose the test data; by default the run's."""
     parser.add_argument(
         "--data", type=Path, action="append", metavar="ROOT", help="test data; default: the run's"
     )
     parser.add_argument(
-        "--dataset", metavar="NAME", help="its kind (see `stca data list`); default: the run's"
+        "--dataset", metavar="NAME", help="data set type (see `stca data list`); default: the run's"
     )
     parser.add_argument("--split", type=natural, help="which split of the data set; default: the run's, or 0")
 
 
 def add_test_data(parser: argparse.ArgumentParser) -> None:
-    """Which data to test on, by default a run's own, and how to compute on it."""
+    """Add the options that choose the test data and how embeddings are computed."""
     add_data(parser)
     parser.add_argument(
         "--clip-len", type=positive, metavar="T", help="frames per clip; default: the model's"
     )
     parser.add_argument("--batch-size", type=positive, default=16, help="clips per forward pass")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="device to compute on"
+    )
     parser.add_argument(
         "--precision",
         choices=("auto", *PRECISIONS),
         default="auto",
-        help="of the network; auto: bf16 where the hardware has it and there is much to do",
+        help="numeric precision; auto: bf16 if the hardware supports it and the job is large",
     )
     parser.add_argument(
         "--runtime",
         choices=("auto", *RUNTIMES),
         default="auto",
-        help="what computes; auto: OpenVINO on CPUs where there is much to do, else torch",
+        help="inference runtime; auto: OpenVINO for large jobs on a CPU, otherwise torch",
     )
-    parser.add_argument("--workers", type=natural, default=2, help="processes that decode images")
+    parser.add_argument("--workers", type=natural, default=2, help="number of processes that decode images")
 
 
 DETECTOR_PIXELS = ("unit-rgb", "imagenet-rgb", "raw-rgb", "raw-bgr")

@@ -12,33 +12,37 @@ from stca.cli.parsing import Verbs, add_verb, natural
 
 
 def add_verbs(verbs: Verbs) -> None:
-    """Add the verbs."""
+    """Add the commands."""
     recipes = add_verb(verbs, "recipes", _recipes, help="list the recipes, or show all settings of one")
-    recipes.add_argument("recipe", nargs="?", help="show this one: what it costs and gives, and its YAML")
+    recipes.add_argument(
+        "recipe", nargs="?", help="show the description and all settings (YAML) of this recipe"
+    )
 
-    train = add_verb(verbs, "train", _train, help="train by a recipe")
+    train = add_verb(verbs, "train", _train, help="train a model by a recipe")
     train.add_argument("recipe", help="a name from `stca recipes`, or package.module:function")
     train.add_argument("settings", nargs="*", metavar="key=value", help="change settings, e.g. optim.lr=1e-4")
     train.add_argument("--data", action="append", metavar="ROOT", help="training data; may be repeated")
-    train.add_argument("--test", action="append", metavar="ROOT", help="test data, if not in --data")
-    train.add_argument("--out", type=Path, help="the run's folder; default: runs/RECIPE")
-    train.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    train.add_argument(
+        "--test", action="append", metavar="ROOT", help="test data, if it is not part of --data"
+    )
+    train.add_argument("--out", type=Path, help="run folder; default: runs/RECIPE")
+    train.add_argument("--resume", action="store_true", help="continue the run in --out")
 
     demo = add_verb(
-        verbs, "demo", _demo, help="make synthetic data, train a small STCA, write a page about it"
+        verbs, "demo", _demo, help="render synthetic data, train a small STCA on it and write an HTML report"
     )
-    demo.add_argument("--out", type=Path, default=Path("runs/demo"), help="a folder for everything")
-    demo.add_argument("--seed", type=natural, default=0, help="of data and training")
+    demo.add_argument("--out", type=Path, default=Path("runs/demo"), help="output folder")
+    demo.add_argument("--seed", type=natural, default=0, help="random seed of data and training")
 
 
-def _recipes(given: argparse.Namespace) -> None:
+def _recipes(args: argparse.Namespace) -> None:
     from stca.config import to_yaml
     from stca.recipes import RECIPES, find_recipe, recipe
 
-    if given.recipe:
-        words = inspect.getdoc(find_recipe(given.recipe)) or ""
+    if args.recipe:
+        words = inspect.getdoc(find_recipe(args.recipe)) or ""
         print("".join(f"# {line}".rstrip() + "\n" for line in words.splitlines()), end="")
-        print(to_yaml(recipe(given.recipe)), end="")
+        print(to_yaml(recipe(args.recipe)), end="")
         return
     width = max(map(len, RECIPES))
     data = ""
@@ -48,22 +52,22 @@ def _recipes(given: argparse.Namespace) -> None:
         print(f"  {name:<{width}}  {(make.__doc__ or '').strip().splitlines()[0]}")
 
 
-def _train(given: argparse.Namespace) -> None:
+def _train(args: argparse.Namespace) -> None:
     from stca.config import override
     from stca.recipes import recipe
     from stca.runs import train
     from stca.tools.progress import format_seconds
     from stca.training import is_first
 
-    config = recipe(given.recipe)
+    config = recipe(args.recipe)
     data = config.data
-    if given.data:
-        data = dataclasses.replace(data, roots=tuple(given.data))
-    if given.test:
-        data = dataclasses.replace(data, eval_roots=tuple(given.test))
-    config = override(dataclasses.replace(config, data=data), given.settings)
+    if args.data:
+        data = dataclasses.replace(data, roots=tuple(args.data))
+    if args.test:
+        data = dataclasses.replace(data, eval_roots=tuple(args.test))
+    config = override(dataclasses.replace(config, data=data), args.settings)
     start = time.monotonic()
-    run = train(config, given.out or Path("runs") / given.recipe.replace(":", "."), resume=given.resume)
+    run = train(config, args.out or Path("runs") / args.recipe.replace(":", "."), resume=args.resume)
     if not is_first():
         return
     print(f"trained in {format_seconds(time.monotonic() - start)}: {run.path}")
@@ -73,11 +77,11 @@ def _train(given: argparse.Namespace) -> None:
                 print(f"  {name:<24}{100 * value:6.2f} %")
 
 
-def _demo(given: argparse.Namespace) -> None:
+def _demo(args: argparse.Namespace) -> None:
     from stca.ranking import compare_table
     from stca.recipes import small_walkers
     from stca.runs import run_demo
 
-    result = run_demo(dataclasses.replace(small_walkers(), seed=given.seed), given.out)
+    result = run_demo(dataclasses.replace(small_walkers(), seed=args.seed), args.out)
     print(compare_table(result.results))
     print(f"\nopen {result.report.absolute()}")

@@ -1,4 +1,4 @@
-"""Recipes: a run is a function that returns a config. `stca recipes` lists them by their first lines."""
+"""Recipes: functions without arguments that return the config of a run. `stca recipes` lists them."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ RECIPES: dict[str, Callable[[], RunConfig]] = {
         small_mot,
     )
 }
-"""By data set, the paper's own rows first."""
+"""All recipes by name, grouped by data set; the paper's experiments come first."""
 
 __all__ = [
     "RECIPES",
@@ -113,19 +113,19 @@ def recipe(name: str) -> RunConfig:
     """The config of a recipe: a key of `RECIPES`, or `package.module:function`.
 
     Raises:
-        ConfigError: there is no such recipe; lists those there are.
+        ConfigError: there is no such recipe; the message lists the recipes.
 
     """
     make = find_recipe(name)
     check_options(make, {}, kind="recipe")
     config = make()
     if not isinstance(config, RunConfig):
-        raise ConfigError("This is no recipe", expected="a function that returns a RunConfig", found=name)
+        raise ConfigError("This is not a recipe", expected="a function that returns a RunConfig", found=name)
     return config
 
 
 def find_recipe(name: str) -> Callable[[], RunConfig]:
-    """The recipe itself, whose docstring says what it costs and what to expect.
+    """The function of a recipe; its docstring states training time and expected scores.
 
     Raises:
         ConfigError: there is no such recipe.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stca.config import BatchConfig, RunConfig
-from stca.recipes.building import literal, paper_run
+from stca.recipes.common import literal_schedule, paper_run
 
 
 def stca_ilids() -> RunConfig:
@@ -13,21 +13,21 @@ def stca_ilids() -> RunConfig:
     Hours: 0.16 a split on one A100, derived, not measured: 67.7 G multiply-adds a clip,
     4,050 steps of 32 clips.
     The paper's figure: rank-1 88.3, the mean over 10 splits (tables 1 and 4).
-    An epoch is one group per person, since each has two tracklets; hence 16 x 2 clips in place of 8 x 4.
+    Each person has two tracklets: an epoch is one group per person, a batch 16 x 2 clips, not 8 x 4.
     """
     return paper_run("stca_ilids", source="ilids_vid", batch=BatchConfig(identities=16, instances=2))
 
 
 def stca_ilids_literal() -> RunConfig:
-    """As `stca_ilids`, 8 x 4 clips and the paper's learning rate to the letter.
+    """As `stca_ilids`, 8 x 4 clips and the paper's learning rate read literally.
 
     Command: stca train stca_ilids_literal --data /data/ilids --out runs/stca_ilids_literal data.split=0
     Hours: 0.31 a split on one A100, derived, not measured: 67.7 G multiply-adds a clip,
     8,100 steps of 32 clips.
     The paper's figure: rank-1 88.3, the mean over 10 splits (tables 1 and 4).
-    A person's two tracklets fill a group of four by coming again.
+    The two tracklets of a person are repeated to fill a group of four.
     """
-    return paper_run("stca_ilids_literal", source="ilids_vid", optim=literal())
+    return paper_run("stca_ilids_literal", source="ilids_vid", optim=literal_schedule())
 
 
 def stca_ilids_euclidean() -> RunConfig:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stca.config import RunConfig
-from stca.recipes.building import literal, paper_run
+from stca.recipes.common import literal_schedule, paper_run
 
 
 def stca_mars() -> RunConfig:
@@ -24,9 +24,9 @@ def stca_mars_literal() -> RunConfig:
     Command: stca train stca_mars_literal --data /data/mars --out runs/stca_mars_literal
     Hours: 4.1 on one A100, derived, not measured: 67.7 G multiply-adds a clip, 105,750 steps of 32 at most.
     The paper's figure: rank-1 90.3, mAP 87.0 (tables 1 to 4; its protocol is not stated).
-    After some 50 of the 450 epochs nothing is left of the learning rate, which is why it is not the default.
+    After about 50 of the 450 epochs the learning rate is practically zero, so this is not the default.
     """
-    return paper_run("stca_mars_literal", optim=literal())
+    return paper_run("stca_mars_literal", optim=literal_schedule())
 
 
 def stca_mars_256() -> RunConfig:

@@ -1,9 +1,9 @@
-"""What the paper compares STCA with on MARS: table 2."""
+"""The baselines of the paper on MARS (table 2)."""
 
 from __future__ import annotations
 
 from stca.config import RunConfig
-from stca.recipes.building import paper_run
+from stca.recipes.common import paper_run
 
 
 def cnn2d_mars() -> RunConfig:

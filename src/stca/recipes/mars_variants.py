@@ -1,9 +1,9 @@
-"""STCA on MARS with other backbones, pooling, gates, or none; the paper has no figures for them."""
+"""STCA on MARS with other backbones, pooling or gates; the paper has no scores for these."""
 
 from __future__ import annotations
 
 from stca.config import RunConfig
-from stca.recipes.building import paper_run
+from stca.recipes.common import paper_run
 
 
 def stca_mars_resnet50() -> RunConfig:
@@ -72,7 +72,7 @@ def sum_mars() -> RunConfig:
     Command: stca train sum_mars --data /data/mars --out runs/sum_mars
     Hours: 4.1 on one A100, derived, not measured: 67.4 G multiply-adds a clip, 105,750 steps of 32 at most.
     The paper's figure: none.
-    With model.options.fusion=official it is STCA with A = 0: twice the 2D stream and the 3D one, normalised.
+    With model.options.fusion=official it equals STCA with A = 0: 2 F_S + F_T, L2-normalised over channels.
     """
     return paper_run("sum_mars", model="sum")
 
@@ -88,7 +88,7 @@ def stca_mars_fusion_sum() -> RunConfig:
 
 
 def stca_mars_gate_conv3_x() -> RunConfig:
-    """As `stca_mars`, the streams meet after conv3_x, on 48x16 places.
+    """As `stca_mars`, the gate after conv3_x, on 48x16 positions.
 
     Command: stca train stca_mars_gate_conv3_x --data /data/mars --out runs/stca_mars_gate_conv3_x
     Hours: 4.0 on one A100, derived, not measured: 66.9 G multiply-adds a clip, 105,750 steps of 32 at most.
@@ -98,12 +98,12 @@ def stca_mars_gate_conv3_x() -> RunConfig:
 
 
 def stca_mars_gate_conv2_x() -> RunConfig:
-    """As `stca_mars`, the streams meet after conv2_x, on 96x32 places.
+    """As `stca_mars`, the gate after conv2_x, on 96x32 positions.
 
     Command: stca train stca_mars_gate_conv2_x --data /data/mars --out runs/stca_mars_gate_conv2_x
     Hours: 4.8 on one A100, derived, not measured: 79.8 G multiply-adds a clip, 105,750 steps of 32 at most.
     The paper's figure: none.
-    Attention between 3,072 places of a frame is 9.7 GB of float32 a batch, several times over in training:
-    give it batch.micro_batch.
+    Attention between the 3,072 positions of a frame takes 9.7 GB of float32 per batch, several times over in
+    training: set batch.micro_batch.
     """
     return paper_run("stca_mars_gate_conv2_x", options={"gate": "conv2_x"})

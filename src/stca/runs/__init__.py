@@ -1,4 +1,4 @@
-"""From a config to a run, its tables and its page."""
+"""Training runs from a config, their evaluation and their HTML report."""
 
 from stca.runs.demo import DemoResult, compare, run_demo, write_results
 from stca.runs.report import write_report

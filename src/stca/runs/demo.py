@@ -1,4 +1,4 @@
-"""The demo: walkers, a small STCA trained on them, and a page that shows what it learnt."""
+"""The demo: render synthetic walkers, train a small STCA on them and write an HTML report."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from stca.walkers import make_walkers
 
 @dataclasses.dataclass(frozen=True)
 class DemoResult:
-    """Where the page is, and its table."""
+    """The path of the HTML report, and the metrics per system."""
 
     report: Path
     results: list[tuple[str, RankMetrics]]
 
 
 def run_demo(config: RunConfig, out: Path, *, persons: int = 40) -> DemoResult:
-    """Make walkers in `out`/walkers, train in `out`/run, compare and write the report.
+    """Render walkers to `out`/walkers, train in `out`/run, evaluate and write the report.
 
-    What is done stays done: a demo that was interrupted goes on.
+    An interrupted demo is resumed; finished parts are not repeated.
 
     Args:
-        config: what to train, for example the recipe `small_walkers`; its seed is the data's too.
-        out: a folder.
-        persons: to train on, and as many others to test on.
+        config: the run, for example the recipe `small_walkers`; its seed is also that of the data.
+        out: output folder.
+        persons: number of training identities; as many others are for testing.
 
     """
     walkers = make_walkers(out / "walkers", seed=config.seed, train_persons=persons, test_persons=persons)
@@ -53,16 +53,16 @@ def run_demo(config: RunConfig, out: Path, *, persons: int = 40) -> DemoResult:
 def compare(
     model: ReIDModel, splits: Splits, test: TestSet, *, seed: int = 0
 ) -> list[tuple[str, RankMetrics]]:
-    """The trained model beside the same network untrained and a colour histogram, per protocol."""
+    """Evaluate the trained model, the same network untrained, and a colour histogram, under each protocol."""
     tests = {f"{model.spec.name}, trained": test}
-    beside = {f"{model.spec.name}, untrained": model.spec.name, "colour histogram": "colour_histogram"}
-    for label, name in beside.items():
+    baselines = {f"{model.spec.name}, untrained": model.spec.name, "colour histogram": "colour_histogram"}
+    for label, name in baselines.items():
         tests[label] = embed_test_set(open_model(name, like=model, seed=seed), splits)
     return [(label, result) for label, each in tests.items() for result in score(each, splits.protocols)]
 
 
 def write_results(run: RunDir, results: Sequence[tuple[str, RankMetrics]]) -> None:
-    """results.json in the run's folder: every figure with its protocol, and how it came about."""
+    """Write results.json to the run folder: all metrics by protocol, and the provenance of the run."""
     content = {
         "provenance": run.provenance(),
         "went_on": run.trained_by()[1:],

@@ -1,4 +1,4 @@
-"""A run as one self-contained page: table, ranked lists, attention, loss curve, settings."""
+"""The HTML report of a run: metrics, ranked lists, attention, losses and settings on one page."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from stca.analysis import (
     attention_figure,
     clip_attention,
     curves_figure,
-    pick,
     ranked_lists,
     ranked_lists_figure,
+    sample_lists,
 )
 from stca.evaluation import TestSet
 from stca.models import STCA, ReIDModel
@@ -31,7 +31,7 @@ from stca.tracklets import Splits
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure, and what a reader needs to know to read it."""
+    """A figure with its title and caption."""
 
     title: str
     words: str
@@ -47,7 +47,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table."""
+    """One row of the table of metrics."""
 
     label: str
     protocol: str
@@ -66,18 +66,18 @@ def write_report(
     *,
     title: str,
 ) -> Path:
-    """Write `report.html` into the run's folder.
+    """Write `report.html` to the run folder.
 
     Args:
-        run: whose metrics and settings are shown.
-        model: the trained one.
+        run: its logged metrics and settings are shown.
+        model: the trained model.
         splits: the test data.
-        test: `splits` as embedded by `model`.
-        results: labelled, the trained model's among them.
-        title: of the page.
+        test: embeddings of `splits` by `model`.
+        results: (label, metrics) of the trained model and of the baselines.
+        title: title of the page.
 
     Returns:
-        where it is.
+        the path of the page.
 
     """
     environment = Environment(
@@ -98,7 +98,7 @@ def write_report(
 
 
 def _provenance(run: RunDir) -> dict[str, str]:
-    """Of who began, and a line for everybody who went on."""
+    """Where the run was started, and one entry for every later continuation."""
     later = {
         f"from step {each['step']}": f"{each['date']}, commit {each['commit']}, {each['machine']}"
         for each in run.trained_by()[1:]
@@ -135,13 +135,13 @@ def _cell(metrics: RankMetrics, name: FigureName) -> str:
 def _pictures(run: RunDir, model: ReIDModel, splits: Splits, test: TestSet) -> list[Picture]:
     by_key = {t.key: t for t in (*splits.query, *splits.gallery)}
     protocol = splits.protocols[0]
-    lists = pick(ranked_lists(*test, protocol=protocol), 6)
+    lists = sample_lists(ranked_lists(*test, protocol=protocol), 6)
     pictures = [
         Picture(
-            "What it finds",
-            f"Left in blue the query, then the closest gallery tracklets with their cosine distance: green "
-            f"shows the same person, red somebody else. Protocol {protocol}; queries drawn at random, up to "
-            "half of them with a wrong first answer.",
+            "Ranked lists",
+            f"Left, in blue, the query; then its nearest gallery tracklets with their cosine distance: "
+            f"green shows the same person, red another. Protocol {protocol}; queries drawn at random, up to "
+            "half of them with a wrong match at rank 1.",
             ranked_lists_figure(lists, by_key, aspect=model.image_size[0] / model.image_size[1]),
         )
     ]
@@ -149,17 +149,17 @@ def _pictures(run: RunDir, model: ReIDModel, splits: Splits, test: TestSet) -> l
         chosen = [clip_attention(model, by_key[each.query], clip_len=8) for each in lists[:2]]
         pictures.append(
             Picture(
-                "Where it looks",
+                "Attention",
                 "The gates of the 2D stream over a clip's frames: 1 + A_S, where the frame agrees with the "
-                "clip, and 1 + A_T, where the clip agrees with the frame. Yellow is the most, dark blue the "
-                "least attended place; above each row the range of the gate's values.",
+                "clip, and 1 + A_T, where the clip agrees with the frame. Yellow is the maximum, dark blue "
+                "the minimum; the range of the gate's values is written above each row.",
                 attention_figure(chosen),
             )
         )
     pictures.append(
         Picture(
-            "How it learnt",
-            "The terms of the objective over training steps. The centre loss enters the sum with a weight of "
+            "Training losses",
+            "The loss terms over training steps. The weight of the centre loss in the total is "
             f"{run.config().loss.center_weight:g}.",
             curves_figure({"this run": run.metrics()}),
         )

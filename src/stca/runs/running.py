@@ -1,4 +1,4 @@
-"""From a config to a run: load, train, test; and back from a run's folder to its model."""
+"""Train a run from its config, and open models from runs, files or names."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ from stca.models import (
 )
 from stca.ranking import RankMetrics
 from stca.run_dir import RunDir
-from stca.runs.sharing import embed_shared
+from stca.runs.distributed_embedding import embed_distributed
 from stca.tools.lookup import as_tuples
 from stca.tracklets import Splits
 from stca.training import fit, launch
 
 
 def train(config: RunConfig, out: Path, *, resume: bool = False, test: bool = True) -> RunDir:
-    """Train by `config` into the folder `out`.
+    """Train a model as `config` says, and write the run to the folder `out`.
 
     Args:
-        config: what to do; see `stca.recipes`.
+        config: all settings of the run; see `stca.recipes`.
         out: a new or empty folder.
-        resume: go on with the run that is in `out`, from its newest checkpoint, if there is one.
-        test: whether to test along the way and at the end, as `config.eval` says.
+        resume: continue the run in `out` from its newest checkpoint, if there is one.
+        test: whether to evaluate during training and at the end, as `config.eval` says.
 
     Raises:
-        ConfigError: options that do not fit each other or the data, or an `out` that is taken,
-            or in which another process trains.
-        DatasetError: data that is not what the config says.
+        ConfigError: settings that do not fit each other or the data, or a folder `out` that holds another
+            run or in which another process trains.
+        DatasetError: the data set is missing or not as the config says.
         TrainingError: the loss is no longer finite.
 
     """
@@ -66,8 +66,8 @@ def train(config: RunConfig, out: Path, *, resume: bool = False, test: bool = Tr
             workers=config.workers,
             device=config.device,
             precision="float32",
-            runtime="torch",  # converting a network that will change pays for nobody
-            embed=partial(embed_shared, fabric),
+            runtime="torch",  # converting a network that keeps changing does not pay
+            embed=partial(embed_distributed, fabric),
         )
         ranks = score(found, splits.protocols, metric=config.eval.metric) if fabric.is_global_zero else []
         return headline(ranks)
@@ -89,7 +89,7 @@ def train(config: RunConfig, out: Path, *, resume: bool = False, test: bool = Tr
 
 
 def load_train(config: RunConfig) -> Splits:
-    """The data the run trains on."""
+    """Load the training data of a run."""
     data = config.data
     if not data.roots:
         raise ConfigError(
@@ -98,12 +98,12 @@ def load_train(config: RunConfig) -> Splits:
     splits = load_dataset(data.source, data.roots, split=data.split, **data.options)
     persons = tuple(t for t in splits.train if t.person_id > 0)  # no distractors, no junk
     if not persons:
-        raise DatasetError(f"{splits.name} has no training half", where=", ".join(data.roots))
+        raise DatasetError(f"{splits.name} has no training part", where=", ".join(data.roots))
     return dataclasses.replace(splits, train=persons)
 
 
 def load_test(config: RunConfig, train: Splits | None = None) -> Splits:
-    """The data the run is tested on: the training data's own test half, unless it names another."""
+    """Load the test data of a run: of the training data set, unless the config names another one."""
     data = config.data
     if not data.eval_roots:
         return train or load_dataset(data.source, data.roots, split=data.split, **data.options)
@@ -113,32 +113,32 @@ def load_test(config: RunConfig, train: Splits | None = None) -> Splits:
 
 
 def load_run(path: Path) -> ReIDModel:
-    """The newest model of a run's folder, or of a .safetensors file, in evaluation mode.
+    """Load the newest model of a run folder, or a .safetensors file, in evaluation mode.
 
     Raises:
-        CheckpointError: neither of them.
+        CheckpointError: the path is neither of them.
 
     """
     return load_model(path if path.suffix == ".safetensors" else RunDir.open(path).model_path())
 
 
 def open_model(name: str, *, like: ReIDModel | None = None, seed: int = 0) -> ReIDModel:
-    """A run's folder, a .safetensors, .onnx or .xml file, or the name of a model, which is then untrained.
+    """Open a run folder, a .safetensors, .onnx or .xml file, or a model by name, which is then untrained.
 
     "pretrained", or "pretrained:NAME", is a trained network of the package (`load_pretrained`).
 
-    An .onnx or .xml (OpenVINO) file is an image re-identification network; `stca.models.ImageReID` says what
-    pixels it is given, and takes them as an option where the file wants others.
+    An .onnx or .xml (OpenVINO) file is an image re-identification network; see `stca.models.ImageReID` for
+    its input format.
 
     Args:
-        name: what to open.
-        like: an untrained model takes its image size, clip length and, where it is the same kind, its
-            options from this one, so that the two compare.
-        seed: of an untrained model's weights.
+        name: path or name.
+        like: an untrained model copies image size and clip length from this one, and its options if it is
+            the same model, so that the two are comparable.
+        seed: random seed for the weights of an untrained model.
 
     Raises:
-        CheckpointError: a path without a model.
-        ConfigError: neither a path nor a model.
+        CheckpointError: there is no model at the path.
+        ConfigError: the name is neither a path nor a model.
         StcaError: onnxruntime or openvino is needed and not installed.
 
     """
@@ -159,12 +159,12 @@ def open_model(name: str, *, like: ReIDModel | None = None, seed: int = 0) -> Re
 
 
 def is_path(name: str) -> bool:
-    """Whether `name` means a run's folder or a file, and not a model's name."""
+    """Whether `name` is a run folder or a file rather than the name of a model."""
     return Path(name).exists() or len(Path(name).parts) > 1 or is_model_file(name)
 
 
 def is_model_file(name: str) -> bool:
-    """Whether `name` means one file with a model in it, which knows no run and no data."""
+    """Whether `name` is a single model file, which has no run and no data set."""
     return Path(name).suffix.lower() in (".safetensors", *IMAGE_REID_SUFFIXES)
 
 
@@ -176,7 +176,7 @@ def evaluate_model(
     workers: int = 2,
     device: str = "auto",
 ) -> list[RankMetrics]:
-    """`evaluate` with a run's settings."""
+    """Evaluate a model with the evaluation settings of a run."""
     return evaluate(
         model,
         splits,
@@ -198,15 +198,18 @@ def headline(results: list[RankMetrics]) -> dict[str, float]:
 
 
 def _can_test(splits: Splits) -> bool:
-    """Whether some query has an answer; otherwise say, before training, that there will be no figures."""
+    """Whether some query has a correct match; if not, print a warning before training."""
     if splits.query and all(count_unanswered(splits, p) < len(splits.query) for p in splits.protocols):
         return True
-    print(f"warning: no query of {splits.name} has an answer: training goes without tests", file=sys.stderr)
+    print(
+        f"warning: no query of {splits.name} has a correct match: training runs without evaluation",
+        file=sys.stderr,
+    )
     return False
 
 
 def _absolute(data: DataConfig) -> DataConfig:
-    """The same data from wherever the run's folder is opened later."""
+    """The same data with absolute roots, independent of the working directory."""
     here, there = (
         tuple(str(Path(root).expanduser().absolute()) for root in roots)
         for roots in (data.roots, data.eval_roots)

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from experiments.attention.record import Case, Measured, recorded, to_csv
+from experiments.attention.measurements import Case, Measurement, read_table, to_csv
 from experiments.attention.study import SYSTEMS, main, twin_accuracy
-from experiments.paper.cells import Run
+from experiments.paper.cached_runs import Run
 
 from experiments.attention import page as study_page
 from experiments.attention import study as attention_study
@@ -66,10 +66,10 @@ def test_the_interval_is_students() -> None:
     assert np.isnan(study_page.interval([1.0])[1])
 
 
-def measured() -> list[Measured]:
+def measured() -> list[Measurement]:
     rng = np.random.default_rng(0)
     return [
-        Measured(Case(data, system, seed), "0" * 12, 7, *(0.5 + 0.1 * rng.random(3)))
+        Measurement(Case(data, system, seed), "0" * 12, 7, *(0.5 + 0.1 * rng.random(3)))
         for data in ("plain", "twins")
         for system in SYSTEMS
         for seed in range(3)
@@ -117,7 +117,7 @@ def test_rows_of_before_there_was_a_precision_are_read(tmp_path: Path) -> None:
     older = "".join(line.rpartition(",")[0] + "\n" for line in text.splitlines())
     for content in (older, text.splitlines()[0] + older[older.index("\n") :]):
         file.write_text(content)
-        read = list(recorded(file).values())
+        read = list(read_table(file).values())
         assert {m.precision for m in read} == {""}
         assert to_csv(dataclasses.replace(m, precision="bf16") for m in read) == text
 
@@ -182,9 +182,9 @@ def test_a_call_adds_to_the_record_and_shows_its_own_runs_only(
     out.mkdir()
     (out / "attention_study.csv").write_text(to_csv(others))
     assert main([*words, "--known"]) == 1, "the same cases by another key"
-    assert "Nothing of this is measured yet" in capsys.readouterr().err
+    assert "None of these runs has been measured yet" in capsys.readouterr().err
     assert main(words) == 0
-    found = recorded(out / "attention_study.csv")
+    found = read_table(out / "attention_study.csv")
     assert len(found) == len(others) + 2
     assert to_csv(found[m.case, m.key] for m in others) == to_csv(others)
     mine = [m for m in found.values() if m.key != others[0].key]
@@ -194,7 +194,7 @@ def test_a_call_adds_to_the_record_and_shows_its_own_runs_only(
     shutil.rmtree(tmp_path / "runs")
     assert main([*words, "--known"]) == 0
     assert (out / "attention_study.md").read_text().count("| STCA |") == page.count("| STCA |")
-    assert recorded(out / "attention_study.csv").keys() == found.keys()
+    assert read_table(out / "attention_study.csv").keys() == found.keys()
 
 
 def test_what_is_known_needs_no_data(tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_what_is_known_needs_no_data(tmp_path: Path) -> None:
     case = Case("plain", "STCA", 0)
     key = Run(attention_study.config_of(given, case)).key
     shutil.rmtree(tmp_path / "runs")
-    (tmp_path / "attention_study.csv").write_text(to_csv([Measured(case, key, 7, 0.5, 0.5, 0.5)]))
+    (tmp_path / "attention_study.csv").write_text(to_csv([Measurement(case, key, 7, 0.5, 0.5, 0.5)]))
     assert main([*words, "--known"]) == 0
     assert not (tmp_path / "runs").exists()
     assert main([*words, "--known", "--persons", "8"]) == 1

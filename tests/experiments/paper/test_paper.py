@@ -6,20 +6,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from experiments.paper.cells import Run, Score
-from experiments.paper.outcomes import Outcome, from_csv, outcomes, to_csv
+from experiments.paper.cached_runs import Run, Score
+from experiments.paper.cell_results import CellResult, cell_results, from_csv, to_csv
 from experiments.paper.plan import Plan
 from experiments.paper.rendering import FROM_SCRATCH, markdown
-from experiments.paper.setting import NoDataError, Setting, tiny_config
+from experiments.paper.run_options import NoDataError, RunOptions, tiny_config
 from experiments.paper.tables import TABLES, Column, Row, Table
 
-from experiments.paper import costs, figures, paper, setting
+from experiments.paper import complexity, figures, paper, run_options
 from stca.config import OptimConfig
 from stca.errors import ConfigError, DatasetError
 from stca.recipes import recipe
 from stca.walkers import make_walkers
 
-FULL = Setting(data={"mars": "/data/mars", "duke": "/data/duke", "ilids": "/data/ilids"}, seeds=(0, 1))
+FULL = RunOptions(data={"mars": "/data/mars", "duke": "/data/duke", "ilids": "/data/ilids"}, seeds=(0, 1))
 SMALLEST = [
     *("--set", "optim.epochs=1", "optim.milestones=[]", "optim.warmup_epochs=0", "model.options.width=4"),
     *("batch.identities=2", "batch.instances=2", "workers=0", "device=cpu", "precision=float32"),
@@ -127,7 +127,7 @@ def test_the_printed_command_says_the_same(words: str) -> None:
     given = shlex.split(words)
     program = figures if given[0].startswith("figure") else paper
     said = program.parser().parse_args(given)
-    python, _, script, *again = shlex.split(setting.command(f"experiments.x {given[0]}", said))
+    python, _, script, *again = shlex.split(run_options.command(f"experiments.x {given[0]}", said))
     assert (python, script) == ("python", "experiments.x")
     assert program.parser().parse_args(again) == said
 
@@ -161,9 +161,9 @@ def test_tiny_takes_no_data_and_no_weights(words: list[str], capsys: pytest.Capt
 
 def test_a_page_says_what_was_not_pretrained(tmp_path: Path) -> None:
     def page(*changes: str, **weights: str) -> str:
-        made = Setting(data={"mars": "/m"}, changes=changes, weights=weights, folder=tmp_path)
+        made = RunOptions(data={"mars": "/m"}, changes=changes, weights=weights, folder=tmp_path)
         plan = Plan(made, [FEW])
-        return markdown(FEW, outcomes(plan, FEW), plan, "")
+        return markdown(FEW, cell_results(plan, FEW), plan, "")
 
     assert FROM_SCRATCH in page()
     assert FROM_SCRATCH in page(c3d="c.pth"), "no network of this table has it"
@@ -186,13 +186,13 @@ def test_tiny_runs_differ_in_size_and_schedule_only() -> None:
 
 
 def test_data_that_was_not_given_leaves_its_columns_empty_with_a_word(tmp_path: Path) -> None:
-    plan = Plan(Setting(data={"ilids": "/data/ilids"}, folder=tmp_path), [TABLES["table4"]])
-    found = outcomes(plan, TABLES["table4"])
+    plan = Plan(RunOptions(data={"ilids": "/data/ilids"}, folder=tmp_path), [TABLES["table4"]])
+    found = cell_results(plan, TABLES["table4"])
     page = markdown(TABLES["table4"], found, plan, "make table4")
     assert "| cosine mining, cosine score | ours | no data | no data | not run yet |" in page
     assert "no data: --data mars=/data/mars." in page
     with pytest.raises(NoDataError):
-        plan.setting.runs("stca_mars")
+        plan.options.runs("stca_mars")
 
 
 def test_nothing_to_run_is_an_error(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_a_dry_run_lists_state_and_cost(capsys: pytest.CaptureFixture[str], tmp_
     out = capsys.readouterr().out
     assert out.count("to do  ") == 12
     assert "stca_mars_t12, seed 1" in out
-    assert "12 runs; what is to do costs 44.1 A100 hours, derived, not measured" in out
+    assert "12 runs; remaining cost 44.1 A100 hours, derived, not measured" in out
     assert not list(tmp_path.iterdir())
 
 
@@ -237,7 +237,7 @@ def test_a_dry_run_of_figures_does_the_same(capsys: pytest.CaptureFixture[str], 
     call = ["figure5", "--data", "mars=/no/where", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path)]
     assert figures.main([*call, "--dry-run"]) == 0
     out = capsys.readouterr().out
-    assert "2 runs; what is to do costs 9.29 A100 hours, derived, not measured" in out
+    assert "2 runs; remaining cost 9.29 A100 hours, derived, not measured" in out
     assert all(f"  {recipe}, seed 0\n" in out for recipe in ("stca_mars", "cnn2d_mars_euclidean"))
     assert not list(tmp_path.iterdir())
 
@@ -281,14 +281,14 @@ class Scored(Run):
 
 @pytest.fixture
 def plan(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Plan:
-    monkeypatch.setattr(setting, "Run", Scored)
+    monkeypatch.setattr(run_options, "Run", Scored)
     made = Plan(replace(FULL, folder=tmp_path), [FEW])
-    made.carry_out()
+    made.execute()
     return made
 
 
 def test_a_table_is_written_though_a_run_failed(plan: Plan) -> None:
-    page = markdown(FEW, outcomes(plan, FEW), plan, "make few")
+    page = markdown(FEW, cell_results(plan, FEW), plan, "make few")
     assert page.splitlines()[6:17] == [
         "| network | whose | mAP | rank-1 | epoch |",
         "|---|---|---:|---:|---:|",
@@ -309,7 +309,7 @@ def test_a_table_is_written_though_a_run_failed(plan: Plan) -> None:
 def test_a_failed_run_is_an_exit_status(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(setting, "Run", Scored)
+    monkeypatch.setattr(run_options, "Run", Scored)
     for name, status in (("2D", 0), ("", 1)):
         monkeypatch.setitem(paper.TABLES, "table2", FEW)
         call = ["table2", "--data", "mars=/data/mars", "--only", name]
@@ -319,18 +319,18 @@ def test_a_failed_run_is_an_exit_status(
 
 
 def test_csv_and_back(plan: Plan) -> None:
-    found = outcomes(plan, FEW)
+    found = cell_results(plan, FEW)
     text = to_csv(found)
     assert from_csv(text) == found
     lines = list(csv.DictReader(text.splitlines()))
     assert (float(lines[3]["mean"]), float(lines[3]["deviation"])) == pytest.approx((55.0, 50**0.5))
-    odd = Outcome("t", 'a, "b"', "c\nd", runs=("1", "2"), values=(0.1, 1 / 3), note="x, y")
+    odd = CellResult("t", 'a, "b"', "c\nd", runs=("1", "2"), values=(0.1, 1 / 3), note="x, y")
     assert from_csv(to_csv([odd])) == [odd]
 
 
 def test_one_seed_has_no_deviation() -> None:
-    assert Outcome("t", "r", "c", values=(1.0,)).deviation is None
-    assert Outcome("t", "r", "c").mean is None
+    assert CellResult("t", "r", "c", values=(1.0,)).deviation is None
+    assert CellResult("t", "r", "c").mean is None
 
 
 def test_splits_are_averaged_before_seeds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -339,7 +339,7 @@ def test_splits_are_averaged_before_seeds(monkeypatch: pytest.MonkeyPatch, tmp_p
         return (Score("ilids-vid", metric, 150, 150, {"rank-1": value, "mAP": value}),)
 
     monkeypatch.setattr(Run, "known_scores", known)
-    found = outcomes(Plan(FULL, [TABLES["table4"]]), TABLES["table4"])
+    found = cell_results(Plan(FULL, [TABLES["table4"]]), TABLES["table4"])
     ours = [each for each in found if each.column == "iLIDS rank-1"]
     assert all(each.values == pytest.approx((4.5, 54.5)) for each in ours)
     assert {each.protocol for each in ours} == {"ilids-vid"}
@@ -349,7 +349,7 @@ def test_splits_are_averaged_before_seeds(monkeypatch: pytest.MonkeyPatch, tmp_p
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     fewer = {"frames": (4, 5), "cameras": 2, "distractors": 1, "junk": 1, "workers": 1}
     monkeypatch.setattr(
-        setting, "make_walkers", lambda root, **given: make_walkers(root, **{**given, **fewer})
+        run_options, "make_walkers", lambda root, **options: make_walkers(root, **{**options, **fewer})
     )
     return [
         "--tiny",
@@ -397,18 +397,18 @@ def test_settings_of_a_command_are_checked(tmp_path: Path) -> None:
 
 
 def test_complexity_has_the_papers_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(costs, "NETWORKS", {"STCA": costs.NETWORKS["STCA"]})
-    monkeypatch.setattr(costs, "SIZES", ((384, 128),))
-    found = costs.costs()
-    page = costs.markdown(found, "make complexity")
+    monkeypatch.setattr(complexity, "NETWORKS", {"STCA": complexity.NETWORKS["STCA"]})
+    monkeypatch.setattr(complexity, "SIZES", ((384, 128),))
+    found = complexity.costs()
+    page = complexity.markdown(found, "make complexity")
     assert "| STCA | 384x128 | 41.87 M | 12.97 G | 67.67 G |" in page
     assert "| its cross attention alone | 384x128 | 0.002514 M | " in page
-    lines = list(csv.DictReader(costs.to_csv(found).splitlines()))
+    lines = list(csv.DictReader(complexity.to_csv(found).splitlines()))
     assert [line["parameters"] for line in lines[:2]] == ["41873106", "41873106"]
 
 
 @pytest.mark.slow
 def test_every_network_of_section_4_10_is_counted() -> None:
-    found = costs.costs()
-    assert len(found) == 2 * (len(costs.NETWORKS) + 1)
+    found = complexity.costs()
+    assert len(found) == 2 * (len(complexity.NETWORKS) + 1)
     assert all(each.multiply_adds[1] > 2 * each.multiply_adds[0] for each in found)

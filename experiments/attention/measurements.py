@@ -1,7 +1,7 @@
-"""What the attention study measured, as rows of a CSV that grows: a row per case and key.
+"""Measurements of the attention study and their CSV file, with one row per case and key.
 
-A key stands for every setting of a run (`keys.key_of`): rows of other settings lie side by side, and a call
-adds to them or replaces its own.
+The key covers all settings of a run (`keys.key_of`), so rows of different settings coexist; a call adds rows
+or replaces its own.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from stca.errors import ConfigError
 
 
 class Case(NamedTuple):
-    """One training."""
+    """One training run of the study."""
 
     data: str
     system: str
@@ -28,24 +28,24 @@ class Case(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Measured:
-    """What one run gave, as fractions of 1; `gate_*` are of 1 + A_S and NaN without a gate.
+class Measurement:
+    """The measurements of one run, as fractions of 1; `gate_*` are of 1 + A_S and NaN without a gate.
 
     Args:
-        case: which run.
-        key: its folder's name.
-        steps: of training.
-        rank1: by protocol mars-A.
-        mean_ap: by protocol mars-A.
+        case: the run.
+        key: name of the run folder.
+        steps: training steps.
+        rank1: rank-1 under protocol mars-A.
+        mean_ap: mAP under protocol mars-A.
         twin: how often the nearest of the person's own tracklets is nearer than the nearest of the twin's,
             in other cameras than the query's; chance is 0.5. In `plain`, persons are paired by their number.
-        gate_least: over all places of all test frames.
-        gate_mean: 1 + 1 / places, since attention sums to one.
-        gate_most: over all places of all test frames.
-        gate_spread: mean over frames of the standard deviation over places.
-        commit: of the code that trained it.
-        machine: on which.
-        precision: of training, float32 or bf16; empty in rows of before it was written down.
+        gate_least: minimum over all positions of all test frames.
+        gate_mean: 1 + 1 / positions, since attention sums to one.
+        gate_most: maximum over all positions of all test frames.
+        gate_spread: mean over frames of the standard deviation over positions.
+        commit: commit of the training code.
+        machine: machine of the training.
+        precision: float32 or bf16; empty in old rows.
 
     """
 
@@ -64,32 +64,32 @@ class Measured:
     precision: str = ""
 
 
-_NAMES = [each.name for each in dataclasses.fields(Measured) if each.name != "case"]
-_FIGURES = [each.name for each in dataclasses.fields(Measured) if each.type == "float"]
+_NAMES = [each.name for each in dataclasses.fields(Measurement) if each.name != "case"]
+_FIGURES = [each.name for each in dataclasses.fields(Measurement) if each.type == "float"]
 
-Rows = dict[tuple[Case, str], Measured]
-"""By case and key."""
+Rows = dict[tuple[Case, str], Measurement]
+"""Measurements by case and key."""
 
 
-def read_measured(path: Path) -> Measured | None:
-    """A run as `as_json` wrote it; None for what is missing or damaged."""
+def read_measurement(path: Path) -> Measurement | None:
+    """Read a file with the output of `to_json`; None if it is missing or damaged."""
     try:
         content = json.loads(path.read_text())
-        return Measured(**{**content, "case": Case(*content["case"])})
+        return Measurement(**{**content, "case": Case(*content["case"])})
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
-def as_json(measured: Measured) -> str:
-    """For `read_measured`."""
+def to_json(measured: Measurement) -> str:
+    """Serialise for `read_measurement`."""
     return json.dumps(dataclasses.asdict(measured)) + "\n"
 
 
-def recorded(path: Path) -> Rows:
-    """What calls have written there; nothing where there is no file.
+def read_table(path: Path) -> Rows:
+    """Read the CSV of earlier calls; empty if there is no file.
 
     Raises:
-        ConfigError: a file that cannot be read: to write over it would lose what it holds.
+        ConfigError: the file cannot be read; overwriting it would lose its contents.
 
     """
     if not path.is_file():
@@ -103,21 +103,21 @@ def recorded(path: Path) -> Rows:
             expected=f"columns data, system, seed, {', '.join(_NAMES)}",
             found=f"{type(error).__name__}: {error}",
             where=path,
-            hint="mend the file, or another --out",
+            hint="repair the file, or choose another --out",
         ) from error
     return {(each.case, each.key): each for each in found}
 
 
-def _row(line: dict[str, str | None]) -> Measured:
-    """A line as `to_csv` writes it; one of before there was a precision ends earlier."""
+def _row(line: dict[str, str | None]) -> Measurement:
+    """Parse a line of `to_csv`; old files have no precision column."""
     text = {name: value or "" for name, value in line.items()}
     case = Case(text.pop("data"), text.pop("system"), int(text.pop("seed")))
     figures = {name: float(text[name]) for name in _FIGURES}
-    return Measured(case=case, **{**text, **figures, "steps": int(text["steps"])})  # type: ignore[arg-type]
+    return Measurement(case=case, **{**text, **figures, "steps": int(text["steps"])})  # type: ignore[arg-type]
 
 
-def to_csv(found: Iterable[Measured]) -> str:
-    """A line per run."""
+def to_csv(found: Iterable[Measurement]) -> str:
+    """One line per run."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["data", "system", "seed", *_NAMES])

@@ -1,4 +1,4 @@
-"""Embedding shared out over the processes of a run."""
+"""Embedding tracklets with all processes of a distributed run."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from stca.tracklets import Embeddings, Tracklet
 from stca.training import Fabric
 
 
-def embed_shared(
+def embed_distributed(
     fabric: Fabric, model: ReIDModel, tracklets: Sequence[Tracklet], **options: Any
 ) -> Embeddings:
-    """`embed_tracklets`, every rank a part of it; all ranks get all vectors, in the order of `tracklets`.
+    """Embed tracklets on all ranks, a part on each; every rank gets all vectors, in the order of `tracklets`.
 
     Args:
-        fabric: whose ranks; all of them call this.
+        fabric: the process group; all its ranks must call this.
         model: with the same weights on every rank.
-        tracklets: the same on every rank; there may be fewer than ranks. Long ones are dealt out first.
-        options: of `embed_tracklets`.
+        tracklets: the same on every rank; there may be fewer than ranks. Long ones are distributed first.
+        options: passed to `embed_tracklets`.
 
     Raises:
-        DatasetError: no tracklets, or one without any readable frame; on every rank, whoever found it.
+        DatasetError: no tracklets, or one without any readable frame; raised on every rank.
 
     """
     if fabric.world_size == 1 or not tracklets:
@@ -51,8 +51,10 @@ def embed_shared(
 
 
 def _raise_together(fabric: Fabric, error: StcaError | None) -> None:
-    """Nobody waits for a rank that has failed."""
+    """Raise on all ranks if one of them failed, so that none waits for it."""
     failed = torch.tensor(float(error is not None), device=fabric.device)
     if not fabric.all_reduce(failed, reduce_op="sum"):
         return
-    raise error or DatasetError("Another process could not embed its share", hint="see its own error")
+    raise error or DatasetError(
+        "Another process failed to embed its part", hint="see the error of that process"
+    )

@@ -1,11 +1,11 @@
-"""From a recipe's name to its runs: where the data lie, which seeds, the paper's size or tiny.
+"""Options that turn recipes into runs: data roots, seeds, settings, weights, full size or tiny.
 
     add_arguments(parser)                        # --data --seeds --set --weights --tiny --runs
-    setting = from_arguments(parser.parse_args())
-    setting.runs("stca_mars")                    # list[cells.Run]: one per seed and split
+    options = from_arguments(parser.parse_args())
+    options.runs("stca_mars")                    # list[cached_runs.Run]: one per seed and split
 
-What an option of its own gives (seed, data, weights) is no `--set`. Tiny runs take the `_small` models, a
-quarter of the image size and synthetic walkers in place of each data set, on a schedule of their own;
+Seed, data and weights have their own options and cannot be given by `--set`. Tiny runs use the `_small`
+models, a quarter of the image size, synthetic walkers in place of each data set, and a short schedule;
 everything else is the same code.
 """
 
@@ -18,7 +18,7 @@ import shlex
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from experiments.paper.cells import Run
+from experiments.paper.cached_runs import Run
 
 from stca.config import DataConfig, ModelConfig, OptimConfig, RunConfig, override, parse_assignments
 from stca.errors import ConfigError
@@ -29,41 +29,41 @@ from stca.tools.lookup import find
 from stca.walkers import make_walkers
 
 SOURCES = {"mars": "mars", "duke_video": "duke", "ilids_vid": "ilids"}
-"""A recipe's source by the name that `--data` takes."""
+"""The data set name of `--data`, by the data source of a recipe."""
 SPLITS = {"ilids": 10}
 TINY_SPLITS = {"ilids": 2}
 _STAND_INS = {"mars": 0, "duke": 1, "ilids": 2}
 _SIZE = (96, 48)  # of the walkers' crops, which become 96x32 or 64x32
 _SPLIT_SEED = 10
 _TINY_EPOCHS = {"mars": 38, "duke": 38, "ilids": 150}  # some 150 steps each
-_NOT_SET = {
+_OWN_OPTION = {
     "seed": "--seeds",
     "data": "--data",
     "model.weights": "--weights",
     "eval.metric": "table4, which scores by both distances",
 }
-"""Settings of single runs, and what gives them."""
+"""Settings that cannot be given by `--set`, and the option to use instead."""
 
 
 class NoDataError(ConfigError):
-    """A data set was not given."""
+    """The root of a data set was not given."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Setting:
-    """Everything a command says about runs.
+class RunOptions:
+    """The options of a command that concern its runs.
 
     Args:
-        data: root by name: mars, duke, ilids.
-        seeds: one training each.
-        changes: settings as `optim.lr=1e-4`, of every run.
-        weights: pretrained file by backbone.
-        tiny: whether to use small models and walkers.
-        persons: to train on and as many to test on, of the walkers.
-        folder: runs lie in its `cells`, walkers in its `data`.
+        data: root folders by name: mars, duke, ilids.
+        seeds: one run each.
+        changes: settings of every run, such as `optim.lr=1e-4`.
+        weights: files of pretrained weights by backbone.
+        tiny: whether to use small models on synthetic walkers.
+        persons: number of training identities of the walkers, and of test identities.
+        folder: contains the runs in `cells` and the walkers in `data`.
 
     Raises:
-        ConfigError: options that do not go together, or a change of what another option gives.
+        ConfigError: options that exclude each other, or a change that another option must make.
 
     """
 
@@ -78,22 +78,22 @@ class Setting:
     def __post_init__(self) -> None:
         if self.tiny and (self.data or self.weights):
             raise ConfigError(
-                "Tiny models take no data set and no weights",
+                "--tiny cannot be combined with a data set or weights",
                 expected="--tiny alone: they train on synthetic walkers, from random weights",
                 found="--data" if self.data else "--weights",
             )
         for name in parse_assignments(self.changes):
-            given_by = _NOT_SET.get(name, _NOT_SET.get(name.partition(".")[0]))
+            given_by = _OWN_OPTION.get(name, _OWN_OPTION.get(name.partition(".")[0]))
             if given_by:
                 raise ConfigError(
-                    f"{name} is no setting of every run", found=f"--set {name}=...", hint=given_by
+                    f"{name} cannot be set for every run", found=f"--set {name}=...", hint=given_by
                 )
 
     def runs(self, name: str) -> list[Run]:
-        """All runs of a recipe, seed by seed, and split by split; makes the walkers it needs.
+        """All runs of a recipe, by seed and split; renders the walkers it needs.
 
         Raises:
-            NoDataError: its data set was not given.
+            NoDataError: the root of its data set was not given.
 
         """
         config = recipe(name)
@@ -120,12 +120,12 @@ class Setting:
         return dataclasses.replace(config, roots=(self.data[data],), split=split)
 
     def _pretrained(self, model: ModelConfig) -> ModelConfig:
-        """Start from the files of the backbones that the model has."""
+        """Add the pretrained weights of the model's backbones."""
         files = tuple(self.weights[each] for each in streams(model) if each in self.weights)
         return dataclasses.replace(model, weights=files) if files else model
 
     def _walkers(self, data: str, split: int) -> Path:
-        """Walkers that stand in for a data set: iLIDS-VID has two cameras and a tracklet in each."""
+        """Render walkers in place of a data set; for iLIDS-VID with two cameras and one tracklet in each."""
         seed = _STAND_INS[data] + _SPLIT_SEED * split
         two_cameras = {"cameras": 2, "tracklets_per_camera": (1, 1)} if data == "ilids" else {}
         root = self.folder / "data" / f"{data}-{self.persons}-persons-{split}"
@@ -140,7 +140,7 @@ class Setting:
 
 
 def streams(model: ModelConfig) -> tuple[str, ...]:
-    """The backbones that a model has."""
+    """The backbones of a model."""
     default = inspect.signature(find(MODELS, model.name, kind="model")).parameters
     return tuple(
         str(model.options.get(name, default[name].default))
@@ -150,7 +150,7 @@ def streams(model: ModelConfig) -> tuple[str, ...]:
 
 
 def tiny_config(config: RunConfig, data: str) -> RunConfig:
-    """The same run in a minute on two CPU cores."""
+    """A small version of the run that takes a minute on two CPU cores."""
     height, width = config.model.image_size or (384, 128)
     model = dataclasses.replace(
         config.model, name=f"{config.model.name}_small", image_size=(height // 4, width // 4)
@@ -161,7 +161,7 @@ def tiny_config(config: RunConfig, data: str) -> RunConfig:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of a `Setting`."""
+    """Add the options of `RunOptions` to a parser."""
     parser.add_argument(
         "--data", action="append", default=[], metavar="NAME=ROOT", help="mars=..., duke=..., ilids=..."
     )
@@ -172,48 +172,55 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         default=[],
         metavar="BACKBONE=FILE",
-        help=f"to start from, of {', '.join((*BACKBONES_2D, *BACKBONES_3D))}",
+        help=f"pretrained weights of {', '.join((*BACKBONES_2D, *BACKBONES_3D))}",
     )
     parser.add_argument("--tiny", action="store_true", help="small models on synthetic walkers")
-    parser.add_argument("--persons", type=int, default=24, help="walkers to train on; as many to test on")
+    parser.add_argument(
+        "--persons",
+        type=int,
+        default=24,
+        help="number of training identities of the walkers, and of test identities",
+    )
     parser.add_argument("--runs", type=Path, help="default: runs, or runs/tiny")
 
 
-def from_arguments(given: argparse.Namespace) -> Setting:
-    """What they say.
+def from_arguments(args: argparse.Namespace) -> RunOptions:
+    """Build `RunOptions` from parsed arguments.
 
     Raises:
-        ConfigError: a name there is not, or no `name=value`.
+        ConfigError: an unknown name, or a text that is not `name=value`.
 
     """
-    return Setting(
-        data=_pairs(given.data, "--data", SOURCES.values()),
-        seeds=tuple(given.seeds),
-        changes=tuple(given.set),
-        weights=_pairs(given.weights, "--weights", (*BACKBONES_2D, *BACKBONES_3D)),
-        tiny=given.tiny,
-        persons=given.persons,
-        folder=given.runs or Path("runs/tiny" if given.tiny else "runs"),
+    return RunOptions(
+        data=_pairs(args.data, "--data", SOURCES.values()),
+        seeds=tuple(args.seeds),
+        changes=tuple(args.set),
+        weights=_pairs(args.weights, "--weights", (*BACKBONES_2D, *BACKBONES_3D)),
+        tiny=args.tiny,
+        persons=args.persons,
+        folder=args.runs or Path("runs/tiny" if args.tiny else "runs"),
     )
 
 
-def command(program: str, given: argparse.Namespace) -> str:
-    """The command that says the same, what tables and figures add to `add_arguments` included."""
-    words = [word for value in given.data for word in ("--data", value)]
-    words += ["--weights", *given.weights] if given.weights else []
-    words += ["--seeds", *map(str, given.seeds)]
-    words += ["--tiny"] * given.tiny + (["--persons", str(given.persons)] if given.persons != 24 else [])
-    words += ["--set", *given.set] if given.set else []
+def command(program: str, args: argparse.Namespace) -> str:
+    """The command line with these options, including those that tables and figures add."""
+    words = [word for value in args.data for word in ("--data", value)]
+    words += ["--weights", *args.weights] if args.weights else []
+    words += ["--seeds", *map(str, args.seeds)]
+    words += ["--tiny"] * args.tiny + (["--persons", str(args.persons)] if args.persons != 24 else [])
+    words += ["--set", *args.set] if args.set else []
     for name in ("only", "draw", "runs", "out"):
-        words += [f"--{name}={value}"] if (value := getattr(given, name, None)) else []
+        words += [f"--{name}={value}"] if (value := getattr(args, name, None)) else []
     return f"python -m {program} {shlex.join(words)}"
 
 
-def _pairs(given: Sequence[str], option: str, names: Collection[str]) -> dict[str, str]:
+def _pairs(texts: Sequence[str], option: str, names: Collection[str]) -> dict[str, str]:
     pairs = {}
-    for each in given:
+    for each in texts:
         name, equals, value = each.partition("=")
         if not equals or not value or name not in names:
-            raise ConfigError(f"{option} takes pairs", expected=f"{'|'.join(names)}=...", found=each)
+            raise ConfigError(
+                f"{option} takes NAME=VALUE pairs", expected=f"{'|'.join(names)}=...", found=each
+            )
         pairs[name] = value
     return pairs

@@ -1,11 +1,11 @@
-"""What the paper's runs have in common (section 4.2).
+"""The settings shared by the paper's runs (section 4.2).
 
 Hours in the recipes' docstrings are derived, not measured: 3 x forward multiply-adds x 2 flops x clips x
 steps, at 30 % of one A100's 312 TFLOP/s in bf16; testing comes on top
-(`experiments/paper/hours.py` and a test).
-An epoch of MARS counts 235 steps, all its groups of four; some 223 of them are
-made, for the last groups are too few persons' to fill a batch. All start from random weights unless
-`model.weights` names pretrained ones, as the paper had them.
+(`experiments/paper/training_cost.py` and a test).
+An epoch of MARS is counted as 235 steps, all its groups of four; about 223 of them are run, since the last
+groups belong to too few persons to fill a batch. Training starts from random weights unless `model.weights`
+names pretrained ones, which the paper uses.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ def paper_run(
     epochs: int = 450,
     optim: OptimConfig | None = None,
 ) -> RunConfig:
-    """A run as the paper has it, but for what is given.
+    """The paper's training run, changed by the arguments.
 
     Args:
-        name: the recipe's.
-        source: the data set.
-        model: the network.
-        options: of the network.
-        image_size: (H, W).
-        clip_len: T.
-        metric: of the triplet mining.
-        batch: 8 x 4 clips unless given.
-        epochs: how many, on the decided schedule.
-        optim: another schedule.
+        name: name of the recipe.
+        source: data set type.
+        model: name of the model.
+        options: options of the model.
+        image_size: (H, W) in pixels.
+        clip_len: frames per clip.
+        metric: distance of the triplet mining.
+        batch: default: 8 identities x 4 clips.
+        epochs: number of epochs of the default schedule.
+        optim: another schedule; `epochs` is then ignored.
 
     """
     return RunConfig(
@@ -50,15 +50,15 @@ def paper_run(
         clips=ClipConfig(clip_len=clip_len),
         batch=batch or BatchConfig(),
         loss=LossConfig(metric=metric),
-        optim=optim or decided(epochs),
+        optim=optim or default_schedule(epochs),
     )
 
 
-def decided(epochs: int) -> OptimConfig:
-    """3.5e-4, and a tenth of it after 4/9 of the epochs, which is the official code's 200 of 450."""
+def default_schedule(epochs: int) -> OptimConfig:
+    """Learning rate 3.5e-4, times 0.1 after 4/9 of the epochs: the official code's 200 of 450."""
     return OptimConfig(epochs=epochs, milestones=(epochs * 4 // 9,))
 
 
-def literal() -> OptimConfig:
-    """The paper's words: "multiplied by 0.1 after every 10 epochs", over 450 of them."""
+def literal_schedule() -> OptimConfig:
+    """The schedule as the paper words it: "multiplied by 0.1 after every 10 epochs", for 450 epochs."""
     return OptimConfig(epochs=450, milestones=tuple(range(10, 450, 10)))

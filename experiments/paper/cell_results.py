@@ -1,4 +1,4 @@
-"""What each cell of a table came to, and the same as CSV."""
+"""The results of the cells of a table, and their CSV form."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from experiments.paper.cells import Run
+from experiments.paper.cached_runs import Run
 from experiments.paper.plan import Plan
 from experiments.paper.tables import Cell, Table
 
@@ -16,20 +16,20 @@ from stca.distance import Metric
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """A cell's figure under one protocol, beside the paper's.
+class CellResult:
+    """The result of a cell under one protocol, and the paper's figure.
 
     Args:
-        table: its name.
+        table: name of the table.
         row: the row's label.
         column: the column's label.
-        protocol: by which it was scored; "any" where none matters; empty where there is no figure of ours.
-        metric: by which it was ranked.
-        recipe: that gives it; empty for what is only published.
-        runs: keys of its runs.
+        protocol: evaluation protocol; "any" if it does not matter; empty if there is no result.
+        metric: distance of the ranking.
+        recipe: recipe of the runs; empty for published figures only.
+        runs: keys of the runs.
         values: percent (or epochs), one per seed; the mean over splits where there are several.
         published: the paper's figure.
-        note: why there is none of ours.
+        note: why there is no result.
 
     """
 
@@ -46,7 +46,7 @@ class Outcome:
 
     @property
     def mean(self) -> float | None:
-        """Over seeds."""
+        """Mean over seeds."""
         return float(np.mean(self.values)) if self.values else None
 
     @property
@@ -55,13 +55,13 @@ class Outcome:
         return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else None
 
 
-def outcomes(plan: Plan, table: Table) -> list[Outcome]:
-    """Of every cell: one per protocol, or one that says why there is none. Computes nothing."""
+def cell_results(plan: Plan, table: Table) -> list[CellResult]:
+    """Results of every cell: one per protocol, or one with a note if there is none. Computes nothing."""
     return [outcome for cell in table.cells() for outcome in _of_cell(plan, cell)]
 
 
-def _of_cell(plan: Plan, cell: Cell) -> list[Outcome]:
-    base = Outcome(cell.table, cell.row.label, cell.column.label, published=cell.published)
+def _of_cell(plan: Plan, cell: Cell) -> list[CellResult]:
+    base = CellResult(cell.table, cell.row.label, cell.column.label, published=cell.published)
     if cell.recipe is None:
         return [base]
     runs = plan.runs.get(cell.recipe, [])
@@ -97,8 +97,8 @@ _FIELDS = ("table", "row", "column", "protocol", "metric", "recipe", "runs", "va
 _NUMBERS = ("mean", "deviation", "published")
 
 
-def to_csv(found: Sequence[Outcome]) -> str:
-    """A line per outcome; several values or runs stand in one field, with spaces between."""
+def to_csv(found: Sequence[CellResult]) -> str:
+    """One line per result; several values or runs are separated by spaces."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow([*_FIELDS, *_NUMBERS, "note"])
@@ -108,10 +108,10 @@ def to_csv(found: Sequence[Outcome]) -> str:
     return buffer.getvalue()
 
 
-def from_csv(text: str) -> list[Outcome]:
-    """What `to_csv` wrote; mean and deviation follow from the values."""
+def from_csv(text: str) -> list[CellResult]:
+    """Parse the output of `to_csv`; mean and deviation are computed from the values."""
     return [
-        Outcome(
+        CellResult(
             **{
                 name: line[name]
                 for name in ("table", "row", "column", "protocol", "metric", "recipe", "note")

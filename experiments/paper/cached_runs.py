@@ -1,16 +1,16 @@
-"""Runs addressed by what decides their result: trained once, embedded once, scored as often as you like.
+"""Runs that are stored by a hash of their settings, so that each is trained, embedded and scored once.
 
     run = Run(config)              # a config that names its data's roots
     run.key, run.path              # 12 hexadecimal digits; runs/cells/<key>
     run.state()                    # done, or at which step of how many
-    run.ensure()                   # the RunDir; trains only what is missing, resumes in the middle
+    run.ensure()                   # the RunDir; trains if necessary, resumes an interrupted run
     run.model(), run.splits()      # the trained network; the data it is tested on
-    run.test()                     # TestSet: query and gallery vectors, kept beside the run
-    run.scores("euclidean")        # a Score per protocol, kept as well; neither trains nor embeds again
-    run.known_scores("cosine")     # what is there already; computes nothing
+    run.test()                     # TestSet: query and gallery embeddings, stored with the run
+    run.scores("euclidean")        # one Score per protocol, stored with the run
+    run.known_scores("cosine")     # stored scores only; computes nothing
 
-Two processes that want the same run do it once: the second waits. A folder that holds a run of other settings
-than its key stands for is an error. `setting.Setting` makes a recipe's runs.
+If two processes need the same run, the second waits for the first. A folder with a run of other settings than
+its key stands for is an error. `run_options.RunOptions` makes a recipe's runs.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from experiments.paper.hours import steps
-from experiments.paper.keys import differing, key_of, read_json, resolved, stored_config
+from experiments.paper.keys import differing_settings, key_of, read_json, resolved, stored_config
+from experiments.paper.training_cost import steps
 
 from stca.config import RunConfig, to_yaml
 from stca.datasets.counts import count_unanswered
@@ -44,17 +44,17 @@ CELLS = Path("runs/cells")
 
 @dataclasses.dataclass(frozen=True)
 class State:
-    """How far a run is."""
+    """The progress of a run."""
 
     step: int
     total: int
     done: bool
     taken: bool = False
-    """Whether its folder holds a run of other settings."""
+    """Whether the folder holds a run with other settings."""
 
     def __str__(self) -> str:
         if self.taken:
-            return "folder taken by another run"
+            return "folder holds another run"
         if self.done:
             return "done"
         return f"at step {self.step} of about {self.total}" if self.step else "to do"
@@ -62,7 +62,7 @@ class State:
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """Figures of one protocol, as fractions of 1."""
+    """The metrics of one protocol, as fractions of 1."""
 
     protocol: str
     metric: str
@@ -73,13 +73,13 @@ class Score:
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A run in the folder that its config's key names.
+    """A run whose folder is named by the key of its config.
 
     Args:
-        config: what to train. `recipe`, the roots of published data sets, device, workers, logging and
-            `eval` have no part in the key; weights count by their content, walkers by their `walkers.json`,
-            `precision` by what it is on this machine, other settings at their default not at all.
-        cells: the folder of all runs.
+        config: the settings. The key ignores `recipe`, the roots of published data sets, device, workers,
+            logging and `eval`. It includes weights by their content, walkers by their `walkers.json`,
+            `precision` as resolved on this machine, and other settings only if they differ from the default.
+        cells: the parent folder of all runs.
 
     """
 
@@ -88,36 +88,36 @@ class Run:
 
     @property
     def key(self) -> str:
-        """Of what decides the result.
+        """A hash of everything that determines the result.
 
         Raises:
-            ConfigError: precision "auto" of a GPU that is not here.
+            ConfigError: precision is "auto" for a GPU that this machine does not have.
 
         """
         return key_of(self.config)
 
     @property
     def path(self) -> Path:
-        """Its folder."""
+        """The run folder."""
         return self.cells / self.key
 
     @property
     def done(self) -> bool:
-        """Whether it was trained to the end, and what it ended with is still there."""
+        """Whether training has finished and its last checkpoint still exists."""
         content, step = read_json(self.path / "finished.json"), RunDir(self.path).step()
         return isinstance(content, dict) and content.get("step") == step > 0 and not self._others()
 
     def state(self) -> State:
-        """How far it is; counts the steps of walkers in the data."""
+        """The progress of the run; for walkers, the number of steps is counted in the data."""
         return State(RunDir(self.path).step(), steps(self.config), self.done, bool(self._others()))
 
     def ensure(self) -> RunDir:
-        """The trained run: what is done stays, what was begun goes on.
+        """Train the run unless it is finished; an interrupted run is resumed.
 
-        Without tests on the way: `test` and `scores` do that.
+        There is no evaluation during training: see `test` and `scores`.
 
         Raises:
-            ConfigError: more than one process, or a folder that holds a run of other settings.
+            ConfigError: more than one process, or a folder with a run of other settings.
             StcaError: as `stca.runs.train`.
 
         """
@@ -132,15 +132,15 @@ class Run:
         return RunDir.open(self.path)
 
     def model(self) -> ReIDModel:
-        """The trained network, in evaluation mode."""
+        """The trained model, in evaluation mode."""
         return load_run(self.ensure().path)
 
     def splits(self) -> Splits:
-        """The data it is tested on."""
+        """The test data."""
         return load_test(self.config)
 
     def test(self) -> TestSet:
-        """Vectors of query and gallery. What is missing or damaged is made again."""
+        """Embeddings of query and gallery; missing or damaged files are recomputed."""
         folder = self.path / f"test-{self._clip_len}-frames"
         run = self.ensure()
         try:
@@ -162,10 +162,10 @@ class Run:
         return test
 
     def scores(self, metric: Metric = "cosine") -> tuple[Score, ...]:
-        """Of every protocol of its data that has an answer to some query.
+        """The scores under every protocol of the data set in which some query has a correct match.
 
         Raises:
-            RankingError: there is none.
+            RankingError: there is no such protocol.
 
         """
         self.ensure()
@@ -175,8 +175,8 @@ class Run:
         protocols = [p for p in splits.protocols if count_unanswered(splits, p) < len(splits.query)]
         if not protocols:
             raise RankingError(
-                f"No query of {splits.name} has an answer",
-                expected="somebody of the queries in the gallery, in another camera",
+                f"No query of {splits.name} has a correct match",
+                expected="a query identity that the gallery shows in another camera",
                 found=f"{len(splits.query)} queries, {len(splits.gallery)} gallery tracklets",
             )
         found = tuple(
@@ -188,11 +188,11 @@ class Run:
         return found
 
     def known_scores(self, metric: Metric = "cosine") -> tuple[Score, ...]:
-        """Those that `scores` has left; empty where it has not, or the file is damaged."""
+        """The stored scores; empty if there are none or the file is damaged."""
         return _read_scores(self._scores_file(metric)) if self.done else ()
 
     def seconds(self) -> float:
-        """How long its training took by its own log, without tests; about, where it was interrupted."""
+        """Training time from the log, without evaluation; approximate if the run was interrupted."""
         batch = self.config.batch.identities * self.config.batch.instances
         records = [r for r in RunDir(self.path).metrics() if r["kind"] == "train"]
         steps = [0, *(r["step"] for r in records)]
@@ -203,7 +203,7 @@ class Run:
         )
 
     def trained_at(self) -> tuple[str, str]:
-        """Commit and machine; several, with semicolons, where another went on with it."""
+        """Commit and machine of the training; separated by semicolons if it was continued elsewhere."""
         starts = RunDir(self.path).trained_by()
         commit, machine = (
             "; ".join(dict.fromkeys(s[name] for s in starts)) for name in ("commit", "machine")
@@ -218,61 +218,58 @@ class Run:
         return self.config.eval.clip_len or self.config.clips.clip_len
 
     def _others(self) -> dict[str, tuple[object, object]]:
-        """Settings that the run in the folder has and this one has not: what is asked for, what is there."""
+        """Settings in which the stored run differs: (requested, stored) by name."""
         file = self.path / "config.yaml"
         if not file.is_file():
             return {}
         try:
-            return differing(self.config, stored_config(file))
+            return differing_settings(self.config, stored_config(file))
         except StcaError as error:
             return {"config.yaml": ("that of a run", error.what)}
 
     def _check_folder(self) -> None:
-        """A key leaves out what is at its default, so a default that has changed since shows here only."""
+        """Keys omit defaults, so a default that has changed since is only detected here."""
         if others := self._others():
             raise ConfigError(
-                "This folder holds a run of other settings",
-                expected=", ".join(f"{name}={asked}" for name, (asked, _) in others.items()),
-                found=", ".join(f"{name}={there}" for name, (_, there) in others.items()),
+                "This folder holds a run with other settings",
+                expected=", ".join(f"{name}={requested}" for name, (requested, _) in others.items()),
+                found=", ".join(f"{name}={stored}" for name, (_, stored) in others.items()),
                 where=self.path,
-                hint="move this folder away; the run is then trained anew",
+                hint="move the folder away; the run is then trained again",
             )
 
     def _prepare(self) -> None:
-        """A run that was begun with the data elsewhere goes on where they are now.
-
-        What was made of weights that are lost goes before others take their place.
-        """
+        """Update the data roots of an interrupted run, and delete embeddings of earlier weights."""
         (self.path / "finished.json").unlink(missing_ok=True)
         for vectors in self.path.glob("test-*"):
             shutil.rmtree(vectors)
         file = self.path / "config.yaml"
         if not file.is_file():
             return
-        begun, data = RunDir(self.path).config(), self.config.data
+        stored, data = RunDir(self.path).config(), self.config.data
         here, there = (
             tuple(str(Path(root).expanduser().absolute()) for root in roots)
             for roots in (data.roots, data.eval_roots)
         )
-        moved = dataclasses.replace(begun.data, roots=here, eval_roots=there)
-        weights = dataclasses.replace(begun.model, weights=self.config.model.weights)
-        write_text(file, to_yaml(dataclasses.replace(begun, data=moved, model=weights)))
+        moved = dataclasses.replace(stored.data, roots=here, eval_roots=there)
+        weights = dataclasses.replace(stored.model, weights=self.config.model.weights)
+        write_text(file, to_yaml(dataclasses.replace(stored, data=moved, model=weights)))
 
 
 def _check_processes(config: RunConfig) -> None:
-    """The second process of one run would wait for the first one's lock, the first for the second."""
+    """Refuse distributed runs: the processes would wait for each other's lock."""
     started = os.environ.get("WORLD_SIZE", "1")
     if config.devices != 1 or started != "1":
         raise ConfigError(
-            "Runs of a table have a process each",
+            "Runs of a table use one process each",
             expected="devices=1, and no torchrun",
             found=f"devices={config.devices}, WORLD_SIZE={started}",
-            hint="start the same command several times, with other rows by --only",
+            hint="start the command several times, with different --only",
         )
 
 
 def _read_scores(path: Path) -> tuple[Score, ...]:
-    """Empty for what is missing or damaged."""
+    """Read stored scores; empty if the file is missing or damaged."""
     try:
         found = tuple(Score(**each) for each in read_json(path) or ())
         whole = all(set(each.figures) == set(FIGURES) for each in found)
@@ -284,7 +281,7 @@ def _read_scores(path: Path) -> tuple[Score, ...]:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Hold a lock that ends with the process, whatever ends it."""
+    """Hold a file lock, which the system releases when the process ends."""
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Section 4.10: parameters and multiply-adds of every network, beside the paper's."""
+"""Section 4.10: parameters and multiply-adds of every network, compared with the paper."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PAPER_GATE = "| its cross attention alone, the paper | - | 0.002514 M | - | - |"
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one network at one size; multiply-adds by number of frames."""
+    """The cost of one network at one image size; one number of multiply-adds per entry of `FRAMES`."""
 
     network: str
     image_size: tuple[int, int]
@@ -42,7 +42,7 @@ class Cost:
 
 
 def costs() -> list[Cost]:
-    """Of all networks at both sizes, and of STCA's cross attention alone."""
+    """Costs of all networks at both sizes, and of STCA's cross attention alone."""
     found = []
     for network, (name, options) in NETWORKS.items():
         for size in SIZES:
@@ -64,7 +64,7 @@ def _count(name: str, options: Mapping[str, str], size: tuple[int, int], frames:
 
 
 def markdown(found: Sequence[Cost], command: str) -> str:
-    """The page."""
+    """The page in Markdown."""
     lines = ["# Section 4.10: parameters and multiply-adds", ""]
     lines += [
         f"With {NUM_IDS} identities in the classifier, per clip of T frames; a multiply-add is half of what "

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from experiments.paper.cells import Run, Score
-from experiments.paper.hours import steps, steps_per_epoch
+from experiments.paper.cached_runs import Run, Score
+from experiments.paper.training_cost import steps, steps_per_epoch
 
-from experiments.paper import cells, keys
+from experiments.paper import cached_runs, keys
 from stca.clips import PKSampler
 from stca.config import (
     BatchConfig,
@@ -106,6 +106,25 @@ def test_auto_is_the_precision_that_it_comes_to_here(
     assert auto != Run(override(config, [f"precision={other}"])).key
 
 
+KEYS_OF_VERSION_0_1 = {
+    "stca_mars": ("a5be9642b261", "d11e11919722"),
+    "cnn2d_mars_euclidean": ("5a0c6c25ea28", "cea2f52bf0a5"),
+    "sum_mars": ("583d890c8e99", "706ffeab4b81"),
+    "stca_duke": ("f38072b9fb06", "c2b061c8a69d"),
+    "stca_ilids": ("82bef9c237ba", "4a5180aeceaf"),
+}
+"""By recipe: the key of a float32 run, and of a bf16 run with seed 1 on split 2, as version 0.1 computed them."""
+
+
+@pytest.mark.parametrize("name", KEYS_OF_VERSION_0_1)
+def test_runs_of_version_0_1_keep_their_keys(name: str) -> None:
+    run = recipe(name)
+    data = replace(run.data, roots=("/data/x",))
+    float32 = replace(run, precision="float32", data=data)
+    bf16 = replace(run, precision="bf16", seed=1, data=replace(data, split=2))
+    assert (Run(float32).key, Run(bf16).key) == KEYS_OF_VERSION_0_1[name]
+
+
 def test_a_key_lasts(config: RunConfig) -> None:
     many = replace(config, model=replace(config.model, options={"width": 4, "gate": "conv3_x"}))
     turned = replace(config, model=replace(config.model, options={"gate": "conv3_x", "width": 4}))
@@ -163,7 +182,7 @@ def change_default(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
     file = run.path / "config.yaml"
     begun = from_yaml(file.read_text())
     file.write_text(to_yaml(replace(begun, loss=replace(begun.loss, margin=0.25))))
-    monkeypatch.setattr(cells, "train", lambda *_, **__: pytest.fail("was trained"))
+    monkeypatch.setattr(cached_runs, "train", lambda *_, **__: pytest.fail("was trained"))
 
 
 @pytest.mark.parametrize("finished", [True, False])
@@ -174,10 +193,10 @@ def test_a_folder_with_another_runs_settings_is_an_error(
     if not finished:
         (own.path / "finished.json").unlink()
     assert not own.done
-    assert str(own.state()) == "folder taken by another run"
+    assert str(own.state()) == "folder holds another run"
     assert own.known_scores() == ()
     with pytest.raises(
-        ConfigError, match=r"loss\.margin=0\.3\n.*loss\.margin=0\.25[\s\S]*move this folder away"
+        ConfigError, match=r"loss\.margin=0\.3\n.*loss\.margin=0\.25[\s\S]*move the folder away"
     ):
         own.scores()
 
@@ -197,7 +216,7 @@ def test_a_run_without_an_image_size_knows_itself_again(
 def test_damaged_configs_are_an_error(own: Run) -> None:
     (own.path / "config.yaml").write_bytes(b"\xff\x00")
     assert not own.done
-    with pytest.raises(ConfigError, match="move this folder away"):
+    with pytest.raises(ConfigError, match="move the folder away"):
         own.ensure()
 
 
@@ -211,7 +230,7 @@ def test_data_without_an_answer_is_an_error(own: Run, monkeypatch: pytest.Monkey
 def test_a_run_is_trained_and_embedded_once(own: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     before = own.scores()
     for name in ("train", "embed_test_set"):
-        monkeypatch.setattr(cells, name, lambda *_, **__: pytest.fail("was done again"))
+        monkeypatch.setattr(cached_runs, name, lambda *_, **__: pytest.fail("was done again"))
     assert str(own.state()) == "done"
     assert own.scores() == before == own.known_scores()
     assert own.known_scores("euclidean") == ()
@@ -263,7 +282,7 @@ def test_damaged_scores_are_made_again(own: Run, damage: bytes, monkeypatch: pyt
     before = own.scores()
     [file] = own.path.glob("test-*/cosine.json")
     file.write_bytes(damage)
-    monkeypatch.setattr(cells, "embed_test_set", lambda *_, **__: pytest.fail("vectors were there"))
+    monkeypatch.setattr(cached_runs, "embed_test_set", lambda *_, **__: pytest.fail("vectors were there"))
     assert own.known_scores() == ()
     assert own.scores() == before
     assert own.known_scores() == before
@@ -323,7 +342,7 @@ def test_a_lost_run_is_not_done_until_it_is_trained_to_the_end_again(
 def test_an_unfinished_run_follows_its_data(
     config: RunConfig, make_people: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keys, "_ONE_AND_THE_SAME", ("folder",))
+    monkeypatch.setattr(keys, "_PUBLISHED", ("folder",))
     make_people(tmp_path / "old")
     run = Run(replace(config, data=DataConfig("folder", (str(tmp_path / "old"),))), tmp_path / "cells")
     run.ensure()
@@ -340,10 +359,10 @@ def test_the_second_of_two_processes_waits(tmp_path: Path, capsys: pytest.Captur
 
     def second() -> None:
         begun.set()
-        with cells._alone(tmp_path / "key.lock"):
+        with cached_runs._alone(tmp_path / "key.lock"):
             order.append("second")
 
-    with cells._alone(tmp_path / "key.lock"):
+    with cached_runs._alone(tmp_path / "key.lock"):
         other = threading.Thread(target=second)
         other.start()
         begun.wait()

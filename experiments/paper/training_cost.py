@@ -1,8 +1,8 @@
-"""What training a config costs: steps, multiply-adds and hours, derived and not measured.
+"""The cost of training a config: steps, multiply-adds and A100 hours, derived, not measured.
 
 hours = 3 x forward multiply-adds x 2 flops x clips x steps / (0.30 x 312 TFLOP/s): a backward pass costs two
-forward passes, and 30 % of an A100's bf16 peak is what such networks reach when the decoding keeps up.
-Embedding the test set, once at the end, comes on top.
+forward passes, and such networks reach 30 % of an A100's bf16 peak if decoding keeps up. Embedding the test
+set is not included.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _GROUPS_OF_4 = {
 
 
 def steps_per_epoch(config: RunConfig) -> int:
-    """Batches of an epoch: from published counts, or counted in the data where there are none.
+    """Batches per epoch, from published counts or, for other data, from the first epoch.
 
-    Of MARS at most: the last groups of an epoch are too few persons' to fill a batch, and some 223 of 235 are
-    made. Of other data it is the first epoch's number.
+    For MARS this is an upper bound: the last groups of an epoch belong to too few persons to fill a batch,
+    and some 223 of 235 batches are made.
     """
     source, batch = config.data.source, config.batch
     if source not in IDENTITIES:
@@ -55,23 +55,23 @@ def steps_per_epoch(config: RunConfig) -> int:
 
 
 def steps(config: RunConfig) -> int:
-    """Of the whole run."""
+    """Training steps of the whole run."""
     return config.optim.epochs * steps_per_epoch(config)
 
 
 def flops(config: RunConfig) -> float:
-    """Of the whole run's training: forward and backward."""
+    """Floating-point operations of the whole training, forward and backward."""
     clips = config.batch.identities * config.batch.instances
     return 3 * 2 * multiply_adds(config) * clips * steps(config)
 
 
 def hours(config: RunConfig) -> float:
-    """On one A100, as this file's first lines say."""
+    """Training hours on one A100 by the formula of this module."""
     return flops(config) / (UTILISATION * PEAK) / 3600
 
 
 def multiply_adds(config: RunConfig) -> int:
-    """Of one clip's forward pass."""
+    """Multiply-adds of the forward pass of one clip."""
     model = config.model
     ids = IDENTITIES.get(config.data.source, 1)
     return _multiply_adds(
@@ -83,9 +83,9 @@ def multiply_adds(config: RunConfig) -> int:
 def _multiply_adds(
     name: str, image_size: tuple[int, int] | None, options: str, frames: int, num_ids: int
 ) -> int:
-    given = {key: as_tuples(value) for key, value in json.loads(options).items()}
+    keywords = {key: as_tuples(value) for key, value in json.loads(options).items()}
     if image_size is not None:
-        given["image_size"] = image_size
+        keywords["image_size"] = image_size
     with torch.device("meta"):  # nothing is allocated, nothing initialised
-        model = build_model(name, num_ids=num_ids, options=given)
+        model = build_model(name, num_ids=num_ids, options=keywords)
     return measure_complexity(model, (1, frames, 3, *model.image_size)).multiply_adds

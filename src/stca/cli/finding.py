@@ -1,0 +1,72 @@
+"""`stca find`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from stca.cli.parsing import Verbs, add_verb, moment, natural, positive
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Add `find`."""
+    find = add_verb(
+        verbs, "find", _find, help="who is in these videos, and where else: from videos to a page"
+    )
+    find.add_argument("video", nargs="+", help="video files or folders of images, one for each camera")
+    add_options(find)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What `find` and `demo` can be told; everything is an option of one of the steps."""
+    parser.add_argument("--detector", metavar="NAME|FILE", help="as of `stca track`")
+    parser.add_argument("--tracker", choices=("ocsort", "bytetrack"), default="ocsort", help="the same")
+    parser.add_argument(
+        "--start", type=moment, metavar="ISO", help="when the videos began, as of `stca track`"
+    )
+    parser.add_argument(
+        "--every", type=positive, default=1, metavar="N", help="look at every N-th frame only"
+    )
+    parser.add_argument("--model", help="as of `stca gallery add`")
+    parser.add_argument(
+        "--threshold", type=float, metavar="X", help="as of `stca link`; default: found by calibration"
+    )
+    parser.add_argument("--far", type=float, default=0.01, metavar="RATE", help="as of `stca calibrate`")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
+    parser.add_argument(
+        "--precision", choices=("float32", "bf16", "auto"), default="auto", help="of the network"
+    )
+    parser.add_argument("--batch-size", type=positive, default=16, help="clips per forward pass")
+    parser.add_argument("--workers", type=natural, default=2, help="processes that decode crops")
+    parser.add_argument(
+        "--out", type=Path, default=Path("people"), metavar="DIR", help="where everything goes"
+    )
+
+
+def _find(given: argparse.Namespace) -> int:
+    return find_and_print(given.video, given)
+
+
+def find_and_print(videos: list[str], given: argparse.Namespace) -> int:
+    """Find people, print who was seen where, and where the page is."""
+    from stca.find import FindOptions, find_people
+    from stca.linking.outputs import persons_table
+    from stca.tools.progress import format_seconds
+    from stca.tracking import TrackOptions
+
+    options = FindOptions(
+        tracking=TrackOptions(
+            detector=given.detector or "motion", tracker=given.tracker, start=given.start, every=given.every
+        ),
+        model=given.model or "pretrained",
+        threshold=given.threshold,
+        far=given.far,
+        device=given.device,
+        precision=given.precision,
+        batch_size=given.batch_size,
+        workers=given.workers,
+    )
+    result = find_people(videos, given.out, options, show=True)
+    print("nobody was seen" if result.linking is None else persons_table(result.linking))
+    print(f"\nopen {result.page.absolute()}   ({format_seconds(result.seconds)})")
+    return 1 if result.failed else 0

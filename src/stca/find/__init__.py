@@ -1,0 +1,5 @@
+"""From videos to a page of who was seen where and when: track, embed, calibrate, link, show."""
+
+from stca.find.pipeline import FindOptions, FindResult, find_people
+
+__all__ = ["FindOptions", "FindResult", "find_people"]

@@ -1,0 +1,127 @@
+"""Who was seen, where and when, as one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from PIL import Image
+
+from stca.errors import FrameError
+from stca.footage.images import read_image
+from stca.gallery import Gallery
+from stca.gallery.figures import format_span, format_time
+from stca.gallery.halves import pictures
+from stca.gallery.records import Record
+from stca.linking import Linking
+from stca.tools.files import write_text
+from stca.tools.provenance import provenance_line
+from stca.tracks import pictured
+
+ANSWERS = 24
+"""Most similar tracklets that the page knows of each."""
+_HEIGHT, _WIDTH = 128, 72
+_FEW = 400
+"""Up to so many tracklets are shown by three crops, more by one: a page of 1,000 has some 4 MB."""
+
+
+def write_page(gallery: Gallery | None, linking: Linking | None, path: Path, *, model: str) -> Path:
+    """Write the page.
+
+    Args:
+        gallery: with the vectors of everybody in `linking`; None where nobody was seen.
+        linking: persons.
+        path: of the HTML file.
+        model: named on the page.
+
+    Returns:
+        `path`.
+
+    """
+    records: list[Record] = []
+    answers: list[list[tuple[int, float]]] = []
+    if gallery is not None and linking is not None:
+        records, vectors = gallery.table()
+        answers = most_similar(vectors, ANSWERS)
+    numbers = linking.numbers() if linking else {}
+    cameras = sorted({record.camera for record in records})
+    content = {
+        "threshold": linking.threshold if linking else None,
+        "cameras": cameras,
+        "tracklets": [
+            _tracklet(record, numbers[record.key], similar, crops=3 if len(records) <= _FEW else 1)
+            for record, similar in zip(records, answers, strict=True)
+        ],
+    }
+    environment = Environment(
+        loader=PackageLoader("stca"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    page = environment.get_template("people.html").render(
+        persons=len(linking.persons) if linking else 0,
+        tracklets=len(records),
+        cameras=len(cameras),
+        model=Path(model).name,
+        threshold=None if linking is None else f"{linking.threshold:.2f}",
+        provenance=provenance_line(),
+        # Inside <script>, only "<" could end the data: names of files are anybody's.
+        content=json.dumps(content, ensure_ascii=False).replace("<", "\\u003c"),
+    )
+    write_text(path, page)
+    return path
+
+
+def most_similar(vectors: Float32[np.ndarray, "N D"], count: int) -> list[list[tuple[int, float]]]:
+    """For each row the other rows of the largest cosine, best first: (row, cosine).
+
+    Args:
+        vectors: of unit length.
+        count: how many at most.
+
+    """
+    found = []
+    for start in range(0, len(vectors), 512):
+        scores = vectors[start : start + 512] @ vectors.T
+        scores[np.arange(len(scores)), np.arange(start, start + len(scores))] = -np.inf
+        order = np.argsort(-scores, axis=1, kind="stable")[:, : min(count, len(vectors) - 1)]
+        for row, best in zip(scores, order, strict=True):
+            found.append([(int(other), round(float(row[other]), 3)) for other in best])
+    return found
+
+
+def _tracklet(record: Record, person: int, similar: list[tuple[int, float]], *, crops: int) -> dict[str, Any]:
+    return {
+        "key": record.key,
+        "camera": record.camera,
+        "person": person,
+        "first": record.first,
+        "last": record.last,
+        "clock": record.clock,
+        "from": "" if record.first is None else format_time(record.first),
+        "when": format_span(record),
+        "frames": record.frames,
+        "crops": _crops(record, crops),
+        "similar": similar,
+    }
+
+
+def _crops(record: Record, count: int) -> list[str]:
+    """As data addresses; fewer where crops are gone."""
+    found = pictures(record)
+    shown = []
+    for path in pictured(found, count) if found else ():
+        try:
+            image = Image.fromarray(read_image(path))
+        except FrameError:
+            continue
+        scale = min(_WIDTH / image.width, _HEIGHT / image.height)
+        size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+        data = io.BytesIO()
+        image.resize(size, Image.Resampling.LANCZOS).save(data, format="jpeg", quality=82)
+        shown.append(f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}")
+    return shown

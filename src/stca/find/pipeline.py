@@ -1,0 +1,201 @@
+"""The steps from videos to a page; each keeps what it made, so that a second call does only what is new."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stca.errors import GalleryError, StcaError
+from stca.find.page import write_page
+from stca.footage.video import without_password
+from stca.gallery import Gallery, add_tracklets
+from stca.gallery.search import calibrate_gallery
+from stca.linking import Linking, link_gallery
+from stca.models import ReIDModel
+from stca.runs import is_path, open_model
+from stca.tools.files import locked
+from stca.tools.progress import format_seconds
+from stca.tracking import TrackOptions, VideoSummary, write_tracks
+from stca.tracks import FoundTracklet, find_tracklets
+
+PAGE = "people.html"
+
+
+@dataclass(frozen=True)
+class FindOptions:
+    """How to find people.
+
+    Args:
+        tracking: of every video.
+        model: as `stca.runs.open_model` takes it.
+        threshold: least mean cosine of two groups that are one person; None: found by calibration.
+        far: false-accept rate of a search that the calibration aims at.
+        device: "auto", "cpu" or "cuda".
+        precision: "float32", "bf16" or "auto".
+        batch_size: clips per forward pass.
+        workers: processes that decode crops.
+
+    """
+
+    tracking: TrackOptions = field(default_factory=TrackOptions)
+    model: str = "pretrained"
+    threshold: float | None = None
+    far: float = 0.01
+    device: str = "auto"
+    precision: str = "auto"
+    batch_size: int = 16
+    workers: int = 2
+
+
+@dataclass(frozen=True)
+class FindResult:
+    """What was found.
+
+    Args:
+        page: a self-contained HTML file.
+        linking: persons and their tracklets; None where no video shows anybody.
+        videos: a summary for every video that could be tracked.
+        failed: video and error of those that could not.
+        seconds: it all took.
+
+    """
+
+    page: Path
+    linking: Linking | None
+    videos: tuple[VideoSummary, ...]
+    failed: tuple[tuple[str, StcaError], ...]
+    seconds: float
+
+
+def find_people(
+    videos: Sequence[str], out: Path, options: FindOptions | None = None, *, show: bool = False
+) -> FindResult:
+    """Find the people of several videos, and who is who in them.
+
+    Leaves `out/tracks` (crops), `out/gallery` (vectors) and `out/people.html`. A second call with more videos
+    tracks and embeds only what is new; persons are then linked again over everything in `out`. A video that
+    cannot be read does not stop the others.
+
+    Args:
+        videos: files or folders of images; each is a camera of its own.
+        out: a folder, made if need be.
+        options: None for `FindOptions()`.
+        show: tell each step and its progress on stderr.
+
+    Raises:
+        ConfigError: another process works in `out`.
+        GalleryError: `out/gallery` was made by another model.
+        StcaError: no video could be read (the first one's error), or a package is not installed.
+
+    """
+    options = options or FindOptions()
+    begin = time.monotonic()
+    say = _announce if show else (lambda words: None)
+    out.mkdir(parents=True, exist_ok=True)
+    with locked(out / ".lock", taken="Another process works in this folder", hint="another --out"):
+        say(f"1 of 4: find and follow people in {len(videos)} video{'s' * (len(videos) > 1)}")
+        summaries, failed = _track(videos, out / "tracks", options.tracking, show=show)
+        if failed and not summaries:
+            raise failed[0][1]
+        linking = None
+        found = _tracklets(out / "tracks")
+        if found:
+            model = open_model(options.model)
+            source = str(Path(options.model).absolute()) if is_path(options.model) else options.model
+            with Gallery.open(out / "gallery", model=model, source=source) as gallery:
+                say(f"2 of 4: compare {len(found)} tracklets by {options.model}")
+                _add(gallery, model, found, options)
+                say("3 of 4: from which score on it is the same person")
+                threshold = _threshold(gallery, model, options)
+                say("4 of 4: link tracklets to persons, write the page")
+                linking = link_gallery(gallery, threshold=threshold)
+                page = write_page(gallery, linking, out / PAGE, model=options.model)
+        else:
+            page = write_page(None, None, out / PAGE, model=options.model)
+    return FindResult(page, linking, tuple(summaries), tuple(failed), time.monotonic() - begin)
+
+
+def _announce(words: str) -> None:
+    print(f"step {words}", file=sys.stderr, flush=True)
+
+
+def _track(
+    videos: Sequence[str], out: Path, options: TrackOptions, *, show: bool
+) -> tuple[list[VideoSummary], list[tuple[str, StcaError]]]:
+    summaries: list[VideoSummary] = []
+    failed: list[tuple[str, StcaError]] = []
+    for number, video in enumerate(videos, start=1):
+        begin = time.monotonic()
+        try:
+            summaries.append(_track_one(video, out, options, show=show))
+        except StcaError as error:
+            failed.append((without_password(video), error))
+            if show:
+                print(f"error: {without_password(video)}: {error}", file=sys.stderr)
+            continue
+        if show:
+            summary = summaries[-1]
+            took = f"in {format_seconds(time.monotonic() - begin)}" if summary.seconds else "done before"
+            words = f"{summary.tracklets} tracklets in {summary.frames} frames, {took}"
+            print(f"  video {number} of {len(videos)}, {summary.video}: {words}", file=sys.stderr, flush=True)
+    return summaries, failed
+
+
+def _track_one(video: str, out: Path, options: TrackOptions, *, show: bool) -> VideoSummary:
+    running = write_tracks(video, out, options, show=show)
+    while True:
+        try:
+            next(running)
+        except StopIteration as end:
+            summary: VideoSummary = end.value
+            return summary
+
+
+def _tracklets(tracks: Path) -> list[FoundTracklet]:
+    """None where nobody was seen, which is no error here."""
+    if not any(tracks.rglob("tracklet.json")):
+        return []
+    return find_tracklets(tracks)
+
+
+def _add(gallery: Gallery, model: ReIDModel, found: Sequence[FoundTracklet], options: FindOptions) -> None:
+    """Embed what is new; what is no longer in the tracks folder leaves the gallery too."""
+    gone = {record.key for record in gallery.records()} - {tracklet.key for tracklet in found}
+    gallery.remove(*sorted(gone))
+    add_tracklets(
+        gallery,
+        model,
+        found,
+        replace=True,
+        device=options.device,
+        precision=options.precision,
+        batch_size=options.batch_size,
+        workers=options.workers,
+    )
+
+
+def _threshold(gallery: Gallery, model: ReIDModel, options: FindOptions) -> float | None:
+    if options.threshold is not None:
+        return options.threshold
+    try:
+        calibrate_gallery(
+            gallery,
+            model,
+            far=options.far,
+            device=options.device,
+            precision=options.precision,
+            batch_size=options.batch_size,
+            workers=options.workers,
+        )
+    except GalleryError as error:
+        raise GalleryError(
+            "Nothing says from which score on two tracklets are one person",
+            expected="tracklets of at least 8 crops, and two people whom one camera sees at once",
+            found=error.found,
+            where=gallery.path,
+            hint="--threshold 0.6, and look at the page: a higher one splits, a lower one merges people",
+        ) from error
+    return None

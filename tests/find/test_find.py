@@ -1,0 +1,133 @@
+"""`stca find`: from videos to a page, and again for what is new."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stca.cli import main
+from stca.errors import FrameError, GalleryError
+from stca.find import FindOptions, find_people
+from stca.find.page import most_similar
+from stca.gallery import Gallery
+from stca.tracking import TrackOptions
+from street import Walker, write_street
+
+pytest.importorskip("av")
+pytest.importorskip("trackers")
+
+RED, BLUE, GREEN = (190, 40, 50), (40, 60, 190), (40, 170, 60)
+OPTIONS = FindOptions(
+    tracking=TrackOptions(detector="street:colours"),
+    model="colour_histogram",
+    threshold=0.5,
+    device="cpu",
+    precision="float32",
+    workers=0,
+)
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Red and blue walk past the first camera, blue and green past the second."""
+    folder = tmp_path_factory.mktemp("videos")
+    write_street(folder / "door.avi", [Walker(RED, 30, 200, 2.5), Walker(BLUE, 290, 120, -2.5)], 40)
+    write_street(folder / "yard.avi", [Walker(BLUE, 30, 210, 2.5), Walker(GREEN, 290, 130, -2.5)], 40)
+    return [str(folder / "door.avi"), str(folder / "yard.avi")]
+
+
+class Page(HTMLParser):
+    """The data in a page, and every address in it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.data: dict = {}
+        self.addresses: list[str] = []
+        self._in_data = False
+        self.text = path.read_text()
+        self.feed(self.text)
+        written = re.sub(r"base64,[\w+/=]+|http://www.w3.org/2000/svg", "", self.text)
+        self.addresses += re.findall(r"(?:https?:)?//[\w.-]+", written)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._in_data = tag == "script" and dict(attrs).get("id") == "data"
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+
+    def handle_data(self, data: str) -> None:
+        if self._in_data and data.strip():
+            self.data = json.loads(data)
+
+
+def test_who_is_where_and_again_for_what_is_new(videos: list[str], tmp_path: Path) -> None:
+    first = find_people(videos[:1], tmp_path, OPTIONS)
+    assert first.linking is not None
+    assert len(first.linking.persons) == 2
+    both = find_people(videos, tmp_path, OPTIONS)
+    assert [video.seconds == 0 for video in both.videos] == [True, False]
+    page = Page(both.page)
+    assert page.addresses == []
+    assert page.data["cameras"] == ["door", "yard"]
+    assert len(page.data["tracklets"]) == 4
+    assert all(tracklet["crops"] for tracklet in page.data["tracklets"])
+    # Blue, and nobody else, was seen by both.
+    assert both.linking is not None
+    seen = [{record.camera for record in person} for person in both.linking.persons]
+    assert sorted(map(len, seen)) == [1, 1, 2]
+    blue = next(person for person in both.linking.persons if len(person) == 2)
+    rows = {tracklet["key"]: number for number, tracklet in enumerate(page.data["tracklets"])}
+    one, other = (rows[record.key] for record in blue)
+    assert page.data["tracklets"][one]["similar"][0][0] == other
+    assert page.data["tracklets"][one]["person"] == page.data["tracklets"][other]["person"]
+    with Gallery.open(tmp_path / "gallery") as gallery:
+        assert {r.key: r.person for r in gallery.records()} == both.linking.numbers()
+
+
+def test_a_video_that_cannot_be_read_does_not_stop_the_others(
+    videos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = tmp_path / "bad.mp4"
+    bad.write_text("no video")
+    words = ["find", str(bad), videos[0], "--out", str(tmp_path / "out"), "--detector", "street:colours"]
+    words += ["--model", "colour_histogram", "--threshold", "0.5", "--workers", "0"]
+    assert main(words) == 1
+    said = capsys.readouterr()
+    assert "bad.mp4" in said.err
+    assert "2 tracklets are 2 persons" in said.out
+    assert str(tmp_path / "out" / "people.html") in said.out
+    with pytest.raises(FrameError):
+        find_people([str(bad)], tmp_path / "other", OPTIONS)
+
+
+def test_nobody_there_is_a_page_that_says_what_to_do(tmp_path: Path) -> None:
+    write_street(tmp_path / "empty.avi", [], 20)
+    result = find_people([str(tmp_path / "empty.avi")], tmp_path / "out", OPTIONS)
+    assert result.linking is None
+    assert "Nobody was seen" in result.page.read_text()
+
+
+def test_names_of_files_are_never_html(videos: list[str], tmp_path: Path) -> None:
+    name = "a<img src=x onerror=alert(1)><!--<script>.avi"
+    (tmp_path / name).write_bytes(Path(videos[0]).read_bytes())
+    page = Page(find_people([str(tmp_path / name)], tmp_path / "out", OPTIONS).page)
+    assert page.addresses == []
+    assert "<img src=x" not in page.text
+    assert page.data["cameras"] == [name.removesuffix(".avi")]
+
+
+def test_where_nothing_says_a_threshold_it_is_asked_for(tmp_path: Path) -> None:
+    write_street(tmp_path / "one.avi", [Walker(RED, 30, 200, 2.5)], 40)
+    options = FindOptions(**{**vars(OPTIONS), "threshold": None})
+    with pytest.raises(GalleryError, match=r"--threshold 0\.6"):
+        find_people([str(tmp_path / "one.avi")], tmp_path / "out", options)
+
+
+def test_most_similar_is_a_full_sort() -> None:
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(30, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    for row, found in enumerate(most_similar(vectors, 5)):
+        scores = [(float(vectors[row] @ vectors[other]), other) for other in range(30) if other != row]
+        assert [other for other, _ in found] == [other for _, other in sorted(scores, reverse=True)[:5]]
