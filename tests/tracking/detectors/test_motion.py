@@ -39,12 +39,12 @@ def test_two_people_apart() -> None:
     assert false < 0.05
 
 
-def test_shadows_are_no_part_of_a_person() -> None:
+def test_shadows_are_removed() -> None:
     walkers = [Walker(RED, 40, 180, 2.0, first=50)]
     assert hits(walkers, 130, shadows=True)[0] > 0.9
 
 
-def test_who_walks_side_by_side_is_two() -> None:
+def test_two_people_side_by_side() -> None:
     """After single people taught it how high people are."""
     single = [Walker(RED, 20, 200, 5.0, first=10, last=70)]
     pair = [Walker(RED, 60, 200, 2.0, first=80), Walker(BLUE, 82, 202, 2.0, first=80)]
@@ -53,7 +53,7 @@ def test_who_walks_side_by_side_is_two() -> None:
     assert false < 0.1
 
 
-def test_who_walks_behind_a_pole_is_one() -> None:
+def test_a_person_behind_a_rail_is_one_detection() -> None:
     detector, counts = MotionDetector(), []
     walkers = [Walker(RED, 40, 200, 3.0, first=10)]
     for frame in range(1, 90):
@@ -63,16 +63,16 @@ def test_who_walks_behind_a_pole_is_one() -> None:
     assert np.mean(np.array(counts[40:85]) == 1) > 0.9
 
 
-def test_nobody() -> None:
+def test_an_empty_scene() -> None:
     detector = MotionDetector()
     assert sum(len(detector.detect(render([], frame))) for frame in range(1, 40)) == 0
 
 
-def test_one_image() -> None:
+def test_a_single_image_has_no_motion() -> None:
     assert len(MotionDetector().detect(render([Walker(RED, 100, 200, 0)], 1))) == 0
 
 
-def test_another_size_starts_anew() -> None:
+def test_a_change_of_size_resets_the_background() -> None:
     detector = MotionDetector()
     for frame in range(1, 30):
         detector.detect(render([], frame))
@@ -80,7 +80,7 @@ def test_another_size_starts_anew() -> None:
     assert len(detector.detect(np.zeros((7, 900, 3), np.uint8))) == 0
 
 
-def test_the_perspective_is_learned_among_fragments() -> None:
+def test_the_perspective_is_learned_despite_parts_of_people() -> None:
     """Height 0.4 row + 5; a third of the samples are parts of people."""
     rng = np.random.default_rng(1)
     perspective = Perspective()
@@ -112,7 +112,7 @@ def test_clusters() -> None:
     assert [set(nearest[i : i + 100].tolist()) for i in (0, 100, 200)] == [{0}, {1}, {2}]
 
 
-def test_it_is_the_same_every_time() -> None:
+def test_results_are_deterministic() -> None:
     walkers = [Walker(RED, 60, 200, 2.0), Walker(BLUE, 90, 190, 2.0)]
     images = [render(walkers, frame) for frame in range(1, 60)]
     first, second = (

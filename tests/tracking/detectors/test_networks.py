@@ -151,7 +151,7 @@ def test_nothing_is_found(tmp_path: Path) -> None:
     assert found.boxes.shape == (0, 4)
 
 
-def test_numbers_that_are_none_are_no_boxes() -> None:
+def test_boxes_that_are_not_finite_are_dropped() -> None:
     boxes = np.tile(np.array([1.0, 2.0, 30.0, 40.0], np.float32), (6, 1))
     boxes[0, 2], boxes[1, 0], boxes[2, 3] = np.nan, -np.inf, 2.0
     scores = np.array([0.9, 0.9, 0.9, np.nan, 0.6, 0.5], np.float32)
@@ -159,7 +159,7 @@ def test_numbers_that_are_none_are_no_boxes() -> None:
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
-def test_a_network_that_returns_no_numbers_is_an_error(tmp_path: Path, wrong: float) -> None:
+def test_a_network_that_returns_nan_or_infinity_is_an_error(tmp_path: Path, wrong: float) -> None:
     """As of a network in float16 that overflows."""
     rows = np.full((1, 126, 6), 0.2, np.float32)
     rows[..., 2] = -1.0
@@ -221,7 +221,7 @@ def test_a_network_that_is_no_detector(tmp_path: Path, shapes: list[tuple[int, .
     assert str(shapes[0]) in str(error.value)
 
 
-def test_a_network_that_sees_no_images(tmp_path: Path) -> None:
+def test_a_network_without_an_image_input(tmp_path: Path) -> None:
     path = write_network(tmp_path / "n.onnx", [np.zeros((1, 126, 85), np.float32)], channels=1)
     with pytest.raises(CheckpointError, match="one input"):
         open_detector(str(path))
@@ -229,7 +229,7 @@ def test_a_network_that_sees_no_images(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", ["onnx", "xml"])
 @pytest.mark.parametrize("content", [b"", b"hello", b"<?xml version='1.0'?><net/>"])
-def test_files_that_are_no_networks(tmp_path: Path, suffix: str, content: bytes) -> None:
+def test_files_that_are_not_networks(tmp_path: Path, suffix: str, content: bytes) -> None:
     if suffix == "xml":
         pytest.importorskip("openvino")
     path = tmp_path / f"n.{suffix}"
@@ -239,7 +239,7 @@ def test_files_that_are_no_networks(tmp_path: Path, suffix: str, content: bytes)
     assert str(path) in str(error.value)
 
 
-def test_names_that_are_no_detectors(tmp_path: Path) -> None:
+def test_names_that_are_not_detectors(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such detector file"):
         open_detector(str(tmp_path / "n.onnx"))
     with pytest.raises(ConfigError, match="motion"):
