@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
+_LEAST_STEP = 1e-6  # seconds; less is none
 _ROOM, _ROOM_OF_ONE = 0.75, 0.45  # steps for each frame with a wrong stamp; two frames may share one stamp
 
 LOOK_AHEAD = 8
@@ -31,8 +32,8 @@ class Clock(Generic[T]):
     - A few frames (fewer than `LOOK_AHEAD`) whose stamps lie elsewhere than those before and behind them,
       or that have the stamp of another frame, or none, are placed evenly between their neighbours.
     - A clock that is set back and stays there: times go on from the last frame by one step.
-    - A first frame that lies more than `FIRST_JUMP` before, or anywhere behind, the following ones: it is one
-      step before the second.
+    - A first frame more than `FIRST_JUMP` before the following ones, or behind them: it is one step before
+      the second.
 
     Args:
         rate: frames a second, for the usual step.
@@ -69,13 +70,13 @@ class Clock(Generic[T]):
                 yield self._give(self._held[0][0], 0.0)
                 continue
             step = self._held[0][0] - self._raw
-            if 0 < step <= self._jump:
+            if _LEAST_STEP < step <= self._jump:
                 yield self._give(self._held[0][0], self._time + step)
             elif strays := self._strays():
                 yield from self._place(strays)
             elif len(self._held) < LOOK_AHEAD and not final:
                 return
-            elif step > 0:
+            elif step > self._jump:
                 yield self._ahead(step, alone=len(self._held) == 1)
             else:
                 self._note_set_back(-step)
@@ -92,17 +93,17 @@ class Clock(Generic[T]):
         if len(self._held) < 3:
             return
         first, second, third = (raw for raw, _ in self._held[:3])
-        if 0 < third - second <= self._jump and not 0 < second - first <= max(FIRST_JUMP, self._jump):
+        fits = -SMALL_CORRECTION < second - first <= max(FIRST_JUMP, self._jump)
+        if not fits and 0 < third - second <= self._jump:
             self._held[0] = second - self._step, self._held[0][1]
-            if abs(second - first) > SMALL_CORRECTION:
-                self.notes.append(f"the first frame's time stamp is {abs(second - first):.0f} s off")
+            self.notes.append(f"the first time stamp is {abs(second - first):.0f} s off and not used")
 
     def _strays(self) -> int:
         """How many frames at the front lie elsewhere, as the one behind them follows the last one given."""
         ahead = self._held[0][0] > self._raw
         for count in range(1, len(self._held)):
             gap = self._held[count][0] - self._raw
-            if not 0 < gap <= self._jump:
+            if not LOOK_AHEAD * _LEAST_STEP < gap <= self._jump:
                 continue
             room = gap / (count + 1) / self._step  # 1 where the frames behind go on as if nothing had been
             if (ahead and self._held[count][0] < self._held[0][0]) or room >= (
@@ -118,7 +119,7 @@ class Clock(Generic[T]):
         off = self._held[0][0] - self._raw
         if abs(off) > self._jump:
             self.notes.append(
-                f"{strays} time stamps at frame {self._number + 1} are {abs(off):.0f} s off"
+                f"{strays} of the time stamps, from frame {self._number + 1} on, are {abs(off):.0f} s off and not used"
             )
         for _ in range(strays):
             yield self._give(self._raw + step, self._time + step)
@@ -129,13 +130,16 @@ class Clock(Generic[T]):
         if step < LONG_PAUSE:
             return self._give(raw, self._time + step)
         if alone:  # the very last frame
-            self.notes.append(f"the last frame's time stamp is {step:.0f} s off")
+            self.notes.append(f"the last time stamp is {step:.0f} s off and not used")
             return self._give(raw, self._time + self._step)
         self.notes.append(
-            f"the time stamps go ahead by {step:.0f} s at frame {self._number + 1} (a pause, or the clock was set)"
+            f"the time stamps go ahead by {step:.0f} s at frame {self._number + 1}: a pause that long, or the clock "
+            "was set (the times of the frames go ahead as well)"
         )
         return self._give(raw, self._time + step)
 
     def _note_set_back(self, seconds: float) -> None:
         if seconds > SMALL_CORRECTION:
-            self.notes.append(f"the clock is set back by {seconds:.1f} s at frame {self._number + 1}")
+            self.notes.append(
+                f"the clock is set back by {seconds:.1f} s at frame {self._number + 1} (the times of the frames go on)"
+            )

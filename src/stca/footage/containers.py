@@ -10,8 +10,11 @@ from typing import Any
 from stca.errors import FrameError, StcaError, first_line
 
 VIDEO_SUFFIXES = frozenset(
-    ".mp4 .m4v .mov .3gp .mkv .webm .avi .ts .mts .m2ts .mpg .mpeg .vob .flv .wmv .asf .ogv .gif .mjpeg .mjpg "
-    ".264 .h264 .265 .h265 .hevc .dav .mxf".split()
+    [
+        *(".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg"),
+        *(".vob", ".flv", ".wmv", ".asf", ".ogv", ".gif", ".mjpeg", ".mjpg", ".dav", ".mxf"),
+        *(".264", ".h264", ".265", ".h265", ".hevc"),
+    ]
 )
 """Of files that are taken for videos where a folder is searched for one; in lower case."""
 
@@ -159,7 +162,7 @@ def without_password(place: Path | str) -> str:
 
 
 def printable(name: str) -> str:
-    """A file name that can be printed and written as UTF-8: other bytes, as Linux allows them, become `%E9`."""
+    """A file name that can be printed and written as UTF-8: bytes that are none become `%E9`."""
     return re.sub("[\udc80-\udcff]", lambda found: f"%{ord(found[0]) - 0xDC00:02X}", name)
 
 

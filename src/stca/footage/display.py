@@ -48,7 +48,9 @@ class Display:
             warnings.warn(size_change(self._name, self._first, stored), stacklevel=2)
         width, height = self._size
         if self._convert is not None:
-            frame = self._convert.reformat(frame, format="rgb24", dst_color_trc=_SRGB, dst_color_primaries=_BT709)
+            frame = self._convert.reformat(
+                frame, format="rgb24", dst_color_trc=_SRGB, dst_color_primaries=_BT709
+            )
         return oriented(frame.to_ndarray(format="rgb24", width=width, height=height), self._orientation)
 
     def size(self, frame: Any) -> tuple[int, int]:

@@ -97,13 +97,14 @@ def video_frames(video: Video, *, frame_rate: float | None = None, coded: bool =
     if video.problem is not None:
         of = f" of {video.num_frames}" if video.num_frames else ""
         warnings.warn(
-            f"{video.name}: {video.problem}; the {number}{of} frames that could be read are used", stacklevel=2
+            f"{video.name}: {video.problem}; the {number}{of} frames that could be read are used",
+            stacklevel=2,
         )
     if clock.notes:
         more = f" (and {len(clock.notes) - 3} more)" if len(clock.notes) > 3 else ""
         warnings.warn(
-            f"{video.name}: {'; '.join(clock.notes[:3])}{more}; times go on without the error, --rate counts them "
-            "by the frame instead",
+            f"{video.name}: {'; '.join(clock.notes[:3])}{more}; --rate (frame_rate=) counts times by the frame "
+            "instead",
             stacklevel=2,
         )
 
@@ -111,8 +112,8 @@ def video_frames(video: Video, *, frame_rate: float | None = None, coded: bool =
 def warn_unknown_rate(name: str) -> None:
     """Say that the times of a source's frames are a guess."""
     warnings.warn(
-        f"{name}: nothing states its frame rate; {DEFAULT_RATE:g} frames a second are assumed, and all times follow "
-        "from that; give the right one with --rate (frame_rate=)",
+        f"{name}: nothing states its frame rate; {DEFAULT_RATE:g} frames a second are assumed, "
+        "and all times follow from that; give the right one with --rate (frame_rate=)",
         stacklevel=2,
     )
 

@@ -9,15 +9,19 @@ from typing import Any
 import numpy as np
 
 WITHOUT_TIMES = frozenset(
-    "h261 h263 h264 hevc vvc av1 obu vc1 mjpeg mjpeg_2000 mpjpeg jpeg_pipe".split()
+    [
+        *("h261", "h263", "h264", "hevc", "vvc", "av1", "obu", "vc1"),
+        *("mjpeg", "mjpeg_2000", "mpjpeg", "jpeg_pipe"),
+    ]
 )
 """FFmpeg's formats that have no time stamps: it invents them, at 25 frames a second."""
 
 LEAST_RATE, MOST_RATE = 0.1, 1000.0
 """Frames a second that a stream's own timing information is believed."""
 
-_ANOTHER = 1.5  # the measured rate is another one than the header's from this factor on
+_ANOTHER = 1.15  # the measured rate is another one than the header's from this factor on
 _ALIKE = 1.1
+_NEAR = 1.5
 _LEAST_STEPS = 4
 _SLACK = 16  # bytes by which writers get the size of a RIFF wrong
 
@@ -28,7 +32,7 @@ def has_times(container: Any) -> bool:
 
 
 def stated_rate(stream: Any) -> float | None:
-    """Frames a second by the coded stream itself (the VUI of H.264, H.265's VPS or VUI); None without them."""
+    """Frames a second by the coded stream itself (H.264: VUI, H.265: VPS or VUI); None where it is silent."""
     rate = float(stream.codec_context.framerate or 0)
     return rate if LEAST_RATE <= rate <= MOST_RATE else None
 
@@ -62,7 +66,7 @@ def _measured(stamps: Sequence[float]) -> float | None:
     if len(steps) < _LEAST_STEPS:
         return None
     median = float(np.median(steps))
-    usual = steps[(steps > median / _ANOTHER) & (steps < median * _ANOTHER)]
+    usual = steps[(steps > median / _NEAR) & (steps < median * _NEAR)]
     return float(1 / usual.mean())
 
 
@@ -73,7 +77,8 @@ def count_frames(container: Any, stream: Any, path: Path | None) -> tuple[int | 
     anew hides those before it). An AVI's header is often wrong: where the file is whole, its index counts.
 
     Args:
-        container, stream: PyAV's, as opened, before anything else is read.
+        container: PyAV's, as opened, before anything else is read.
+        stream: of it.
         path: of a file; None for an address.
 
     Returns:
@@ -99,8 +104,10 @@ def count_frames(container: Any, stream: Any, path: Path | None) -> tuple[int | 
 
 
 def _avi_structure(path: Path) -> tuple[bool, bool]:
-    """Whether all RIFF chunks of an AVI end within the file, and whether it has an index (`idx1`, or more
-    than one RIFF, as OpenDML has it)."""
+    """Whether all RIFF chunks of an AVI end within the file, and whether it has an index.
+
+    That is an `idx1` chunk, or OpenDML's, which is there where there are several RIFF chunks.
+    """
     size, indexed, place = path.stat().st_size, False, 0
     with path.open("rb") as file:
         while place + 12 <= size:

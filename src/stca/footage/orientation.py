@@ -54,7 +54,7 @@ def orientation_of_matrix(matrix: bytes) -> Orientation:
     return Orientation(False, flip_rows=d < 0, flip_columns=a < 0)
 
 
-def oriented(image: RGB, orientation: Orientation) -> RGB:
+def oriented(image: RGB, orientation: Orientation) -> UInt8[np.ndarray, "h w 3"]:
     """Return the picture as it is to be shown; the memory is contiguous."""
     if orientation == UPRIGHT:
         return image

@@ -92,7 +92,7 @@ def camera_name(place: str | Path) -> str:
     if is_address(place):
         host = without_password(place).partition("://")[2]
         return re.sub(r"[^\w.-]+", "_", host).strip("._-") or "camera"
-    path = Path(os.path.abspath(place))  # noqa: PTH100 (`..` is no name of a camera; links keep theirs)
+    path = Path(place).absolute()
     folder = os.path.isdir(path)  # noqa: PTH112 (which is False for a name that is too long)
     name = path.stem if not folder else path.parent.name if path.name == "img1" else path.name
     return printable(name)
@@ -107,9 +107,7 @@ def _file(path: Path, frame_rate: float | None, coded: bool) -> Source:
     status = path.stat()
 
     def frames() -> Iterator[Frame]:
-        return video_frames(
-            opened.pop() if opened else open_video(path), frame_rate=frame_rate, coded=coded
-        )
+        return video_frames(opened.pop() if opened else open_video(path), frame_rate=frame_rate, coded=coded)
 
     return Source(
         name=printable(path.name),

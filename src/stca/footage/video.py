@@ -225,16 +225,17 @@ class Video:
     def _measure(self) -> float | None:
         if not self.has_times:
             return stated_rate(self.stream)
-        stamps = []
+        shown, sent = [], []
         try:
             while len(self._peeked) < _PEEKED and (packet := next(self._packets, None)) is not None:
                 self._peeked.append(packet)
-                stamp = packet.dts if self._reordered or packet.pts is None else packet.pts
-                if stamp is not None and not packet.is_discard:
-                    stamps.append(float(stamp * packet.time_base))
+                if packet.pts is not None and not packet.is_discard:
+                    shown.append(float(packet.pts * packet.time_base))
+                if packet.dts is not None:
+                    sent.append(float(packet.dts * packet.time_base))
         except import_av().error.FFmpegError as error:
             self._breaks_off = error
-        return usual_rate(self.stream, stamps)
+        return usual_rate(self.stream, sent if self._reordered or not shown else shown)
 
     def _warn_of_other_streams(self) -> None:
         others = [s for s in video_streams(self._container) if s.index != self.stream.index]
