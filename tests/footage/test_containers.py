@@ -1,7 +1,6 @@
 import os
 import shutil
 import threading
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -264,7 +263,7 @@ def test_sound_first(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     places: list[str] = []
     real = av.open
 
@@ -273,7 +272,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         return real(place, **options)
 
     monkeypatch.setattr(av, "open", counted)
-    yield places
+    return places
 
 
 def test_a_file_is_opened_once(video: Path, opened: list[str]) -> None:

@@ -202,7 +202,7 @@ def test_a_turned_jpeg_is_decoded_smaller_but_never_too_small(tmp_path: Path, or
     stored.save(tmp_path / "a.jpg", quality=95, exif=exif(orientation))
     assert read_image(tmp_path / "a.jpg", min_size=(128, 64)).shape == (128, 64, 3)
     assert read_image(tmp_path / "a.jpg", min_size=(129, 64)).shape == (256, 128, 3)
-    assert read_image(tmp_path / "a.jpg", min_size=(64, 33)).shape == (128, 64, 3)
+    assert read_image(tmp_path / "a.jpg", min_size=(64, 33)).shape == (96, 48, 3)
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 65535])
@@ -276,7 +276,7 @@ def test_floats_that_are_no_numbers(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["RGBA", "LA", "palette", "colour key"])
 @pytest.mark.parametrize("suffix", [".png", ".webp", ".tiff"])
 def test_what_is_transparent_becomes_black(tmp_path: Path, kind: str, suffix: str) -> None:
-    if suffix != ".png" and kind in ("palette", "colour key") or (suffix == ".webp" and kind == "LA"):
+    if (suffix, kind) == (".webp", "LA") or (suffix != ".png" and kind in ("palette", "colour key")):
         pytest.skip("there is no such file")
     colour = (200, 200, 200) if kind == "LA" else (250, 10, 120)
     image = Image.new("RGBA", (32, 64), (*colour, 255))

@@ -119,7 +119,8 @@ class Clock(Generic[T]):
         off = self._held[0][0] - self._raw
         if abs(off) > self._jump:
             self.notes.append(
-                f"{strays} of the time stamps, from frame {self._number + 1} on, are {abs(off):.0f} s off and not used"
+                f"{strays} of the time stamps, from frame {self._number + 1} on, are {abs(off):.0f} s off "
+                "and not used"
             )
         for _ in range(strays):
             yield self._give(self._raw + step, self._time + step)
@@ -133,13 +134,14 @@ class Clock(Generic[T]):
             self.notes.append(f"the last time stamp is {step:.0f} s off and not used")
             return self._give(raw, self._time + self._step)
         self.notes.append(
-            f"the time stamps go ahead by {step:.0f} s at frame {self._number + 1}: a pause that long, or the clock "
-            "was set (the times of the frames go ahead as well)"
+            f"the time stamps go ahead by {step:.0f} s at frame {self._number + 1}: a pause that long, or "
+            "the clock was set (the times of the frames go ahead as well)"
         )
         return self._give(raw, self._time + step)
 
     def _note_set_back(self, seconds: float) -> None:
         if seconds > SMALL_CORRECTION:
             self.notes.append(
-                f"the clock is set back by {seconds:.1f} s at frame {self._number + 1} (the times of the frames go on)"
+                f"the clock is set back by {seconds:.1f} s at frame {self._number + 1} (the "
+                "times of the frames go on)"
             )

@@ -103,8 +103,8 @@ def video_frames(video: Video, *, frame_rate: float | None = None, coded: bool =
     if clock.notes:
         more = f" (and {len(clock.notes) - 3} more)" if len(clock.notes) > 3 else ""
         warnings.warn(
-            f"{video.name}: {'; '.join(clock.notes[:3])}{more}; --rate (frame_rate=) counts times by the frame "
-            "instead",
+            f"{video.name}: {'; '.join(clock.notes[:3])}{more}; --rate (frame_rate=) counts times by "
+            "the frame instead",
             stacklevel=2,
         )
 

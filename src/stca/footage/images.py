@@ -35,8 +35,8 @@ def read_image(path: Path, *, min_size: tuple[int, int] | None = None) -> RGB:
     Args:
         path: a JPEG, or anything Pillow reads.
         min_size: (height, width) of the upright picture that is enough. A large JPEG is then decoded at a
-            half, a quarter or an eighth of its size, as far as both sides stay at least that large, which is
-            much faster.
+            half, three eighths, a quarter or an eighth of its size, as far as both sides stay at least that
+            large, which is much faster.
 
     Raises:
         FrameError: the file is missing, empty, truncated or no image, or has more than `MOST_PIXELS`.
