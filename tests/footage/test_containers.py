@@ -65,6 +65,22 @@ def test_what_is_no_video_is_refused(video: Path, content: bytes) -> None:
         open_source(path)
 
 
+def test_a_recording_without_its_index(video: Path) -> None:
+    video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
+    with pytest.raises(FrameError, match=r"Cannot open(.|\n)*without its index \(moov\)"):
+        open_source(video)
+
+
+def test_a_format_that_is_no_video(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "v.mp4"), "w", format="caf") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000, layout="mono")
+        samples = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.int16), format="s16", layout="mono")
+        samples.sample_rate = 8000
+        container.mux(stream.encode(samples))
+    with pytest.raises(FrameError, match=r"expected:.*matroska(.|\n)*another format|caf(.|\n)*try:.*convert"):
+        open_source(tmp_path / "v.mp4")
+
+
 @pytest.mark.parametrize(
     "address",
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from pathlib import Path
 from types import ModuleType
@@ -12,7 +13,7 @@ from stca.errors import FrameError, StcaError, first_line
 VIDEO_SUFFIXES = frozenset(
     [
         *(".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg"),
-        *(".vob", ".flv", ".wmv", ".asf", ".ogv", ".gif", ".mjpeg", ".mjpg", ".dav", ".mxf"),
+        *(".vob", ".flv", ".wmv", ".asf", ".ogv", ".mjpeg", ".mjpg", ".dav", ".mxf"),
         *(".264", ".h264", ".265", ".h265", ".hevc"),
     ]
 )
@@ -118,32 +119,45 @@ def _cannot_open(place: Path | str, error: Exception) -> FrameError:
             where=shown,
             hint="give the video itself, one call for each, or the address of the stream (http://, rtsp://)",
         )
-    if kind:
+    if kind or getattr(error, "errno", None) == errno.EINVAL:  # what FFmpeg says to a format not allowed
         return FrameError(
             "Cannot open a video",
-            expected=f"a video file: {', '.join(FILE_FORMATS)}",
-            found=f"FFmpeg's format {kind}",
+            expected=f"one of FFmpeg's formats {', '.join(FILE_FORMATS)}",
+            found=f"the format {kind}" if kind else "another format",
             where=shown,
             hint="convert it: ffmpeg -i FILE -c:v libx264 out.mp4",
         )
     return FrameError(
         "Cannot open a video",
         expected="a video file that FFmpeg reads",
-        found=f"{getattr(error, 'strerror', None) or first_line(error)}"
-        + (f" ({log[2].strip()})" if log[2].strip() else ""),
+        found=getattr(error, "strerror", None) or first_line(error),
         where=shown,
-        hint="check the path; if a player cannot show it either, copy or record it again",
+        hint=_UNFINISHED if _is_unfinished(Path(place)) else _LOOK,
     )
+
+
+_LOOK = "check the path; if a player cannot show it either, copy or record it again"
+_UNFINISHED = (
+    "an MP4 without its index (moov): copy it again; if its recording was cut off, a repair tool is needed"
+)
+
+
+def _is_unfinished(path: Path) -> bool:
+    """Whether a file begins as an MP4 does; FFmpeg, which could not open it, then lacked its index."""
+    return _beginning(path)[4:8] in (b"ftyp", b"mdat", b"free", b"wide")
+
+
+def _beginning(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(4096)
+    except (OSError, ValueError):
+        return b""
 
 
 def _list_format(path: Path) -> str | None:
     """The name of the list or script format that a file's first bytes are of."""
-    try:
-        with path.open("rb") as file:
-            begin = file.read(4096)
-    except (OSError, ValueError):
-        return None
-    text = begin.removeprefix(b"\xef\xbb\xbf").lstrip()
+    text = _beginning(path).removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith(b"<?xml") and b"<MPD" in text:
         return "dash"
     return next((kind for mark, kind in _BEGINNINGS.items() if text.startswith(mark)), None)
