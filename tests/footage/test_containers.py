@@ -66,8 +66,8 @@ def test_what_is_no_video_is_refused(video: Path, content: bytes) -> None:
 
 
 def test_a_recording_without_its_index(video: Path) -> None:
-    video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
-    with pytest.raises(FrameError, match=r"Cannot open(.|\n)*without its index \(moov\)"):
+    video.write_bytes(video.read_bytes()[: video.read_bytes().index(b"moov") - 4])
+    with pytest.raises(FrameError, match=r"try:.*without its index \(moov\)"):
         open_source(video)
 
 

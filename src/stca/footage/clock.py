@@ -1,4 +1,4 @@
-"""From a file's time stamps to times that only grow: what a recorder's clock did, told from what it says."""
+"""Frame times from a file's time stamps: strictly increasing, with errors of the recorder's clock corrected."""
 
 from __future__ import annotations
 

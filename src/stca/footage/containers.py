@@ -193,12 +193,16 @@ def video_stream(container: Any, place: Path | str) -> Any:
     found = video_streams(container)
     if not found:
         kinds = ", ".join(_kind(stream) for stream in container.streams) or "no stream"
+        # Without its index, FFmpeg may take an MP4 for something else.
+        mistaken = (
+            "mov" not in container.format.name and not is_address(place) and _is_unfinished(Path(place))
+        )
         raise FrameError(
             "A file has no video in it",
             expected="a video stream",
             found=kinds,
             where=without_password(place),
-            hint="give the file that has the pictures",
+            hint=_UNFINISHED if mistaken else "give the file that has the pictures",
         )
     return found[0]
 

@@ -70,9 +70,9 @@ class Display:
 
 def _pixel_aspect(stream: Any) -> float:
     """Width of a pixel divided by its height; 1 where nothing sensible is said."""
-    told = float(stream.sample_aspect_ratio or 1)
-    sensible = 1 / MOST_STRETCH <= told <= MOST_STRETCH and abs(told - 1) >= LEAST_STRETCH
-    return told if sensible else 1.0
+    stated = float(stream.sample_aspect_ratio or 1)
+    sensible = 1 / MOST_STRETCH <= stated <= MOST_STRETCH and abs(stated - 1) >= LEAST_STRETCH
+    return stated if sensible else 1.0
 
 
 def _square(width: int, height: int, aspect: float) -> tuple[int, int]:

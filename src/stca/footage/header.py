@@ -1,4 +1,4 @@
-"""What a video's header is worth: the frame rate, the number of frames, and whether the file is whole."""
+"""Frame rate and number of frames from a video's header and index, checked; and whether the file is complete."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ def usual_rate(stream: Any, stamps: Sequence[float]) -> float | None:
         None where the header says nothing and there are too few frames to measure.
 
     """
-    told = [float(rate) for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate) if rate]
-    told += [rate] if (rate := stated_rate(stream)) else []
+    stated = [float(rate) for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate) if rate]
+    stated += [rate] if (rate := stated_rate(stream)) else []
     measured = _measured(stamps)
-    if measured is None or (told and 1 / _ANOTHER < told[0] / measured < _ANOTHER):
-        return told[0] if told else None
-    nearest = min(told, key=lambda rate: abs(np.log(rate / measured)), default=measured)
+    if measured is None or (stated and 1 / _ANOTHER < stated[0] / measured < _ANOTHER):
+        return stated[0] if stated else None
+    nearest = min(stated, key=lambda rate: abs(np.log(rate / measured)), default=measured)
     return nearest if 1 / _ALIKE < nearest / measured < _ALIKE else measured
 
 
@@ -73,8 +73,8 @@ def _measured(stamps: Sequence[float]) -> float | None:
 def count_frames(container: Any, stream: Any, path: Path | None) -> tuple[int | None, bool | None]:
     """How many frames there should be, and whether the file ends before its last one.
 
-    In an MP4 that is the number of entries of the index that are shown (a cut that was made without encoding
-    anew hides those before it). An AVI's header is often wrong: where the file is whole, its index counts.
+    In an MP4 that is the number of entries of the index that are shown (a cut without re-encoding hides
+    those before it). An AVI's header is often wrong: where the file is whole, its index counts.
 
     Args:
         container: PyAV's, as opened, before anything else is read.
@@ -88,19 +88,19 @@ def count_frames(container: Any, stream: Any, path: Path | None) -> tuple[int | 
     """
     names = container.format.name.split(",")
     index = stream.index_entries
-    told = stream.frames or None
-    if "mov" in names and told and len(index):
+    stated = stream.frames or None
+    if "mov" in names and stated and len(index):
         last = index[len(index) - 1]
         cut = 0 < container.size < last.pos + last.size
         return sum(not index[i].is_discard for i in range(len(index))), cut
     if "avi" in names:
         if path is None:
-            return told, None
+            return stated, None
         whole, indexed = _avi_structure(path)
         if whole:
-            return (len(index) if indexed and len(index) else told), False
-        return told, True
-    return told, False
+            return (len(index) if indexed and len(index) else stated), False
+        return stated, True
+    return stated, False
 
 
 def _avi_structure(path: Path) -> tuple[bool, bool]:

@@ -91,7 +91,7 @@ def read_stream(
         address: of the camera.
         patience: seconds without a frame after which to give up.
         connect: gives the images of an address until it drops.
-        sleep: waits so many seconds.
+        sleep: waits for a number of seconds.
         clock: seconds that only grow.
 
     Raises:
