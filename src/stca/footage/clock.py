@@ -1,4 +1,4 @@
-"""Frame times from a file's time stamps: strictly increasing, with errors of the recorder's clock corrected."""
+"""Frame times from time stamps: strictly increasing, with errors of the recorder's clock corrected."""
 
 from __future__ import annotations
 

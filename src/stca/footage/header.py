@@ -1,4 +1,4 @@
-"""Frame rate and number of frames from a video's header and index, checked; and whether the file is complete."""
+"""Frame rate and frame count from a video's header and index, checked; whether the file is complete."""
 
 from __future__ import annotations
 
