@@ -224,7 +224,7 @@ def server(tmp_path: Path) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            if next(calls) > 2:  # the first call only looks what there is
+            if next(calls) > 1:
                 self.send_error(404)
                 return
             self.send_response(200)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import uuid
 import warnings
@@ -18,11 +19,11 @@ from stca.boxes import PEDESTRIAN, MotRow, crop, read_mot
 from stca.datasets.layout import size_and_time
 from stca.errors import ConfigError, DatasetError, FrameError
 from stca.footage.images import RGB, read_image
-from stca.footage.video import probe_video, read_video
+from stca.footage.video import read_video
 from stca.tools.files import cache_dir, write_text
 from stca.tools.progress import progress
 
-_FORMAT = 1  # raise it when the same options would give other crops
+_FORMAT = 2  # raise it when the same options would give other crops
 _INDEX = "index.json"
 _QUALITY = 92
 
@@ -213,9 +214,8 @@ def _frames(sequence: VideoSequence, wanted: set[int], notes: Counter[str]) -> I
         yield from _readable(((number, numbered[number]) for number in numbers), sequence.name, notes)
         return
     last = max(wanted, default=0)
-    total = min(probe_video(sequence.video).num_frames or last, last)
     frames = _until_damaged(sequence.video, notes)
-    for number, image in zip(progress(range(1, last + 1), label=label, total=total), frames, strict=False):
+    for number, image in zip(progress(range(1, last + 1), label=label, total=last), frames, strict=False):
         if number in wanted:
             yield number, image
 
@@ -249,12 +249,15 @@ def _until_damaged(video: Path, notes: Counter[str]) -> Iterator[RGB]:
 
 
 def _frame_number(path: Path) -> int:
-    try:
-        return int(path.stem)
-    except ValueError:
-        raise DatasetError(
-            "The name of a frame is no number", expected="000001.jpg for frame 1", found=path.name, where=path
-        ) from None
+    if found := re.search(r"[0-9]+$", path.stem):
+        return int(found[0])
+    raise DatasetError(
+        "The name of a frame has no number at its end",
+        expected="000001.jpg or frame_000001.jpg for frame 1",
+        found=path.name,
+        where=path,
+        hint="rename the images, or move those that are no frames out of the folder",
+    )
 
 
 def _crop_name(track: int, frame: int) -> str:

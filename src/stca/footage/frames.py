@@ -1,22 +1,20 @@
-"""Frames with times, the sources they come from, and how FFmpeg's are decoded."""
+"""Frames with times, and the sources they come from."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 
 from stca.errors import FrameError
-from stca.footage.images import RGB
-from stca.footage.video import import_av, open_container, video_stream, without_password
-
-DEFAULT_RATE = 25.0
-"""Frames a second where a source does not say."""
+from stca.footage.clock import Clock
+from stca.footage.display import Display
+from stca.footage.orientation import RGB
+from stca.footage.video import DEFAULT_RATE, Video
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +23,8 @@ class Frame:
 
     Args:
         number: from 1.
-        time: seconds since the first frame.
+        time: seconds since the first frame; every frame's is larger than the one's before. Over a pause
+            within a file it goes on as the file's time stamps do, so it is no multiple of the frame rate.
         image: (H, W, 3) uint8, RGB; H and W are those of the first frame.
 
     """
@@ -47,6 +46,9 @@ class Source:
         live: whether it is a camera that goes on for ever.
         identity: changes when the file does: bytes and time of the last change.
         frames: reads it from the beginning.
+        times_known: False where neither the source nor the caller states a frame rate, so that the times of
+            the frames are a guess: they count 25 frames a second.
+        coded: whether the frames are as stored, and not as a player shows them.
 
     """
 
@@ -57,100 +59,63 @@ class Source:
     live: bool
     identity: tuple[int, ...]
     frames: Callable[[], Iterator[Frame]]
+    times_known: bool = True
+    coded: bool = False
 
 
-def rate_of(stream: Any) -> float:
-    """Frames a second, as the stream says, or 25."""
-    rate = stream.average_rate or stream.guessed_rate
-    return float(rate) if rate else DEFAULT_RATE
-
-
-def read_file(
-    place: Path | str, *, rate: float, count: int | None, times_by_rate: bool = False
-) -> Iterator[Frame]:
-    """The frames of a file, or of an address that has an end.
+def video_frames(video: Video, *, frame_rate: float | None = None, coded: bool = False) -> Iterator[Frame]:
+    """The frames of an open video that has an end; it is closed afterwards.
 
     Args:
-        place: where.
-        rate: frames a second.
-        count: how many there should be; None where nobody says.
-        times_by_rate: whether the rate decides the times, and not the file.
+        video: see `open_video`.
+        frame_rate: frames a second that decide the times, instead of the file's time stamps.
+        coded: give the frames as stored, see `Display`.
 
     Raises:
         FrameError: there is none that can be read.
 
     """
-    shown = without_password(place)
-    number, begin, last, problem = 0, 0.0, 0.0, None
-    with open_container(place) as container:
-        pictures = Pictures(container, place)
-        for number, (told, image) in enumerate(pictures, start=1):
-            if number == 1:
-                begin, now = told or 0.0, 0.0
-            else:
-                now = (number - 1) / rate if told is None or times_by_rate else told - begin
-                now = now if now > last else last + 1 / rate
-            last = now
-            yield Frame(number, now, image)
-        problem = pictures.problem
-    if count is not None and number < 0.9 * count - 2:
-        problem = f"it ends early{f' ({problem})' if problem else ''}"
+    rate = frame_rate or video.rate or DEFAULT_RATE
+    clock: Clock[Any] = Clock(rate)
+    display = Display(video.stream, video.name, coded=coded)
+    number = 0
+    with video:
+        counted = frame_rate is not None or not video.has_times
+        decoded = video.decode()
+        timed = (
+            ((k / rate, frame) for k, (_, frame) in enumerate(decoded)) if counted else clock.times(decoded)
+        )
+        for number, (time, frame) in enumerate(timed, start=1):
+            yield Frame(number, time, display.image(frame))
     if not number:
-        raise FrameError("No frame of a video can be read", found=problem or "it has none", where=shown)
-    if problem is not None:
-        of = f" of {count}" if count else ""
+        raise FrameError(
+            "No frame of a video can be read",
+            found=video.problem or "it has none",
+            where=video.name,
+            hint="copy or record it again",
+        )
+    if video.problem is not None:
+        of = f" of {video.num_frames}" if video.num_frames else ""
         warnings.warn(
-            f"{shown}: {problem}; the {number}{of} frames that could be read are used", stacklevel=2
+            f"{video.name}: {video.problem}; the {number}{of} frames that could be read are used",
+            stacklevel=2,
+        )
+    if clock.notes:
+        more = f" (and {len(clock.notes) - 3} more)" if len(clock.notes) > 3 else ""
+        warnings.warn(
+            f"{video.name}: {'; '.join(clock.notes[:3])}{more}; --rate (frame_rate=) counts times by "
+            "the frame instead",
+            stacklevel=2,
         )
 
 
-class Pictures:
-    """(seconds or None, image) of what can be decoded; `problem` says afterwards what could not."""
-
-    def __init__(self, container: Any, place: Path | str) -> None:
-        self.problem: str | None = None
-        self._container, self._place = container, place
-
-    def __iter__(self) -> Iterator[tuple[float | None, RGB]]:
-        broken = import_av().error.FFmpegError
-        stream = video_stream(self._container, self._place)
-        stream.thread_type = "AUTO"
-        size: tuple[int, int] | None = None
-        damaged = 0
-        packets = self._container.demux(stream)
-        while True:
-            try:
-                packet = next(packets, None)
-            except broken as error:
-                self.problem = f"it breaks off ({error.strerror or error})"
-                return
-            if packet is None:
-                break
-            try:
-                decoded = packet.decode()
-            except broken:
-                damaged += 1
-                continue
-            for frame in decoded:
-                if size is not None and size != (frame.width, frame.height):
-                    self._warn_once(size, (frame.width, frame.height))
-                size = size or (frame.width, frame.height)
-                yield frame.time, frame.to_ndarray(format="rgb24", width=size[0], height=size[1])
-        if damaged:
-            self.problem = f"{damaged} packets of it are damaged"
-
-    _warned = False
-
-    def _warn_once(self, first: tuple[int, int], now: tuple[int, int]) -> None:
-        if not self._warned:
-            self._warned = True
-            warnings.warn(changes(without_password(self._place), first, now), stacklevel=2)
-
-
-def changes(name: str, first: tuple[int, int], now: tuple[int, int]) -> str:
-    """What to say where frames (width, height) change their size."""
-    sizes = " to ".join(f"{width} x {height}" for width, height in (first, now))
-    return f"{name}: the size of the frames changes from {sizes}; all are scaled to the first"
+def warn_unknown_rate(name: str) -> None:
+    """Say that the times of a source's frames are a guess."""
+    warnings.warn(
+        f"{name}: nothing states its frame rate; {DEFAULT_RATE:g} frames a second are assumed, "
+        "and all times follow from that; give the right one with --rate (frame_rate=)",
+        stacklevel=2,
+    )
 
 
 def scaled(image: RGB, size: tuple[int, int]) -> UInt8[np.ndarray, "h w 3"]:

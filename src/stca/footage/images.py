@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import simplejpeg
-from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
 from stca.errors import FrameError, first_line
+from stca.footage.orientation import RGB as RGB
+from stca.footage.orientation import oriented
 from stca.footage.packs import read_packed, split_packed
+from stca.footage.pixels import jpeg_orientation, to_rgb
 from stca.tools.files import atomic_write
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
@@ -21,19 +23,20 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 """Of RGB values between 0 and 1; clips are normalised by them."""
 
-RGB = UInt8[np.ndarray, "H W 3"]
-
 MOST_PIXELS = 178_956_970
 """Of one image, as Pillow's own limit: a file of a few bytes may claim to have billions."""
 
 
 def read_image(path: Path, *, min_size: tuple[int, int] | None = None) -> RGB:
-    """Decode one image to (H, W, 3) uint8, RGB.
+    """Decode one image to (H, W, 3) uint8, RGB, upright as its EXIF orientation says.
+
+    Other pixel formats are converted, see `stca.footage.pixels.to_rgb`.
 
     Args:
         path: a JPEG, or anything Pillow reads.
-        min_size: (height, width) that is enough. A large JPEG is then decoded at a half, a quarter or an
-            eighth of its size, as far as both sides stay at least that large, which is much faster.
+        min_size: (height, width) of the upright picture that is enough. A large JPEG is then decoded at a
+            half, three eighths, a quarter or an eighth of its size, as far as both sides stay at least that
+            large, which is much faster.
 
     Raises:
         FrameError: the file is missing, empty, truncated or no image, or has more than `MOST_PIXELS`.
@@ -41,24 +44,32 @@ def read_image(path: Path, *, min_size: tuple[int, int] | None = None) -> RGB:
     """
     data = _read_bytes(path)
     if not data:
-        raise FrameError("Cannot read a frame", expected="an image", found="an empty file", where=path)
+        raise _unreadable("an empty file", path)
     if data[:2] == b"\xff\xd8":
-        height, width = min_size or (0, 0)
         # CMYK, harmless stray bytes, real damage: whatever libjpeg-turbo is not happy with, Pillow decides.
         with contextlib.suppress(ValueError, MemoryError):
-            rows, columns = simplejpeg.decode_jpeg_header(data)[:2]
-            if rows * columns > MOST_PIXELS:
-                raise FrameError(
-                    "A frame is too large",
-                    expected=f"at most {MOST_PIXELS:,} pixels",
-                    found=f"{columns:,} x {rows:,}",
-                    where=path,
-                )
-            image: RGB = simplejpeg.decode_jpeg(
-                data, colorspace="RGB", min_height=height, min_width=width, min_factor=2 if min_size else 1
-            )
-            return image
+            return _read_jpeg(data, path, min_size)
     return _read_by_pillow(data, path)
+
+
+def _read_jpeg(data: bytes, path: Path, min_size: tuple[int, int] | None) -> RGB:
+    rows, columns = simplejpeg.decode_jpeg_header(data)[:2]
+    if rows * columns > MOST_PIXELS:
+        raise FrameError(
+            "A frame is too large",
+            expected=f"at most {MOST_PIXELS:,} pixels",
+            found=f"{columns:,} x {rows:,}",
+            where=path,
+            hint="scale the image down",
+        )
+    orientation = jpeg_orientation(data)
+    height, width = min_size or (0, 0)
+    if orientation.transpose:
+        height, width = width, height
+    image: RGB = simplejpeg.decode_jpeg(
+        data, colorspace="RGB", min_height=height, min_width=width, min_factor=2 if min_size else 1
+    )
+    return oriented(image, orientation)
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -67,27 +78,30 @@ def _read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise FrameError("Cannot read a frame", found=error.strerror, where=path) from error
+        raise _unreadable(error.strerror or str(error), path) from error
 
 
 def _read_by_pillow(data: bytes, path: Path) -> RGB:
     try:
         with Image.open(io.BytesIO(data)) as image:
-            return np.asarray(image.convert("RGB"))
+            return to_rgb(image)
+    except UnidentifiedImageError as error:
+        raise _unreadable("no image format that Pillow knows", path) from error
     except _BROKEN as error:
-        raise FrameError(
-            "Cannot read a frame", expected="an image", found=first_line(error), where=path
-        ) from error
+        raise _unreadable(first_line(error), path) from error
 
 
-_BROKEN = (
-    UnidentifiedImageError,
-    OSError,
-    ValueError,
-    SyntaxError,
-    MemoryError,
-    Image.DecompressionBombError,
-)
+def _unreadable(found: str, path: Path) -> FrameError:
+    return FrameError(
+        "Cannot read a frame",
+        expected="an image",
+        found=found,
+        where=path,
+        hint="copy the file again, or remove it",
+    )
+
+
+_BROKEN = (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError)
 
 
 def write_jpeg(path: Path, image: RGB, *, quality: int = 92) -> None:

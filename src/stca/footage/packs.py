@@ -51,7 +51,7 @@ def read_packed(pack: Path, name: str) -> bytes:
             "Cannot read from a pack",
             found=error,
             where=f"{pack}: {name}",
-            hint="copy or write the pack anew",
+            hint="copy the pack again, or write it again with `stca data pack`",
         ) from error
     if content is None:
         raise FrameError("Cannot read a frame", expected=f"{name!r} in the pack", found="nothing", where=pack)
@@ -151,7 +151,7 @@ workers may go on with their parent's."""
 
 
 def open_pack(pack: Path) -> None:
-    """Open a pack for `read_packed`; one that was replaced since is opened anew.
+    """Open a pack for `read_packed`; one that was replaced since is opened again.
 
     Raises:
         DatasetError: it is no pack, or a part of one.
@@ -177,7 +177,7 @@ def open_pack(pack: Path) -> None:
             expected=f"{whole:,} bytes",
             found=f"{found.st_size:,}",
             where=pack,
-            hint="copy or write it anew",
+            hint="copy it again, or write it again with `stca data pack`",
         )
     _opened[pack] = found.st_ino, environment
 

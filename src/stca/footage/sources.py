@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import configparser
+import os
 import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 from stca.errors import ConfigError, FrameError
-from stca.footage.frames import DEFAULT_RATE, Frame, Source, changes, rate_of, read_file, scaled
+from stca.footage.containers import is_address, printable, without_password
+from stca.footage.display import size_change
+from stca.footage.frames import Frame, Source, scaled, video_frames, warn_unknown_rate
 from stca.footage.images import IMAGE_SUFFIXES, read_image
 from stca.footage.streams import open_address, read_stream
-from stca.footage.video import open_container, video_stream, without_password
+from stca.footage.video import DEFAULT_RATE, open_video
 from stca.tools.files import natural_key
 
 __all__ = ["DEFAULT_RATE", "Frame", "Source", "camera_name", "open_source", "read_stream"]
@@ -19,23 +23,32 @@ __all__ = ["DEFAULT_RATE", "Frame", "Source", "camera_name", "open_source", "rea
 _LEAST_RATE, _LARGEST_RATE = 0.001, 10_000
 
 
-def open_source(place: str | Path, *, frame_rate: float | None = None, patience: float = 60.0) -> Source:
+def open_source(
+    place: str | Path, *, frame_rate: float | None = None, patience: float = 60.0, coded: bool = False
+) -> Source:
     """Open any source of frames.
 
-    - A video file. Times are the file's own. A damaged place is skipped; where the file ends too early,
-      what was decoded is kept. Both are said by a warning.
-    - A folder of images, in natural order: image k is frame k. Images that cannot be read are left out,
-      with a warning.
+    - A video file. Times are the file's own, with obvious errors of its clock mended (see `Clock`); bare
+      streams without times (.264, .265, .mjpeg) get them from the rate that the stream states. A damaged
+      place is skipped; where the file ends too early, what was decoded is kept. All of these are named in
+      warnings. Of several videos in one file the default or largest one is read.
+    - A folder of images, in natural order: image k is frame k. A `seqinfo.ini` (MOTChallenge) beside or above
+      them states the rate. Images that cannot be read are left out, with a warning. A single image is a
+      source of one frame.
     - An address (rtsp://, http:// ...). Without a length it is a camera: times are those of arrival, and
       when it drops it is called again, with longer and longer pauses, until it was away for `patience`
       seconds; then the frames end, with a warning.
 
-    Frames that change their size on the way are scaled to the size of the first one.
+    Frames are as a player shows them: turned as the display matrix or the EXIF orientation says, and with
+    square pixels. Frames that change their size on the way are scaled to the size of the first one.
 
     Args:
         place: path or address.
-        frame_rate: frames a second, 0.001 to 10,000; default: what the source says, or 25.
+        frame_rate: frames a second, 0.001 to 10,000; default: what the source states, or 25 with a warning
+            and `times_known` False.
         patience: seconds.
+        coded: give the frames of a video as they are stored, neither turned nor stretched, for boxes that
+            were made on such frames.
 
     Raises:
         StcaError: PyAV is not installed.
@@ -49,12 +62,25 @@ def open_source(place: str | Path, *, frame_rate: float | None = None, patience:
             expected=f"{_LEAST_RATE} to {_LARGEST_RATE:,}",
             found=frame_rate,
         )
-    if "://" in str(place):
-        return open_address(str(place), camera=camera_name(place), frame_rate=frame_rate, patience=patience)
+    if is_address(place):
+        return open_address(
+            str(place), camera=camera_name(place), frame_rate=frame_rate, patience=patience, coded=coded
+        )
     path = Path(place)
-    if path.is_dir():
-        return _folder(path, frame_rate)
-    return _file(path, frame_rate)
+    try:
+        if path.is_dir():
+            return _folder(path, frame_rate)
+    except OSError as error:  # a name that is too long, a folder that may not be read
+        raise FrameError(
+            "Cannot open a source of frames",
+            expected="a video file, a folder of images, or an address",
+            found=error.strerror,
+            where=printable(str(path)),
+            hint="check the path, and whether you may read it",
+        ) from error
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return _images(path, [path], frame_rate)
+    return _file(path, frame_rate, coded)
 
 
 def camera_name(place: str | Path) -> str:
@@ -63,33 +89,36 @@ def camera_name(place: str | Path) -> str:
     A file's name without suffix, a folder's (of the one above `img1`, as MOTChallenge has it), or an address
     without user and password.
     """
-    if "://" in str(place):
+    if is_address(place):
         host = without_password(place).partition("://")[2]
         return re.sub(r"[^\w.-]+", "_", host).strip("._-") or "camera"
     path = Path(place).absolute()
-    if not path.is_dir():
-        return path.stem
-    return path.parent.name if path.name == "img1" else path.name
+    folder = os.path.isdir(path)  # noqa: PTH112 (which is False for a name that is too long)
+    name = path.stem if not folder else path.parent.name if path.name == "img1" else path.name
+    return printable(name)
 
 
-def _file(path: Path, frame_rate: float | None) -> Source:
-    with open_container(path) as container:
-        stream = video_stream(container, path)
-        rate, count = frame_rate or rate_of(stream), stream.frames or None
+def _file(path: Path, frame_rate: float | None, coded: bool) -> Source:
+    video = open_video(path)
+    opened = [video]
+    rate = frame_rate or video.rate
+    if rate is None:
+        warn_unknown_rate(printable(path.name))
     status = path.stat()
-    identity = (status.st_size, status.st_mtime_ns)
 
     def frames() -> Iterator[Frame]:
-        return read_file(path, rate=rate, count=count, times_by_rate=frame_rate is not None)
+        return video_frames(opened.pop() if opened else open_video(path), frame_rate=frame_rate, coded=coded)
 
     return Source(
-        name=path.name,
+        name=printable(path.name),
         camera=camera_name(path),
-        frame_rate=rate,
-        num_frames=count,
+        frame_rate=rate or DEFAULT_RATE,
+        num_frames=video.num_frames,
         live=False,
-        identity=identity,
+        identity=(status.st_size, status.st_mtime_ns),
         frames=frames,
+        times_known=rate is not None,
+        coded=coded,
     )
 
 
@@ -99,19 +128,44 @@ def _folder(path: Path, frame_rate: float | None) -> Source:
         key=lambda p: natural_key(p.name),
     )
     if not images:
-        raise FrameError("No images in a folder", expected=", ".join(sorted(IMAGE_SUFFIXES)), where=path)
+        raise FrameError(
+            "No images in a folder",
+            expected=", ".join(sorted(IMAGE_SUFFIXES)),
+            where=printable(str(path)),
+            hint="give the folder that holds the images themselves, or a video file",
+        )
+    return _images(path, images, frame_rate or _stated_rate(path))
+
+
+def _images(path: Path, images: list[Path], rate: float | None) -> Source:
     name = camera_name(path)
-    rate = frame_rate or DEFAULT_RATE
-    identity = (len(images), max(p.stat().st_mtime_ns for p in images))
+    if rate is None and len(images) > 1:
+        warn_unknown_rate(name)
+    times = [p.stat().st_mtime_ns for p in images if p.exists()]
     return Source(
-        name=name,
+        name=name if len(images) > 1 or path.is_dir() else printable(path.name),
         camera=name,
-        frame_rate=rate,
+        frame_rate=rate or DEFAULT_RATE,
         num_frames=len(images),
         live=False,
-        identity=identity,
-        frames=lambda: _read_images(images, rate, name),
+        identity=(len(images), max(times, default=0)),
+        frames=lambda: _read_images(images, rate or DEFAULT_RATE, name),
+        times_known=rate is not None or len(images) == 1,
     )
+
+
+def _stated_rate(folder: Path) -> float | None:
+    """`frameRate` of a MOTChallenge sequence that the folder or the one above it is."""
+    info = configparser.ConfigParser()
+    for place in (folder, folder.absolute().parent):
+        try:
+            info.read(place / "seqinfo.ini", encoding="utf-8-sig")
+            rate = info.getfloat("Sequence", "frameRate", fallback=0.0)
+        except (configparser.Error, ValueError, OSError):
+            continue
+        if _LEAST_RATE <= rate <= _LARGEST_RATE:
+            return rate
+    return None
 
 
 def _read_images(images: list[Path], rate: float, name: str) -> Iterator[Frame]:
@@ -128,7 +182,7 @@ def _read_images(images: list[Path], rate: float, name: str) -> Iterator[Frame]:
         size = size or found
         if found != size:
             if not changed:
-                warnings.warn(changes(name, size, found), stacklevel=2)
+                warnings.warn(size_change(name, size, found), stacklevel=2)
             changed, image = True, scaled(image, size)
         yield Frame(number, (number - 1) / rate, image)
     if len(damaged) == len(images):

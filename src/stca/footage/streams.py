@@ -1,59 +1,80 @@
-"""Cameras and videos at addresses: frames as they arrive, called again when the camera drops."""
+"""Cameras and videos at addresses: frames as they arrive, connected again when the camera drops."""
 
 from __future__ import annotations
 
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from stca.errors import FrameError
-from stca.footage.frames import Frame, Pictures, Source, rate_of, read_file, scaled
-from stca.footage.images import RGB
-from stca.footage.video import open_container, video_stream, without_password
+from stca.footage.containers import without_password
+from stca.footage.display import Display
+from stca.footage.frames import Frame, Source, scaled, video_frames, warn_unknown_rate
+from stca.footage.orientation import RGB
+from stca.footage.video import DEFAULT_RATE, Video, open_video
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 15.0
 """Seconds before a camera that was lost is called again: doubled each time, up to the second."""
 
+_FRESH = 2.0  # seconds that a connection may wait for its first reader; pictures would pile up in it
 
-def open_address(address: str, *, camera: str, frame_rate: float | None, patience: float) -> Source:
+
+def open_address(
+    address: str, *, camera: str, frame_rate: float | None, patience: float, coded: bool = False
+) -> Source:
     """Open a video or a camera at an address, see `stca.footage.sources.open_source`.
 
     Raises:
         FrameError: it cannot be opened, or has no video.
 
     """
-    with _call(address) as container:
-        stream = video_stream(container, address)
-        rate, count = frame_rate or rate_of(stream), stream.frames or None
-        live = not count and not stream.duration and not container.duration
+    video = _call(address)
+    opened, since = [video], time.monotonic()
+    rate, live = frame_rate or video.rate, video.endless
+    if rate is None and not live:
+        warn_unknown_rate(video.name)
+
+    def connected() -> Video:
+        """The connection that is open already where it is fresh, else another."""
+        first = opened.pop() if opened else None
+        if first is not None and (not live or time.monotonic() - since < _FRESH):
+            return first
+        if first is not None:
+            first.close()
+        return _call(address)
 
     def frames() -> Iterator[Frame]:
         if live:
-            return read_stream(address, patience=patience)
-        return read_file(address, rate=rate, count=count, times_by_rate=frame_rate is not None)
+            return read_stream(address, patience=patience, connect=lambda _: _images(connected(), coded))
+        return video_frames(connected(), frame_rate=frame_rate, coded=coded)
 
     return Source(
-        name=without_password(address),
+        name=video.name,
         camera=camera,
-        frame_rate=rate,
-        num_frames=count,
+        frame_rate=rate or DEFAULT_RATE,
+        num_frames=video.num_frames,
         live=live,
         identity=(),
         frames=frames,
+        times_known=live or rate is not None,
+        coded=coded,
     )
 
 
-def _call(address: str) -> Any:
-    options = {"rtsp_transport": "tcp"} if address.startswith("rtsp") else {}
-    return open_container(address, options=options, timeout=(10.0, 10.0))
+def _call(address: str) -> Video:
+    options = {"rtsp_transport": "tcp"} if address.lower().startswith("rtsp") else {}
+    return open_video(address, options=options, timeout=(10.0, 10.0))
+
+
+def _images(video: Video, coded: bool = False) -> Iterator[RGB]:
+    with video:
+        display = Display(video.stream, video.name, coded=coded)
+        for _, frame in video.decode():
+            yield display.image(frame)
 
 
 def _connect(address: str) -> Iterator[RGB]:
-    with _call(address) as container:
-        pictures = Pictures(container, address)
-        for _, image in pictures:
-            yield image
+    return _images(_call(address))
 
 
 def read_stream(
@@ -70,7 +91,7 @@ def read_stream(
         address: of the camera.
         patience: seconds without a frame after which to give up.
         connect: gives the images of an address until it drops.
-        sleep: waits so many seconds.
+        sleep: waits for a number of seconds.
         clock: seconds that only grow.
 
     Raises:
