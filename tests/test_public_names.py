@@ -25,6 +25,7 @@ NAMES = {
     "Gallery",
     "GalleryError",
     "Hit",
+    "ModelFingerprint",
     "ModelMark",
     "PKSampler",
     "Protocol",

@@ -25,7 +25,7 @@ _TABLE = {
     ): "detect detections decoding motion onnx_detector=onnx openvino_detector=openvino",
     ("gallery", "gallery.store"): "sqlite store_file=file transactions rows",
     ("gallery", "gallery.index"): "indexes index_file=file index_training=training tuning faiss_import",
-    ("gallery", "gallery"): "asking=search marks=fingerprint",
+    ("gallery", "gallery"): "asking=search marks=fingerprint halves=time_split",
     ("gallery", "linking"): "linking clustering constraints link_tracks=tracks "
     "link_outputs=outputs link_scores=scores contact_sheet",
 }

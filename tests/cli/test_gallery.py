@@ -15,7 +15,16 @@ from stca.cli.searching import read_labels
 from stca.embedding import Embedder
 from stca.errors import DatasetError, GalleryError
 from stca.footage.images import write_jpeg
-from stca.gallery import Added, Gallery, ModelMark, Record, add_tracklets, halves, pictures, search_tracklet
+from stca.gallery import (
+    Added,
+    Gallery,
+    ModelFingerprint,
+    Record,
+    add_tracklets,
+    find_crops,
+    search_tracklet,
+    time_split_set,
+)
 from stca.gallery.figures import format_span
 from stca.tracks import FrameRecord, TrackRecord, find_tracklets, write_track
 
@@ -316,7 +325,7 @@ def test_times_and_folders_are_brought_up_to_date(tmp_path: Path, run: Callable[
     said = run("gallery", "add", gallery, tmp_path / "moved", "--replace", "--workers", 0)
     assert "0 added, 2 updated" in said
     with Gallery.open(gallery) as opened:
-        assert all(pictures(each) is not None for each in opened.records())
+        assert all(find_crops(each) is not None for each in opened.records())
 
 
 @pytest.fixture
@@ -356,7 +365,7 @@ def test_one_clock_for_what_is_typed_and_what_is_shown(tmp_path: Path, run: Call
 
 
 def test_times_that_are_none_are_shown_as_numbers(tmp_path: Path, run: Callable[..., str]) -> None:
-    with Gallery.open(tmp_path / "g", model=ModelMark.bare(3)) as gallery:
+    with Gallery.open(tmp_path / "g", model=ModelFingerprint.bare(3)) as gallery:
         gallery.add([Record("a/1", "a", -1e300, 1e300)], np.ones((1, 3), np.float32))
     assert "-1e+300 s to 1e+300 s" in run("gallery", "list", tmp_path / "g")
     assert "-1e+300 s to 1e+300 s" in run("gallery", "stats", tmp_path / "g")
@@ -395,9 +404,9 @@ def test_how_to_compute_is_passed_on(
 def test_halves_of_so_many_tracklets_at_most(filled: Path) -> None:
     model = stca.create_model("colour_histogram", num_ids=1).eval()
     with Gallery.open(filled) as gallery:
-        judged = halves(gallery, model, workers=0, limit=12)
-        assert len(judged.records) == 2 * 10, "every second one of 20"
-        assert judged.records[0].key == judged.records[1].key
+        known_pairs = time_split_set(gallery, model, workers=0, limit=12)
+        assert len(known_pairs.records) == 2 * 10, "every second one of 20"
+        assert known_pairs.records[0].key == known_pairs.records[1].key
 
 
 def test_asking_from_python(filled: Path, tracks: Path, tmp_path: Path) -> None:

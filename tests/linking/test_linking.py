@@ -13,8 +13,8 @@ from stca.boxes import MotRow, read_mot, write_mot
 from stca.cli.main import main
 from stca.errors import ConfigError, GalleryError, RankingError
 from stca.footage.images import write_jpeg
-from stca.gallery import Gallery, ModelMark, Record
-from stca.linking.constraints import least_seconds, number_clocks, read_travel
+from stca.gallery import Gallery, ModelFingerprint, Record
+from stca.linking.constraints import clock_groups, least_seconds, read_travel
 from stca.linking.contact_sheet import write_contact_sheets
 from stca.linking.linking import Linking, link, link_gallery
 from stca.linking.outputs import persons_table, write_linking
@@ -55,7 +55,7 @@ def make_tracks(root: Path) -> tuple[list[Record], np.ndarray]:
 @pytest.fixture
 def gallery(tmp_path: Path) -> Gallery:
     records, vectors = make_tracks(tmp_path / "tracks")
-    made = Gallery.open(tmp_path / "gallery", model=ModelMark.bare(3))
+    made = Gallery.open(tmp_path / "gallery", model=ModelFingerprint.bare(3))
     made.add(records, vectors)
     return made
 
@@ -74,7 +74,7 @@ def test_a_gallery_learns_who_its_tracklets_are(gallery: Gallery) -> None:
 
 def test_first_and_last_seen_per_camera(gallery: Gallery) -> None:
     linking = link_gallery(gallery, threshold=0.5)
-    stays = [(s.person, s.camera, s.first, s.last, s.tracklets) for s in linking.stays()]
+    stays = [(s.person, s.camera, s.first, s.last, s.tracklets) for s in linking.appearances()]
     assert stays[:2] == [(1, "cam1", 0.0, pytest.approx(7.8), 2), (1, "cam2", 12.4, pytest.approx(13.9), 1)]
     assert len(stays) == 5
     table = persons_table(linking)
@@ -315,7 +315,7 @@ def test_wrong_calls(tmp_path: Path) -> None:
     with pytest.raises(RankingError, match="one to one"):
         link([record], np.ones((2, 3), np.float32), threshold=0.5)
     with pytest.raises(GalleryError, match="nothing to link"):
-        link_gallery(Gallery.open(tmp_path / "g", model=ModelMark.bare(3)), threshold=0.5)
+        link_gallery(Gallery.open(tmp_path / "g", model=ModelFingerprint.bare(3)), threshold=0.5)
 
 
 def test_two_videos_of_a_camera_are_not_at_once(tmp_path: Path) -> None:
@@ -332,7 +332,11 @@ def test_two_videos_of_a_camera_are_not_at_once(tmp_path: Path) -> None:
     assert not records[0].overlaps(records[1])
     linking = link(records, vectors, threshold=0.5)
     assert linking.numbers() == {"a/1": 1, "b/1": 1, "c/1": 1, "a/2": 2}
-    assert [(s.camera, s.tracklets) for s in linking.stays()][:3] == [("cam1", 1), ("cam1", 1), ("cam2", 1)]
+    assert [(s.camera, s.tracklets) for s in linking.appearances()][:3] == [
+        ("cam1", 1),
+        ("cam1", 1),
+        ("cam2", 1),
+    ]
     with pytest.warns(UserWarning, match="cam1: several videos"):
         assert link(records, vectors, threshold=0.5, travel={("cam1", "cam2"): 5.0}) == linking
     # One video each: taken to have begun together.
@@ -346,7 +350,7 @@ def test_two_videos_of_a_camera_are_not_at_once(tmp_path: Path) -> None:
 def test_which_clocks_compare() -> None:
     cameras = ["a", "a", "a", "b", "c", "c"]
     clocks = ["a/1", "a/2", "", "b/1", "", "c/1"]
-    found = number_clocks(cameras, clocks).tolist()
+    found = clock_groups(cameras, clocks).tolist()
     assert found[2] == found[4] == 0
     assert found[3] == found[5] == 1
     assert len(set(found)) == 4

@@ -66,10 +66,10 @@ def embedding_of(given: argparse.Namespace) -> dict[str, Any]:
 def open_with_model(path: Path, name: str | None) -> tuple[Gallery, ReIDModel]:
     """A gallery to add to, made if need be, and its model: the named one, or the one it was made with."""
     from stca.gallery import Gallery
-    from stca.gallery.store.file import is_begun
+    from stca.gallery.store.file import gallery_exists
     from stca.runs import is_path, open_model
 
-    if name is None and is_begun(path):
+    if name is None and gallery_exists(path):
         with Gallery.open(path) as gallery:
             name = _source(gallery)
     name = name or DEFAULT_MODEL
@@ -142,10 +142,10 @@ def _stats(given: argparse.Namespace) -> None:
     from stca.gallery.figures import format_time
 
     with Gallery.open(given.gallery) as gallery:
-        stats, calibration, mark = gallery.stats(), gallery.calibration(), gallery.mark
+        stats, calibration, fingerprint = gallery.stats(), gallery.calibration(), gallery.fingerprint
     if given.json:
         content = asdict(stats) | {
-            "model": asdict(mark),
+            "model": asdict(fingerprint),
             "calibration": calibration and asdict(calibration),
         }
         print(json.dumps(content, indent=1))
@@ -155,7 +155,8 @@ def _stats(given: argparse.Namespace) -> None:
         print(f"  {camera:<16} {count:>9,}")
     if stats.first is not None and stats.last is not None:
         print(f"seen      {format_time(stats.first)} to {format_time(stats.last)}")
-    print(f"model     {mark.name}, {stats.dim} dimensions, weights {mark.weights[:12] or 'not known'}")
+    weights = fingerprint.weights[:12] or "not known"
+    print(f"model     {fingerprint.name}, {stats.dim} dimensions, weights {weights}")
     print(f"search    {stats.index}")
     print(f"on disk   {stats.bytes_on_disk / 1e6:,.1f} MB")
     print(calibration.table() if calibration else "threshold none yet: stca calibrate")

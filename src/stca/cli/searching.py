@@ -70,7 +70,7 @@ def fraction(text: str) -> float:
 
 
 def _search(given: argparse.Namespace) -> None:
-    from stca.gallery import Gallery, pictures, search_tracklet
+    from stca.gallery import Gallery, find_crops, search_tracklet
 
     low, high = getattr(given, "from"), given.to
     span = (-math.inf if low is None else low, math.inf if high is None else high)
@@ -82,7 +82,7 @@ def _search(given: argparse.Namespace) -> None:
         model = model_of(gallery, given.model)
         own = gallery.get(given.query)
         if own is not None:
-            record, crops = own[0], pictures(own[0])
+            record, crops = own[0], find_crops(own[0])
             hits = gallery.search(own[1], given.k, without=record.key, **filters)
         else:
             crops = _folder_of(given, gallery)
@@ -150,13 +150,13 @@ def _draw(
     import sys
 
     from stca.analysis import save_figure
-    from stca.gallery import pictures
+    from stca.gallery import find_crops
     from stca.gallery.figures import answer_figure, format_time
 
     start = "" if record.first is None else format_time(record.first)
     figure = answer_figure(
         (record.key, start, crops),
-        [(hit, pictures(hit.record)) for hit in hits],
+        [(hit, find_crops(hit.record)) for hit in hits],
         title=f"{record.key} in {given.gallery}",
         threshold=threshold,
     )

@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from stca.errors import DatasetError, GalleryError
-from stca.gallery.embedding import embed_in_parts
+from stca.gallery.embedding import embed_in_batches
 from stca.gallery.gallery import Gallery
 from stca.gallery.records import Added, Record
 from stca.models import ReIDModel
-from stca.tracks import FoundTracklet
+from stca.tracks import FoundTracklet, find_tracklets
 
 
 def add_tracklets(
@@ -47,12 +47,12 @@ def add_tracklets(
         ConfigError: int8.
 
     """
-    tracklets = _each_once(gallery, tracklets)
-    contents = {found.key: content_of(found) for found in tracklets}
-    same, todo = _divide(gallery, tracklets, contents, replace=replace)
+    tracklets = _unique_by_key(gallery, tracklets)
+    contents = {found.key: crops_digest(found) for found in tracklets}
+    same, todo = _split_known(gallery, tracklets, contents, replace=replace)
     updated = gallery.update([record_of(found, contents[found.key]) for found in same])
     done = Added(skipped=len(same) - updated, updated=updated)
-    for part, vectors in embed_in_parts(
+    for part, vectors in embed_in_batches(
         gallery,
         model,
         todo,
@@ -68,7 +68,7 @@ def add_tracklets(
     return done
 
 
-def _divide(
+def _split_known(
     gallery: Gallery, tracklets: Sequence[FoundTracklet], contents: Mapping[str, str], *, replace: bool
 ) -> tuple[list[FoundTracklet], list[FoundTracklet]]:
     """Those that the gallery has with the same crops, and those that must be embedded."""
@@ -88,7 +88,7 @@ def _divide(
     return same, todo
 
 
-def _each_once(gallery: Gallery, tracklets: Sequence[FoundTracklet]) -> list[FoundTracklet]:
+def _unique_by_key(gallery: Gallery, tracklets: Sequence[FoundTracklet]) -> list[FoundTracklet]:
     """Several folders may have been searched: each has unique keys, all together may not."""
     unique: dict[str, FoundTracklet] = {}
     for found in tracklets:
@@ -122,7 +122,7 @@ def record_of(found: FoundTracklet, content: str = "") -> Record:
     )
 
 
-def content_of(found: FoundTracklet) -> str:
+def crops_digest(found: FoundTracklet) -> str:
     """A digest of the crops and their names.
 
     Raises:
@@ -138,3 +138,13 @@ def content_of(found: FoundTracklet) -> str:
         digest.update(f"{path.name} {len(data)} ".encode())
         digest.update(data)
     return digest.hexdigest()
+
+
+def find_crops(record: Record) -> FoundTracklet | None:
+    """A record's crops; None where they are not there any more."""
+    if record.folder is None:
+        return None
+    try:
+        return next((f for f in find_tracklets(record.folder) if f.folder == record.folder), None)
+    except DatasetError:
+        return None

@@ -36,12 +36,12 @@ def embed(
         ConfigError: int8.
 
     """
-    asked = _to_embed(tracklets)
+    asked = _as_tracklets(tracklets)
     with _open(gallery, model, asked, device, precision) as embedder:
         return embedder.embed(asked, batch_size=batch_size, workers=workers, label="").vectors
 
 
-def _to_embed(tracklets: Sequence[FoundTracklet]) -> list[Tracklet]:
+def _as_tracklets(tracklets: Sequence[FoundTracklet]) -> list[Tracklet]:
     return [Tracklet(found.frames, 0, 0, found.key) for found in tracklets]
 
 
@@ -58,14 +58,14 @@ def _open(
     return open_embedder(
         model,
         tracklets,
-        clip_len=gallery.mark.clip_len or None,
-        neck=gallery.mark.neck,
+        clip_len=gallery.fingerprint.clip_len or None,
+        neck=gallery.fingerprint.neck,
         device=device,
         precision=precision,
     )
 
 
-def embed_in_parts(
+def embed_in_batches(
     gallery: Gallery,
     model: ReIDModel,
     tracklets: list[FoundTracklet],
@@ -79,8 +79,8 @@ def embed_in_parts(
     """Some at a time and their vectors, all by one runtime, which is opened once."""
     if not tracklets:
         return
-    with _open(gallery, model, _to_embed(tracklets), device, precision) as embedder:
+    with _open(gallery, model, _as_tracklets(tracklets), device, precision) as embedder:
         parts = [tracklets[start : start + _AT_ONCE] for start in range(0, len(tracklets), _AT_ONCE)]
         for part in progress(parts, label=label):
-            embedded = embedder.embed(_to_embed(part), batch_size=batch_size, workers=workers, label="")
+            embedded = embedder.embed(_as_tracklets(part), batch_size=batch_size, workers=workers, label="")
             yield part, embedded.vectors

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from stca.gallery.adding import content_of, record_of
-from stca.gallery.calibration import Calibration, Judged, calibrate, labelled, relabel
+from stca.gallery.adding import crops_digest, record_of
+from stca.gallery.calibration import Calibration, CalibrationSet, calibrate, labelled, relabel
 from stca.gallery.embedding import embed
 from stca.gallery.gallery import Gallery
-from stca.gallery.halves import halves
 from stca.gallery.records import Hit, Record
+from stca.gallery.time_split import time_split_set
 from stca.models import ReIDModel
 from stca.ranking.open_set import OpenSet
 from stca.tracks import FoundTracklet
@@ -56,11 +56,11 @@ def search_tracklet(
 
     """
     own = gallery.get(found.key)
-    if own is not None and own[0].content == content_of(found):
+    if own is not None and own[0].content == crops_digest(found):
         return own[0], gallery.search(own[1], k, cameras=cameras, time=time, without=found.key)
     vectors = embed(
         gallery,
-        _opened(model),
+        _loaded(model),
         [found],
         device=device,
         precision=precision,
@@ -104,20 +104,20 @@ def calibrate_gallery(
         RankingError: `far` is not between 0 and 1.
 
     """
-    judged = _by_labels(gallery, labels) or halves(
+    known_pairs = _by_labels(gallery, labels) or time_split_set(
         gallery,
-        _opened(model),
+        _loaded(model),
         device=device,
         precision=precision,
         batch_size=batch_size,
         workers=workers,
     )
-    calibration, searches = calibrate(judged, far=far, across=across)
+    calibration, searches = calibrate(known_pairs, far=far, across=across)
     gallery.set_calibration(calibration)
     return calibration, searches
 
 
-def _by_labels(gallery: Gallery, labels: Mapping[str, int] | None) -> Judged | None:
+def _by_labels(gallery: Gallery, labels: Mapping[str, int] | None) -> CalibrationSet | None:
     """By those that are given, or the tracklets' own; None where these say nothing."""
     records, vectors = gallery.table()
     if labels is not None:
@@ -126,5 +126,5 @@ def _by_labels(gallery: Gallery, labels: Mapping[str, int] | None) -> Judged | N
     return labelled(records, vectors) if 1 < len(set(known)) < len(known) else None
 
 
-def _opened(model: Model) -> ReIDModel:
+def _loaded(model: Model) -> ReIDModel:
     return model if isinstance(model, ReIDModel) else model()

@@ -52,7 +52,7 @@ class Sightings:
             )
 
 
-def forbid(
+def forbid_impossible(
     distances: Float32[np.ndarray, "N N"], seen: Sightings, least: Float64[np.ndarray, "C C"] | None = None
 ) -> None:
     """Set the distance of every pair that cannot be one person to infinity, in place.
@@ -78,13 +78,13 @@ def forbid(
         distances[rows][forbidden] = np.inf
 
 
-def number_clocks(cameras: Sequence[str], clocks: Sequence[str]) -> Int64[np.ndarray, " N"]:
+def clock_groups(cameras: Sequence[str], clocks: Sequence[str]) -> Int64[np.ndarray, " N"]:
     """Numbers of the clocks that can be compared, from `Record.camera` and `Record.clock`.
 
     Cameras with one video each, whose start nobody knows, are taken to have begun together (number 1). Where
     a camera has several, nobody knows which of them began with the others: each is a clock of its own.
     """
-    several = with_several_clocks(cameras, clocks)
+    several = cameras_with_several_clocks(cameras, clocks)
     numbers: dict[tuple[str, str], int] = {}
     for camera, clock in zip(cameras, clocks, strict=True):
         together = len(numbers) + 2 if camera in several else 1
@@ -93,7 +93,7 @@ def number_clocks(cameras: Sequence[str], clocks: Sequence[str]) -> Int64[np.nda
     return np.array(found, dtype=np.int64)
 
 
-def with_several_clocks(cameras: Sequence[str], clocks: Sequence[str]) -> list[str]:
+def cameras_with_several_clocks(cameras: Sequence[str], clocks: Sequence[str]) -> list[str]:
     """Cameras with several videos whose starts nobody knows."""
     videos = Counter(camera for camera, clock in set(zip(cameras, clocks, strict=True)) if clock)
     return sorted(camera for camera, count in videos.items() if count > 1)

@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 from stca.analysis.figures import shorten
 from stca.errors import FrameError
 from stca.footage.images import read_image
+from stca.gallery.adding import find_crops
 from stca.gallery.figures import format_span
-from stca.gallery.halves import pictures
 from stca.gallery.records import Record
 from stca.linking.linking import Linking
 from stca.tools.files import atomic_write
@@ -81,7 +81,7 @@ def draw_sheet(persons: Sequence[tuple[int, Sequence[Record]]]) -> Image.Image:
 
 
 def _paste_crops(sheet: Image.Image, record: Record, left: int, top: int) -> None:
-    found = pictures(record)
+    found = find_crops(record)
     for index, path in enumerate(pictured(found, _CROPS) if found else ()):
         try:
             crop = Image.fromarray(read_image(path))

@@ -16,15 +16,15 @@ from stca.linking.clustering import average_linkage, cosine_distances
 from stca.linking.constraints import (
     Sightings,
     Travel,
-    forbid,
+    cameras_with_several_clocks,
+    clock_groups,
+    forbid_impossible,
     least_seconds,
-    number_clocks,
-    with_several_clocks,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Stay:
+class Appearance:
     """What one camera saw of one person: from when to when (seconds, as in `Record`), and how often.
 
     Of a camera with several videos whose starts nobody knows, one for each: their times do not compare.
@@ -59,7 +59,7 @@ class Linking:
         """Persons with their numbers, from 1."""
         return enumerate(self.persons, start=1)
 
-    def stays(self) -> list[Stay]:
+    def appearances(self) -> list[Appearance]:
         """First and last seen per person, camera and clock, by person, then by time."""
         found = []
         for number, group in self.numbered():
@@ -68,7 +68,7 @@ class Linking:
                 first = [record.first for record in mine if record.first is not None]
                 last = [record.last for record in mine if record.last is not None]
                 found.append(
-                    Stay(number, camera, min(first, default=None), max(last, default=None), len(mine))
+                    Appearance(number, camera, min(first, default=None), max(last, default=None), len(mine))
                 )
         return found
 
@@ -126,7 +126,7 @@ def link(
     The two groups with the largest mean cosine between their tracklets become one, again and again, until it
     falls below `threshold`. Two tracklets that one camera saw at the same moment never come together, nor do
     those that would have needed to be faster than `travel` says; that holds for all pairs of a group. Only
-    times of one clock are compared (`number_clocks`). The order of the tracklets changes nothing.
+    times of one clock are compared (`clock_groups`). The order of the tracklets changes nothing.
 
     Args:
         records: up to 40,000; memory grows with the square of their number (10,000: 1 GB, 10 s).
@@ -154,16 +154,16 @@ def link(
         np.array([number[camera] for camera in where], dtype=np.int64),
         np.array([_seconds(record.first) for record in records], dtype=np.float64),
         np.array([_seconds(record.last) for record in records], dtype=np.float64),
-        number_clocks(where, clocks),
+        clock_groups(where, clocks),
     )
-    if travel and (several := with_several_clocks(where, clocks)):
+    if travel and (several := cameras_with_several_clocks(where, clocks)):
         warnings.warn(
             f"{', '.join(several)}: several videos whose starts nobody knows (stca track --start); travel "
             "times to other cameras do not bind them",
             stacklevel=2,
         )
     distances = cosine_distances(vectors)
-    forbid(distances, seen, least_seconds(travel, cameras) if travel else None)
+    forbid_impossible(distances, seen, least_seconds(travel, cameras) if travel else None)
     labels = average_linkage(distances, threshold=1 - threshold)
     groups: dict[int, list[Record]] = {}
     # By time, so that nothing depends on the order in which tracklets came.

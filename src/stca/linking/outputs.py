@@ -13,7 +13,7 @@ from stca.errors import GalleryError
 from stca.gallery.figures import format_time
 from stca.linking.contact_sheet import sheet_names, write_contact_sheets
 from stca.linking.linking import Linking
-from stca.linking.tracks import rows_of, write_rows
+from stca.linking.tracks import mot_rows, write_mot_files
 from stca.tools.files import write_text
 
 NOTE_FILE = "linking.json"
@@ -35,20 +35,20 @@ def write_linking(linking: Linking, out: Path) -> list[Path]:
             written.
 
     """
-    rows = rows_of(linking)
+    rows = mot_rows(linking)
     names = [_TABLE, *(f"{camera}.txt" for camera in rows), *sheet_names(linking)]
-    earlier = _noted(out)
-    _demand_free(out, names, earlier)
+    earlier = _read_file_list(out)
+    _require_free(out, names, earlier)
     # Noted first: what a run that was cut off leaves is the next one's to write again.
-    _note(out, {*earlier, *names})
-    written = [_write_persons(linking, out), *write_rows(rows, out), *write_contact_sheets(linking, out)]
+    _write_file_list(out, {*earlier, *names})
+    written = [_write_persons(linking, out), *write_mot_files(rows, out), *write_contact_sheets(linking, out)]
     for name in earlier - set(names):
         (out / name).unlink(missing_ok=True)
-    _note(out, names)
+    _write_file_list(out, names)
     return written
 
 
-def _demand_free(out: Path, names: Iterable[str], earlier: set[str]) -> None:
+def _require_free(out: Path, names: Iterable[str], earlier: set[str]) -> None:
     """No file that is somebody else's will be written over."""
     others = [name for name in names if name not in earlier and (out / name).exists()]
     if not earlier and (out / NOTE_FILE).exists():
@@ -67,17 +67,25 @@ def _write_persons(linking: Linking, out: Path) -> Path:
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(["person", "camera", "first", "last", "tracklets"])
-    for stay in linking.stays():
-        rows.writerow([stay.person, stay.camera, _exact(stay.first), _exact(stay.last), stay.tracklets])
+    for appearance in linking.appearances():
+        rows.writerow(
+            [
+                appearance.person,
+                appearance.camera,
+                _exact(appearance.first),
+                _exact(appearance.last),
+                appearance.tracklets,
+            ]
+        )
     write_text(out / _TABLE, text.getvalue())
     return out / _TABLE
 
 
-def _note(out: Path, names: Iterable[str]) -> None:
+def _write_file_list(out: Path, names: Iterable[str]) -> None:
     write_text(out / NOTE_FILE, json.dumps({"files": sorted(names)}, indent=1) + "\n")
 
 
-def _noted(out: Path) -> set[str]:
+def _read_file_list(out: Path) -> set[str]:
     """Names of files of an earlier linking; none where the note is not what `_note` writes."""
     try:
         names = json.loads((out / NOTE_FILE).read_text(encoding="utf-8"))["files"]
@@ -90,11 +98,11 @@ def persons_table(linking: Linking) -> str:
     """One line per person and camera: when they were seen there first and last."""
     lines = [f"{'person':>6}  {'camera':<12}{'first':>27}{'last':>27}{'tracklets':>11}"]
     before = None
-    for stay in linking.stays():
-        name = "" if stay.person == before else str(stay.person)
-        before = stay.person
-        times = f"{_shown(stay.first):>27}{_shown(stay.last):>27}"
-        lines.append(f"{name:>6}  {stay.camera:<12}{times}{stay.tracklets:>11}")
+    for appearance in linking.appearances():
+        name = "" if appearance.person == before else str(appearance.person)
+        before = appearance.person
+        times = f"{_shown(appearance.first):>27}{_shown(appearance.last):>27}"
+        lines.append(f"{name:>6}  {appearance.camera:<12}{times}{appearance.tracklets:>11}")
     count = len(linking.persons)
     tracklets = sum(map(len, linking.persons))
     summary = f"{tracklets} tracklets are {count} {'person' if count == 1 else 'persons'}"

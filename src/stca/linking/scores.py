@@ -21,7 +21,7 @@ from jaxtyping import Float
 from stca.boxes import MotRow, overlaps, read_mot
 from stca.errors import DatasetError, GalleryError, StcaError
 from stca.linking.linking import Linking
-from stca.linking.tracks import rows_of
+from stca.linking.tracks import mot_rows
 
 Rows = Mapping[str, Sequence[MotRow]]
 """Camera to its boxes, as MOTChallenge rows."""
@@ -54,7 +54,7 @@ def score_linking(linking: Linking, truth: Rows) -> LinkScores:
         StcaError: TrackEval is not installed.
 
     """
-    tracks = rows_of(linking)
+    tracks = mot_rows(linking)
     if not tracks:
         raise GalleryError(
             "There is nothing to score",
@@ -119,7 +119,7 @@ def score_links(truth: Rows, tracks: Rows) -> LinkScores:
         if len({(row.frame, row.track) for row in rows}) != len(rows):
             raise GalleryError("A person is twice in one frame, which no track is", where=camera)
     counted = {camera: [row for row in rows if row.confidence > 0] for camera, rows in truth.items()}
-    data = for_trackeval(counted, tracks)
+    data = trackeval_data(counted, tracks)
     trackeval = import_trackeval()
     with contextlib.redirect_stdout(io.StringIO()):
         identity = trackeval.metrics.Identity({"PRINT_CONFIG": False}).eval_sequence(data)
@@ -136,7 +136,7 @@ def score_links(truth: Rows, tracks: Rows) -> LinkScores:
     )
 
 
-def for_trackeval(truth: Rows, tracks: Rows, *, frames: int = 0) -> dict[str, Any]:
+def trackeval_data(truth: Rows, tracks: Rows, *, frames: int = 0) -> dict[str, Any]:
     """One sequence, as TrackEval's metrics take it: ids and overlaps frame by frame, camera after camera.
 
     Every camera has `frames` of them; of others, those that boxes are in (one without any counts as nothing).
@@ -144,7 +144,7 @@ def for_trackeval(truth: Rows, tracks: Rows, *, frames: int = 0) -> dict[str, An
     true_ids, ids = (_numbers(side) for side in (truth, tracks))
     gt_ids, tracker_ids, similarity = [], [], []
     for camera in sorted(truth):
-        mine, theirs = (by_frame(side.get(camera, ())) for side in (truth, tracks))
+        mine, theirs = (rows_by_frame(side.get(camera, ())) for side in (truth, tracks))
         for frame in sorted({*mine, *theirs, *range(1, frames + 1)}):
             true, found = mine.get(frame, []), theirs.get(frame, [])
             gt_ids.append(np.array([true_ids[row.track] for row in true], dtype=int))
@@ -162,7 +162,7 @@ def for_trackeval(truth: Rows, tracks: Rows, *, frames: int = 0) -> dict[str, An
     }
 
 
-def by_frame(rows: Sequence[MotRow]) -> dict[int, list[MotRow]]:
+def rows_by_frame(rows: Sequence[MotRow]) -> dict[int, list[MotRow]]:
     """Rows of every frame."""
     frames: dict[int, list[MotRow]] = {}
     for row in rows:

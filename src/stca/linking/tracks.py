@@ -23,8 +23,8 @@ class _Video(NamedTuple):
         return f"{self.camera}_{Path(self.video).stem}"
 
 
-def write_rows(tracks: Mapping[str, Sequence[MotRow]], out: Path) -> list[Path]:
-    """Write `CAMERA.txt`: boxes in MOTChallenge's format, as `rows_of` gives them.
+def write_mot_files(tracks: Mapping[str, Sequence[MotRow]], out: Path) -> list[Path]:
+    """Write `CAMERA.txt`: boxes in MOTChallenge's format, as `mot_rows` gives them.
 
     Returns:
         the files.
@@ -38,7 +38,7 @@ def write_rows(tracks: Mapping[str, Sequence[MotRow]], out: Path) -> list[Path]:
     return written
 
 
-def rows_of(linking: Linking) -> dict[str, list[MotRow]]:
+def mot_rows(linking: Linking) -> dict[str, list[MotRow]]:
     """The boxes of all tracklets by camera (`CAMERA_VIDEO` where it has several videos); persons for tracks.
 
     Tracklets without a side file have no boxes; a warning says how many those are.

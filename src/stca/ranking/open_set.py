@@ -89,20 +89,20 @@ class OpenSet:
 
 
 def open_set_scores(
-    scores: Float[np.ndarray, "Q G"], mates: Bool[np.ndarray, "Q G"], strangers: Bool[np.ndarray, "Q G"]
+    scores: Float[np.ndarray, "Q G"], mates: Bool[np.ndarray, "Q G"], non_mates: Bool[np.ndarray, "Q G"]
 ) -> tuple[Float64[np.ndarray, " M"], Float64[np.ndarray, " I"]]:
     """Every query asks twice: with its mates in the gallery, and without them.
 
     Args:
         scores: the higher the more similar.
         mates: rows of the query's person; the query itself is none of them.
-        strangers: rows known to be of somebody else. A row that is neither takes no part.
+        non_mates: rows known to be of somebody else. A row that is neither takes no part.
 
     Returns:
         `OpenSet.right` of the queries that have a mate, `OpenSet.impostor` of those that have a stranger.
 
     """
     best_mate = np.where(mates, scores, -np.inf).max(axis=1, initial=-np.inf)
-    best_stranger = np.where(strangers, scores, -np.inf).max(axis=1, initial=-np.inf)
-    right = np.where(best_mate > best_stranger, best_mate, -np.inf)[mates.any(axis=1)]
-    return right.astype(np.float64), best_stranger[strangers.any(axis=1)].astype(np.float64)
+    best_non_mate = np.where(non_mates, scores, -np.inf).max(axis=1, initial=-np.inf)
+    right = np.where(best_mate > best_non_mate, best_mate, -np.inf)[mates.any(axis=1)]
+    return right.astype(np.float64), best_non_mate[non_mates.any(axis=1)].astype(np.float64)

@@ -1,21 +1,22 @@
-"""A gallery's tracklets cut in two: pairs that are known to be one person, without labels."""
+"""Split a gallery's tracklets into halves: pairs of one person, without labels."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from stca.errors import DatasetError, GalleryError
-from stca.gallery.calibration import Judged
-from stca.gallery.embedding import embed_in_parts
+from stca.errors import GalleryError
+from stca.gallery.adding import find_crops
+from stca.gallery.calibration import CalibrationSet
+from stca.gallery.embedding import embed_in_batches
 from stca.gallery.gallery import Gallery
 from stca.gallery.records import Record
 from stca.models import ReIDModel
-from stca.tracks import FoundTracklet, find_tracklets
+from stca.tracks import FoundTracklet
 
 _LEAST_FRAMES = 4
 
 
-def halves(
+def time_split_set(
     gallery: Gallery,
     model: ReIDModel,
     *,
@@ -24,28 +25,28 @@ def halves(
     batch_size: int = 16,
     workers: int = 2,
     limit: int = 5000,
-) -> Judged:
-    """The gallery's tracklets cut in two in time, each half a tracklet of its own, embedded anew.
+) -> CalibrationSet:
+    """Split the gallery's tracklets at the middle of their frames and embed the halves.
 
-    A half has its whole tracklet's times: the later half of one and the earlier half of another are of
-    different people where the wholes were seen at the same time.
+    Each half keeps the times of the whole tracklet, so that halves of two tracklets that overlap in time are
+    known to be different people.
 
     Args:
-        gallery: whose tracklets have their crops where they were.
-        model: the gallery's.
+        gallery: whose crops are still in the folders they were added from.
+        model: the gallery's model.
         device: "auto", "cpu" or "cuda".
         precision: as `add_tracklets`.
         batch_size: clips per forward pass.
-        workers: processes that decode.
-        limit: so many tracklets at most, spread evenly.
+        workers: number of decoding processes.
+        limit: maximum number of tracklets, spread evenly over the gallery.
 
     Raises:
-        GalleryError: no tracklet is long enough, or none has its crops any more.
+        GalleryError: no tracklet has times and enough crops that still exist.
 
     """
-    chosen = _long_enough(gallery, limit)
-    cut = [half for _, found in chosen for half in _cut(found)]
-    parts = embed_in_parts(
+    chosen = _splittable(gallery, limit)
+    cut = [half for _, found in chosen for half in _split(found)]
+    parts = embed_in_batches(
         gallery,
         model,
         cut,
@@ -57,7 +58,7 @@ def halves(
     )
     vectors = np.concatenate([vectors for _, vectors in parts])
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return Judged(
+    return CalibrationSet(
         tuple(record for record, _ in chosen for _ in range(2)),
         vectors,
         np.repeat(np.arange(len(chosen), dtype=np.int64), 2),
@@ -65,17 +66,17 @@ def halves(
     )
 
 
-def _long_enough(gallery: Gallery, limit: int) -> list[tuple[Record, FoundTracklet]]:
+def _splittable(gallery: Gallery, limit: int) -> list[tuple[Record, FoundTracklet]]:
     chosen: list[tuple[Record, FoundTracklet]] = []
     records = [record for record in gallery.records() if record.first is not None]
     for record in records[:: max(1, -(-len(records) // limit))]:
-        found = pictures(record)
+        found = find_crops(record)
         if found is not None and len(found.frames) >= 2 * _LEAST_FRAMES:
             chosen.append((record, found))
     if not chosen:
         raise GalleryError(
-            "No tracklet of the gallery can be cut in two",
-            expected=f"times, and at least {2 * _LEAST_FRAMES} crops where they were when it was added",
+            "No tracklet of the gallery can be split into halves",
+            expected=f"times, and at least {2 * _LEAST_FRAMES} crops in the folder they were added from",
             found=f"{len(gallery)} tracklets, {len(records)} with times",
             where=gallery.path,
             hint="--labels FILE.csv with columns key,person",
@@ -83,20 +84,10 @@ def _long_enough(gallery: Gallery, limit: int) -> list[tuple[Record, FoundTrackl
     return chosen
 
 
-def _cut(found: FoundTracklet) -> tuple[FoundTracklet, FoundTracklet]:
+def _split(found: FoundTracklet) -> tuple[FoundTracklet, FoundTracklet]:
     middle = len(found.frames) // 2
     first, second = found.frames[:middle], found.frames[middle:]
     return (
         FoundTracklet(f"{found.key}, first half", found.folder, found.camera, first, None),
         FoundTracklet(f"{found.key}, second half", found.folder, found.camera, second, None),
     )
-
-
-def pictures(record: Record) -> FoundTracklet | None:
-    """A record's crops; None where they are not there any more."""
-    if record.folder is None:
-        return None
-    try:
-        return next((f for f in find_tracklets(record.folder) if f.folder == record.folder), None)
-    except DatasetError:
-        return None
