@@ -10,6 +10,7 @@ from stca.gallery.calibration import Calibration, CalibrationSet, calibrate, lab
 from stca.gallery.embedding import embed
 from stca.gallery.fingerprint import ModelFingerprint
 from stca.gallery.gallery import Gallery
+from stca.gallery.query import Query, open_query
 from stca.gallery.records import Added, Hit, Record, Stats
 from stca.gallery.search import calibrate_gallery, search_tracklet
 from stca.gallery.time_split import time_split_set
@@ -25,6 +26,7 @@ __all__ = [
     "Hit",
     "ModelFingerprint",
     "ModelMark",
+    "Query",
     "Record",
     "Stats",
     "add_tracklets",
@@ -33,6 +35,7 @@ __all__ = [
     "embed",
     "find_crops",
     "labelled",
+    "open_query",
     "record_of",
     "relabel",
     "search_tracklet",
