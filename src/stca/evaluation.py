@@ -1,4 +1,4 @@
-"""Embed a data set's test half and score it by the data set's own protocols."""
+"""Embed a data set's queries and gallery and score them by its protocols."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def evaluate(
 def score(
     test: TestSet, protocols: Sequence[str], *, metric: Metric = "cosine", reranking: Reranking = None
 ) -> list[RankMetrics]:
-    """Rank the embedded test set by each of the protocols."""
+    """Rank the embedded test set under each of the protocols."""
     return [
         rank(test.query, test.gallery, metric=metric, protocol=each, reranking=reranking)
         for each in protocols
@@ -129,9 +129,9 @@ def embed_test_set(
     neck: Neck = "after",
     embed: Callable[..., Embeddings] | None = None,
 ) -> TestSet:
-    """Embed queries and gallery; a tracklet that is in both is embedded once.
+    """Embed queries and gallery; tracklets in both are embedded once.
 
-    `embed` stands in for `embed_tracklets`, with the same arguments: where the work is shared out, for one.
+    `embed` replaces `embed_tracklets`, with the same arguments, for example to distribute the work.
     """
     if not splits.query or not splits.gallery:
         raise DatasetError(

@@ -180,10 +180,10 @@ def test_calibrate_by_labels_marks_answers(tracks: Path, tmp_path: Path, run: Ca
         hits = opened.search(opened.get("cam1/0001")[1], 20, without="cam1/0001")
         assert [hit.accepted for hit in hits] == [hit.score >= threshold for hit in hits]
     table = run("search", gallery, "cam1/0001", "-k", 5)
-    assert table.count("somebody") == 3
+    assert table.count("match") == 3
     assert table.count("below") == 2
     run("gallery", "remove", gallery, "cam1/0002", "cam2/0001", "cam2/0002")
-    assert "nobody: no answer reaches the threshold" in run("search", gallery, "cam1/0001")
+    assert "no match: no result reaches the threshold" in run("search", gallery, "cam1/0001")
     assert "threshold 0." in run("gallery", "stats", gallery)
 
 
@@ -250,7 +250,7 @@ def test_a_crashed_add_goes_on_where_it_was(
 ) -> None:
     from stca.gallery import embedding
 
-    monkeypatch.setattr(embedding, "_AT_ONCE", 6)
+    monkeypatch.setattr(embedding, "_BATCH", 6)
     model, found = stca.create_model("stca_small", num_ids=1).eval(), find_tracklets(tracks)
     embedded: list[str] = []
     real = Embedder.embed

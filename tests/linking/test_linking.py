@@ -138,7 +138,7 @@ def test_pages_and_lost_pictures(tmp_path: Path) -> None:
     records = [Record(f"cam1/{i:04d}", "cam1", folder=tmp_path / "gone") for i in range(40)]
     linking = Linking(tuple((record,) for record in records), 0.5)
     assert len(write_contact_sheets(linking, tmp_path / "out")) == 3
-    with pytest.warns(UserWarning, match="8 of 40 persons are on no contact sheet"):
+    with pytest.warns(UserWarning, match="8 of 40 persons are not on the contact sheets"):
         assert len(write_contact_sheets(linking, tmp_path / "few", most_pages=2)) == 2
 
 
@@ -312,7 +312,7 @@ def test_wrong_calls(tmp_path: Path) -> None:
     record = Record("cam1/0001", "cam1")
     with pytest.raises(ConfigError, match="is a cosine"):
         link([record], np.ones((1, 3), np.float32), threshold=1.5)
-    with pytest.raises(RankingError, match="one to one"):
+    with pytest.raises(RankingError, match="Numbers of tracklets and vectors differ"):
         link([record], np.ones((2, 3), np.float32), threshold=0.5)
     with pytest.raises(GalleryError, match="nothing to link"):
         link_gallery(Gallery.open(tmp_path / "g", model=ModelFingerprint.bare(3)), threshold=0.5)

@@ -189,7 +189,7 @@ def _query_crops(given: argparse.Namespace, gallery: Gallery, work: Path) -> Fou
 
 
 def table(hits: Sequence[Hit], threshold: float | None) -> str:
-    """Answers, a line each, with a line where the threshold lies."""
+    """Results, a line each, and a line about the threshold."""
     from stca.gallery.figures import format_span
 
     if not hits:
@@ -198,15 +198,15 @@ def table(hits: Sequence[Hit], threshold: float | None) -> str:
     camera = max(6, *(len(hit.record.camera) for hit in hits))
     lines = [f"{'rank':>4}  {'key':<{width}}  {'camera':<{camera}}  {'score':>7}  {'':<9}  time"]
     for hit in hits:
-        mark = {True: "somebody", False: "below", None: ""}[hit.accepted]
+        mark = {True: "match", False: "below", None: ""}[hit.accepted]
         lines.append(
             f"{hit.rank:>4}  {hit.key:<{width}}  {hit.record.camera:<{camera}}  {hit.score:>7.4f}  {mark:<9}"
             f"  {format_span(hit.record)}".rstrip()
         )
     if threshold is None:
-        lines.append("no threshold yet (stca calibrate): the best answer may still be the wrong person")
+        lines.append("no threshold yet (stca calibrate): the best result may still be the wrong person")
     elif not hits[0].accepted:
-        lines.append(f"nobody: no answer reaches the threshold {threshold:.4f}")
+        lines.append(f"no match: no result reaches the threshold {threshold:.4f}")
     return "\n".join(lines)
 
 
@@ -258,10 +258,10 @@ def _calibrate(given: argparse.Namespace) -> None:
 
 
 def read_labels(path: Path) -> dict[str, int]:
-    """Who is who, from a CSV file with columns key and person.
+    """Identities from a CSV file with columns key and person.
 
     Raises:
-        GalleryError: it cannot be read, or lacks a column, a person is no whole number, or a key is there
+        GalleryError: the file cannot be read or lacks a column, a person is not an integer, or a key occurs
             twice.
 
     """
@@ -281,5 +281,5 @@ def read_labels(path: Path) -> dict[str, int]:
         return labels
     except (OSError, KeyError, ValueError, TypeError, csv.Error) as error:
         raise GalleryError(
-            "Cannot read labels", expected="columns key,person (a whole number)", found=error, where=path
+            "Cannot read labels", expected="columns key,person (an integer)", found=error, where=path
         ) from error

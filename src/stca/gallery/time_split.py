@@ -7,7 +7,7 @@ import numpy as np
 from stca.errors import GalleryError
 from stca.gallery.adding import find_crops
 from stca.gallery.calibration import CalibrationSet
-from stca.gallery.embedding import embed_in_batches
+from stca.gallery.embedding import EmbedOptions, embed_in_batches
 from stca.gallery.gallery import Gallery
 from stca.gallery.records import Record
 from stca.models import ReIDModel
@@ -44,19 +44,11 @@ def time_split_set(
         GalleryError: no tracklet has times and enough crops that still exist.
 
     """
+    options = EmbedOptions(device=device, precision=precision, batch_size=batch_size, workers=workers)
     chosen = _splittable(gallery, limit)
     cut = [half for _, found in chosen for half in _split(found)]
-    parts = embed_in_batches(
-        gallery,
-        model,
-        cut,
-        label="embed halves",
-        device=device,
-        precision=precision,
-        batch_size=batch_size,
-        workers=workers,
-    )
-    vectors = np.concatenate([vectors for _, vectors in parts])
+    batches = embed_in_batches(gallery, model, cut, options, label="embed halves of tracklets")
+    vectors = np.concatenate([vectors for _, vectors in batches])
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return CalibrationSet(
         tuple(record for record, _ in chosen for _ in range(2)),

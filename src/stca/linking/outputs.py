@@ -1,4 +1,4 @@
-"""What linking leaves: tracks with global ids, a table of persons, a contact sheet."""
+"""Output files of linking: tracks with global ids, a table of persons, contact sheets."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _OURS = re.compile(r"persons\.csv|persons-\d+\.png|[^/\\\0]+\.txt")
 def write_linking(linking: Linking, out: Path) -> list[Path]:
     """Write `persons.csv`, `persons-01.png` ... and one MOTChallenge file per camera into a folder.
 
-    `linking.json` notes which files these are. Those that an earlier linking noted there, and this one does
-    not write, are removed; nothing else is.
+    `linking.json` lists these files. Files that an earlier linking listed there and this one does not write
+    are removed; no others are.
 
     Returns:
         the files.
 
     Raises:
-        GalleryError: a file of one of these names is there that no earlier linking noted; then nothing is
+        GalleryError: a file of one of these names exists that no earlier linking listed; then nothing is
             written.
 
     """
@@ -39,7 +39,7 @@ def write_linking(linking: Linking, out: Path) -> list[Path]:
     names = [_TABLE, *(f"{camera}.txt" for camera in rows), *sheet_names(linking)]
     earlier = _read_file_list(out)
     _require_free(out, names, earlier)
-    # Noted first: what a run that was cut off leaves is the next one's to write again.
+    # Written first, so that the next run may overwrite what an interrupted one leaves.
     _write_file_list(out, {*earlier, *names})
     written = [_write_persons(linking, out), *write_mot_files(rows, out), *write_contact_sheets(linking, out)]
     for name in earlier - set(names):
@@ -49,14 +49,14 @@ def write_linking(linking: Linking, out: Path) -> list[Path]:
 
 
 def _require_free(out: Path, names: Iterable[str], earlier: set[str]) -> None:
-    """No file that is somebody else's will be written over."""
+    """Raise GalleryError rather than overwrite a file that linking did not write."""
     others = [name for name in names if name not in earlier and (out / name).exists()]
     if not earlier and (out / NOTE_FILE).exists():
         others.append(NOTE_FILE)
     if others:
         raise GalleryError(
-            "There are other files where linking would write its own",
-            expected="a new folder, or one that `stca link` wrote",
+            "Linking would overwrite files that it did not write",
+            expected="a new folder, or one written by `stca link`",
             found=", ".join(sorted(others)),
             where=out,
             hint="name another folder, or move these files away",
@@ -86,7 +86,7 @@ def _write_file_list(out: Path, names: Iterable[str]) -> None:
 
 
 def _read_file_list(out: Path) -> set[str]:
-    """Names of files of an earlier linking; none where the note is not what `_note` writes."""
+    """File names listed by an earlier linking; none if the list is missing or invalid."""
     try:
         names = json.loads((out / NOTE_FILE).read_text(encoding="utf-8"))["files"]
         return set(names) if all(map(_OURS.fullmatch, names)) else set()
@@ -95,7 +95,7 @@ def _read_file_list(out: Path) -> set[str]:
 
 
 def persons_table(linking: Linking) -> str:
-    """One line per person and camera: when they were seen there first and last."""
+    """One line per person and camera, with first and last time."""
     lines = [f"{'person':>6}  {'camera':<12}{'first':>27}{'last':>27}{'tracklets':>11}"]
     before = None
     for appearance in linking.appearances():

@@ -1,4 +1,4 @@
-"""The boxes of linked tracklets, as MOTChallenge rows: one id means one person in all cameras."""
+"""Boxes of linked tracklets as MOTChallenge rows, with one id per person in all cameras."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class _Video(NamedTuple):
 
 
 def write_mot_files(tracks: Mapping[str, Sequence[MotRow]], out: Path) -> list[Path]:
-    """Write `CAMERA.txt`: boxes in MOTChallenge's format, as `mot_rows` gives them.
+    """Write `CAMERA.txt`: boxes in MOTChallenge's format, from `mot_rows`.
 
     Returns:
         the files.
@@ -39,9 +39,9 @@ def write_mot_files(tracks: Mapping[str, Sequence[MotRow]], out: Path) -> list[P
 
 
 def mot_rows(linking: Linking) -> dict[str, list[MotRow]]:
-    """The boxes of all tracklets by camera (`CAMERA_VIDEO` where it has several videos); persons for tracks.
+    """Boxes of all tracklets by camera (`CAMERA_VIDEO` if it has several videos); persons as track ids.
 
-    Tracklets without a side file have no boxes; a warning says how many those are.
+    Tracklets without a side file have no boxes; a warning gives their number.
     """
     rows: dict[_Video, list[MotRow]] = {}
     missing = 0
