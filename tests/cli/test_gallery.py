@@ -1,7 +1,9 @@
 """`stca gallery`, `stca search` and `stca calibrate`, on coloured people."""
 
 import argparse
+import io
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 import stca
 from stca.cli import main
+from stca.cli.parsing import moment
 from stca.cli.searching import read_labels
 from stca.embedding import Embedder
 from stca.errors import DatasetError, GalleryError
@@ -370,6 +373,52 @@ def test_times_that_are_none_are_shown_as_numbers(tmp_path: Path, run: Callable[
     assert "-1e+300 s to 1e+300 s" in run("gallery", "list", tmp_path / "g")
     assert "-1e+300 s to 1e+300 s" in run("gallery", "stats", tmp_path / "g")
     assert "-1e+300 s" in run("link", tmp_path / "g", "--threshold", 0.5)
+
+
+@pytest.mark.usefixtures("berlin")
+def test_an_hour_that_the_clock_repeats_is_two_hours(tmp_path: Path, run: Callable[..., str]) -> None:
+    """On 25 October 2026, 02:30 comes twice in Berlin: an offset says which one is meant."""
+    summer, winter = moment("2026-10-25T02:30+02:00"), moment("2026-10-25T02:30+01:00")
+    assert winter - summer == 3600
+    for number, start in ((1, summer), (2, winter), (3, summer)):
+        make_tracklet(tmp_path / "cam1" / f"{number:04d}", number, first=1, label=False, start=start)
+    run("gallery", "add", tmp_path / "g", tmp_path / "cam1", "--model", "colour_histogram", "--workers", 0)
+    shown = run("gallery", "list", tmp_path / "g").splitlines()
+    assert "2026-10-25 02:30:00 to 02:30:00+02:00" in shown[1]
+    assert "2026-10-25 02:30:00 to 02:30:00+01:00" in shown[2]
+    span = ("--from", "2026-10-25T02:20+01:00", "--to", "2026-10-25T02:40+01:00")
+    hits = json.loads(run("search", tmp_path / "g", "cam1/0001", *span, "--json"))["hits"]
+    assert [hit["record"]["key"] for hit in hits] == ["cam1/0002"]
+
+
+def test_more_results_than_tracklets_gives_them_all(filled: Path, run: Callable[..., str]) -> None:
+    hits = json.loads(run("search", filled, "cam1/0001", "-k", 1000, "--json"))["hits"]
+    assert len(hits) == 19
+    assert [hit["rank"] for hit in hits] == list(range(1, 20))
+    assert len(run("search", filled, "cam1/0001", "-k", 1000).splitlines()) == 21
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_terminal_without_unicode_shows_results(
+    tmp_path: Path, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracks, gallery = make_tracks(tmp_path / "tracks"), tmp_path / "g"
+    for words, expected in [
+        (("gallery", "add", gallery, tracks, "--model", "colour_histogram", "--workers", 0), "20 added"),
+        (("calibrate", gallery, "--far", 0.1), "DIR at FAR 10 %"),
+        (("search", gallery, "cam1/0001"), "match"),
+        (("search", gallery, tracks / "cam1" / "0001" / "000003.jpg"), "match"),
+        (("gallery", "list", gallery), "cam1/0001"),
+        (("gallery", "stats", gallery), "threshold"),
+        (("link", gallery), "mean cosine"),
+        (("gallery", "remove", gallery, "cam1/0001"), "1 removed"),
+    ]:
+        printed = io.BytesIO()
+        terminal = io.TextIOWrapper(printed, encoding=encoding, write_through=True)
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", terminal)
+            assert main([str(word) for word in words]) == 0
+        assert expected in printed.getvalue().decode(encoding)
 
 
 def test_how_to_compute_is_passed_on(

@@ -374,7 +374,10 @@ def test_another_model_is_refused(tmp_path: Path, change: str) -> None:
     with pytest.raises(GalleryError, match="not the model") as error:
         Gallery.open(tmp_path / "g", model=changed)
     assert change in str(error.value.expected)
-    assert Gallery.open(tmp_path / "g", model=mark).mark == Gallery.open(tmp_path / "g").mark == mark
+    made = Gallery.open(tmp_path / "g", model=mark)
+    assert made.fingerprint == Gallery.open(tmp_path / "g").fingerprint == mark
+    with pytest.warns(DeprecationWarning, match="now Gallery.fingerprint"):
+        assert made.mark == mark
 
 
 def test_a_file_that_vanishes_while_it_is_counted(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,7 +101,7 @@ class Calibration:
 
 def _rate(value: float, searches: int) -> str:
     half = 1.96 * np.sqrt(value * (1 - value) / searches)
-    return f"{100 * value:.1f} ± {100 * half:.1f} %"
+    return f"{100 * value:.1f} +- {100 * half:.1f} %"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

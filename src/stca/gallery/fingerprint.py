@@ -132,4 +132,4 @@ def _options(model: ReIDModel) -> str:
 
 def _short(value: object) -> str:
     text = "the defaults" if value == "" else str(value)
-    return text if len(text) <= 24 or "=" in text else f"{text[:12]}…"
+    return text if len(text) <= 24 or "=" in text else f"{text[:12]}..."
