@@ -330,3 +330,6 @@ def test_a_person_who_fills_the_image_is_the_crop() -> None:
     image = np.zeros((100, 50, 3), np.uint8)
     assert crops.person_box([(2, 2, 45, 95), (0, 0, 10, 20)], image, where="x") is None
     assert crops.person_box([(2, 2, 10, 30)], image, where="x") == (2, 2, 10, 30)
+    wide = np.zeros((100, 110, 3), np.uint8)
+    box = (10.0, 0.0, 60.0, 100.0)
+    assert crops.person_box([box, (80.0, 0.0, 20.0, 40.0)], wide, where="x") == box, "a close-up is cut"

@@ -19,7 +19,7 @@ LEAST_SCORE = 0.5
 _LEAST_SIDE = 8
 """Pixels; the part of a box inside the image must be at least this wide and high."""
 _FILLS = 0.5
-"""A detection that covers this fraction of an image makes the image itself a crop."""
+"""A person who covers this fraction of an image is the one who is meant."""
 _CROP_SHAPE, _CROP_PIXELS = 1.2, 2_000_000
 """Least height by width, and most pixels, of an image that may be a crop of a standing person."""
 
@@ -78,7 +78,7 @@ def find_people(detector: Detector, image: RGB) -> list[Box]:
 
 
 def person_box(people: list[Box], image: RGB, *, where: object) -> Box | None:
-    """The box of the only person of an image; None: that person fills the image, which is the crop.
+    """The box of the only person of an image; None: the image is a crop of that person.
 
     Raises:
         GalleryError: there is nobody, or more than one person.
@@ -87,7 +87,7 @@ def person_box(people: list[Box], image: RGB, *, where: object) -> Box | None:
     height, width = image.shape[:2]
     whole = [box for box in people if box[2] * box[3] >= _FILLS * height * width]
     if len(whole) == 1:
-        return None
+        return None if has_crop_shape(image) else whole[0]
     if len(people) == 1:
         return people[0]
     if not people:
