@@ -26,7 +26,7 @@ from gallery_rivals import Search, faiss_index, faiss_search, lance_search, lanc
 from gallery_vectors import QUERIES, Data, K, make
 from timing import table, write_page
 
-from stca.gallery import Gallery, ModelMark, Record
+from stca.gallery import Gallery, ModelFingerprint, Record
 from stca.tools.progress import progress
 
 SIZES = {"100k": (100_000, 2048), "1m": (1_000_000, 512), "tiny": (20_000, 2048)}
@@ -77,7 +77,7 @@ def build_ours(folder: Path, data: Path) -> dict[str, float]:
     count = len(rows) - QUERIES
     peak = Peak()
     start, begun = time.perf_counter(), time.process_time()
-    with Gallery.open(folder, model=ModelMark.bare(rows.shape[1])) as gallery:
+    with Gallery.open(folder, model=ModelFingerprint.bare(rows.shape[1])) as gallery:
         for begin in range(0, count, 10_000):
             part = range(begin, min(begin + 10_000, count))
             records = [Record(str(i), f"cam{camera[i]}", float(i), i + 5.0) for i in part]

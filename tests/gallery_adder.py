@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from made_gallery import MARK, record, vectors
+from made_gallery import FINGERPRINT, record, vectors
 from stca.gallery import Gallery, embedded
 
 if __name__ == "__main__":
@@ -13,7 +13,7 @@ if __name__ == "__main__":
     if len(sys.argv) > 5:
         embedded.EXACT_VALUES = int(sys.argv[5])
     rows = vectors(max(4000, first + count))
-    with Gallery.open(folder, model=MARK) as gallery:
+    with Gallery.open(folder, model=FINGERPRINT) as gallery:
         print("open", flush=True)
         for start in range(first, first + count, step):
             numbers = range(start, min(start + step, first + count))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from stca.gallery import ModelMark, Record
+from stca.gallery import ModelFingerprint, Record
 
 DIM = 16
-MARK = ModelMark.bare(DIM)
+FINGERPRINT = ModelFingerprint.bare(DIM)
 CAMERAS = ("north", "south", "yard")
 
 

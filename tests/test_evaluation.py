@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 import stca.evaluation
+from stca.cli import main
 from stca.datasets import load_dataset
 from stca.embedding import embed_tracklets
 from stca.errors import DatasetError, RankingError
-from stca.evaluation import embed_test_set, evaluate, score
+from stca.evaluation import applicable_protocols, embed_test_set, evaluate, score
 from stca.models import ReIDModel, create_model
 from stca.tracklets import Embeddings, Splits, Tracklet
 
@@ -120,3 +121,62 @@ def test_a_protocol_that_does_not_exist_or_fit_is_a_ranking_error(colours: ReIDM
         score(test, ["mars"])
     with pytest.raises(RankingError):
         score(test, ["mars-A"])  # the queries are in the gallery
+
+
+def one_camera(splits: Splits) -> Splits:
+    """As if all tracklets were seen by camera 3."""
+    query, gallery = ([replace(t, camera_id=3) for t in part] for part in (splits.query, splits.gallery))
+    return replace(splits, query=tuple(query), gallery=tuple(gallery), protocols=("cross-camera",))
+
+
+def test_footage_of_one_camera_is_scored_by_same_track_and_that_is_said(
+    colours: ReIDModel, splits: Splits
+) -> None:
+    with pytest.warns(
+        UserWarning, match="no query of folder has an answer in another camera, so cross-camera"
+    ):
+        (metrics,) = evaluate(colours, one_camera(splits), **OPTIONS)
+    assert metrics.protocol == "same-track"
+    (expected,) = evaluate(colours, one_camera(splits), protocols=["same-track"], **OPTIONS)
+    assert metrics.num_queries == expected.num_queries == len(splits.query)
+    np.testing.assert_array_equal(metrics.average_precision, expected.average_precision)
+
+
+def test_persons_of_one_camera_each_are_scored_by_same_track(colours: ReIDModel, splits: Splits) -> None:
+    query, gallery = (
+        tuple(replace(t, camera_id=t.person_id) for t in part) for part in (splits.query, splits.gallery)
+    )
+    with pytest.warns(UserWarning, match="same-track"):
+        (metrics,) = evaluate(colours, replace(splits, query=query, gallery=gallery), **OPTIONS)
+    assert metrics.protocol == "same-track"
+
+
+def test_a_protocol_that_is_named_is_not_replaced(colours: ReIDModel, splits: Splits) -> None:
+    with pytest.raises(RankingError, match=r"No query has an answer(.|\n)*same-track"):
+        evaluate(colours, one_camera(splits), protocols=["cross-camera"], **OPTIONS)
+
+
+def test_protocols_with_answers_stay(splits: Splits) -> None:
+    both = ("cross-camera", "same-track")
+    assert applicable_protocols(replace(splits, protocols=both)) == both
+    with pytest.warns(UserWarning, match="mars-A, duke"):
+        assert applicable_protocols(replace(one_camera(splits), protocols=("mars-A", "duke"))) == (
+            "same-track",
+        )
+    # Nobody has a second tracklet: no protocol has an answer, and `rank` says so.
+    single = replace(splits, query=splits.query[:1], gallery=splits.query[:1], protocols=("cross-camera",))
+    assert applicable_protocols(single) == ("cross-camera",)
+
+
+def test_evaluate_scores_one_camera_without_an_option(
+    make_people: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "people"
+    for part, seed in (("train", 0), ("query", 1), ("gallery", 2)):
+        make_people(root / part, cameras=1, tracklets=2, seed=seed)
+    words = ["evaluate", "colour_histogram", "--dataset", "folder", "--data", str(root), "--workers", "0"]
+    with pytest.warns(UserWarning, match="has an answer in another camera"):
+        assert main(words) == 0
+    assert "protocol same-track" in capsys.readouterr().out
+    assert main([*words, "--protocol", "cross-camera"]) == 1
+    assert "No query has an answer" in capsys.readouterr().err

@@ -55,6 +55,30 @@ def test_a_function_that_was_renamed_is_still_found(old: str, new: str) -> None:
         analysis.nothing  # noqa: B018
 
 
+@pytest.mark.parametrize(
+    ("module", "old", "new"),
+    [
+        ("stca.gallery", "Judged", "CalibrationSet"),
+        ("stca.gallery", "halves", "time_split_set"),
+        ("stca.gallery", "pictures", "find_crops"),
+    ],
+)
+def test_a_renamed_function_or_class_is_still_found(module: str, old: str, new: str) -> None:
+    package = importlib.import_module(module)
+    with pytest.warns(DeprecationWarning, match=f"{module}.{old} is now {module}.{new}"):
+        found = package.__getattr__(old)  # as an attribute, `halves` may be the old module by now
+    assert found is getattr(package, new)
+
+
+def test_aliases_without_a_warning_are_the_renamed_classes() -> None:
+    import stca
+    from stca.gallery import ModelMark
+    from stca.linking import Appearance, Stay
+
+    assert stca.ModelMark is ModelMark is stca.ModelFingerprint
+    assert Stay is Appearance
+
+
 def test_modules_that_became_packages_keep_their_names() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")

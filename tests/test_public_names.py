@@ -26,6 +26,7 @@ NAMES = {
     "Gallery",
     "GalleryError",
     "Hit",
+    "ModelFingerprint",
     "ModelMark",
     "PKSampler",
     "Protocol",

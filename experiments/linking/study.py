@@ -38,7 +38,7 @@ from stca.gallery import calibrate, labelled
 from stca.linking.constraints import read_travel
 from stca.linking.contact_sheet import write_contact_sheets
 from stca.linking.linking import Linking, link
-from stca.linking.scores import by_frame, corners, score_linking
+from stca.linking.scores import corners, rows_by_frame, score_linking
 from stca.tools.files import write_text
 from stca.tools.provenance import provenance
 from stca.tracks import TrackRecord
@@ -169,7 +169,7 @@ def _tracked_part(args: argparse.Namespace, *scenes: Footage) -> list[str]:
 
 def _person_by_overlap(footage: Footage) -> Callable[[TrackRecord], int]:
     """Map a track to the person it overlaps (IoU 0.5) in most frames, else to an id of its own."""
-    boxes = {camera: by_frame(rows) for camera, rows in footage.truth.items()}
+    boxes = {camera: rows_by_frame(rows) for camera, rows in footage.truth.items()}
     unmatched = count(10_000)
 
     def who(track: TrackRecord) -> int:

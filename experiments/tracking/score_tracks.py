@@ -20,7 +20,7 @@ import numpy as np
 
 from stca.boxes import MotRow, read_mot
 from stca.footage.video import probe_video
-from stca.linking.scores import for_trackeval
+from stca.linking.scores import trackeval_data
 from stca.tools.files import write_text
 from stca.tools.provenance import provenance_line
 from stca.tracking import TrackOptions, write_tracks
@@ -72,7 +72,7 @@ def score(truth: Sequence[MotRow], found: Sequence[MotRow], num_frames: int) -> 
     with contextlib.redirect_stdout(io.StringIO()):
         from trackeval.metrics import CLEAR, HOTA, Identity
 
-        data = for_trackeval({"": truth}, {"": found}, frames=num_frames)
+        data = trackeval_data({"": truth}, {"": found}, frames=num_frames)
         clear = CLEAR({"PRINT_CONFIG": False}).eval_sequence(data)
         identity = Identity({"PRINT_CONFIG": False}).eval_sequence(data)
         hota = HOTA().eval_sequence(data)

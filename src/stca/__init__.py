@@ -19,7 +19,7 @@ from stca.errors import (
 )
 from stca.evaluation import evaluate
 from stca.export import ExportReport, export_model
-from stca.gallery import Gallery, Hit, ModelMark, Record, add_tracklets
+from stca.gallery import Gallery, Hit, ModelFingerprint, ModelMark, Record, add_tracklets
 from stca.losses import BatchHardTriplet, CenterLoss, ReIDObjective
 from stca.models import (
     MODELS,
@@ -62,6 +62,7 @@ __all__ = [
     "Gallery",
     "GalleryError",
     "Hit",
+    "ModelFingerprint",
     "ModelMark",
     "PKSampler",
     "Protocol",

@@ -16,7 +16,7 @@ def pairwise_distance(
 ) -> Float[Tensor, "M N"]:
     """Distance of every row of x to every row of y; differentiable.
 
-    `cosine` is 1 - cos, in [0, 2]; a row of zeros is at distance 1 from everything.
+    `cosine` is 1 - cos, in [0, 2]; a zero row is at distance 1 from everything.
     `euclidean` is the plain (not squared) distance; its gradient at distance 0 is 0, not NaN.
     """
     if metric == "cosine":

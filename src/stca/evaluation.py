@@ -1,16 +1,18 @@
-"""Embed a data set's test half and score it by the data set's own protocols."""
+"""Embed a data set's queries and gallery and score them by its protocols."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
+from stca.datasets.counts import count_unanswered
 from stca.distance import Metric
 from stca.embedding import embed_tracklets
 from stca.errors import DatasetError
 from stca.inference import Neck
 from stca.models import ReIDModel
-from stca.ranking import KReciprocal, RankMetrics, rank
+from stca.ranking import KReciprocal, Protocol, RankMetrics, find_protocol, rank
 from stca.tracklets import Embeddings, Splits, Tracklet
 
 Reranking = Literal["k-reciprocal"] | KReciprocal | None
@@ -40,25 +42,29 @@ def evaluate(
 ) -> list[RankMetrics]:
     """One `RankMetrics` per protocol of the data set (MARS has two), each naming its protocol.
 
+    Where no query has an answer in another camera (footage of one camera), a protocol of the data set that
+    counts only other cameras is replaced by `same-track`, with a warning. Named protocols are taken as given.
+
     Args:
-        model: what embeds.
+        model: computes the embeddings.
         splits: whose query and gallery are embedded.
         metric: of the ranking.
-        protocols: names to use instead of the data set's own.
+        protocols: names of protocols to use instead of the data set's own.
         reranking: None, "k-reciprocal" or a `KReciprocal`.
         clip_len: see `embed_tracklets`, also for what follows.
         batch_size: clips per forward pass.
         device: "auto", "cpu" or "cuda".
         precision: "float32", "bf16", "int8", or "auto".
         runtime: "torch", "compile", "openvino", "onnxruntime", or "auto".
-        workers: processes that decode.
-        neck: which vectors to rank.
+        workers: number of decoding processes.
+        neck: vectors from "after" or "before" the BN neck.
 
     Raises:
         DatasetError: no queries or no gallery.
         RankingError: a protocol that does not exist or does not fit the data.
 
     """
+    chosen = protocols or applicable_protocols(splits)
     test = embed_test_set(
         model,
         splits,
@@ -70,17 +76,44 @@ def evaluate(
         workers=workers,
         neck=neck,
     )
-    return score(test, protocols or splits.protocols, metric=metric, reranking=reranking)
+    return score(test, chosen, metric=metric, reranking=reranking)
 
 
 def score(
     test: TestSet, protocols: Sequence[str], *, metric: Metric = "cosine", reranking: Reranking = None
 ) -> list[RankMetrics]:
-    """Rank the embedded test set by each of the protocols."""
+    """Rank the embedded test set under each of the protocols."""
     return [
         rank(test.query, test.gallery, metric=metric, protocol=each, reranking=reranking)
         for each in protocols
     ]
+
+
+def applicable_protocols(splits: Splits) -> tuple[str, ...]:
+    """The data set's protocols, with `same-track` for those that footage of one camera cannot answer.
+
+    A protocol that counts only other cameras is replaced where no query has an answer under it, but some has
+    one under `same-track`; a warning says so. Otherwise the protocols are returned as they are.
+    """
+    queries = sum(t.person_id >= 0 for t in splits.query)
+    alone = find_protocol("same-track")
+
+    def replaced(protocol: Protocol) -> bool:
+        return (
+            protocol.left_out == "same-camera"
+            and count_unanswered(splits, protocol) == queries
+            and count_unanswered(splits, alone) < queries
+        )
+
+    names = [name for name in splits.protocols if replaced(find_protocol(name))]
+    if names:
+        warnings.warn(
+            f"no query of {splits.name} has an answer in another camera, so {', '.join(names)} cannot be "
+            f"scored: {alone.name} is used, where every other tracklet of the person is an answer (which is "
+            "easier than finding a person in another camera)",
+            stacklevel=3,
+        )
+    return tuple(dict.fromkeys(alone.name if name in names else name for name in splits.protocols))
 
 
 def embed_test_set(
@@ -96,9 +129,9 @@ def embed_test_set(
     neck: Neck = "after",
     embed: Callable[..., Embeddings] | None = None,
 ) -> TestSet:
-    """Embed queries and gallery; a tracklet that is in both is embedded once.
+    """Embed queries and gallery; tracklets in both are embedded once.
 
-    `embed` stands in for `embed_tracklets`, with the same arguments: where the work is shared out, for one.
+    `embed` replaces `embed_tracklets`, with the same arguments, for example to distribute the work.
     """
     if not splits.query or not splits.gallery:
         raise DatasetError(

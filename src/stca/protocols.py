@@ -1,8 +1,7 @@
-"""Evaluation protocols as data: which gallery rows answer a query, and what is done with the rest.
+"""Evaluation protocols as data: which gallery rows are answers (true matches) to a query.
 
-What holds in every protocol: a gallery row with a person id below 0 is junk and takes no part; person 0 is a
-distractor, always an impostor and never an answer; a wrong row at the same distance as a right one counts as
-being before it.
+In every protocol, gallery rows with a person id below 0 are junk and ignored; person 0 is a distractor, which
+is never an answer; a wrong row at the same distance as an answer counts as before it.
 """
 
 from __future__ import annotations
@@ -16,22 +15,22 @@ from stca.tools.lookup import suggest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
-    """How a ranking is scored.
+    """Rules by which a ranking is scored.
 
     Args:
-        name: as it is printed beside every figure.
-        description: one sentence for people.
-        left_out: rows of the query's own person that are taken out of its list: those of its camera too
-            ("same-camera"), or just the row with the query's own key ("itself").
-        average_precision: the mean of the precision at each answer ("step"), or the trapezoid rule over
-            recall, as the MATLAB code of Market-1501 and MARS has it ("trapezoid").
-        unanswerable: a query whose person has no answer is not scored ("drop") or scores 0 ("zero").
+        name: printed with every figure.
+        description: one sentence.
+        left_out: rows of the query's person that are excluded: those of the query's camera ("same-camera"),
+            or only the row with the query's own key ("itself").
+        average_precision: mean precision at the answers ("step"), or the trapezoid rule over recall, as in
+            the MATLAB code of Market-1501 and MARS ("trapezoid").
+        unanswerable: queries without an answer are not scored ("drop") or score 0 ("zero").
         queries_in_gallery: True: `rank` adds the queries to the gallery. False: a query in the gallery is an
-            error. None: the gallery is taken as it is given.
-        distractors: gallery rows of person 0 stay ("keep") or leave ("drop").
+            error. None: the gallery is used as given.
+        distractors: gallery rows of person 0 are kept ("keep") or removed ("drop").
 
     Raises:
-        RankingError: an option has a value it cannot have.
+        RankingError: an invalid value.
 
     """
 
@@ -86,11 +85,11 @@ PROTOCOLS: dict[str, Protocol] = {
         Protocol(name="duke", description="DukeMTMC-VideoReID: 702 queries, answers come from other cameras"),
         Protocol(
             name="ilids-vid",
-            description="iLIDS-VID: camera 1 asks, camera 2 answers; mean over 10 splits of 150/150 persons",
+            description="iLIDS-VID: queries camera 1, gallery camera 2; mean of 10 splits of 150/150 persons",
         ),
         Protocol(
             name="prid2011",
-            description="PRID2011: camera 1 asks, camera 2 answers; mean over 10 splits of 89/89 persons",
+            description="PRID2011: queries camera 1, gallery camera 2; mean of 10 splits of 89/89 persons",
         ),
         Protocol(
             name="same-track",
@@ -102,10 +101,10 @@ PROTOCOLS: dict[str, Protocol] = {
 
 
 def find_protocol(protocol: str | Protocol) -> Protocol:
-    """The protocol of that name; a `Protocol` is passed through.
+    """The protocol of a name; a `Protocol` is returned as it is.
 
     Raises:
-        RankingError: no such protocol; the message lists those there are.
+        RankingError: an unknown name; the message lists the known ones.
 
     """
     if isinstance(protocol, Protocol):

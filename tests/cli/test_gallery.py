@@ -1,7 +1,9 @@
 """`stca gallery`, `stca search` and `stca calibrate`, on coloured people."""
 
 import argparse
+import io
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,11 +13,21 @@ import pytest
 
 import stca
 from stca.cli import main
+from stca.cli.parsing import moment
 from stca.cli.searching import read_labels
 from stca.embedding import Embedder
 from stca.errors import DatasetError, GalleryError
 from stca.footage.images import write_jpeg
-from stca.gallery import Added, Gallery, ModelMark, Record, add_tracklets, halves, pictures, search_tracklet
+from stca.gallery import (
+    Added,
+    Gallery,
+    ModelFingerprint,
+    Record,
+    add_tracklets,
+    find_crops,
+    search_tracklet,
+    time_split_set,
+)
 from stca.gallery.figures import format_span
 from stca.tracks import FrameRecord, TrackRecord, find_tracklets, write_track
 
@@ -171,10 +183,10 @@ def test_calibrate_by_labels_marks_answers(tracks: Path, tmp_path: Path, run: Ca
         hits = opened.search(opened.get("cam1/0001")[1], 20, without="cam1/0001")
         assert [hit.accepted for hit in hits] == [hit.score >= threshold for hit in hits]
     table = run("search", gallery, "cam1/0001", "-k", 5)
-    assert table.count("somebody") == 3
+    assert table.count("match") == 3
     assert table.count("below") == 2
     run("gallery", "remove", gallery, "cam1/0002", "cam2/0001", "cam2/0002")
-    assert "nobody: no answer reaches the threshold" in run("search", gallery, "cam1/0001")
+    assert "no match: no result reaches the threshold" in run("search", gallery, "cam1/0001")
     assert "threshold 0." in run("gallery", "stats", gallery)
 
 
@@ -241,7 +253,7 @@ def test_a_crashed_add_goes_on_where_it_was(
 ) -> None:
     from stca.gallery import embedding
 
-    monkeypatch.setattr(embedding, "_AT_ONCE", 6)
+    monkeypatch.setattr(embedding, "_BATCH", 6)
     model, found = stca.create_model("stca_small", num_ids=1).eval(), find_tracklets(tracks)
     embedded: list[str] = []
     real = Embedder.embed
@@ -316,7 +328,7 @@ def test_times_and_folders_are_brought_up_to_date(tmp_path: Path, run: Callable[
     said = run("gallery", "add", gallery, tmp_path / "moved", "--replace", "--workers", 0)
     assert "0 added, 2 updated" in said
     with Gallery.open(gallery) as opened:
-        assert all(pictures(each) is not None for each in opened.records())
+        assert all(find_crops(each) is not None for each in opened.records())
 
 
 @pytest.fixture
@@ -356,11 +368,57 @@ def test_one_clock_for_what_is_typed_and_what_is_shown(tmp_path: Path, run: Call
 
 
 def test_times_that_are_none_are_shown_as_numbers(tmp_path: Path, run: Callable[..., str]) -> None:
-    with Gallery.open(tmp_path / "g", model=ModelMark.bare(3)) as gallery:
+    with Gallery.open(tmp_path / "g", model=ModelFingerprint.bare(3)) as gallery:
         gallery.add([Record("a/1", "a", -1e300, 1e300)], np.ones((1, 3), np.float32))
     assert "-1e+300 s to 1e+300 s" in run("gallery", "list", tmp_path / "g")
     assert "-1e+300 s to 1e+300 s" in run("gallery", "stats", tmp_path / "g")
     assert "-1e+300 s" in run("link", tmp_path / "g", "--threshold", 0.5)
+
+
+@pytest.mark.usefixtures("berlin")
+def test_an_hour_that_the_clock_repeats_is_two_hours(tmp_path: Path, run: Callable[..., str]) -> None:
+    """On 25 October 2026, 02:30 comes twice in Berlin: an offset says which one is meant."""
+    summer, winter = moment("2026-10-25T02:30+02:00"), moment("2026-10-25T02:30+01:00")
+    assert winter - summer == 3600
+    for number, start in ((1, summer), (2, winter), (3, summer)):
+        make_tracklet(tmp_path / "cam1" / f"{number:04d}", number, first=1, label=False, start=start)
+    run("gallery", "add", tmp_path / "g", tmp_path / "cam1", "--model", "colour_histogram", "--workers", 0)
+    shown = run("gallery", "list", tmp_path / "g").splitlines()
+    assert "2026-10-25 02:30:00 to 02:30:00+02:00" in shown[1]
+    assert "2026-10-25 02:30:00 to 02:30:00+01:00" in shown[2]
+    span = ("--from", "2026-10-25T02:20+01:00", "--to", "2026-10-25T02:40+01:00")
+    hits = json.loads(run("search", tmp_path / "g", "cam1/0001", *span, "--json"))["hits"]
+    assert [hit["record"]["key"] for hit in hits] == ["cam1/0002"]
+
+
+def test_more_results_than_tracklets_gives_them_all(filled: Path, run: Callable[..., str]) -> None:
+    hits = json.loads(run("search", filled, "cam1/0001", "-k", 1000, "--json"))["hits"]
+    assert len(hits) == 19
+    assert [hit["rank"] for hit in hits] == list(range(1, 20))
+    assert len(run("search", filled, "cam1/0001", "-k", 1000).splitlines()) == 21
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_terminal_without_unicode_shows_results(
+    tmp_path: Path, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracks, gallery = make_tracks(tmp_path / "tracks"), tmp_path / "g"
+    for words, expected in [
+        (("gallery", "add", gallery, tracks, "--model", "colour_histogram", "--workers", 0), "20 added"),
+        (("calibrate", gallery, "--far", 0.1), "DIR at FAR 10 %"),
+        (("search", gallery, "cam1/0001"), "match"),
+        (("search", gallery, tracks / "cam1" / "0001" / "000003.jpg"), "match"),
+        (("gallery", "list", gallery), "cam1/0001"),
+        (("gallery", "stats", gallery), "threshold"),
+        (("link", gallery), "mean cosine"),
+        (("gallery", "remove", gallery, "cam1/0001"), "1 removed"),
+    ]:
+        printed = io.BytesIO()
+        terminal = io.TextIOWrapper(printed, encoding=encoding, write_through=True)
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", terminal)
+            assert main([str(word) for word in words]) == 0
+        assert expected in printed.getvalue().decode(encoding)
 
 
 def test_how_to_compute_is_passed_on(
@@ -395,9 +453,9 @@ def test_how_to_compute_is_passed_on(
 def test_halves_of_so_many_tracklets_at_most(filled: Path) -> None:
     model = stca.create_model("colour_histogram", num_ids=1).eval()
     with Gallery.open(filled) as gallery:
-        judged = halves(gallery, model, workers=0, limit=12)
-        assert len(judged.records) == 2 * 10, "every second one of 20"
-        assert judged.records[0].key == judged.records[1].key
+        known_pairs = time_split_set(gallery, model, workers=0, limit=12)
+        assert len(known_pairs.records) == 2 * 10, "every second one of 20"
+        assert known_pairs.records[0].key == known_pairs.records[1].key
 
 
 def test_asking_from_python(filled: Path, tracks: Path, tmp_path: Path) -> None:

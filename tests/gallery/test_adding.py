@@ -42,7 +42,7 @@ def test_the_runtime_is_opened_once(
         return real(*args, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(stca.embedding, "open_runtime", counting)
-    monkeypatch.setattr(embedding, "_AT_ONCE", 2)
+    monkeypatch.setattr(embedding, "_BATCH", 2)
     with Gallery.open(tmp_path / "g", model=model) as gallery:
         done = add_tracklets(gallery, model, tracklets, device="cpu", workers=0)
         assert done.added == 7

@@ -7,7 +7,7 @@ import pytest
 
 from made_gallery import record, vectors
 from stca.errors import GalleryError
-from stca.gallery import Calibration, Judged, Record, calibrate, labelled, relabel
+from stca.gallery import Calibration, CalibrationSet, Record, calibrate, labelled, relabel
 from stca.ranking.open_set import OpenSet
 
 
@@ -74,13 +74,13 @@ def test_halves_are_mates_and_only_those_seen_at_once_are_strangers() -> None:
         Record("b/1", "b", 0.0, 10.0),
     ]
     rows = unit(vectors(8))
-    judged = Judged(
+    known_pairs = CalibrationSet(
         tuple(r for r in wholes for _ in range(2)), rows, np.repeat(np.arange(4), 2), complete=False
     )
-    calibration, found = calibrate(judged, far=0.5)
+    calibration, found = calibrate(known_pairs, far=0.5)
     scores = rows @ rows.T
-    strangers = [scores[i, [2, 3]].max() for i in (0, 1)] + [scores[i, [0, 1]].max() for i in (2, 3)]
-    assert found.impostor == pytest.approx(strangers)
+    impostors = [scores[i, [2, 3]].max() for i in (0, 1)] + [scores[i, [0, 1]].max() for i in (2, 3)]
+    assert found.impostor == pytest.approx(impostors)
     alone = [scores[4, 5], scores[5, 4], scores[6, 7], scores[7, 6]]
     assert found.right[4:] == pytest.approx(alone), "nobody known to be different: right whatever it is"
     assert calibration.method == "time split"
@@ -125,8 +125,8 @@ def test_two_videos_of_a_camera_are_not_at_once() -> None:
     records = [record for record in records for _ in range(2)]
     rows = unit(vectors(8))
     same = np.repeat(np.arange(4), 2)
-    judged = Judged(tuple(records), rows, same, complete=False)
-    calibration, _ = calibrate(judged, far=0.5)
+    known_pairs = CalibrationSet(tuple(records), rows, same, complete=False)
+    calibration, _ = calibrate(known_pairs, far=0.5)
     assert (calibration.impostors, calibration.rows) == (8, 2), (
         "of the own video's other tracklet, two halves"
     )

@@ -14,9 +14,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 import stca
 from colour_network import write_colour_network
-from made_gallery import CAMERAS, DIM, MARK, record, slow_search, vectors
+from made_gallery import CAMERAS, DIM, FINGERPRINT, record, slow_search, vectors
 from stca.errors import GalleryError
-from stca.gallery import Added, Gallery, Hit, ModelMark, Record
+from stca.gallery import Added, Gallery, Hit, ModelFingerprint, Record
 from stca.gallery.store import file as store_file
 from stca.gallery.store import transactions
 from stca.gallery.store.file import FILE, has_clock
@@ -25,7 +25,7 @@ from stca.gallery.store.store import Store
 
 @pytest.fixture
 def gallery(tmp_path: Path):
-    with Gallery.open(tmp_path / "gallery", model=MARK) as made:
+    with Gallery.open(tmp_path / "gallery", model=FINGERPRINT) as made:
         yield made
 
 
@@ -43,7 +43,7 @@ class BesideAList(RuleBasedStateMachine):
         import tempfile
 
         self.folder = Path(tempfile.mkdtemp())
-        self.gallery = Gallery.open(self.folder / "g", model=MARK)
+        self.gallery = Gallery.open(self.folder / "g", model=FINGERPRINT)
         self.reader = Gallery.open(self.folder / "g")
         self.rows: dict[str, tuple[Record, np.ndarray]] = {}
         self.persons: dict[str, int | None] = {}
@@ -89,7 +89,7 @@ class BesideAList(RuleBasedStateMachine):
     @rule()
     def reopen(self) -> None:
         self.gallery.close()
-        self.gallery = Gallery.open(self.folder / "g", model=MARK)
+        self.gallery = Gallery.open(self.folder / "g", model=FINGERPRINT)
 
     @rule(
         number=st.integers(0, 59),
@@ -209,7 +209,7 @@ def test_lengths_beyond_float32(gallery: Gallery) -> None:
 @pytest.mark.usefixtures("as_users_run_it")
 @pytest.mark.parametrize("value", [3e36, np.nan, np.inf, 0.0, 1.01])
 def test_a_damaged_vector_is_an_error_and_not_a_wrong_answer(tmp_path: Path, value: float) -> None:
-    with Gallery.open(tmp_path / "g", model=MARK) as gallery:
+    with Gallery.open(tmp_path / "g", model=FINGERPRINT) as gallery:
         rows = fill(gallery, 3)
         bad = (value * np.eye(1, DIM)).astype("<f4") if np.isfinite(value) else np.full(DIM, value, "<f4")
         gallery._store._db.execute("UPDATE vectors SET vector = ? WHERE id = 2", (bad.tobytes(),))
@@ -235,10 +235,10 @@ def test_numbers_of_numpy_are_kept_as_numbers(gallery: Gallery) -> None:
 def test_values_that_no_row_holds(gallery: Gallery) -> None:
     fill(gallery, 1)
     for wrong in ({"person": "Ann"}, {"label": 2**63}, {"frames": 1.5}, {"camera": 3}, {"content": b"c"}):
-        with pytest.raises(GalleryError, match=f"no such value(.|\\n)*{next(iter(wrong))}="):
+        with pytest.raises(GalleryError, match=f"holds an invalid value(.|\\n)*{next(iter(wrong))}="):
             gallery.add([dataclasses.replace(record(1, content="c"), **wrong)], vectors(1))
     for person in ("Ann", 1.5, 2**63):
-        with pytest.raises(GalleryError, match="no such value"):
+        with pytest.raises(GalleryError, match="holds an invalid value"):
             gallery.set_persons({record(0).key: person})
     assert [each.person for each in gallery.records()] == [None]
 
@@ -264,7 +264,7 @@ def test_names_that_are_not_utf8(gallery: Gallery) -> None:
     ],
 )
 def test_flipped_bytes_in_rows(tmp_path: Path, damage: str) -> None:
-    with Gallery.open(tmp_path / "g", model=MARK) as gallery:
+    with Gallery.open(tmp_path / "g", model=FINGERPRINT) as gallery:
         rows = fill(gallery, 3)
         gallery._store._db.execute(damage)
     with (
@@ -276,7 +276,7 @@ def test_flipped_bytes_in_rows(tmp_path: Path, damage: str) -> None:
 
 def test_calls_that_are_refused(gallery: Gallery) -> None:
     rows = fill(gallery, 3)
-    with pytest.raises(GalleryError, match="k from 1"):
+    with pytest.raises(GalleryError, match="k of at least 1"):
         gallery.search(rows[0], 0)
     with pytest.raises(GalleryError, match="ends before it begins"):
         gallery.search(rows[0], time=(5.0, 4.0))
@@ -304,11 +304,11 @@ def test_places_that_are_refused(tmp_path: Path) -> None:
     with pytest.raises(GalleryError, match="a folder of something else"):
         Gallery.open(tmp_path / "photos")
     with pytest.raises(GalleryError, match="folder of its own"):
-        Gallery.open(tmp_path / "photos", model=MARK)
+        Gallery.open(tmp_path / "photos", model=FINGERPRINT)
     with pytest.raises(GalleryError, match="folder of its own"):
-        Gallery.open(tmp_path / "photos" / "a.jpg", model=MARK)
+        Gallery.open(tmp_path / "photos" / "a.jpg", model=FINGERPRINT)
     with pytest.raises(GalleryError, match="no engine"):
-        Gallery.open("milvus+http://somewhere", model=MARK)
+        Gallery.open("milvus+http://somewhere", model=FINGERPRINT)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.jpg", "photos"]
 
 
@@ -323,8 +323,8 @@ def test_files_that_are_refused(tmp_path: Path) -> None:
     with pytest.raises(GalleryError, match="no gallery"):
         Gallery.open(folder)
     (folder / FILE).unlink()
-    with Gallery.open(folder, model=MARK) as gallery:
-        gallery._store.set_note("format", "7")
+    with Gallery.open(folder, model=FINGERPRINT) as gallery:
+        gallery._store.set_meta("format", "7")
     with pytest.raises(GalleryError, match="another version"):
         Gallery.open(folder)
 
@@ -355,7 +355,7 @@ def test_more_answers_than_fit_one_question(gallery: Gallery, monkeypatch: pytes
 
 
 def test_a_file_damaged_in_the_middle_is_an_error_and_not_a_wrong_answer(tmp_path: Path) -> None:
-    with Gallery.open(tmp_path / "g", model=MARK) as gallery:
+    with Gallery.open(tmp_path / "g", model=FINGERPRINT) as gallery:
         rows = fill(gallery, 3000)
     path = tmp_path / "g" / FILE
     data = bytearray(path.read_bytes())
@@ -367,14 +367,17 @@ def test_a_file_damaged_in_the_middle_is_an_error_and_not_a_wrong_answer(tmp_pat
 
 @pytest.mark.parametrize("change", ["weights", "clip_len", "image_size", "neck", "dim", "preprocessing"])
 def test_another_model_is_refused(tmp_path: Path, change: str) -> None:
-    mark = ModelMark("net", "a" * 32, (128, 64), 4, "after", DIM)
+    mark = ModelFingerprint("net", "a" * 32, (128, 64), 4, "after", DIM)
     Gallery.open(tmp_path / "g", model=mark).close()
     other = {"weights": "b" * 32, "clip_len": 8, "image_size": (256, 128), "neck": "before", "dim": 8}
     changed = dataclasses.replace(mark, **{change: {**other, "preprocessing": 2}[change]})
     with pytest.raises(GalleryError, match="not the model") as error:
         Gallery.open(tmp_path / "g", model=changed)
     assert change in str(error.value.expected)
-    assert Gallery.open(tmp_path / "g", model=mark).mark == Gallery.open(tmp_path / "g").mark == mark
+    made = Gallery.open(tmp_path / "g", model=mark)
+    assert made.fingerprint == Gallery.open(tmp_path / "g").fingerprint == mark
+    with pytest.warns(DeprecationWarning, match="now Gallery.fingerprint"):
+        assert made.mark == mark
 
 
 def test_a_file_that_vanishes_while_it_is_counted(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -401,17 +404,17 @@ def test_the_mark_of_a_model() -> None:
     made[1].load_state_dict(
         {**made[0].state_dict(), "head.classifier.weight": made[1].head.classifier.weight}
     )
-    first, second = map(ModelMark.of, made)
+    first, second = map(ModelFingerprint.of, made)
     assert first == second, "the classifier plays no part"
     assert (first.image_size, first.clip_len, first.dim) == ((128, 64), 4, made[0].embedding_dim)
-    assert ModelMark.from_json(first.to_json()) == first
-    assert ModelMark.of(made[0], neck="before") != first
-    assert ModelMark.of(made[0].bfloat16().float()) != first
+    assert ModelFingerprint.from_json(first.to_json()) == first
+    assert ModelFingerprint.of(made[0], neck="before") != first
+    assert ModelFingerprint.of(made[0].bfloat16().float()) != first
     with torch.no_grad():
         next(made[1].parameters()).mul_(1.001)
-    assert ModelMark.of(made[1]).weights != first.weights
+    assert ModelFingerprint.of(made[1]).weights != first.weights
     with pytest.raises(GalleryError, match="damaged"):
-        ModelMark.from_json("{}")
+        ModelFingerprint.from_json("{}")
 
 
 def same_weights(**options: object) -> stca.models.ReIDModel:
@@ -423,18 +426,20 @@ def same_weights(**options: object) -> stca.models.ReIDModel:
 @pytest.mark.parametrize("options", [{"fusion": "sum"}, {"temperature": 0.5}])
 def test_options_that_change_vectors_are_part_of_the_mark(tmp_path: Path, options: dict[str, object]) -> None:
     model = same_weights(**options)
-    mark = ModelMark.of(model)
+    mark = ModelFingerprint.of(model)
     plain = stca.create_model("stca_small", num_ids=3).eval()
     plain.load_state_dict(model.state_dict())
     with pytest.raises(GalleryError, match=next(iter(options))):
-        ModelMark.of(plain).require(mark, where=tmp_path)
-    assert ModelMark.of(same_weights(clip_len=4, fusion="official")).options == "", "defaults, given or not"
+        ModelFingerprint.of(plain).require(mark, where=tmp_path)
+    assert ModelFingerprint.of(same_weights(clip_len=4, fusion="official")).options == "", (
+        "defaults, given or not"
+    )
 
 
 def test_pixels_are_part_of_the_mark(tmp_path: Path) -> None:
     path = write_colour_network(tmp_path / "net.onnx", np.ones((3, 8), np.float32))
     plain, same, raw = (
-        ModelMark.of(stca.models.ImageReID(path, **options))
+        ModelFingerprint.of(stca.models.ImageReID(path, **options))
         for options in ({}, {"pixels": "imagenet-rgb"}, {"pixels": "raw-rgb"})
     )
     assert plain == same
@@ -444,12 +449,12 @@ def test_pixels_are_part_of_the_mark(tmp_path: Path) -> None:
 
 def test_a_gallery_that_noted_no_options_still_takes_its_model(tmp_path: Path) -> None:
     model = same_weights(fusion="sum")
-    before = dataclasses.replace(ModelMark.of(model), options=None)
+    before = dataclasses.replace(ModelFingerprint.of(model), options=None)
     Gallery.open(tmp_path / "g", model=before).close()
     Gallery.open(tmp_path / "g", model=model).close()
     noted = json.loads(before.to_json())
     del noted["options"]
-    assert ModelMark.from_json(json.dumps(noted)) == before
+    assert ModelFingerprint.from_json(json.dumps(noted)) == before
 
 
 def test_what_is_known_of_a_tracklet_is_brought_up_to_date(gallery: Gallery) -> None:
@@ -485,7 +490,7 @@ def test_a_person_that_linking_said_stays_when_the_label_changes(gallery: Galler
 
 def test_a_gallery_without_clocks_is_read_and_learns_them(tmp_path: Path) -> None:
     """As galleries were made before."""
-    with Gallery.open(tmp_path / "g", model=MARK) as gallery:
+    with Gallery.open(tmp_path / "g", model=FINGERPRINT) as gallery:
         rows = fill(gallery, 5)
     connection = sqlite3.connect(tmp_path / "g" / FILE)
     connection.executescript(

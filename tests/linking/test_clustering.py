@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stca.errors import ConfigError, RankingError
 from stca.linking.clustering import average_linkage, cosine_distances
-from stca.linking.constraints import Sightings, forbid
+from stca.linking.constraints import Sightings, forbid_impossible
 
 
 def slow(distances: np.ndarray, threshold: float) -> np.ndarray:
@@ -46,7 +46,7 @@ def problems(draw: st.DrawFn) -> tuple[np.ndarray, Sightings, np.ndarray | None,
 
 def constrained(vectors: np.ndarray, seen: Sightings, least: np.ndarray | None) -> np.ndarray:
     distances = cosine_distances(vectors)
-    forbid(distances, seen, least)
+    forbid_impossible(distances, seen, least)
     return distances
 
 
@@ -105,14 +105,14 @@ def test_a_group_keeps_the_constraints_of_all_its_members() -> None:
 def test_unknown_times_forbid_nothing() -> None:
     seen = Sightings(np.zeros(2, np.int64), np.full(2, np.nan), np.full(2, np.nan))
     distances = np.zeros((2, 2), np.float32)
-    forbid(distances, seen, np.full((1, 1), 5.0))
+    forbid_impossible(distances, seen, np.full((1, 1), 5.0))
     assert (distances == 0).all()
 
 
 def test_touching_in_one_frame_is_too_much_and_the_next_frame_is_fine() -> None:
     seen = Sightings(np.zeros(3, np.int64), np.array([0.0, 1.0, 1.08]), np.array([1.0, 1.05, 2.0]))
     distances = np.zeros((3, 3), np.float32)
-    forbid(distances, seen)
+    forbid_impossible(distances, seen)
     assert np.isinf(distances).tolist() == [[True, True, False], [True, True, False], [False, False, True]]
 
 

@@ -13,8 +13,8 @@ from stca.boxes import MotRow, read_mot, write_mot
 from stca.cli.main import main
 from stca.errors import ConfigError, GalleryError, RankingError
 from stca.footage.images import write_jpeg
-from stca.gallery import Gallery, ModelMark, Record
-from stca.linking.constraints import least_seconds, number_clocks, read_travel
+from stca.gallery import Gallery, ModelFingerprint, Record
+from stca.linking.constraints import clock_groups, least_seconds, read_travel
 from stca.linking.contact_sheet import write_contact_sheets
 from stca.linking.linking import Linking, link, link_gallery
 from stca.linking.outputs import persons_table, write_linking
@@ -55,7 +55,7 @@ def make_tracks(root: Path) -> tuple[list[Record], np.ndarray]:
 @pytest.fixture
 def gallery(tmp_path: Path) -> Gallery:
     records, vectors = make_tracks(tmp_path / "tracks")
-    made = Gallery.open(tmp_path / "gallery", model=ModelMark.bare(3))
+    made = Gallery.open(tmp_path / "gallery", model=ModelFingerprint.bare(3))
     made.add(records, vectors)
     return made
 
@@ -74,7 +74,7 @@ def test_a_gallery_learns_who_its_tracklets_are(gallery: Gallery) -> None:
 
 def test_first_and_last_seen_per_camera(gallery: Gallery) -> None:
     linking = link_gallery(gallery, threshold=0.5)
-    stays = [(s.person, s.camera, s.first, s.last, s.tracklets) for s in linking.stays()]
+    stays = [(s.person, s.camera, s.first, s.last, s.tracklets) for s in linking.appearances()]
     assert stays[:2] == [(1, "cam1", 0.0, pytest.approx(7.8), 2), (1, "cam2", 12.4, pytest.approx(13.9), 1)]
     assert len(stays) == 5
     table = persons_table(linking)
@@ -138,7 +138,7 @@ def test_pages_and_lost_pictures(tmp_path: Path) -> None:
     records = [Record(f"cam1/{i:04d}", "cam1", folder=tmp_path / "gone") for i in range(40)]
     linking = Linking(tuple((record,) for record in records), 0.5)
     assert len(write_contact_sheets(linking, tmp_path / "out")) == 3
-    with pytest.warns(UserWarning, match="8 of 40 persons are on no contact sheet"):
+    with pytest.warns(UserWarning, match="8 of 40 persons are not on the contact sheets"):
         assert len(write_contact_sheets(linking, tmp_path / "few", most_pages=2)) == 2
 
 
@@ -158,7 +158,7 @@ def test_an_earlier_linkings_files_go_and_others_stay(gallery: Gallery, tmp_path
     assert left == {"persons.csv", "cam1.txt", "persons-01.png", "linking.json"} | mine
     for damage in ('{"files": ["../gallery/gallery.sqlite", 3]}', '{"files": ["persons.csv", 3]}', "no json"):
         (out / "linking.json").write_text(damage)
-        with pytest.raises(GalleryError, match="other files"):
+        with pytest.raises(GalleryError, match="would overwrite files that it did not write"):
             write_linking(one_camera, out)
         assert (tmp_path / "gallery" / "gallery.sqlite").is_file()
 
@@ -275,7 +275,7 @@ def test_the_command_scores_against_ground_truth(
     assert "3 persons" in said[-1]
     (truth / "cam2").rename(truth / "yard")
     assert main([*words, str(truth)]) == 1
-    assert "no ground truth of some cameras" in capsys.readouterr().err
+    assert "Some cameras have no ground truth" in capsys.readouterr().err
     assert main([*words, str(tmp_path / "gallery")]) == 1
     assert "CAMERA/gt/gt.txt" in capsys.readouterr().err
     (truth / "cam1" / "gt" / "gt.txt").write_text("1,1,1,1,5,5,1,1,1\n1,x,1,1,5,5,1,1,1\n")
@@ -303,7 +303,7 @@ def test_the_gallery_is_written_last(
     truth = write_truth(tmp_path / "truth")
     (truth / "cam2").rename(truth / "yard")
     assert main([*words, "--truth", str(truth), "--out", str(tmp_path / "out")]) == 1
-    assert "no ground truth of some cameras" in capsys.readouterr().err
+    assert "Some cameras have no ground truth" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
     assert all(record.person is None for record in gallery.records())
 
@@ -312,10 +312,10 @@ def test_wrong_calls(tmp_path: Path) -> None:
     record = Record("cam1/0001", "cam1")
     with pytest.raises(ConfigError, match="is a cosine"):
         link([record], np.ones((1, 3), np.float32), threshold=1.5)
-    with pytest.raises(RankingError, match="one to one"):
+    with pytest.raises(RankingError, match="Numbers of tracklets and vectors differ"):
         link([record], np.ones((2, 3), np.float32), threshold=0.5)
     with pytest.raises(GalleryError, match="nothing to link"):
-        link_gallery(Gallery.open(tmp_path / "g", model=ModelMark.bare(3)), threshold=0.5)
+        link_gallery(Gallery.open(tmp_path / "g", model=ModelFingerprint.bare(3)), threshold=0.5)
 
 
 def test_two_videos_of_a_camera_are_not_at_once(tmp_path: Path) -> None:
@@ -332,7 +332,11 @@ def test_two_videos_of_a_camera_are_not_at_once(tmp_path: Path) -> None:
     assert not records[0].overlaps(records[1])
     linking = link(records, vectors, threshold=0.5)
     assert linking.numbers() == {"a/1": 1, "b/1": 1, "c/1": 1, "a/2": 2}
-    assert [(s.camera, s.tracklets) for s in linking.stays()][:3] == [("cam1", 1), ("cam1", 1), ("cam2", 1)]
+    assert [(s.camera, s.tracklets) for s in linking.appearances()][:3] == [
+        ("cam1", 1),
+        ("cam1", 1),
+        ("cam2", 1),
+    ]
     with pytest.warns(UserWarning, match="cam1: several videos"):
         assert link(records, vectors, threshold=0.5, travel={("cam1", "cam2"): 5.0}) == linking
     # One video each: taken to have begun together.
@@ -346,7 +350,7 @@ def test_two_videos_of_a_camera_are_not_at_once(tmp_path: Path) -> None:
 def test_which_clocks_compare() -> None:
     cameras = ["a", "a", "a", "b", "c", "c"]
     clocks = ["a/1", "a/2", "", "b/1", "", "c/1"]
-    found = number_clocks(cameras, clocks).tolist()
+    found = clock_groups(cameras, clocks).tolist()
     assert found[2] == found[4] == 0
     assert found[3] == found[5] == 1
     assert len(set(found)) == 4

@@ -48,7 +48,7 @@ def test_a_huge_frame_number_costs_no_time() -> None:
 
 def test_one_person_twice_in_a_frame_is_no_track() -> None:
     tracks = {"cam1": [dataclasses.replace(row, track=7) for row in TRUTH["cam1"]]}
-    with pytest.raises(GalleryError, match="twice in one frame"):
+    with pytest.raises(GalleryError, match="track id occurs twice in a frame"):
         score_links(TRUTH, tracks)
 
 

@@ -92,7 +92,7 @@ def test_what_is_refused() -> None:
     for right, impostor, complaint in (
         (one[:0], one, "0 and 1"),
         (one, one[:0], "1 and 0"),
-        (one, one * np.nan, "no number"),
+        (one, one * np.nan, "A score is NaN"),
     ):
         with pytest.raises(RankingError, match=complaint):
             OpenSet(right, impostor)

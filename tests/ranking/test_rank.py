@@ -192,7 +192,7 @@ def test_blocks_in_half_precision_equal_the_whole():
 
 def test_blocks_that_can_be_read_once_are_refused():
     query = embeddings([[1.0, 0]], [1], [0])
-    with pytest.raises(RankingError, match="gone through twice"):
+    with pytest.raises(RankingError, match="iterated twice"):
         rank_blocks(query, (b for b in [GalleryBlock(query.vectors, Labels.of(query))]))
 
 
@@ -260,7 +260,7 @@ class TestMessages:
 
     def test_nobody(self):
         none = self.query.subset([])
-        self.check("Nobody asks", query=none)
+        self.check("There are no queries", query=none)
         self.check("gallery is empty", gallery=none)
 
     def test_no_answers(self):

@@ -174,7 +174,7 @@ def test_messages(monkeypatch):
         rank(query, gallery, reranking="k_reciprocal")
     with pytest.raises(RankingError, match="impossible"):
         KReciprocal(k1=0)
-    with pytest.raises(RankingError, match="do not fit"):
+    with pytest.raises(RankingError, match="do not match"):
         k_reciprocal_from_distances(np.zeros((2, 3)), np.zeros((2, 2)), np.zeros((2, 2)))
     with pytest.raises(RankingError, match="empty"):
         rank(query, gallery.subset([]), reranking="k-reciprocal")

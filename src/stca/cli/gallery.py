@@ -21,30 +21,30 @@ DEFAULT_MODEL = "pretrained"
 
 def add_verbs(verbs: Verbs) -> None:
     """Add `gallery` and what is below it."""
-    parent = verbs.add_parser("gallery", help="tracklets with their vectors, kept on disk to be searched")
+    parent = verbs.add_parser("gallery", help="embedded tracklets on disk, to be searched")
     below = parent.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    add = add_verb(below, "add", _add, help="embed tracklets and put them in; makes the gallery if need be")
-    add.add_argument("gallery", type=Path, help="its folder")
+    add = add_verb(below, "add", _add, help="embed and add tracklets; creates the gallery if there is none")
+    add.add_argument("gallery", type=Path, help="folder of the gallery")
     add.add_argument("tracks", type=Path, nargs="+", help="folders of tracklets, as `stca track` writes them")
-    add.add_argument("--replace", action="store_true", help="tracklets that are there with other frames")
+    add.add_argument("--replace", action="store_true", help="replace tracklets whose frames have changed")
     add_embedding(add)
 
-    shown = add_verb(below, "list", _list, help="every tracklet, a line each")
-    shown.add_argument("--camera", action="append", help="only this one's; may be repeated")
+    shown = add_verb(below, "list", _list, help="list the tracklets, one per line")
+    shown.add_argument("--camera", action="append", help="only this camera; may be repeated")
 
-    remove = add_verb(below, "remove", _remove, help="take tracklets out: all that are named, or none")
+    remove = add_verb(below, "remove", _remove, help="remove tracklets: all that are named, or none")
 
-    stats = add_verb(below, "stats", _stats, help="what a gallery holds, and how it is searched")
+    stats = add_verb(below, "stats", _stats, help="size, cameras, times, model, index and threshold")
     for parser in (shown, remove, stats):
-        parser.add_argument("gallery", type=Path, help="its folder")
+        parser.add_argument("gallery", type=Path, help="folder of the gallery")
     remove.add_argument("key", nargs="+", help="of a tracklet (see `stca gallery list`)")
     for parser in (shown, stats):
-        parser.add_argument("--json", action="store_true", help="print JSON instead")
+        parser.add_argument("--json", action="store_true", help="print JSON instead of text")
 
 
 def add_embedding(parser: argparse.ArgumentParser) -> None:
-    """Which model, and how to compute."""
+    """Options for the model and for computing embeddings."""
     parser.add_argument(
         "--model",
         help="a run's folder, a .safetensors, .onnx or .xml file, a model's name, or 'pretrained' (the small "
@@ -52,24 +52,27 @@ def add_embedding(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
     parser.add_argument(
-        "--precision", choices=("float32", "bf16", "auto"), default="float32", help="of the network"
+        "--precision",
+        choices=("float32", "bf16", "auto"),
+        default="float32",
+        help="numeric precision of the network",
     )
     parser.add_argument("--batch-size", type=positive, default=16, help="clips per forward pass")
-    parser.add_argument("--workers", type=natural, default=2, help="processes that decode images")
+    parser.add_argument("--workers", type=natural, default=2, help="number of processes that decode images")
 
 
 def embedding_of(given: argparse.Namespace) -> dict[str, Any]:
-    """How to compute, as keywords."""
+    """The embedding options as keywords."""
     return {name: getattr(given, name) for name in ("device", "precision", "batch_size", "workers")}
 
 
 def open_with_model(path: Path, name: str | None) -> tuple[Gallery, ReIDModel]:
-    """A gallery to add to, made if need be, and its model: the named one, or the one it was made with."""
+    """A gallery to add to, created if there is none, and its model: the named one, else its own."""
     from stca.gallery import Gallery
-    from stca.gallery.store.file import is_begun
+    from stca.gallery.store.file import gallery_exists
     from stca.runs import is_path, open_model
 
-    if name is None and is_begun(path):
+    if name is None and gallery_exists(path):
         with Gallery.open(path) as gallery:
             name = _source(gallery)
     name = name or DEFAULT_MODEL
@@ -79,7 +82,7 @@ def open_with_model(path: Path, name: str | None) -> tuple[Gallery, ReIDModel]:
 
 
 def model_of(gallery: Gallery, name: str | None) -> ReIDModel | Callable[[], ReIDModel]:
-    """The one that is named, which is refused if it is another; else what opens the gallery's own."""
+    """The named model, which must be the gallery's; else a function that opens the gallery's own."""
 
     def opened() -> ReIDModel:
         from stca.runs import open_model
@@ -95,9 +98,7 @@ def _source(gallery: Gallery) -> str:
     from stca.errors import GalleryError
 
     if gallery.source is None:
-        raise GalleryError(
-            "This gallery does not say where its model is", where=gallery.path, hint="--model MODEL"
-        )
+        raise GalleryError("This gallery does not name its model", where=gallery.path, hint="--model MODEL")
     return gallery.source
 
 
@@ -142,10 +143,10 @@ def _stats(given: argparse.Namespace) -> None:
     from stca.gallery.figures import format_time
 
     with Gallery.open(given.gallery) as gallery:
-        stats, calibration, mark = gallery.stats(), gallery.calibration(), gallery.mark
+        stats, calibration, fingerprint = gallery.stats(), gallery.calibration(), gallery.fingerprint
     if given.json:
         content = asdict(stats) | {
-            "model": asdict(mark),
+            "model": asdict(fingerprint),
             "calibration": calibration and asdict(calibration),
         }
         print(json.dumps(content, indent=1))
@@ -155,7 +156,8 @@ def _stats(given: argparse.Namespace) -> None:
         print(f"  {camera:<16} {count:>9,}")
     if stats.first is not None and stats.last is not None:
         print(f"seen      {format_time(stats.first)} to {format_time(stats.last)}")
-    print(f"model     {mark.name}, {stats.dim} dimensions, weights {mark.weights[:12] or 'not known'}")
+    weights = fingerprint.weights[:12] or "not known"
+    print(f"model     {fingerprint.name}, {stats.dim} dimensions, weights {weights}")
     print(f"search    {stats.index}")
     print(f"on disk   {stats.bytes_on_disk / 1e6:,.1f} MB")
     print(calibration.table() if calibration else "threshold none yet: stca calibrate")

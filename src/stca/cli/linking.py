@@ -11,18 +11,18 @@ from stca.cli.parsing import Verbs, add_verb
 def add_verbs(verbs: Verbs) -> None:
     """Add `link`."""
     verb = add_verb(verbs, "link", _link, help="group a gallery's tracklets into persons")
-    verb.add_argument("gallery", type=Path, help="its folder; who they are is written into it")
+    verb.add_argument("gallery", type=Path, help="folder of the gallery; the persons are written into it")
     verb.add_argument(
         "--threshold",
         type=float,
         metavar="X",
-        help="least mean cosine of groups that are one person; default: what `stca calibrate` found",
+        help="minimum mean cosine between two groups of one person; default: from `stca calibrate`",
     )
     verb.add_argument(
         "--travel",
         type=Path,
         metavar="FILE",
-        help="lines from,to,seconds: the least time from one camera to another",
+        help="CSV lines from,to,seconds: minimum travel times between cameras",
     )
     verb.add_argument(
         "--out",
@@ -34,7 +34,7 @@ def add_verbs(verbs: Verbs) -> None:
         "--truth",
         type=Path,
         metavar="DIR",
-        help="ground truth with ids that count across cameras, DIR/CAMERA/gt/gt.txt: print IDF1 and HOTA",
+        help="ground truth with ids shared by all cameras, DIR/CAMERA/gt/gt.txt: print IDF1 and HOTA",
     )
 
 

@@ -6,6 +6,10 @@ import argparse
 import csv
 import json
 import math
+import re
+import sys
+import tempfile
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,37 +26,88 @@ if TYPE_CHECKING:
 
 def add_verbs(verbs: Verbs) -> None:
     """Add the verbs."""
-    search = add_verb(verbs, "search", _search, help="where else was this person?")
-    search.add_argument("gallery", type=Path, help="its folder")
-    search.add_argument("query", help="a tracklet's folder, or the key of one that is in the gallery")
-    search.add_argument("-k", type=positive, default=10, help="how many answers")
-    search.add_argument("--camera", action="append", help="only in this one; may be repeated")
-    for name, meaning in (("from", "not over before"), ("to", "not begun after")):
-        search.add_argument(
-            f"--{name}",
-            type=seconds,
-            metavar="TIME",
-            help=f"{meaning}: seconds, or 2026-01-31T10:00:00 (local time; or with Z or an offset)",
-        )
-    search.add_argument("--sheet", type=picture, metavar="FILE.png", help="draw query and answers there")
-    search.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    add_embedding(search)
-    search.set_defaults(workers=0)  # one tracklet is decoded faster than processes begin
-
-    calibrate = add_verb(verbs, "calibrate", _calibrate, help="from which score on is an answer somebody?")
-    calibrate.add_argument("gallery", type=Path, help="its folder")
+    _add_search(verbs)
+    calibrate = add_verb(
+        verbs, "calibrate", _calibrate, help="find the score threshold below which nobody is recognised"
+    )
+    calibrate.add_argument("gallery", type=Path, help="folder of the gallery")
     calibrate.add_argument(
-        "--far", type=fraction, default=0.01, help="false-accept rate that is wanted, of searches for nobody"
+        "--far", type=fraction, default=0.01, help="false-accept rate: searches for people not in the gallery"
     )
     calibrate.add_argument(
         "--labels",
         type=Path,
         metavar="FILE.csv",
-        help="columns key,person; default: the tracklets' own, else they are cut in two",
+        help="identities, columns key,person; default: those of the tracklets, else each is split in two",
     )
-    calibrate.add_argument("--across", action="store_true", help="only compare different cameras")
-    calibrate.add_argument("--plot", type=picture, metavar="FILE.png", help="draw DIR over FAR there")
+    calibrate.add_argument("--across", action="store_true", help="compare only different cameras")
+    calibrate.add_argument("--plot", type=picture, metavar="FILE.png", help="write a figure of DIR over FAR")
     add_embedding(calibrate)
+
+
+def _add_search(verbs: Verbs) -> None:
+    search = add_verb(verbs, "search", _search, help="find a person's other tracklets in a gallery")
+    search.add_argument("gallery", type=Path, help="folder of the gallery")
+    search.add_argument(
+        "query",
+        nargs="+",
+        help="key of a tracklet in the gallery, a tracklet's folder, photos (or a folder of photos) of one "
+        "person, or a video",
+    )
+    search.add_argument(
+        "--box",
+        type=box,
+        metavar="L,T,W,H",
+        help="the person's left, top, width and height in pixels, in a photo, or in a video --at a time",
+    )
+    search.add_argument(
+        "--at",
+        type=clock_time,
+        metavar="TIME",
+        help="in a query video: seconds from its start, or H:MM:SS",
+    )
+    search.add_argument(
+        "--detector",
+        metavar="FILE",
+        help="network (.onnx, .xml) that finds the person in photos or a video; for a video also motion",
+    )
+    search.add_argument(
+        "--whole", action="store_true", help="use photos or frames whole, as crops, whatever their shape"
+    )
+    search.add_argument("-k", type=positive, default=10, help="maximum number of results")
+    search.add_argument("--camera", action="append", help="search only this camera; may be repeated")
+    for name, meaning in (("from", "seen at or after"), ("to", "seen at or before")):
+        search.add_argument(
+            f"--{name}",
+            type=seconds,
+            metavar="TIME",
+            help=f"{meaning} this time: seconds, or 2026-01-31T10:00:00 (local; or with Z or an offset)",
+        )
+    search.add_argument("--sheet", type=picture, metavar="FILE.png", help="write a contact sheet")
+    search.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    add_embedding(search)
+    search.set_defaults(workers=0)  # one tracklet is decoded before worker processes have started
+
+
+def box(text: str) -> tuple[float, float, float, float]:
+    """`100,50,60,160` as (left, top, width, height) in pixels."""
+    try:
+        left, top, width, height = (float(part) for part in text.split(","))
+    except ValueError:
+        left = top = width = height = math.nan
+    if not (all(map(math.isfinite, (left, top, width, height))) and width > 0 and height > 0):
+        raise argparse.ArgumentTypeError(
+            f"a box is LEFT,TOP,WIDTH,HEIGHT in pixels, for example 100,50,60,160, not {text!r}"
+        )
+    return left, top, width, height
+
+
+def clock_time(text: str) -> float:
+    """`12.5`, `1:02.5` or `0:01:02.5` in seconds."""
+    match = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"a time in a video is seconds or H:MM:SS, not {text!r}")
+    return 3600 * int(match[1] or 0) + 60 * int(match[2] or 0) + float(match[3])
 
 
 def fraction(text: str) -> float:
@@ -70,7 +125,7 @@ def fraction(text: str) -> float:
 
 
 def _search(given: argparse.Namespace) -> None:
-    from stca.gallery import Gallery, pictures, search_tracklet
+    from stca.gallery import Gallery, find_crops, search_tracklet
 
     low, high = getattr(given, "from"), given.to
     span = (-math.inf if low is None else low, math.inf if high is None else high)
@@ -78,48 +133,63 @@ def _search(given: argparse.Namespace) -> None:
         "cameras": given.camera,
         "time": None if low is None and high is None else span,
     }
-    with Gallery.open(given.gallery) as gallery:
+    with Gallery.open(given.gallery) as gallery, ExitStack() as stack:
         model = model_of(gallery, given.model)
-        own = gallery.get(given.query)
+        own = gallery.get(given.query[0]) if len(given.query) == 1 else None
         if own is not None:
-            record, crops = own[0], pictures(own[0])
+            _refuse_for_keys(given)
+            record, crops = own[0], find_crops(own[0])
             hits = gallery.search(own[1], given.k, without=record.key, **filters)
         else:
-            crops = _folder_of(given, gallery)
+            work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stca-query-")))
+            crops = _query_crops(given, gallery, work)
             record, hits = search_tracklet(gallery, model, crops, given.k, **filters, **embedding_of(given))
         calibration = gallery.calibration()
-    threshold = calibration.threshold if calibration else None
-    if given.json:
-        answers = [asdict(hit) for hit in hits]
-        content = {"query": asdict(record), "threshold": threshold, "hits": answers}
-        print(json.dumps(content, default=str, indent=1))
-    else:
-        print(table(hits, threshold))
-    if given.sheet:
-        _draw(given, record, crops, hits, threshold)
+        threshold = calibration.threshold if calibration else None
+        if given.json:
+            answers = [asdict(hit) for hit in hits]
+            content = {"query": asdict(record), "threshold": threshold, "hits": answers}
+            print(json.dumps(content, default=str, indent=1))
+        else:
+            print(table(hits, threshold))
+        if given.sheet:
+            _draw(given, record, crops, hits, threshold)
 
 
-def _folder_of(given: argparse.Namespace, gallery: Gallery) -> FoundTracklet:
-    """The one tracklet there."""
-    from stca.errors import GalleryError
-    from stca.tracks import find_tracklets
+def _refuse_for_keys(given: argparse.Namespace) -> None:
+    """A tracklet of the gallery has its vector already."""
+    from stca.errors import ConfigError
 
-    if not given.query or not Path(given.query).is_dir():  # Path("") is the current folder
-        gallery.require_key(given.query)
-    tracklets = find_tracklets(Path(given.query))
-    if len(tracklets) != 1:
-        raise GalleryError(
-            "A query is one tracklet",
-            expected="a folder of crops",
-            found=f"{len(tracklets)} tracklets",
-            where=given.query,
-            hint=f"for example {tracklets[0].folder}",
-        )
-    return tracklets[0]
+    given_options = {"--box": given.box, "--at": given.at, "--detector": given.detector}
+    for option, value in given_options.items():
+        if value is not None:
+            raise ConfigError(
+                f"{option} is for photos and videos", found=f"the key {given.query[0]!r} of a tracklet"
+            )
+
+
+def _query_crops(given: argparse.Namespace, gallery: Gallery, work: Path) -> FoundTracklet:
+    """The query's crops; what of a photo or video is used is printed on stderr."""
+    from stca.gallery import open_query
+
+    (first, *others) = given.query
+    if not others and (not first or not Path(first).exists()):  # Path("") is the current folder
+        gallery.require_key(first)
+    query = open_query(
+        [Path(place) for place in given.query],
+        work,
+        box=given.box,
+        at=given.at,
+        detector=given.detector,
+        whole=given.whole,
+    )
+    for note in query.notes:
+        print(note, file=sys.stderr)
+    return query.found
 
 
 def table(hits: Sequence[Hit], threshold: float | None) -> str:
-    """Answers, a line each, with a line where the threshold lies."""
+    """Results, a line each, and a line about the threshold."""
     from stca.gallery.figures import format_span
 
     if not hits:
@@ -128,15 +198,15 @@ def table(hits: Sequence[Hit], threshold: float | None) -> str:
     camera = max(6, *(len(hit.record.camera) for hit in hits))
     lines = [f"{'rank':>4}  {'key':<{width}}  {'camera':<{camera}}  {'score':>7}  {'':<9}  time"]
     for hit in hits:
-        mark = {True: "somebody", False: "below", None: ""}[hit.accepted]
+        mark = {True: "match", False: "below", None: ""}[hit.accepted]
         lines.append(
             f"{hit.rank:>4}  {hit.key:<{width}}  {hit.record.camera:<{camera}}  {hit.score:>7.4f}  {mark:<9}"
             f"  {format_span(hit.record)}".rstrip()
         )
     if threshold is None:
-        lines.append("no threshold yet (stca calibrate): the best answer may still be the wrong person")
+        lines.append("no threshold yet (stca calibrate): the best result may still be the wrong person")
     elif not hits[0].accepted:
-        lines.append(f"nobody: no answer reaches the threshold {threshold:.4f}")
+        lines.append(f"no match: no result reaches the threshold {threshold:.4f}")
     return "\n".join(lines)
 
 
@@ -147,16 +217,14 @@ def _draw(
     hits: Sequence[Hit],
     threshold: float | None,
 ) -> None:
-    import sys
-
     from stca.analysis import save_figure
-    from stca.gallery import pictures
+    from stca.gallery import find_crops
     from stca.gallery.figures import answer_figure, format_time
 
     start = "" if record.first is None else format_time(record.first)
     figure = answer_figure(
         (record.key, start, crops),
-        [(hit, pictures(hit.record)) for hit in hits],
+        [(hit, find_crops(hit.record)) for hit in hits],
         title=f"{record.key} in {given.gallery}",
         threshold=threshold,
     )
@@ -190,10 +258,10 @@ def _calibrate(given: argparse.Namespace) -> None:
 
 
 def read_labels(path: Path) -> dict[str, int]:
-    """Who is who, from a CSV file with columns key and person.
+    """Identities from a CSV file with columns key and person.
 
     Raises:
-        GalleryError: it cannot be read, or lacks a column, a person is no whole number, or a key is there
+        GalleryError: the file cannot be read or lacks a column, a person is not an integer, or a key occurs
             twice.
 
     """
@@ -213,5 +281,5 @@ def read_labels(path: Path) -> dict[str, int]:
         return labels
     except (OSError, KeyError, ValueError, TypeError, csv.Error) as error:
         raise GalleryError(
-            "Cannot read labels", expected="columns key,person (a whole number)", found=error, where=path
+            "Cannot read labels", expected="columns key,person (an integer)", found=error, where=path
         ) from error

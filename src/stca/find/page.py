@@ -15,14 +15,13 @@ from PIL import Image
 
 from stca.errors import FrameError
 from stca.footage.images import read_image
-from stca.gallery import Gallery
+from stca.gallery import Gallery, find_crops
 from stca.gallery.figures import format_span, format_time
-from stca.gallery.halves import pictures
 from stca.gallery.records import Record
 from stca.linking import Linking
 from stca.tools.files import write_text
 from stca.tools.provenance import provenance_line
-from stca.tracks import pictured
+from stca.tracks import representative_crops
 
 ANSWERS = 24
 """Most similar tracklets that the page knows of each."""
@@ -112,9 +111,9 @@ def _tracklet(record: Record, person: int, similar: list[tuple[int, float]], *, 
 
 def _crops(record: Record, count: int) -> list[str]:
     """As data addresses; fewer where crops are gone."""
-    found = pictures(record)
+    found = find_crops(record)
     shown = []
-    for path in pictured(found, count) if found else ():
+    for path in representative_crops(found, count) if found else ():
         try:
             image = Image.fromarray(read_image(path))
         except FrameError:

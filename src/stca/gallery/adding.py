@@ -1,4 +1,4 @@
-"""From folders of crops to rows of a gallery: look what is new, embed it, commit it, some at a time."""
+"""Add folders of crops to a gallery: find the new ones, embed them, commit them in batches."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from stca.errors import DatasetError, GalleryError
-from stca.gallery.embedding import embed_in_parts
+from stca.gallery.embedding import EmbedOptions, embed_in_batches
 from stca.gallery.gallery import Gallery
 from stca.gallery.records import Added, Record
 from stca.models import ReIDModel
-from stca.tracks import FoundTracklet
+from stca.tracks import FoundTracklet, find_tracklets
 
 
 def add_tracklets(
@@ -24,54 +24,46 @@ def add_tracklets(
     batch_size: int = 16,
     workers: int = 2,
 ) -> Added:
-    """Embed what is new and put it into the gallery, 128 tracklets to a commit.
+    """Embed new tracklets and add them to the gallery, 128 per commit.
 
-    Of tracklets that are there with the same crops, camera, times, label and folder are brought up to date.
-
-    What was committed is kept, whatever happens later; the same call again goes on where it was.
+    Tracklets that the gallery has with the same crops are not embedded again; their camera, times, label and
+    folder are updated. Commits are durable: after an interruption, the same call continues where it stopped.
 
     Args:
         gallery: opened with this model.
-        model: that embeds.
-        tracklets: as `stca.tracks.find_tracklets` finds them.
-        replace: put a tracklet with other frames in the place of one with the same key.
+        model: computes the embeddings.
+        tracklets: from `stca.tracks.find_tracklets`.
+        replace: replace a tracklet that has the same key but other frames.
         device: "auto", "cpu" or "cuda".
         precision: "float32", "bf16" or "auto".
         batch_size: clips per forward pass.
-        workers: processes that decode.
+        workers: number of decoding processes.
 
     Raises:
-        GalleryError: a key is there with other frames, or two folders have the same key (nothing is embedded
-            then); a full disk.
+        GalleryError: a key that exists with other frames, or two folders with the same key (then nothing is
+            embedded); a full disk.
         DatasetError: a tracklet without any readable frame.
         ConfigError: int8.
 
     """
-    tracklets = _each_once(gallery, tracklets)
-    contents = {found.key: content_of(found) for found in tracklets}
-    same, todo = _divide(gallery, tracklets, contents, replace=replace)
+    options = EmbedOptions(device=device, precision=precision, batch_size=batch_size, workers=workers)
+    tracklets = _unique_by_key(gallery, tracklets)
+    contents = {found.key: crops_digest(found) for found in tracklets}
+    same, todo = _split_known(gallery, tracklets, contents, replace=replace)
     updated = gallery.update([record_of(found, contents[found.key]) for found in same])
     done = Added(skipped=len(same) - updated, updated=updated)
-    for part, vectors in embed_in_parts(
-        gallery,
-        model,
-        todo,
-        label=f"embed and add {len(todo)} tracklets",
-        device=device,
-        precision=precision,
-        batch_size=batch_size,
-        workers=workers,
-    ):
-        records = [record_of(found, contents[found.key]) for found in part]
+    label = f"embed and add {len(todo)} tracklets"
+    for batch, vectors in embed_in_batches(gallery, model, todo, options, label=label):
+        records = [record_of(found, contents[found.key]) for found in batch]
         done += gallery.add(records, vectors, replace=replace)
     gallery.refresh()
     return done
 
 
-def _divide(
+def _split_known(
     gallery: Gallery, tracklets: Sequence[FoundTracklet], contents: Mapping[str, str], *, replace: bool
 ) -> tuple[list[FoundTracklet], list[FoundTracklet]]:
-    """Those that the gallery has with the same crops, and those that must be embedded."""
+    """Tracklets that the gallery has with the same crops, and those to be embedded."""
     known = gallery.known(list(contents))
     same = [found for found in tracklets if known.get(found.key) == contents[found.key]]
     todo = [found for found in tracklets if known.get(found.key) != contents[found.key]]
@@ -82,14 +74,14 @@ def _divide(
             expected="the same frames as when they were added",
             found=f"first {other[0]!r}",
             where=gallery.path,
-            hint="--replace (replace=True) puts the new ones in their place; tracklets of another video need "
+            hint="--replace (replace=True) replaces them; tracklets of another video need "
             "a camera folder of another name",
         )
     return same, todo
 
 
-def _each_once(gallery: Gallery, tracklets: Sequence[FoundTracklet]) -> list[FoundTracklet]:
-    """Several folders may have been searched: each has unique keys, all together may not."""
+def _unique_by_key(gallery: Gallery, tracklets: Sequence[FoundTracklet]) -> list[FoundTracklet]:
+    """Without duplicates; keys are unique within a folder of tracks, but may clash between several."""
     unique: dict[str, FoundTracklet] = {}
     for found in tracklets:
         other = unique.setdefault(found.key, found)
@@ -105,7 +97,7 @@ def _each_once(gallery: Gallery, tracklets: Sequence[FoundTracklet]) -> list[Fou
 
 
 def record_of(found: FoundTracklet, content: str = "") -> Record:
-    """What a gallery keeps of a tracklet's folder."""
+    """The gallery record of a tracklet's folder; `content` is the digest of its crops."""
     known = found.record
     clock = f"{found.folder.parent.name}/{known.video}" if known and known.start is None else ""
     return Record(
@@ -122,11 +114,11 @@ def record_of(found: FoundTracklet, content: str = "") -> Record:
     )
 
 
-def content_of(found: FoundTracklet) -> str:
-    """A digest of the crops and their names.
+def crops_digest(found: FoundTracklet) -> str:
+    """BLAKE2b digest of the crops' names and bytes, in hexadecimal.
 
     Raises:
-        DatasetError: one of them cannot be read.
+        DatasetError: a crop cannot be read.
 
     """
     digest = hashlib.blake2b(digest_size=16)
@@ -138,3 +130,13 @@ def content_of(found: FoundTracklet) -> str:
         digest.update(f"{path.name} {len(data)} ".encode())
         digest.update(data)
     return digest.hexdigest()
+
+
+def find_crops(record: Record) -> FoundTracklet | None:
+    """The crops of a record; None if they are no longer in their folder."""
+    if record.folder is None:
+        return None
+    try:
+        return next((f for f in find_tracklets(record.folder) if f.folder == record.folder), None)
+    except DatasetError:
+        return None

@@ -1,8 +1,9 @@
-"""A threshold for "nobody": from tracklets whose persons are known, or from tracklets cut in two.
+"""Calibrate the score threshold below which a search has no match.
 
-Every tracklet asks twice, with the other tracklets of its person in the gallery and without them
-(`stca.ranking.open_set`). Who is the same and who is not comes from labels; without labels, the two halves of
-a tracklet are the same person, and tracklets that one camera sees at the same time are not.
+Each tracklet is used as a query twice: with the other tracklets of its person in the gallery (a mated search)
+and without them (a non-mated search); see `stca.ranking.open_set`. Identities come from labels. Without
+labels, the two halves of a tracklet are taken to be one person, and tracklets that overlap in time in one
+camera to be different people.
 """
 
 from __future__ import annotations
@@ -25,18 +26,18 @@ _BLOCK = 512
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A threshold and how it came about.
+    """A score threshold and how it was determined.
 
     Args:
-        threshold: cosine similarity; an answer at or above it is accepted.
-        far: the false-accept rate that was wanted.
-        method: whose sameness was known, and how.
-        searches: by people in the gallery.
-        impostors: searches by people not in it.
-        rows: compared with in the median impostor's search. A gallery with more has more false accepts.
+        threshold: cosine similarity; hits at or above it are accepted.
+        far: the requested false-accept rate, per search.
+        method: where the identities came from.
+        searches: number of mated searches (the person is in the gallery).
+        impostors: number of non-mated searches (the person is not in the gallery).
+        rows: gallery rows of the median non-mated search; with more rows, false accepts are more frequent.
         dir_at_threshold: detection and identification rate at this threshold.
-        dir_at_1: at FAR 1 %.
-        dir_at_10: at FAR 10 %.
+        dir_at_1: detection and identification rate at FAR 1 %.
+        dir_at_10: detection and identification rate at FAR 10 %.
 
     """
 
@@ -51,12 +52,12 @@ class Calibration:
     dir_at_10: float
 
     def to_json(self) -> str:
-        """As text, to be kept."""
+        """Serialise."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Calibration:
-        """Back from text.
+        """Parse what `to_json` wrote.
 
         Raises:
             GalleryError: not what `to_json` wrote.
@@ -65,15 +66,15 @@ class Calibration:
         try:
             return cls(**json.loads(text))
         except (ValueError, TypeError) as error:
-            raise GalleryError("A gallery's note of its threshold is damaged", found=error) from error
+            raise GalleryError("A gallery's stored calibration is damaged", found=error) from error
 
     @property
     def measured(self) -> bool:
-        """Whether there were enough impostors to see a rate as low as the wanted one."""
+        """Whether there were enough non-mated searches to measure a rate as low as `far`."""
         return self.far * self.impostors >= 1
 
     def table(self) -> str:
-        """For people."""
+        """Human-readable summary."""
         lines = [
             f"threshold {self.threshold:.4f} for a false-accept rate of {100 * self.far:g} % per search",
             f"from {self.method}: {self.searches} searches for people in the gallery, "
@@ -84,34 +85,35 @@ class Calibration:
         ]
         if self.method == "time split":
             lines.append(
-                "note: each tracklet was cut into two halves, which are more alike than two cameras see "
-                "anybody: between cameras this threshold is too strict, and tracks that mix people make it "
-                "stricter. With --labels FILE.csv it is that of the people themselves"
+                "note: without labels, each tracklet was split into two halves, which are more alike than "
+                "tracklets of two cameras: across cameras this threshold is too strict, and tracks that mix "
+                "people make it stricter still. Use --labels FILE.csv where identities are known"
             )
         if not self.measured:
             limit = min(1.0, 3 / self.impostors)
             lines.append(
-                f"note: {self.impostors} impostors are too few to see {100 * self.far:g} %. The threshold is "
-                f"just above all of them; the true rate is below {100 * limit:.2g} % with 95 % confidence"
+                f"note: {self.impostors} searches are too few to measure {100 * self.far:g} %. The threshold "
+                f"is just above all of their scores; the true rate is below {100 * limit:.2g} % with 95 % "
+                "confidence"
             )
         return "\n".join(lines)
 
 
 def _rate(value: float, searches: int) -> str:
     half = 1.96 * np.sqrt(value * (1 - value) / searches)
-    return f"{100 * value:.1f} ± {100 * half:.1f} %"
+    return f"{100 * value:.1f} +- {100 * half:.1f} %"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judged:
-    """Tracklets and what is known of who they are.
+class CalibrationSet:
+    """Tracklets with what is known about their identities.
 
     Args:
         records: N.
         vectors: (N, D), of unit length.
-        same: (N,) tracklets of equal numbers are of one person; below 0: not known.
-        complete: whether different numbers (from 0) are different people; if not, only tracklets seen by one
-            camera at the same time are.
+        same: (N,) identity numbers: equal numbers are one person; below 0: unknown.
+        complete: True: different numbers (from 0) are different people. False: only tracklets that overlap in
+            time in one camera are known to be different people.
 
     """
 
@@ -121,17 +123,17 @@ class Judged:
     complete: bool
 
 
-def labelled(records: Sequence[Record], vectors: Float32[np.ndarray, "N D"]) -> Judged:
-    """By the records' labels; those without one take part only where a camera saw both at once."""
+def labelled(records: Sequence[Record], vectors: Float32[np.ndarray, "N D"]) -> CalibrationSet:
+    """A calibration set from the records' labels; those without one are non-mates where they overlap."""
     same = [-1 if r.label is None else r.label for r in records]
-    return Judged(tuple(records), vectors, np.array(same, dtype=np.int64), complete=True)
+    return CalibrationSet(tuple(records), vectors, np.array(same, dtype=np.int64), complete=True)
 
 
 def relabel(records: Sequence[Record], labels: dict[str, int]) -> list[Record]:
-    """With labels by key; a key that is not named has none.
+    """Replace the records' labels by those given by key; keys not named have none.
 
     Raises:
-        GalleryError: a key that no record has.
+        GalleryError: a key without a record.
 
     """
     if strange := labels.keys() - {record.key for record in records}:
@@ -141,29 +143,29 @@ def relabel(records: Sequence[Record], labels: dict[str, int]) -> list[Record]:
     return [replace(record, label=labels.get(record.key)) for record in records]
 
 
-def measure(judged: Judged, *, across: bool = False) -> tuple[OpenSet, int]:
-    """Let every tracklet ask for its person, and for nobody.
+def measure(known_pairs: CalibrationSet, *, across: bool = False) -> tuple[OpenSet, int]:
+    """Run a mated and a non-mated search for every tracklet.
 
     Args:
-        judged: with at least one pair of the same person and one of different people.
-        across: only compare tracklets of different cameras.
+        known_pairs: with at least one pair of the same person and one pair of different people.
+        across: compare only tracklets of different cameras.
 
     Returns:
-        the searches, and the number of rows in the median impostor's search.
+        the scores, and the number of gallery rows of the median non-mated search.
 
     Raises:
-        GalleryError: nobody is known to be the same, or nobody to be different.
+        GalleryError: no pair is known to be one person, or none to be different people.
 
     """
     right, impostor, rows = [], [], []
-    for start in range(0, len(judged.records), _BLOCK):
+    for start in range(0, len(known_pairs.records), _BLOCK):
         block = slice(start, start + _BLOCK)
-        mates, strangers = _known(judged, block, across=across)
-        scores = judged.vectors[block] @ judged.vectors.T
-        some = open_set_scores(scores, mates, strangers)
+        mates, non_mates = _mate_masks(known_pairs, block, across=across)
+        scores = known_pairs.vectors[block] @ known_pairs.vectors.T
+        some = open_set_scores(scores, mates, non_mates)
         right.append(some[0])
         impostor.append(some[1])
-        counts = strangers.sum(axis=1)
+        counts = non_mates.sum(axis=1)
         rows.append(counts[counts > 0])
     found = [np.concatenate(parts) if parts else np.empty(0) for parts in (right, impostor)]
     if not len(found[0]) or not len(found[1]):
@@ -171,26 +173,28 @@ def measure(judged: Judged, *, across: bool = False) -> tuple[OpenSet, int]:
         raise GalleryError(
             f"No two tracklets are known to be of {lacking}",
             expected="labels, or several people in one camera at a time",
-            found=f"{len(judged.records)} tracklets",
+            found=f"{len(known_pairs.records)} tracklets",
             hint="--labels FILE.csv with columns key,person",
         )
     return OpenSet(*found), int(np.median(np.concatenate(rows)))
 
 
-def calibrate(judged: Judged, *, far: float = 0.01, across: bool = False) -> tuple[Calibration, OpenSet]:
-    """The threshold for a wanted false-accept rate, and the searches that it comes from.
+def calibrate(
+    known_pairs: CalibrationSet, *, far: float = 0.01, across: bool = False
+) -> tuple[Calibration, OpenSet]:
+    """The threshold for a false-accept rate, and the search scores that it was computed from.
 
     Raises:
-        GalleryError: nobody is known to be the same, or nobody to be different.
+        GalleryError: no pair is known to be one person, or none to be different people.
         RankingError: `far` is not between 0 and 1.
 
     """
-    searches, rows = measure(judged, across=across)
+    searches, rows = measure(known_pairs, across=across)
     threshold = searches.threshold(far)
     calibration = Calibration(
         threshold=threshold,
         far=far,
-        method="labels" if judged.complete else "time split",
+        method="labels" if known_pairs.complete else "time split",
         searches=len(searches.right),
         impostors=len(searches.impostor),
         rows=rows,
@@ -202,33 +206,33 @@ def calibrate(judged: Judged, *, far: float = 0.01, across: bool = False) -> tup
 
 
 def _codes(names: Sequence[Hashable]) -> Int64[np.ndarray, " N"]:
-    """A number for every different name."""
+    """Number the distinct names from 0."""
     codes: dict[Hashable, int] = {}
     return np.array([codes.setdefault(name, len(codes)) for name in names], dtype=np.int64)
 
 
-def _known(
-    judged: Judged, block: slice, *, across: bool
+def _mate_masks(
+    known_pairs: CalibrationSet, block: slice, *, across: bool
 ) -> tuple[Bool[np.ndarray, "Q G"], Bool[np.ndarray, "Q G"]]:
     """Who is a mate of each of the block's tracklets, and who a stranger."""
-    same = judged.same
-    camera = _codes([r.camera for r in judged.records])
-    clock = _codes([(r.camera, r.clock) for r in judged.records])
+    same = known_pairs.same
+    camera = _codes([r.camera for r in known_pairs.records])
+    clock = _codes([(r.camera, r.clock) for r in known_pairs.records])
     first, last = (
         np.array([np.nan if t is None else t for t in times])
-        for times in ([r.first for r in judged.records], [r.last for r in judged.records])
+        for times in ([r.first for r in known_pairs.records], [r.last for r in known_pairs.records])
     )
     one_camera = camera[block, None] == camera
     one_clock = clock[block, None] == clock  # two videos of a camera both begin at 0
     at_once = one_clock & (first[block, None] <= last) & (first <= last[block, None])
     mates = (same[block, None] == same) & (same >= 0)
-    strangers = at_once.copy()
-    if judged.complete:
-        strangers |= (same[block, None] != same) & (same[block, None] >= 0) & (same >= 0)
-    strangers &= ~mates
+    non_mates = at_once.copy()
+    if known_pairs.complete:
+        non_mates |= (same[block, None] != same) & (same[block, None] >= 0) & (same >= 0)
+    non_mates &= ~mates
     mates[np.arange(len(mates)), np.arange(block.start, block.start + len(mates))] = False
-    strangers[np.arange(len(mates)), np.arange(block.start, block.start + len(mates))] = False
+    non_mates[np.arange(len(mates)), np.arange(block.start, block.start + len(mates))] = False
     if across:
         mates &= ~one_camera
-        strangers &= ~one_camera
-    return mates, strangers
+        non_mates &= ~one_camera
+    return mates, non_mates

@@ -1,8 +1,8 @@
-"""The engine inside the process: SQLite keeps, an index in memory finds.
+"""The in-process engine: rows in SQLite, an index in memory.
 
-Before every answer the index is brought up to the state of the last commit, whoever made it: new rows are
-added, removed ones are left out. When too many are new or gone, it is built again. Candidates of the index
-are scored exactly, by their float32 vectors.
+Before every search the index is brought up to the last commit, of this or another process: new rows are
+appended, removed ones masked. After many changes it is rebuilt. Candidates of the index are scored exactly,
+by their float32 vectors.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from stca.gallery.records import Added, Record
 from stca.gallery.store.store import Store
 
 EXACT_VALUES = 1 << 25
-"""Up to so many numbers (rows times dimensions; 128 MiB) all are compared, in some ten milliseconds."""
+"""Up to this many numbers (rows times dimensions; 128 MiB) search is exact, in some ten milliseconds."""
 _BATCH = 1000
 
 
 class EmbeddedEngine:
-    """One open gallery folder. Threads take turns; other processes may read, and write, meanwhile."""
+    """One open gallery folder. Thread-safe; other processes may read and write at the same time."""
 
     def __init__(self, store: Store, dim: int) -> None:
         self._store, self._dim = store, dim
         self._lock = threading.RLock()
-        self._forget()
+        self._reset()
 
     @property
     def store(self) -> Store:
-        """Where rows are kept."""
+        """The SQLite store."""
         return self._store
 
     # ---- writing ----
 
     def add(self, records: Sequence[Record], vectors: Vectors, *, replace: bool) -> Added:
-        """Write rows, a thousand to a commit."""
+        """Write rows, 1,000 per commit."""
         done = Added()
         for start in range(0, len(records), _BATCH):
             part = slice(start, start + _BATCH)
@@ -50,29 +50,29 @@ class EmbeddedEngine:
         return done
 
     def update(self, records: Sequence[Record]) -> int:
-        """Write what is known of those beside their vectors."""
+        """Update metadata of existing rows; returns how many changed."""
         with self._lock:
             return self._store.update(records)
 
     def remove(self, keys: Sequence[str]) -> None:
-        """Remove all of those, or none."""
+        """Remove all of these rows, or none."""
         with self._lock:
             self._store.remove(keys)
 
     def set_persons(self, persons: dict[str, int | None]) -> None:
-        """Say who those are."""
+        """Set persons by key."""
         with self._lock:
             self._store.set_persons(persons)
 
     # ---- reading ----
 
     def records(self) -> Iterator[Record]:
-        """All, in the order in which they came."""
+        """All records, in insertion order."""
         return iter(self._store.records())
 
     def vectors(self) -> Vectors:
         """(N, D), in the order of `records`."""
-        with self._lock, self._store.reading():
+        with self._lock, self._store.read_transaction():
             found = np.empty((len(self._store.ids()), self._dim), dtype=np.float32)
             start = 0
             for block in self._store.blocks(self._dim):
@@ -81,8 +81,8 @@ class EmbeddedEngine:
         return found
 
     def table(self) -> tuple[list[Record], Vectors]:
-        """Records and vectors of one and the same moment."""
-        with self._lock, self._store.reading():
+        """Records and vectors of one snapshot."""
+        with self._lock, self._store.read_transaction():
             return self._store.records(), self.vectors()
 
     def find(self, key: str) -> tuple[Record, Float32[np.ndarray, " D"]] | None:
@@ -99,14 +99,16 @@ class EmbeddedEngine:
         time: tuple[float, float] | None,
         without: str | None,
     ) -> list[tuple[Record, float]]:
-        """The nearest records and their scores, the best first; of equals the one that came first."""
-        with self._lock, self._store.reading():
+        """The nearest records and their scores, best first; ties in insertion order."""
+        with self._lock, self._store.read_transaction():
             self._refresh()
             allowed = self._allowed(cameras, time)
             more = count + (without is not None)
-            places = self._index.search(query, more, allowed) if len(self._index) else np.empty(0, np.int64)
-            ids, vectors = self._store.vectors_of(self._ids[places].tolist(), self._dim)
-            # Not `@`: BLAS would wake its threads for so little.
+            positions = (
+                self._index.search(query, more, allowed) if len(self._index) else np.empty(0, np.int64)
+            )
+            ids, vectors = self._store.vectors_of(self._ids[positions].tolist(), self._dim)
+            # Not `@`: for so few rows, waking BLAS threads costs more than it saves.
             scores = np.einsum("nd,d->n", vectors, query)
             own = None if without is None else self._store.number_of(without)
             order = [i for i in np.lexsort((ids, -scores)) if ids[i] != own][:count]
@@ -114,25 +116,25 @@ class EmbeddedEngine:
         return [(records[ids[i]], float(scores[i])) for i in order]
 
     def describe(self) -> str:
-        """How a search goes about it now."""
-        with self._lock, self._store.reading():
+        """The index in use, for people."""
+        with self._lock, self._store.read_transaction():
             self._refresh()
             return str(self._index)
 
     # ---- the index ----
 
     def refresh(self) -> None:
-        """Bring the index up to date, and write it to disk where much of it is not there yet."""
-        with self._lock, self._store.reading():
+        """Bring the index up to date, and save it if over 5 % of its rows are not on disk yet."""
+        with self._lock, self._store.read_transaction():
             self._refresh()
             self._save(atleast=len(self._ids) // 20)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         with self._lock:
             self._store.close()
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
         self._index: Index = ExactIndex(self._dim)
         self._ids: Int64[np.ndarray, " N"] = np.empty(0, dtype=np.int64)
         self._alive: Mask = np.empty(0, dtype=bool)
@@ -144,61 +146,61 @@ class EmbeddedEngine:
         self._saved = 0
 
     def _refresh(self) -> None:
-        """To the state of the transaction that is open."""
+        """Bring the index to the state of the open transaction."""
         counters = self._store.counters()
         if counters == self._counters:
             return
         try:
             if self._counters[0] < 0:
-                self._begin()
+                self._load_saved()
             elif counters[2] != self._counters[2]:
-                self._describe_rows()
+                self._reload_metadata()
             elif counters[1] != self._counters[1]:
                 self._alive = np.isin(self._ids, self._store.ids(), assume_unique=True)
-            self._top_up()
+            self._add_new_rows()
             self._filters.clear()
-            if self._should_build():
-                self._build()
+            if self._needs_rebuild():
+                self._rebuild()
             self._counters = counters
         except BaseException:
-            self._forget()  # half brought up to date is worse than not begun
+            self._reset()  # never search a partly updated index
             raise
 
-    def _begin(self) -> None:
-        """Start from the index on disk, if it is of this gallery's past."""
+    def _load_saved(self) -> None:
+        """Load the index from disk, if it belongs to an earlier state of this gallery."""
         if len(self._store.ids()) * self._dim <= EXACT_VALUES:
             return
         saved = load_index(self._store.folder)
         if saved is None or not self._fits(saved):
             return
         self._index, self._saved = saved.index, len(saved.ids)
-        self._note_rows(saved.ids)
-        self._describe_rows()
+        self._append_rows(saved.ids)
+        self._reload_metadata()
 
     def _fits(self, saved: SavedIndex) -> bool:
         rows = self._store.ids()
         covered = np.isin(rows[rows <= saved.last_id], saved.ids, assume_unique=True)
         return (
-            saved.gallery == self._store.note("id")
+            saved.gallery == self._store.meta("id")
             and self._store.has_commit(saved.last_id, saved.token)
             and bool(covered.all())
         )
 
-    def _top_up(self) -> None:
-        """Take in the rows that came since."""
+    def _add_new_rows(self) -> None:
+        """Append the rows that were added since the last refresh."""
         after = int(self._ids[-1]) if len(self._ids) else 0
         rows = self._store.table(after=after)
         if not rows:
             return
         start = len(self._ids)
-        self._note_rows(np.array([row[0] for row in rows], dtype=np.int64))
-        for place, (_, camera, first, last) in enumerate(rows, start):
-            self._describe_row(place, camera, first, last)
+        self._append_rows(np.array([row[0] for row in rows], dtype=np.int64))
+        for position, (_, camera, first, last) in enumerate(rows, start):
+            self._set_metadata(position, camera, first, last)
         if start or len(rows) * self._dim <= EXACT_VALUES:
             for block in self._store.blocks(self._dim, after=after):
                 self._index.add(block)
 
-    def _note_rows(self, ids: Int64[np.ndarray, " M"]) -> None:
+    def _append_rows(self, ids: Int64[np.ndarray, " M"]) -> None:
         count = len(ids)
         self._ids = np.concatenate([self._ids, ids])
         self._alive = np.concatenate([self._alive, np.zeros(count, dtype=bool)])
@@ -206,23 +208,23 @@ class EmbeddedEngine:
         self._first = np.concatenate([self._first, np.full(count, np.nan)])
         self._last = np.concatenate([self._last, np.full(count, np.nan)])
 
-    def _describe_rows(self) -> None:
-        """Those that are noted, as they are now; what is not there any more is not alive."""
-        places = {row: place for place, row in enumerate(self._ids.tolist())}
+    def _reload_metadata(self) -> None:
+        """Reload the filter columns of all indexed rows; rows that were removed are marked as not alive."""
+        positions = {row: position for position, row in enumerate(self._ids.tolist())}
         self._alive[:] = False
         for row, camera, first, last in self._store.table():
-            if (place := places.get(row)) is not None:
-                self._describe_row(place, camera, first, last)
+            if (position := positions.get(row)) is not None:
+                self._set_metadata(position, camera, first, last)
 
-    def _describe_row(self, place: int, camera: str, first: float | None, last: float | None) -> None:
+    def _set_metadata(self, position: int, camera: str, first: float | None, last: float | None) -> None:
         if camera not in self._codes:
             self._codes[camera] = len(self._codes)
-        self._alive[place] = True
-        self._camera[place] = self._codes[camera]
-        self._first[place] = np.nan if first is None else first
-        self._last[place] = np.nan if last is None else last
+        self._alive[position] = True
+        self._camera[position] = self._codes[camera]
+        self._first[position] = np.nan if first is None else first
+        self._last[position] = np.nan if last is None else last
 
-    def _should_build(self) -> bool:
+    def _needs_rebuild(self) -> bool:
         alive = int(self._alive.sum())
         if alive * self._dim <= EXACT_VALUES:
             return isinstance(self._index, FastIndex) or alive < len(self._ids) // 2
@@ -230,8 +232,8 @@ class EmbeddedEngine:
             return len(self._ids) > 2 * self._index.tuning.rows or alive < len(self._ids) * 3 // 4
         return True
 
-    def _build(self) -> None:
-        """Anew from the vectors in SQLite, without what was removed."""
+    def _rebuild(self) -> None:
+        """Rebuild the index from the vectors in SQLite, without removed rows."""
         kept = self._alive
         self._ids, self._camera = self._ids[kept], self._camera[kept]
         self._first, self._last = self._first[kept], self._last[kept]
@@ -251,18 +253,18 @@ class EmbeddedEngine:
             return
         if len(self._ids) - self._saved <= atleast:
             return
-        gallery = self._store.note("id") or ""
+        gallery = self._store.meta("id") or ""
         save_index(self._store.folder, SavedIndex(self._index, self._ids, gallery, *commit))
         self._saved = len(self._ids)
 
     def _allowed(self, cameras: frozenset[str] | None, time: tuple[float, float] | None) -> Mask | None:
-        """Which rows may be answers; None where all may. The last filters are kept: they come again."""
-        asked = cameras, time
-        if asked not in self._filters:
+        """Mask of the rows that pass the filters; None if all do. The last 16 masks are cached."""
+        key = cameras, time
+        if key not in self._filters:
             if len(self._filters) >= 16:
                 self._filters.clear()
-            self._filters[asked] = self._mask(cameras, time)
-        return self._filters[asked]
+            self._filters[key] = self._mask(cameras, time)
+        return self._filters[key]
 
     def _mask(self, cameras: frozenset[str] | None, time: tuple[float, float] | None) -> Mask | None:
         if cameras is None and time is None and self._alive.all():
@@ -271,5 +273,5 @@ class EmbeddedEngine:
         if cameras is not None:
             mask &= np.isin(self._camera, [self._codes[c] for c in cameras if c in self._codes])
         if time is not None:
-            mask &= (self._first <= time[1]) & (self._last >= time[0])  # not where no times are known
+            mask &= (self._first <= time[1]) & (self._last >= time[0])  # NaN: rows without times do not pass
         return mask

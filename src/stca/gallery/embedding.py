@@ -1,9 +1,10 @@
-"""Vectors of tracklets in the way a gallery's own were made."""
+"""Embed tracklets the way a gallery's own vectors were made."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float32
@@ -16,7 +17,38 @@ from stca.tools.progress import progress
 from stca.tracklets import Tracklet
 from stca.tracks import FoundTracklet
 
-_AT_ONCE = 128
+_BATCH = 128
+"""Tracklets per commit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedOptions:
+    """How to compute embeddings.
+
+    Args:
+        device: "auto", "cpu" or "cuda".
+        precision: "float32", "bf16" or "auto"; not "int8".
+        batch_size: clips per forward pass.
+        workers: number of decoding processes.
+
+    Raises:
+        ConfigError: int8.
+
+    """
+
+    device: str = "auto"
+    precision: str = "float32"
+    batch_size: int = 16
+    workers: int = 2
+
+    def __post_init__(self) -> None:
+        if self.precision == "int8":
+            raise ConfigError(
+                "A gallery's vectors are not computed in int8",
+                expected="float32, bf16 or auto",
+                found="int8, whose quantisation scales would depend on each query",
+                hint="precision=bf16",
+            )
 
 
 def embed(
@@ -29,58 +61,55 @@ def embed(
     batch_size: int = 16,
     workers: int = 2,
 ) -> Float32[np.ndarray, "N D"]:
-    """One vector per tracklet, in the way the gallery's own were made.
+    """One vector per tracklet, comparable with the gallery's own.
+
+    Args:
+        gallery: whose clip length and neck are used.
+        model: the gallery's model.
+        tracklets: N.
+        device: "auto", "cpu" or "cuda".
+        precision: "float32", "bf16" or "auto".
+        batch_size: clips per forward pass.
+        workers: number of decoding processes.
 
     Raises:
         DatasetError: a tracklet without any readable frame.
         ConfigError: int8.
 
     """
-    asked = _to_embed(tracklets)
-    with _open(gallery, model, asked, device, precision) as embedder:
-        return embedder.embed(asked, batch_size=batch_size, workers=workers, label="").vectors
+    options = EmbedOptions(device=device, precision=precision, batch_size=batch_size, workers=workers)
+    inputs = _as_tracklets(tracklets)
+    with _open(gallery, model, inputs, options) as embedder:
+        return embedder.embed(inputs, batch_size=batch_size, workers=workers, label="").vectors
 
 
-def _to_embed(tracklets: Sequence[FoundTracklet]) -> list[Tracklet]:
+def embed_in_batches(
+    gallery: Gallery, model: ReIDModel, tracklets: list[FoundTracklet], options: EmbedOptions, *, label: str
+) -> Iterator[tuple[list[FoundTracklet], Float32[np.ndarray, "n D"]]]:
+    """Batches of 128 tracklets with their vectors; the runtime is opened once. `label` names the progress."""
+    if not tracklets:
+        return
+    with _open(gallery, model, _as_tracklets(tracklets), options) as embedder:
+        batches = [tracklets[start : start + _BATCH] for start in range(0, len(tracklets), _BATCH)]
+        for batch in progress(batches, label=label):
+            embedded = embedder.embed(
+                _as_tracklets(batch), batch_size=options.batch_size, workers=options.workers, label=""
+            )
+            yield batch, embedded.vectors
+
+
+def _as_tracklets(tracklets: Sequence[FoundTracklet]) -> list[Tracklet]:
     return [Tracklet(found.frames, 0, 0, found.key) for found in tracklets]
 
 
 def _open(
-    gallery: Gallery, model: ReIDModel, tracklets: Sequence[Tracklet], device: str, precision: str
+    gallery: Gallery, model: ReIDModel, tracklets: Sequence[Tracklet], options: EmbedOptions
 ) -> AbstractContextManager[Embedder]:
-    if precision == "int8":
-        raise ConfigError(
-            "A gallery's vectors are not computed in int8",
-            expected="float32, bf16 or auto",
-            found="int8, whose scales each search would choose anew, by the query",
-            hint="precision=bf16",
-        )
     return open_embedder(
         model,
         tracklets,
-        clip_len=gallery.mark.clip_len or None,
-        neck=gallery.mark.neck,
-        device=device,
-        precision=precision,
+        clip_len=gallery.fingerprint.clip_len or None,
+        neck=gallery.fingerprint.neck,
+        device=options.device,
+        precision=options.precision,
     )
-
-
-def embed_in_parts(
-    gallery: Gallery,
-    model: ReIDModel,
-    tracklets: list[FoundTracklet],
-    *,
-    label: str,
-    device: str,
-    precision: str,
-    batch_size: int,
-    workers: int,
-) -> Iterator[tuple[list[FoundTracklet], Float32[np.ndarray, "n D"]]]:
-    """Some at a time and their vectors, all by one runtime, which is opened once."""
-    if not tracklets:
-        return
-    with _open(gallery, model, _to_embed(tracklets), device, precision) as embedder:
-        parts = [tracklets[start : start + _AT_ONCE] for start in range(0, len(tracklets), _AT_ONCE)]
-        for part in progress(parts, label=label):
-            embedded = embedder.embed(_to_embed(part), batch_size=batch_size, workers=workers, label="")
-            yield part, embedded.vectors

@@ -1,4 +1,4 @@
-"""What keeps the rows of a gallery and finds the nearest. There is one engine, for one machine."""
+"""The interface between `Gallery` and its storage and search engine. There is one engine, for one machine."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ Vectors = Float32[np.ndarray, "N D"]
 
 
 class Engine(Protocol):
-    """All vectors that come and go are of unit length; `Gallery` sees to it. Failures are GalleryErrors."""
+    """Stores rows and searches them. `Gallery` passes unit vectors only; all errors are GalleryErrors."""
 
     def add(self, records: Sequence[Record], vectors: Vectors, *, replace: bool) -> Added:
-        """Write rows; what is acknowledged stays."""
+        """Write rows durably."""
         ...
 
     def update(self, records: Sequence[Record]) -> int:
-        """Write what is known of those beside their vectors; how many that changed."""
+        """Update metadata of existing rows, without their vectors; returns how many changed."""
         ...
 
     def remove(self, keys: Sequence[str]) -> None:
-        """Remove all of those, or none."""
+        """Remove all of these rows, or none."""
         ...
 
     def set_persons(self, persons: dict[str, int | None]) -> None:
-        """Say who those are, all of them or none."""
+        """Set persons by key, all of them or none."""
         ...
 
     def records(self) -> Iterator[Record]:
-        """All, in the order in which they came."""
+        """All records, in insertion order."""
         ...
 
     def vectors(self) -> Vectors:
-        """In the order of `records`."""
+        """(N, D), in the order of `records`."""
         ...
 
     def table(self) -> tuple[list[Record], Vectors]:
-        """Records and vectors of one moment."""
+        """Records and vectors of one snapshot."""
         ...
 
     def find(self, key: str) -> tuple[Record, Vector] | None:
@@ -58,17 +58,17 @@ class Engine(Protocol):
         time: tuple[float, float] | None,
         without: str | None,
     ) -> list[tuple[Record, float]]:
-        """The nearest of those that pass the filters, the best first, with their cosines."""
+        """The nearest rows that pass the filters, best first, with their cosines."""
         ...
 
     def describe(self) -> str:
-        """How a search goes about it, in words."""
+        """The index in use, for people."""
         ...
 
     def refresh(self) -> None:
-        """Get ready for searches."""
+        """Bring the index up to date."""
         ...
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Close the files."""
         ...

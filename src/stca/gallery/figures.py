@@ -1,4 +1,4 @@
-"""Pictures: an answer as a contact sheet, a calibration as curves."""
+"""Figures: search results as a contact sheet, a calibration as curves."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from stca.tracks import MOST_SECONDS, FoundTracklet, pictured
 _TILE_W, _TILE_H, _PITCH, _CAPTION = 0.86, 1.72, 0.98, 0.62
 _ACROSS = 10
 _POSIX = 1e8
-"""Seconds above this count from 1970, those below from a video's beginning."""
+"""Larger times are POSIX seconds, smaller ones seconds from a video's beginning."""
 
 
 def format_time(seconds: float) -> str:
     """0:01:02.5 from a video's beginning, or 2026-01-31 10:00:00+01:00: local time and its offset.
 
-    What is no time at all (a gallery may hold it from before it was refused) is shown as the number it is.
+    Numbers too large to be times (older galleries may hold some) are shown as seconds.
     """
     if abs(seconds) > MOST_SECONDS:
         return f"{seconds:.6g} s"
@@ -49,12 +49,12 @@ def format_time(seconds: float) -> str:
 
 
 def format_span(record: Record) -> str:
-    """From when to when; empty where no times are known."""
+    """First to last time of a record; empty if no times are known."""
     if record.first is None or record.last is None:
         return ""
     first, last = format_time(record.first), format_time(record.last)
     (day, _, when), (same, _, then) = first.partition(" "), last.partition(" ")
-    if when and day == same and when[8:] == then[8:]:  # one day and one offset: said once
+    if when and day == same and when[8:] == then[8:]:  # same day and offset: written once
         return f"{day} {when[:8]} to {then}"
     return f"{first} to {last}"
 
@@ -66,13 +66,13 @@ def answer_figure(
     title: str = "",
     threshold: float | None = None,
 ) -> Figure:
-    """The query at the left in blue, then the answers, ten to a line.
+    """The query at the left in blue, then the hits, ten per row.
 
     Args:
-        query: its key, words below it, and its crops.
-        hits: answers and their crops; None where they are not there any more.
-        title: above the picture.
-        threshold: of the gallery; answers at or above it are framed in green, others are dashed.
+        query: its key, a caption, and its crops.
+        hits: hits and their crops; None if they no longer exist.
+        title: above the figure.
+        threshold: the gallery's; hits at or above it are framed in solid green, others are dashed.
 
     """
     lines = max(1, -(-len(hits) // _ACROSS))
@@ -97,7 +97,7 @@ def _legend(hits: Sequence[tuple[Hit, FoundTracklet | None]], threshold: float |
         return "No threshold yet: stca calibrate."
     above = sum(bool(hit.accepted) for hit, _ in hits)
     words = f"Threshold {threshold:.3f}. ✓ solid green: at or above it. ✗ dashed: below."
-    return words if above else f"Nobody: no answer reaches the threshold. {words}"
+    return words if above else f"No match: no result reaches the threshold. {words}"
 
 
 def _frame(hit: Hit) -> tuple[str, str]:
@@ -132,7 +132,7 @@ def _tile(
 
 
 def _crop(crops: FoundTracklet | None) -> UInt8[np.ndarray, "H W 3"] | None:
-    """The best one; None where it cannot be read."""
+    """The best crop; None if it cannot be read."""
     if crops is None:
         return None
     try:
@@ -142,7 +142,7 @@ def _crop(crops: FoundTracklet | None) -> UInt8[np.ndarray, "H W 3"] | None:
 
 
 def calibration_figure(calibration: Calibration, searches: OpenSet, *, title: str = "") -> Figure:
-    """DIR over FAR on the left; on the right, the scores of both kinds of search and the threshold."""
+    """DIR over FAR on the left; on the right, score histograms of both kinds of search, and the threshold."""
     figure = Figure(figsize=(PAGE * 1.25, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     _curve(left, calibration, searches)
@@ -172,7 +172,9 @@ def _curve(axes: Axes, calibration: Calibration, searches: OpenSet) -> None:
         [tick for tick in (0.001, 0.01, 0.1, 1.0) if tick >= lowest],
         [f"{100 * tick:g} %" for tick in (0.001, 0.01, 0.1, 1.0) if tick >= lowest],
     )
-    axes.set_xlabel("false-accept rate: searches for nobody that give somebody", fontsize=8, color=INK)
+    axes.set_xlabel(
+        "false-accept rate: searches for people not in the gallery with a hit", fontsize=8, color=INK
+    )
     axes.set_ylabel("found and accepted at rank 1, %", fontsize=8, color=INK)
     axes.set_title("DIR at FAR", fontsize=9, color=INK)
     _dress(axes)
@@ -181,9 +183,16 @@ def _curve(axes: Axes, calibration: Calibration, searches: OpenSet) -> None:
 def _scores(axes: Axes, calibration: Calibration, searches: OpenSet) -> None:
     right = searches.right[searches.right > -np.inf]
     bins = np.linspace(min(searches.impostor.min(), right.min(initial=1.0)), 1, 30).tolist()
-    axes.hist(searches.impostor, bins, color=WRONG, alpha=0.55, density=True, label="best, person not there")
+    axes.hist(
+        searches.impostor,
+        bins,
+        color=WRONG,
+        alpha=0.55,
+        density=True,
+        label="best hit, person not in gallery",
+    )
     if len(right):
-        axes.hist(right, bins, color=RIGHT, alpha=0.55, density=True, label="best, right person")
+        axes.hist(right, bins, color=RIGHT, alpha=0.55, density=True, label="best hit, right person")
     label = f"threshold {calibration.threshold:.3f}"
     axes.axvline(calibration.threshold, color=INK, linewidth=1.4, linestyle="--", label=label)
     axes.set_xlabel("cosine similarity", fontsize=8, color=INK)

@@ -1,4 +1,7 @@
-"""Which model and preparation made the vectors of a gallery: vectors of two models do not compare."""
+"""The fingerprint of the model and preprocessing that made a gallery's vectors.
+
+Vectors of two models cannot be compared, so a gallery refuses every other model.
+"""
 
 from __future__ import annotations
 
@@ -13,24 +16,27 @@ from stca.models import MODELS, ImageReID, ReIDModel
 from stca.tools.lookup import as_tuples, find
 
 PREPROCESSING = 1
-"""Raised when the way from crops to clips changes (resizing, normalising, which frames): old vectors then no
-longer compare with new ones. The precision of the arithmetic plays no part."""
+"""Version of the preprocessing from crops to clips: resizing, normalisation, choice of frames.
+
+Increased when that changes, since old and new vectors then cannot be compared. Numeric precision is not part
+of it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
-class ModelMark:
-    """What must be the same for two vectors to be compared.
+class ModelFingerprint:
+    """What two vectors must have in common to be compared.
 
     Args:
-        name: the kind of model, for people.
-        weights: a digest of its weights, without the classifier, which no vector passes through.
+        name: the model's name.
+        weights: a digest of its weights, without the classifier, which embeddings do not use; empty: unknown.
         image_size: (H, W) in pixels.
         clip_len: T.
         neck: "after" the BN neck or "before" it.
         dim: D.
         preprocessing: `PREPROCESSING`.
-        options: of the model, those that are not its defaults: equal weights give other vectors with other
-            ones. None where nobody noted them (galleries of before, vectors from elsewhere): not compared.
+        options: model options that differ from the defaults; they change the vectors at equal weights. None:
+            unknown and not compared (older galleries, external vectors).
 
     """
 
@@ -44,8 +50,8 @@ class ModelMark:
     options: str | None = None
 
     @classmethod
-    def of(cls, model: ReIDModel, *, neck: Neck = "after") -> ModelMark:
-        """The mark of a model; it takes a moment, since all weights are read."""
+    def of(cls, model: ReIDModel, *, neck: Neck = "after") -> ModelFingerprint:
+        """The fingerprint of a model. All weights are hashed, which takes a moment."""
         spec = getattr(model, "spec", None)
         name = spec.name if spec else type(model).__name__
         digest = hashlib.blake2b(type(model).__name__.encode(), digest_size=16)
@@ -65,17 +71,17 @@ class ModelMark:
         )
 
     @classmethod
-    def bare(cls, dim: int, name: str = "vectors") -> ModelMark:
-        """For vectors that come from elsewhere: only their name and dimension are compared."""
+    def bare(cls, dim: int, name: str = "vectors") -> ModelFingerprint:
+        """A fingerprint for external vectors: only name and dimension are compared."""
         return cls(name=name, weights="", image_size=(0, 0), clip_len=0, neck="after", dim=dim)
 
     def to_json(self) -> str:
-        """As text, to be kept."""
+        """Serialise."""
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text: str) -> ModelMark:
-        """Back from text.
+    def from_json(cls, text: str) -> ModelFingerprint:
+        """Parse what `to_json` wrote.
 
         Raises:
             GalleryError: not what `to_json` wrote.
@@ -86,13 +92,13 @@ class ModelMark:
             content["image_size"] = tuple(content["image_size"])
             return cls(**content)
         except (ValueError, TypeError, KeyError) as error:
-            raise GalleryError("A gallery's note of its model is damaged", found=error) from error
+            raise GalleryError("A gallery's stored model fingerprint is damaged", found=error) from error
 
-    def require(self, other: ModelMark, *, where: object) -> None:
-        """Refuse another model than this one, the gallery's.
+    def require(self, other: ModelFingerprint, *, where: object) -> None:
+        """Check that another fingerprint equals this one, the gallery's.
 
         Raises:
-            GalleryError: it is another; the message says in what.
+            GalleryError: they differ; the message lists the fields that do.
 
         """
         ours, theirs = asdict(self), asdict(other)
@@ -111,7 +117,7 @@ class ModelMark:
 
 
 def _options(model: ReIDModel) -> str:
-    """`fusion='sum', temperature=0.5`; without what the mark says elsewhere, and where its file lies."""
+    """`fusion='sum', temperature=0.5`: non-default options, without the file's path and other fields."""
     spec = getattr(model, "spec", None)
     if spec is None:
         return ""
@@ -119,11 +125,11 @@ def _options(model: ReIDModel) -> str:
     defaults = {name: parameter.default for name, parameter in parameters.items()}
     chosen = {name: as_tuples(value) for name, value in spec.options.items()}
     if isinstance(model, ImageReID):
-        chosen["pixels"] = model.pixels  # where none are given, they follow from the kind of file
-    told = sorted(chosen.keys() - {"path", "image_size", "clip_len"})
-    return ", ".join(f"{name}={chosen[name]!r}" for name in told if chosen[name] != defaults.get(name))
+        chosen["pixels"] = model.pixels  # resolved: the default depends on the kind of file
+    names = sorted(chosen.keys() - {"path", "image_size", "clip_len"})
+    return ", ".join(f"{name}={chosen[name]!r}" for name in names if chosen[name] != defaults.get(name))
 
 
 def _short(value: object) -> str:
     text = "the defaults" if value == "" else str(value)
-    return text if len(text) <= 24 or "=" in text else f"{text[:12]}…"
+    return text if len(text) <= 24 or "=" in text else f"{text[:12]}..."

@@ -1,7 +1,8 @@
-"""The one interface: what is checked, whatever engine keeps the rows."""
+"""`Gallery`: validates arguments and passes them to the engine."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -13,9 +14,9 @@ from stca.errors import GalleryError
 from stca.gallery.calibration import Calibration
 from stca.gallery.embedded import EmbeddedEngine
 from stca.gallery.engine import Engine, Vector, Vectors
-from stca.gallery.fingerprint import ModelMark
+from stca.gallery.fingerprint import ModelFingerprint
 from stca.gallery.records import Added, Hit, Record, Stats
-from stca.gallery.store.file import create_file, is_begun, is_free, open_file, size_of
+from stca.gallery.store.file import bytes_on_disk_of, can_create, create_file, gallery_exists, open_file
 from stca.gallery.store.store import Store
 from stca.gallery.unit_vectors import unit_vectors
 from stca.models import ReIDModel
@@ -25,90 +26,96 @@ _MODEL, _SOURCE, _CALIBRATION = "model", "model source", "calibration"
 
 
 class Gallery:
-    """Tracklets with their vectors, to be searched by cosine similarity.
+    """Tracklets with their embedding vectors on disk, searched by cosine similarity.
 
     `with Gallery.open(path) as gallery: gallery.search(vector, k=10)`
     """
 
-    def __init__(self, path: Path, store: Store, mark: ModelMark) -> None:
-        self.path, self.mark = path, mark
+    def __init__(self, path: Path, store: Store, fingerprint: ModelFingerprint) -> None:
+        self.path, self.fingerprint = path, fingerprint
         self._store = store
-        self._engine: Engine = EmbeddedEngine(store, mark.dim)
+        self._engine: Engine = EmbeddedEngine(store, fingerprint.dim)
 
     @classmethod
     def open(
         cls,
         path: Path | str,
         *,
-        model: ReIDModel | ModelMark | None = None,
+        model: ReIDModel | ModelFingerprint | None = None,
         source: str | None = None,
         wait: float = 60.0,
     ) -> Gallery:
-        """Open a gallery; with a model, make it where there is none yet.
+        """Open a gallery; with a model, create it if there is none yet.
 
         Args:
             path: its folder.
-            model: whose vectors it holds: a model, or a `ModelMark`; None takes the gallery as it is.
-            source: where the model can be found again (`stca.runs.open_model`); noted in a new gallery.
+            model: the model of its vectors, or a `ModelFingerprint`; None: do not check.
+            source: name or path of the model (`stca.runs.open_model`), stored in a new gallery.
             wait: seconds to wait for another process that is writing.
 
         Raises:
-            GalleryError: no gallery there and no model to make one for, a folder of something else, a damaged
-                file, one that cannot be read, or a gallery of another model.
+            GalleryError: no gallery there and no model given, a folder with other files, a damaged or
+                unreadable file, or a gallery of another model.
 
         """
         if "://" in str(path):
             raise GalleryError("There is no engine for this address", expected="a folder", found=path)
         folder = Path(path)
-        mark = ModelMark.of(model) if isinstance(model, ReIDModel) else model
-        if mark is not None and not is_begun(folder, wait=wait) and is_free(folder):
-            notes = {_MODEL: mark.to_json()} | ({_SOURCE: source} if source else {})
+        fingerprint = ModelFingerprint.of(model) if isinstance(model, ReIDModel) else model
+        if fingerprint is not None and not gallery_exists(folder, wait=wait) and can_create(folder):
+            notes = {_MODEL: fingerprint.to_json()} | ({_SOURCE: source} if source else {})
             store = Store(folder, create_file(folder, notes, wait=wait), writable=True)
         else:
             connection, writable = open_file(folder, wait=wait)
             store = Store(folder, connection, writable=writable)
         try:
-            own = ModelMark.from_json(store.note(_MODEL) or "")
-            if mark is not None:
-                own.require(mark, where=folder)
+            own = ModelFingerprint.from_json(store.meta(_MODEL) or "")
+            if fingerprint is not None:
+                own.require(fingerprint, where=folder)
         except BaseException:
             store.close()
             raise
         return cls(folder, store, own)
 
+    @property
+    def mark(self) -> ModelFingerprint:
+        """Old name of `fingerprint`; removed in the release after the next."""
+        warnings.warn("Gallery.mark is now Gallery.fingerprint", DeprecationWarning, stacklevel=2)
+        return self.fingerprint
+
     def require_model(self, model: ReIDModel) -> None:
-        """Raise GalleryError where this is not the model that made the gallery's vectors."""
-        self.mark.require(ModelMark.of(model), where=self.path)
+        """Raise GalleryError if this is not the model that made the gallery's vectors."""
+        self.fingerprint.require(ModelFingerprint.of(model), where=self.path)
 
     @property
     def source(self) -> str | None:
-        """Where its model can be found, if that was said when it was made."""
-        return self._store.note(_SOURCE)
+        """Name or path of its model, if given when the gallery was created."""
+        return self._store.meta(_SOURCE)
 
     @property
     def writable(self) -> bool:
-        """Whether this process may change it."""
+        """Whether this process may write to it."""
         return self._store.writable
 
     # ---- rows ----
 
     def add(self, records: Sequence[Record], vectors: Vectors, *, replace: bool = False) -> Added:
-        """Put tracklets in; when it returns, they are on disk.
+        """Add tracklets; on return, they are on disk.
 
-        A thousand at a time are committed: when a later one fails, the earlier ones are kept. Of a key that
-        is there with the same content, only the rest is updated (see `update`).
+        They are committed 1,000 at a time: if a later batch fails, earlier ones are kept. For a key that
+        exists with the same content, only the metadata is updated (see `update`).
 
         Args:
             records: N.
-            vectors: (N, D), of any length but zero; kept at unit length.
-            replace: put a tracklet of other content in the place of one with the same key.
+            vectors: (N, D), of any length above zero; stored at unit length.
+            replace: replace a tracklet that has the same key but other content.
 
         Raises:
             GalleryError: vectors of another dimension, zero or not finite; a key twice in `records`; a key
-                that is there with other content; a value of another kind than `Record` says; a full disk.
+                that exists with other content; a value of the wrong type; a full disk.
 
         """
-        unit = unit_vectors(vectors, dim=self.mark.dim, where=self.path)
+        unit = unit_vectors(vectors, dim=self.fingerprint.dim, where=self.path)
         if len(records) != len(unit):
             raise GalleryError(
                 "Records and vectors belong together", expected=f"{len(records)} vectors", found=len(unit)
@@ -118,27 +125,27 @@ class Gallery:
         return self._engine.add(records, unit, replace=replace)
 
     def update(self, records: Sequence[Record]) -> int:
-        """Bring tracklets that are there up to what is known of them now: camera, times, label, folder.
+        """Update the metadata of existing tracklets: camera, times, label, folder.
 
-        Vectors stay. So does what linking said of `person`; where it was the label, it follows the label.
+        Vectors are kept. A `person` that linking assigned is kept too; one that equals the label follows it.
 
         Args:
-            records: N; with the keys of tracklets that are there.
+            records: N, with keys of existing tracklets.
 
         Returns:
-            how many differed from what was kept.
+            the number of records that changed.
 
         Raises:
-            GalleryError: a key is not there; a change in a gallery that can only be read.
+            GalleryError: a missing key; a change in a read-only gallery.
 
         """
         return self._engine.update(records)
 
     def remove(self, *keys: str) -> None:
-        """Remove tracklets: all of those keys, or none.
+        """Remove tracklets: all of these keys, or none.
 
         Raises:
-            GalleryError: one of them is not there.
+            GalleryError: one of the keys does not exist.
 
         """
         for key in dict.fromkeys(keys):
@@ -146,35 +153,35 @@ class Gallery:
         self._engine.remove(tuple(dict.fromkeys(keys)))
 
     def set_persons(self, persons: Mapping[str, int | None]) -> None:
-        """Say who those tracklets are (None: nobody knows), all in one commit.
+        """Set the person of tracklets by key (None: unknown), in one commit.
 
         Raises:
-            GalleryError: a key is not there, or a person is no whole number; then nothing is written.
+            GalleryError: a missing key, or a person that is not an integer; then nothing is written.
 
         """
         self._engine.set_persons(dict(persons))
 
     def records(self) -> Iterator[Record]:
-        """All records, in the order in which they came."""
+        """All records, in insertion order."""
         return self._engine.records()
 
     def vectors(self) -> Vectors:
-        """(N, D), of unit length, in the order of `records`; all of them in memory."""
+        """(N, D) float32 of unit length, in the order of `records`; loads all of them into memory."""
         return self._engine.vectors()
 
     def table(self) -> tuple[list[Record], Vectors]:
-        """Records and vectors of one moment, whoever writes meanwhile."""
+        """Records and vectors of one snapshot, whatever other processes write meanwhile."""
         return self._engine.table()
 
     def get(self, key: str) -> tuple[Record, Vector] | None:
-        """Record and vector of a key; None where it is not there."""
+        """Record and vector of a key; None if there is none."""
         return self._engine.find(key)
 
     def known(self, keys: Sequence[str]) -> dict[str, str]:
-        """The content of those keys that are there."""
+        """Content digests of those keys that exist."""
         return self._store.known(keys)
 
-    # ---- asking ----
+    # ---- search ----
 
     def search(
         self,
@@ -188,23 +195,23 @@ class Gallery:
         """The most similar tracklets.
 
         Args:
-            vector: (D,), of any length but zero.
-            k: how many at most.
-            cameras: only tracklets of these; None: of all.
-            time: only tracklets that are seen at some moment from the first to the second number of seconds,
-                ends included; those without times are then left out.
-            without: a key that is no answer: the query's own.
+            vector: (D,), of any length above zero.
+            k: maximum number of hits; a smaller gallery gives fewer.
+            cameras: only tracklets of these cameras; None: all.
+            time: (from, to) in seconds, inclusive: only tracklets whose time span overlaps it; tracklets
+                without times are excluded.
+            without: a key to exclude: the query's own.
 
         Raises:
             GalleryError: a vector of another dimension, zero or not finite; a k below 1; a time that ends
                 before it begins; a damaged gallery.
 
         """
-        unit = unit_vectors(np.asarray(vector)[None], dim=self.mark.dim, where=self.path)[0]
+        unit = unit_vectors(np.asarray(vector)[None], dim=self.fingerprint.dim, where=self.path)[0]
         if k < 1:
-            raise GalleryError("A search gives at least one answer", expected="k from 1", found=k)
+            raise GalleryError("A search needs k of at least 1", expected="an integer from 1", found=k)
         if time is not None and not time[0] <= time[1]:
-            raise GalleryError("A time ends before it begins", expected="(from, to)", found=time)
+            raise GalleryError("A time range ends before it begins", expected="(from, to)", found=time)
         if isinstance(cameras, str):
             cameras = (cameras,)
         chosen = None if cameras is None else frozenset(cameras)
@@ -216,14 +223,14 @@ class Gallery:
         ]
 
     def refresh(self) -> None:
-        """Bring the index up to the last commit and write it to disk.
+        """Bring the index up to the last commit and save it to disk.
 
-        Searches do the first by themselves; after many additions this saves the next process the time.
+        Searches update the index themselves; after many additions, saving it spares the next process that.
         """
         self._engine.refresh()
 
     def stats(self) -> Stats:
-        """What it holds."""
+        """Size and contents."""
         cameras, persons, first, last = self._store.counts()
         return Stats(
             tracklets=sum(cameras.values()),
@@ -231,9 +238,9 @@ class Gallery:
             persons=persons,
             first=first,
             last=last,
-            dim=self.mark.dim,
+            dim=self.fingerprint.dim,
             index=self._engine.describe(),
-            bytes_on_disk=size_of(self.path),
+            bytes_on_disk=bytes_on_disk_of(self.path),
         )
 
     def __len__(self) -> int:
@@ -242,18 +249,18 @@ class Gallery:
     # ---- the threshold ----
 
     def calibration(self) -> Calibration | None:
-        """The threshold and how it came about; None where `calibrate` never ran."""
-        text = self._store.note(_CALIBRATION)
+        """The threshold and how it was determined; None if `calibrate` never ran."""
+        text = self._store.meta(_CALIBRATION)
         return None if text is None else _calibration(text)
 
     def set_calibration(self, calibration: Calibration) -> None:
-        """Keep a threshold: from now on answers below it are marked."""
-        self._store.set_note(_CALIBRATION, calibration.to_json())
+        """Store a threshold; searches mark hits below it from now on."""
+        self._store.set_meta(_CALIBRATION, calibration.to_json())
 
-    # ---- the rest ----
+    # ---- closing and errors ----
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         self._engine.close()
 
     def __enter__(self) -> Gallery:
@@ -265,7 +272,7 @@ class Gallery:
         self.close()
 
     def require_key(self, key: str) -> None:
-        """Raise GalleryError where there is no such key, with the closest one."""
+        """Raise GalleryError, naming the closest key, if there is no such key."""
         if self._store.known([key]):
             return
         close = suggest(key, [record.key for record in self.records()])
@@ -278,5 +285,5 @@ class Gallery:
 
 @lru_cache(maxsize=8)
 def _calibration(text: str) -> Calibration:
-    """Every search asks for it."""
+    """Cached, since every search needs it."""
     return Calibration.from_json(text)

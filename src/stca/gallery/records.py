@@ -1,4 +1,4 @@
-"""The words of a gallery: what is kept of a tracklet, what a search gives, what an `add` did."""
+"""Data classes of a gallery: a tracklet's record, a search hit, the results of `add` and `stats`."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from stca.errors import GalleryError
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What a gallery knows of one tracklet, beside its vector.
+    """The metadata of one tracklet in a gallery.
 
     Args:
-        key: its name, unique in the gallery.
-        camera: which camera saw it.
-        first: when it is seen first, in seconds (POSIX seconds where the video's start is known); None where
-            no times are known.
-        last: when it is seen last; None together with `first`.
-        person: who it is: what linking said (`Gallery.set_persons`), else what was known when it was added.
-        label: who it is, as known when it was added (ground truth); None where nobody knows.
-        folder: where its crops lie; None for a vector without pictures.
-        frames: how many crops the vector was made of.
-        content: a digest of the crops, by which `add` sees that it has them already; where it is empty, the
-            vector's own digest takes its place.
-        clock: what its times count from: empty for one clock of all (1970, where the videos' starts are
-            known), else the video from whose beginning they count. Times of two clocks are not compared.
+        key: unique in the gallery, usually "camera folder/tracklet folder".
+        camera: the camera's name.
+        first: time of the first frame in seconds: POSIX seconds if the video's start is known, else seconds
+            since the video's beginning; None: unknown.
+        last: time of the last frame; None together with `first`.
+        person: identity assigned by linking (`Gallery.set_persons`), else the label; None: unknown.
+        label: ground-truth identity given when the tracklet was added; None: unknown.
+        folder: folder of its crops; None for an external vector.
+        frames: number of crops that the vector was computed from.
+        content: digest of the crops, by which `add` recognises unchanged tracklets; if empty, the digest of
+            the vector is used.
+        clock: origin of the times: empty for POSIX time, else the video whose beginning is 0. Times of
+            different clocks are never compared.
 
     Raises:
         GalleryError: an empty key or camera, times that are not finite, or in the wrong order.
@@ -53,14 +53,14 @@ class Record:
             ordered = math.isfinite(self.first) and math.isfinite(self.last) and self.first <= self.last
             if not ordered:
                 raise GalleryError(
-                    "A record's times are not as they should be",
+                    "A record's times are invalid",
                     expected="finite seconds, first <= last",
                     found=(self.first, self.last),
                     where=self.key,
                 )
 
     def overlaps(self, other: Record) -> bool:
-        """Whether both are seen by the same camera at some same moment: never the same person."""
+        """Whether both were in one camera's view at the same time, so that they are different people."""
         if (self.camera, self.clock) != (other.camera, other.clock):
             return False
         if self.first is None or other.first is None:
@@ -72,13 +72,13 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One answer of a search.
+    """One result of a search.
 
     Args:
         rank: from 1.
-        record: of the tracklet that was found.
+        record: of the tracklet found.
         score: cosine similarity, between -1 and 1.
-        accepted: whether the score reaches the gallery's threshold; None where it was never calibrated.
+        accepted: whether the score reaches the gallery's threshold; None if it was never calibrated.
 
     """
 
@@ -89,19 +89,19 @@ class Hit:
 
     @property
     def key(self) -> str:
-        """Of the tracklet that was found."""
+        """Key of the tracklet found."""
         return self.record.key
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What an `add` did.
+    """Counts of what an `add` did.
 
     Args:
-        added: tracklets that were new.
-        skipped: that it had already.
-        replaced: that it had with other crops.
-        updated: that it had with the same crops, but with another camera, folder, label or times.
+        added: new tracklets.
+        skipped: tracklets that were already there, unchanged.
+        replaced: tracklets whose crops had changed.
+        updated: tracklets with unchanged crops, but another camera, folder, label or times.
 
     """
 
@@ -123,17 +123,17 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What a gallery holds.
+    """Size and contents of a gallery.
 
     Args:
-        tracklets: how many.
-        cameras: tracklets by camera.
-        persons: different persons (`Record.person`).
-        first: the earliest time, in seconds; None where no times are known.
-        last: the latest.
-        dim: D of its vectors.
-        index: how it is searched, in words.
-        bytes_on_disk: of all its files.
+        tracklets: number of tracklets.
+        cameras: number of tracklets per camera.
+        persons: number of different persons (`Record.person`).
+        first: the earliest time in seconds; None if no times are known.
+        last: the latest time.
+        dim: D, dimension of the vectors.
+        index: description of the search index.
+        bytes_on_disk: size of all its files.
 
     """
 
@@ -147,7 +147,7 @@ class Stats:
     bytes_on_disk: int
 
 
-def brought_up(old: Record, new: Record) -> Record:
-    """The new one, but for what belongs to the vector, and a person other than the label: linking said it."""
+def updated_record(old: Record, new: Record) -> Record:
+    """The new record, keeping `frames` and `content` of the vector, and a person that linking assigned."""
     person = new.person if old.person == old.label else old.person
     return replace(new, person=person, frames=old.frames, content=old.content)

@@ -1,21 +1,21 @@
-"""What takes a gallery and its model: search for a tracklet that lies in a folder, calibrate."""
+"""Operations that need a gallery and its model: search for a new tracklet, calibrate."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from stca.gallery.adding import content_of, record_of
-from stca.gallery.calibration import Calibration, Judged, calibrate, labelled, relabel
+from stca.gallery.adding import crops_digest, record_of
+from stca.gallery.calibration import Calibration, CalibrationSet, calibrate, labelled, relabel
 from stca.gallery.embedding import embed
 from stca.gallery.gallery import Gallery
-from stca.gallery.halves import halves
 from stca.gallery.records import Hit, Record
+from stca.gallery.time_split import time_split_set
 from stca.models import ReIDModel
 from stca.ranking.open_set import OpenSet
 from stca.tracks import FoundTracklet
 
 Model = ReIDModel | Callable[[], ReIDModel]
-"""The gallery's model, or what opens it: that is called only where something must be embedded."""
+"""The gallery's model, or a function that opens it, called only if something must be embedded."""
 
 
 def search_tracklet(
@@ -31,24 +31,24 @@ def search_tracklet(
     batch_size: int = 16,
     workers: int = 0,
 ) -> tuple[Record, list[Hit]]:
-    """The tracklets most similar to one that lies in a folder.
+    """Search for the tracklets most similar to a query that is given by its crops.
 
-    If the gallery has this very tracklet (its key and crops), the vector there does, and it is no answer.
+    If the gallery has the same tracklet (key and crops), its vector is used, and it is not among the hits.
 
     Args:
-        gallery: to be searched.
-        model: the gallery's.
-        found: the query, as `stca.tracks.find_tracklets` finds it.
-        k: how many answers at most.
+        gallery: the gallery to search.
+        model: the gallery's model, or a function that opens it.
+        found: the query, from `stca.tracks.find_tracklets` or `open_query`.
+        k: maximum number of hits.
         cameras: as `Gallery.search`.
         time: as `Gallery.search`.
-        device: as `add_tracklets`, and what follows too.
-        precision: of the network.
+        device: "auto", "cpu" or "cuda".
+        precision: "float32", "bf16" or "auto".
         batch_size: clips per forward pass.
-        workers: processes that decode; for one tracklet, none is the fastest.
+        workers: number of decoding processes; 0 is fastest for one tracklet.
 
     Returns:
-        what is known of the query, and the answers.
+        the query's record, and the hits.
 
     Raises:
         GalleryError: as `Gallery.search`.
@@ -56,11 +56,11 @@ def search_tracklet(
 
     """
     own = gallery.get(found.key)
-    if own is not None and own[0].content == content_of(found):
+    if own is not None and own[0].content == crops_digest(found):
         return own[0], gallery.search(own[1], k, cameras=cameras, time=time, without=found.key)
     vectors = embed(
         gallery,
-        _opened(model),
+        _loaded(model),
         [found],
         device=device,
         precision=precision,
@@ -82,43 +82,44 @@ def calibrate_gallery(
     batch_size: int = 16,
     workers: int = 2,
 ) -> tuple[Calibration, OpenSet]:
-    """Find the threshold for a false-accept rate, and keep it in the gallery.
+    """Find the threshold for a false-accept rate, and store it in the gallery.
 
-    Who is who comes from `labels`; else from the tracklets' own, where some person has several and not all
-    are one; else every tracklet is cut in two in time and embedded anew (`halves`).
+    Identities come from `labels`; else from the tracklets' own labels, if there are at least two persons and
+    one of them has several tracklets; else each tracklet is split in two and embedded again
+    (`time_split_set`).
 
     Args:
-        gallery: that can be written.
-        model: the gallery's; needed only for halves.
-        far: the false-accept rate that is wanted, of searches for nobody.
-        labels: person by key; a key that is not named has none.
-        across: only compare tracklets of different cameras.
-        device: as `add_tracklets`, and what follows too.
-        precision: of the network.
+        gallery: a writable gallery.
+        model: the gallery's model, or a function that opens it; used only to split tracklets.
+        far: false-accept rate, the fraction of searches for people not in the gallery that give a hit.
+        labels: person by key; keys not named have none.
+        across: compare only tracklets of different cameras.
+        device: "auto", "cpu" or "cuda".
+        precision: "float32", "bf16" or "auto".
         batch_size: clips per forward pass.
-        workers: processes that decode.
+        workers: number of decoding processes.
 
     Raises:
-        GalleryError: nobody is known to be the same, or nobody to be different; a label of no tracklet; a
-            gallery that can only be read.
+        GalleryError: no pair is known to be one person, or none to be different people; a label without a
+            tracklet; a read-only gallery.
         RankingError: `far` is not between 0 and 1.
 
     """
-    judged = _by_labels(gallery, labels) or halves(
+    known_pairs = _by_labels(gallery, labels) or time_split_set(
         gallery,
-        _opened(model),
+        _loaded(model),
         device=device,
         precision=precision,
         batch_size=batch_size,
         workers=workers,
     )
-    calibration, searches = calibrate(judged, far=far, across=across)
+    calibration, searches = calibrate(known_pairs, far=far, across=across)
     gallery.set_calibration(calibration)
     return calibration, searches
 
 
-def _by_labels(gallery: Gallery, labels: Mapping[str, int] | None) -> Judged | None:
-    """By those that are given, or the tracklets' own; None where these say nothing."""
+def _by_labels(gallery: Gallery, labels: Mapping[str, int] | None) -> CalibrationSet | None:
+    """Identities from `labels`, else the tracklets' own labels; None if those define no pairs."""
     records, vectors = gallery.table()
     if labels is not None:
         return labelled(relabel(records, dict(labels)), vectors)
@@ -126,5 +127,5 @@ def _by_labels(gallery: Gallery, labels: Mapping[str, int] | None) -> Judged | N
     return labelled(records, vectors) if 1 < len(set(known)) < len(known) else None
 
 
-def _opened(model: Model) -> ReIDModel:
+def _loaded(model: Model) -> ReIDModel:
     return model if isinstance(model, ReIDModel) else model()

@@ -1,4 +1,4 @@
-"""Vectors as a gallery keeps them: float32, of unit length."""
+"""Normalise vectors as a gallery stores them: float32, of unit length."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def unit_vectors(vectors: Vectors, *, dim: int, where: Path) -> Vectors:
     """Scale vectors to unit length.
 
     Args:
-        vectors: (N, D), of any length but zero.
+        vectors: (N, D), of any length above zero.
         dim: D of the gallery.
         where: the gallery's folder, for errors.
 
@@ -22,7 +22,7 @@ def unit_vectors(vectors: Vectors, *, dim: int, where: Path) -> Vectors:
         (N, D) float32.
 
     Raises:
-        GalleryError: another dimension, or a vector that is zero or not finite.
+        GalleryError: a wrong dimension, or a vector that is zero or not finite.
 
     """
     array = np.asarray(vectors, dtype=np.float32)
@@ -40,8 +40,8 @@ def unit_vectors(vectors: Vectors, *, dim: int, where: Path) -> Vectors:
         raise GalleryError(
             "A vector has no direction",
             expected="finite numbers, not all zero",
-            found=f"{bad.sum()} of {len(bad)}, the first at place {np.flatnonzero(bad)[0]}",
+            found=f"{bad.sum()} of {len(bad)}, the first at row {np.flatnonzero(bad)[0]}",
             hint="did the training diverge? look at its loss curve",
         )
-    unit: Vectors = (array / lengths[:, None]).astype(np.float32)  # a length may be beyond float32
+    unit: Vectors = (array / lengths[:, None]).astype(np.float32)  # lengths may exceed float32
     return unit

@@ -1,4 +1,4 @@
-"""Average-linkage clustering with pairs that must never come together."""
+"""Average-linkage clustering with cannot-link constraints."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from jaxtyping import Float, Float32, Int64
 from stca.errors import ConfigError, RankingError
 
 MOST_ROWS = 40_000
-"""The distances of all pairs lie in memory: 4 bytes each, 0.4 GB for 10,000 rows and 6.4 GB for this many."""
+"""All pairwise distances are in memory, 4 bytes each: 0.4 GB for 10,000 rows, 6.4 GB for this many."""
 
 
 def cosine_distances(vectors: Float[np.ndarray, "N D"]) -> Float32[np.ndarray, "N N"]:
-    """1 - cosine of all pairs.
+    """1 - cosine of all pairs of rows.
 
     Raises:
         RankingError: a vector of length 0, or more than `MOST_ROWS` of them.
@@ -23,7 +23,7 @@ def cosine_distances(vectors: Float[np.ndarray, "N D"]) -> Float32[np.ndarray, "
             "Too many tracklets to link at once",
             expected=f"{MOST_ROWS:,} at most",
             found=f"{len(vectors):,}",
-            hint="link a part of them: some cameras, or a span of time",
+            hint="link a part of them: some of the cameras, or a shorter time span",
         )
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     if not (length > 0).all():
@@ -36,29 +36,29 @@ def cosine_distances(vectors: Float[np.ndarray, "N D"]) -> Float32[np.ndarray, "
 
 
 def average_linkage(distances: Float32[np.ndarray, "N N"], *, threshold: float) -> Int64[np.ndarray, " N"]:
-    """Merge the two closest groups again and again, until none are closer than `threshold`.
+    """Merge the two closest clusters repeatedly, until no two are closer than `threshold`.
 
-    The distance of two groups is the mean over their pairs. A pair at distance infinity never comes together,
-    nor do the groups it is in. Which groups come out does not depend on the order of the rows, exact ties
-    apart, and those of a larger threshold are unions of those of a smaller one.
+    The distance of two clusters is the mean over their pairs. Rows at infinite distance (cannot-link) are
+    never in one cluster. Except for exact ties, the result does not depend on the order of the rows, and the
+    clusters of a larger threshold are unions of those of a smaller one.
 
-    Groups are found by chains of nearest neighbours (Murtagh, *The Computer Journal* 26, 1983), in O(N^2)
-    time. They give what merging the closest pair first gives, because a union is never closer to a third
-    group than the closer of its parts was, and infinite distances keep that so.
+    Uses nearest-neighbour chains (Murtagh, *The Computer Journal* 26, 1983), in O(N^2) time. The result is
+    that of merging the closest pair first, since average linkage is reducible: a union is never closer to a
+    third cluster than the closer of its parts, which infinite distances preserve.
 
     Args:
-        distances: (N, N), symmetric; **is overwritten**.
-        threshold: groups farther apart than this stay apart.
+        distances: (N, N), symmetric; **overwritten**.
+        threshold: maximum distance at which clusters are merged.
 
     Returns:
-        (N,) the number of each row's group, from 0 in the order of their first rows.
+        (N,) cluster number of each row, from 0 in the order of their first rows.
 
     Raises:
-        ConfigError: a threshold that is no finite number.
+        ConfigError: a threshold that is not finite.
 
     """
     if not np.isfinite(threshold):
-        raise ConfigError("A threshold is a finite number", found=threshold)
+        raise ConfigError("A clustering threshold must be finite", found=threshold)
     count = len(distances)
     np.fill_diagonal(distances, np.inf)
     parent, sizes = np.arange(count), np.ones(count)
@@ -68,7 +68,7 @@ def average_linkage(distances: Float32[np.ndarray, "N N"], *, threshold: float) 
             last = chain[-1]
             nearest = int(distances[last].argmin())
             if distances[last, nearest] > threshold:
-                _close(distances, last)  # nothing comes closer to it any more
+                _close(distances, last)  # this cluster is final
                 sizes[last] = np.inf
                 chain.pop()
             elif len(chain) > 1 and distances[last, chain[-2]] <= distances[last, nearest]:
@@ -83,7 +83,7 @@ def average_linkage(distances: Float32[np.ndarray, "N N"], *, threshold: float) 
 
 
 def _merge(distances: Float32[np.ndarray, "N N"], sizes: np.ndarray, into: int, gone: int) -> None:
-    """Put group `gone` into group `into`."""
+    """Merge cluster `gone` into cluster `into`."""
     total = sizes[into] + sizes[gone]
     row = distances[into] * np.float32(sizes[into] / total) + distances[gone] * np.float32(
         sizes[gone] / total
@@ -96,12 +96,12 @@ def _merge(distances: Float32[np.ndarray, "N N"], sizes: np.ndarray, into: int, 
 
 
 def _close(distances: Float32[np.ndarray, "N N"], group: int) -> None:
-    """Nobody finds this group any more."""
+    """Remove a cluster from all further nearest-neighbour searches."""
     distances[:, group] = np.inf
 
 
 def _numbered(parent: np.ndarray) -> Int64[np.ndarray, " N"]:
-    """Numbers of the groups, from 0, in the order of their first rows."""
+    """Cluster numbers from 0, in the order of first rows."""
     numbers: dict[int, int] = {}
     labels = np.empty(len(parent), np.int64)
     for row in range(len(parent)):

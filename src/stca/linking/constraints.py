@@ -1,4 +1,4 @@
-"""Who cannot be the same person: seen at the same time, or too soon after in another place."""
+"""Cannot-link constraints: tracklets that overlap in time, or follow too soon in another camera."""
 
 from __future__ import annotations
 
@@ -15,20 +15,19 @@ from jaxtyping import Float32, Float64, Int64
 from stca.errors import ConfigError
 
 Travel = Mapping[tuple[str, str], float]
-"""Seconds that the way from one camera to another takes at least, both ways."""
+"""Minimum travel time in seconds between two cameras, in both directions."""
 
 _BLOCK = 512
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sightings:
-    """Where and when tracklets were seen.
+    """Cameras and times of tracklets.
 
     Args:
         cameras: (N,) camera numbers, from 0.
-        first, last: (N,) seconds; NaN where nobody knows, which forbids nothing.
-        clocks: (N,) numbers of the clocks that these times are read from: only times of one clock are
-            compared. None: all are of one.
+        first, last: (N,) seconds; NaN: unknown, which forbids nothing.
+        clocks: (N,) clock numbers; only times of one clock are compared. None: one clock for all.
 
     Raises:
         ConfigError: lengths that differ, or a tracklet that ends before it begins.
@@ -44,7 +43,7 @@ class Sightings:
         clocks = self.first if self.clocks is None else self.clocks
         lengths = {len(self.cameras), len(self.first), len(self.last), len(clocks)}
         if len(lengths) != 1:
-            raise ConfigError("Cameras and times belong together one to one", found=sorted(lengths))
+            raise ConfigError("Cameras and times must have equal lengths", found=sorted(lengths))
         if (self.first > self.last).any():
             row = int(np.flatnonzero(self.first > self.last)[0])
             raise ConfigError(
@@ -52,16 +51,16 @@ class Sightings:
             )
 
 
-def forbid(
+def forbid_impossible(
     distances: Float32[np.ndarray, "N N"], seen: Sightings, least: Float64[np.ndarray, "C C"] | None = None
 ) -> None:
-    """Set the distance of every pair that cannot be one person to infinity, in place.
+    """Set the distance of pairs that cannot be one person to infinity, in place.
 
     Args:
         distances: (N, N).
-        seen: where and when.
-        least: (cameras, cameras) seconds between two sightings of one person at least; -inf where nothing is
-            known. Within one camera two tracklets that share a moment are forbidden in any case.
+        seen: cameras and times.
+        least: (cameras, cameras) minimum seconds between two sightings of one person; -inf: unknown.
+            Tracklets of one camera that overlap in time are forbidden in any case.
 
     """
     for start in range(0, len(distances), _BLOCK):
@@ -78,13 +77,13 @@ def forbid(
         distances[rows][forbidden] = np.inf
 
 
-def number_clocks(cameras: Sequence[str], clocks: Sequence[str]) -> Int64[np.ndarray, " N"]:
-    """Numbers of the clocks that can be compared, from `Record.camera` and `Record.clock`.
+def clock_groups(cameras: Sequence[str], clocks: Sequence[str]) -> Int64[np.ndarray, " N"]:
+    """Numbers of comparable clocks, from `Record.camera` and `Record.clock`.
 
-    Cameras with one video each, whose start nobody knows, are taken to have begun together (number 1). Where
-    a camera has several, nobody knows which of them began with the others: each is a clock of its own.
+    POSIX time is number 0. Cameras with one video of unknown start each are assumed to have started together
+    (number 1). If a camera has several such videos, each is a clock of its own.
     """
-    several = with_several_clocks(cameras, clocks)
+    several = cameras_with_several_clocks(cameras, clocks)
     numbers: dict[tuple[str, str], int] = {}
     for camera, clock in zip(cameras, clocks, strict=True):
         together = len(numbers) + 2 if camera in several else 1
@@ -93,17 +92,19 @@ def number_clocks(cameras: Sequence[str], clocks: Sequence[str]) -> Int64[np.nda
     return np.array(found, dtype=np.int64)
 
 
-def with_several_clocks(cameras: Sequence[str], clocks: Sequence[str]) -> list[str]:
-    """Cameras with several videos whose starts nobody knows."""
+def cameras_with_several_clocks(cameras: Sequence[str], clocks: Sequence[str]) -> list[str]:
+    """Cameras with several videos of unknown start."""
     videos = Counter(camera for camera, clock in set(zip(cameras, clocks, strict=True)) if clock)
     return sorted(camera for camera, count in videos.items() if count > 1)
 
 
 def least_seconds(travel: Travel, cameras: list[str]) -> Float64[np.ndarray, "C C"]:
-    """Travel times as a matrix over `cameras`; -inf where none is given."""
+    """Travel times as a matrix over `cameras`; -inf: unknown."""
     number = {camera: index for index, camera in enumerate(cameras)}
     if unknown := sorted({name for pair in travel for name in pair if name not in number}):
-        warnings.warn(f"travel times of cameras that are not here: {', '.join(unknown)}", stacklevel=2)
+        warnings.warn(
+            f"travel times of cameras that the gallery does not have: {', '.join(unknown)}", stacklevel=2
+        )
     least = np.full((len(cameras), len(cameras)), -np.inf)
     for (a, b), seconds in travel.items():
         if a in number and b in number:
@@ -112,10 +113,10 @@ def least_seconds(travel: Travel, cameras: list[str]) -> Float64[np.ndarray, "C 
 
 
 def read_travel(path: Path) -> dict[tuple[str, str], float]:
-    """Read travel times: lines `from,to,seconds`, which hold both ways, perhaps below these three words.
+    """Read travel times: CSV lines `from,to,seconds`, valid in both directions; a header line is optional.
 
     Raises:
-        ConfigError: the file cannot be read, a line is something else, or a pair has two different times.
+        ConfigError: the file cannot be read, an invalid line, or a pair with two different times.
 
     """
     travel: dict[tuple[str, str], float] = {}
@@ -133,12 +134,16 @@ def read_travel(path: Path) -> dict[tuple[str, str], float]:
                 raise ValueError
         except ValueError:
             raise ConfigError(
-                "This is no travel time",
+                "Invalid travel time",
                 expected="from,to,seconds: two cameras and a number from 0",
                 found=",".join(row),
                 where=f"{path}:{number}",
             ) from None
         pair = (min(first, second), max(first, second))
         if travel.setdefault(pair, seconds) != seconds:
-            raise ConfigError("Two travel times for one pair", found=",".join(row), where=f"{path}:{number}")
+            raise ConfigError(
+                "Two different travel times for one pair of cameras",
+                found=",".join(row),
+                where=f"{path}:{number}",
+            )
     return travel

@@ -1,4 +1,4 @@
-"""Contact sheets: a row per person, crops of every tracklet with camera and time. To be looked at."""
+"""Contact sheets: a row per person, with crops, key and times of its tracklets."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 from stca.analysis.figures import shorten
 from stca.errors import FrameError
 from stca.footage.images import read_image
+from stca.gallery.adding import find_crops
 from stca.gallery.figures import format_span
-from stca.gallery.halves import pictures
 from stca.gallery.records import Record
 from stca.linking.linking import Linking
 from stca.tools.files import atomic_write
@@ -39,8 +39,8 @@ def sheet_names(linking: Linking, *, most_pages: int = 20) -> list[str]:
 def write_contact_sheets(linking: Linking, out: Path, *, most_pages: int = 20) -> list[Path]:
     """Write `persons-01.png`, ...: `_ROWS` persons to a page, at most `_PER_ROW` tracklets of each.
 
-    Where a person has more tracklets, some evenly spread over time are shown, and how many they are in all is
-    said. Persons beyond the last page are not shown; a warning says how many those are.
+    Of a person with more tracklets, some spread evenly over time are shown, with the total number. Persons
+    beyond the last page are not shown; a warning gives their number.
     """
     persons = list(linking.numbered())
     written = []
@@ -51,7 +51,7 @@ def write_contact_sheets(linking: Linking, out: Path, *, most_pages: int = 20) -
         written.append(path)
     if (beyond := len(persons) - _ROWS * most_pages) > 0:
         warnings.warn(
-            f"{beyond} of {len(persons)} persons are on no contact sheet: {most_pages} pages are the most",
+            f"{beyond} of {len(persons)} persons are not on the contact sheets (at most {most_pages} pages)",
             stacklevel=2,
         )
     return written
@@ -81,12 +81,12 @@ def draw_sheet(persons: Sequence[tuple[int, Sequence[Record]]]) -> Image.Image:
 
 
 def _paste_crops(sheet: Image.Image, record: Record, left: int, top: int) -> None:
-    found = pictures(record)
+    found = find_crops(record)
     for index, path in enumerate(pictured(found, _CROPS) if found else ()):
         try:
             crop = Image.fromarray(read_image(path))
         except FrameError:
-            continue  # the place stays white
+            continue  # left white
         crop.thumbnail((_CROP[0] - 2, _CROP[1]), Image.Resampling.LANCZOS)
         scale = min((_CROP[0] - 2) / crop.width, _CROP[1] / crop.height)
         if scale > 1:

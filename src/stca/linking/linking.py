@@ -1,4 +1,4 @@
-"""Linking: which tracklets are one person, across cameras and time."""
+"""Link tracklets of one person across cameras and time."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from stca.linking.clustering import average_linkage, cosine_distances
 from stca.linking.constraints import (
     Sightings,
     Travel,
-    forbid,
+    cameras_with_several_clocks,
+    clock_groups,
+    forbid_impossible,
     least_seconds,
-    number_clocks,
-    with_several_clocks,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Stay:
-    """What one camera saw of one person: from when to when (seconds, as in `Record`), and how often.
+class Appearance:
+    """A person in one camera: first and last time in seconds (as in `Record`), and number of tracklets.
 
-    Of a camera with several videos whose starts nobody knows, one for each: their times do not compare.
+    A camera with several videos of unknown start has one for each, since their times cannot be compared.
     """
 
     person: int
@@ -39,12 +39,12 @@ class Stay:
 
 @dataclass(frozen=True, slots=True)
 class Linking:
-    """Who was found.
+    """The persons that tracklets were grouped into.
 
     Args:
-        persons: everybody's tracklets in the order of time; persons in the order of their first appearance.
-            The first one is person 1.
-        threshold: the least mean cosine that made two groups one person.
+        persons: the tracklets of each person in time order; persons in the order of their first appearance,
+            numbered from 1.
+        threshold: minimum mean cosine at which two groups were merged.
 
     """
 
@@ -52,15 +52,15 @@ class Linking:
     threshold: float
 
     def numbers(self) -> dict[str, int]:
-        """Key of a tracklet to the number of its person, from 1."""
+        """Person number, from 1, by tracklet key."""
         return {record.key: number for number, group in self.numbered() for record in group}
 
     def numbered(self) -> Iterator[tuple[int, tuple[Record, ...]]]:
-        """Persons with their numbers, from 1."""
+        """(number, tracklets) of each person; numbers from 1."""
         return enumerate(self.persons, start=1)
 
-    def stays(self) -> list[Stay]:
-        """First and last seen per person, camera and clock, by person, then by time."""
+    def appearances(self) -> list[Appearance]:
+        """First and last time per person, camera and clock, ordered by person, then by time."""
         found = []
         for number, group in self.numbered():
             for camera, clock in dict.fromkeys((record.camera, record.clock) for record in group):
@@ -68,7 +68,7 @@ class Linking:
                 first = [record.first for record in mine if record.first is not None]
                 last = [record.last for record in mine if record.last is not None]
                 found.append(
-                    Stay(number, camera, min(first, default=None), max(last, default=None), len(mine))
+                    Appearance(number, camera, min(first, default=None), max(last, default=None), len(mine))
                 )
         return found
 
@@ -76,17 +76,17 @@ class Linking:
 def link_gallery(
     gallery: Gallery, *, threshold: float | None = None, travel: Travel | None = None
 ) -> Linking:
-    """Group a gallery's tracklets into persons, and write into it who they are.
+    """Group a gallery's tracklets into persons, and store the persons in it.
 
     Args:
-        gallery: what `set_persons` wrote before is replaced.
-        threshold: as `link`; None takes the one that `stca calibrate` found.
+        gallery: earlier persons are replaced.
+        threshold: as `link`; None: the gallery's calibrated threshold.
         travel: as `link`.
 
     Raises:
-        GalleryError: no threshold anywhere, an empty gallery, or one that cannot be written.
+        GalleryError: no threshold given or calibrated, an empty gallery, or a read-only one.
         RankingError: too many tracklets.
-        ConfigError: a threshold out of its range.
+        ConfigError: a threshold out of range.
 
     """
     linking = find_persons(gallery, threshold=threshold, travel=travel)
@@ -97,13 +97,13 @@ def link_gallery(
 def find_persons(
     gallery: Gallery, *, threshold: float | None = None, travel: Travel | None = None
 ) -> Linking:
-    """As `link_gallery`, but nothing is written."""
+    """As `link_gallery`, without writing to the gallery."""
     if threshold is None:
         calibration = gallery.calibration()
         if calibration is None:
             raise GalleryError(
                 "This gallery has no threshold yet",
-                expected="one from `stca calibrate`, or given",
+                expected="a calibrated or a given threshold",
                 where=gallery.path,
                 hint="stca calibrate, or --threshold X",
             )
@@ -123,30 +123,32 @@ def link(
 ) -> Linking:
     """Group tracklets into persons by average linkage.
 
-    The two groups with the largest mean cosine between their tracklets become one, again and again, until it
-    falls below `threshold`. Two tracklets that one camera saw at the same moment never come together, nor do
-    those that would have needed to be faster than `travel` says; that holds for all pairs of a group. Only
-    times of one clock are compared (`number_clocks`). The order of the tracklets changes nothing.
+    The two groups with the largest mean cosine between their tracklets are merged, repeatedly, until it falls
+    below `threshold`. Never in one group are tracklets of one camera that overlap in time, and tracklets of
+    two cameras that are closer in time than `travel` allows. Only times of one clock are compared
+    (`clock_groups`). The result does not depend on the order of the tracklets.
 
     Args:
-        records: up to 40,000; memory grows with the square of their number (10,000: 1 GB, 10 s).
+        records: N, up to 40,000; memory grows with N squared (10,000: 1 GB, 10 s).
         vectors: (N, D), one per tracklet, of any length above 0.
         threshold: from -1 to 1.
-        travel: least seconds between cameras; pairs that are not in it are free.
+        travel: minimum seconds between cameras; other pairs are unconstrained.
 
     Raises:
-        RankingError: numbers of tracklets and vectors that differ, a vector of zeros, too many.
-        ConfigError: a threshold out of its range.
+        RankingError: different numbers of tracklets and vectors, a zero vector, too many tracklets.
+        ConfigError: a threshold out of range.
 
     """
     if len(records) != len(vectors):
         raise RankingError(
-            "Tracklets and vectors belong together one to one",
+            "Numbers of tracklets and vectors differ",
             expected=f"{len(records)} vectors",
             found=len(vectors),
         )
     if not -1 <= threshold <= 1:
-        raise ConfigError("A threshold is a cosine", expected="a number from -1 to 1", found=threshold)
+        raise ConfigError(
+            "A linking threshold is a cosine", expected="a number from -1 to 1", found=threshold
+        )
     where, clocks = [record.camera for record in records], [record.clock for record in records]
     cameras = sorted(set(where))
     number = {camera: index for index, camera in enumerate(cameras)}
@@ -154,19 +156,19 @@ def link(
         np.array([number[camera] for camera in where], dtype=np.int64),
         np.array([_seconds(record.first) for record in records], dtype=np.float64),
         np.array([_seconds(record.last) for record in records], dtype=np.float64),
-        number_clocks(where, clocks),
+        clock_groups(where, clocks),
     )
-    if travel and (several := with_several_clocks(where, clocks)):
+    if travel and (several := cameras_with_several_clocks(where, clocks)):
         warnings.warn(
-            f"{', '.join(several)}: several videos whose starts nobody knows (stca track --start); travel "
-            "times to other cameras do not bind them",
+            f"{', '.join(several)}: several videos of unknown start (stca track --start); travel times "
+            "to other cameras are not applied to them",
             stacklevel=2,
         )
     distances = cosine_distances(vectors)
-    forbid(distances, seen, least_seconds(travel, cameras) if travel else None)
+    forbid_impossible(distances, seen, least_seconds(travel, cameras) if travel else None)
     labels = average_linkage(distances, threshold=1 - threshold)
     groups: dict[int, list[Record]] = {}
-    # By time, so that nothing depends on the order in which tracklets came.
+    # By time, so that the result does not depend on the order of the tracklets.
     for row in sorted(range(len(records)), key=lambda row: _by_time(records[row])):
         groups.setdefault(int(labels[row]), []).append(records[row])
     return Linking(tuple(map(tuple, groups.values())), threshold)

@@ -1,4 +1,4 @@
-"""What linking leaves: tracks with global ids, a table of persons, a contact sheet."""
+"""Output files of linking: tracks with global ids, a table of persons, contact sheets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stca.errors import GalleryError
 from stca.gallery.figures import format_time
 from stca.linking.contact_sheet import sheet_names, write_contact_sheets
 from stca.linking.linking import Linking
-from stca.linking.tracks import rows_of, write_rows
+from stca.linking.tracks import mot_rows, write_mot_files
 from stca.tools.files import write_text
 
 NOTE_FILE = "linking.json"
@@ -24,39 +24,39 @@ _OURS = re.compile(r"persons\.csv|persons-\d+\.png|[^/\\\0]+\.txt")
 def write_linking(linking: Linking, out: Path) -> list[Path]:
     """Write `persons.csv`, `persons-01.png` ... and one MOTChallenge file per camera into a folder.
 
-    `linking.json` notes which files these are. Those that an earlier linking noted there, and this one does
-    not write, are removed; nothing else is.
+    `linking.json` lists these files. Files that an earlier linking listed there and this one does not write
+    are removed; no others are.
 
     Returns:
         the files.
 
     Raises:
-        GalleryError: a file of one of these names is there that no earlier linking noted; then nothing is
+        GalleryError: a file of one of these names exists that no earlier linking listed; then nothing is
             written.
 
     """
-    rows = rows_of(linking)
+    rows = mot_rows(linking)
     names = [_TABLE, *(f"{camera}.txt" for camera in rows), *sheet_names(linking)]
-    earlier = _noted(out)
-    _demand_free(out, names, earlier)
-    # Noted first: what a run that was cut off leaves is the next one's to write again.
-    _note(out, {*earlier, *names})
-    written = [_write_persons(linking, out), *write_rows(rows, out), *write_contact_sheets(linking, out)]
+    earlier = _read_file_list(out)
+    _require_free(out, names, earlier)
+    # Written first, so that the next run may overwrite what an interrupted one leaves.
+    _write_file_list(out, {*earlier, *names})
+    written = [_write_persons(linking, out), *write_mot_files(rows, out), *write_contact_sheets(linking, out)]
     for name in earlier - set(names):
         (out / name).unlink(missing_ok=True)
-    _note(out, names)
+    _write_file_list(out, names)
     return written
 
 
-def _demand_free(out: Path, names: Iterable[str], earlier: set[str]) -> None:
-    """No file that is somebody else's will be written over."""
+def _require_free(out: Path, names: Iterable[str], earlier: set[str]) -> None:
+    """Raise GalleryError rather than overwrite a file that linking did not write."""
     others = [name for name in names if name not in earlier and (out / name).exists()]
     if not earlier and (out / NOTE_FILE).exists():
         others.append(NOTE_FILE)
     if others:
         raise GalleryError(
-            "There are other files where linking would write its own",
-            expected="a new folder, or one that `stca link` wrote",
+            "Linking would overwrite files that it did not write",
+            expected="a new folder, or one written by `stca link`",
             found=", ".join(sorted(others)),
             where=out,
             hint="name another folder, or move these files away",
@@ -67,18 +67,26 @@ def _write_persons(linking: Linking, out: Path) -> Path:
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(["person", "camera", "first", "last", "tracklets"])
-    for stay in linking.stays():
-        rows.writerow([stay.person, stay.camera, _exact(stay.first), _exact(stay.last), stay.tracklets])
+    for appearance in linking.appearances():
+        rows.writerow(
+            [
+                appearance.person,
+                appearance.camera,
+                _exact(appearance.first),
+                _exact(appearance.last),
+                appearance.tracklets,
+            ]
+        )
     write_text(out / _TABLE, text.getvalue())
     return out / _TABLE
 
 
-def _note(out: Path, names: Iterable[str]) -> None:
+def _write_file_list(out: Path, names: Iterable[str]) -> None:
     write_text(out / NOTE_FILE, json.dumps({"files": sorted(names)}, indent=1) + "\n")
 
 
-def _noted(out: Path) -> set[str]:
-    """Names of files of an earlier linking; none where the note is not what `_note` writes."""
+def _read_file_list(out: Path) -> set[str]:
+    """File names listed by an earlier linking; none if the list is missing or invalid."""
     try:
         names = json.loads((out / NOTE_FILE).read_text(encoding="utf-8"))["files"]
         return set(names) if all(map(_OURS.fullmatch, names)) else set()
@@ -87,14 +95,14 @@ def _noted(out: Path) -> set[str]:
 
 
 def persons_table(linking: Linking) -> str:
-    """One line per person and camera: when they were seen there first and last."""
+    """One line per person and camera, with first and last time."""
     lines = [f"{'person':>6}  {'camera':<12}{'first':>27}{'last':>27}{'tracklets':>11}"]
     before = None
-    for stay in linking.stays():
-        name = "" if stay.person == before else str(stay.person)
-        before = stay.person
-        times = f"{_shown(stay.first):>27}{_shown(stay.last):>27}"
-        lines.append(f"{name:>6}  {stay.camera:<12}{times}{stay.tracklets:>11}")
+    for appearance in linking.appearances():
+        name = "" if appearance.person == before else str(appearance.person)
+        before = appearance.person
+        times = f"{_shown(appearance.first):>27}{_shown(appearance.last):>27}"
+        lines.append(f"{name:>6}  {appearance.camera:<12}{times}{appearance.tracklets:>11}")
     count = len(linking.persons)
     tracklets = sum(map(len, linking.persons))
     summary = f"{tracklets} tracklets are {count} {'person' if count == 1 else 'persons'}"

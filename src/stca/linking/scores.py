@@ -1,8 +1,7 @@
-"""IDF1 and HOTA over several cameras at once, by TrackEval: one person must have one id in all of them.
+"""IDF1 and HOTA over several cameras, by TrackEval, with one id per person in all of them.
 
-The frames of all cameras are put one after another, as if they were one long video. A person of the ground
-truth has one id throughout; so has a person that linking found, while tracks of single cameras have an id
-each.
+The frames of all cameras are concatenated into one sequence. Ground-truth persons and linked persons keep
+their id across cameras; unlinked tracks of single cameras have an id each.
 """
 
 from __future__ import annotations
@@ -21,15 +20,15 @@ from jaxtyping import Float
 from stca.boxes import MotRow, overlaps, read_mot
 from stca.errors import DatasetError, GalleryError, StcaError
 from stca.linking.linking import Linking
-from stca.linking.tracks import rows_of
+from stca.linking.tracks import mot_rows
 
 Rows = Mapping[str, Sequence[MotRow]]
-"""Camera to its boxes, as MOTChallenge rows."""
+"""MOTChallenge rows by camera."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkScores:
-    """As fractions of 1. `ids` is how many the tracks have, `truth_ids` how many the ground truth has."""
+    """Scores as fractions of 1; `ids` and `truth_ids` are the numbers of ids of tracks and ground truth."""
 
     idf1: float
     idp: float
@@ -42,19 +41,19 @@ class LinkScores:
 
 
 def score_linking(linking: Linking, truth: Rows) -> LinkScores:
-    """Score a linking by its tracklets' boxes, which their side files hold.
+    """Score a linking by the boxes in its tracklets' side files.
 
     Args:
         linking: of a gallery, or `unlinked`.
-        truth: its cameras' ground truth, as `read_truth` reads it; ids count across cameras.
+        truth: ground truth of its cameras from `read_truth`, with ids shared by all cameras.
 
     Raises:
         DatasetError: a camera without ground truth.
-        GalleryError: no tracklet has boxes, or a person is twice in one frame.
+        GalleryError: no tracklet has boxes, or a person occurs twice in a frame.
         StcaError: TrackEval is not installed.
 
     """
-    tracks = rows_of(linking)
+    tracks = mot_rows(linking)
     if not tracks:
         raise GalleryError(
             "There is nothing to score",
@@ -63,26 +62,26 @@ def score_linking(linking: Linking, truth: Rows) -> LinkScores:
         )
     if strange := sorted(tracks.keys() - truth.keys()):
         raise DatasetError(
-            "There is no ground truth of some cameras",
+            "Some cameras have no ground truth",
             expected=", ".join(sorted(truth)),
             found=", ".join(strange),
-            hint="name the folders of the ground truth as the cameras",
+            hint="the folders of the ground truth must be named like the cameras",
         )
     return score_links(truth, tracks)
 
 
 def unlinked(linking: Linking) -> Linking:
-    """Every tracklet a person of its own: what single cameras know."""
+    """Every tracklet as a person of its own: the tracks of single cameras."""
     return Linking(tuple((record,) for group in linking.persons for record in group), 1.0)
 
 
 def read_truth(folder: Path) -> dict[str, tuple[MotRow, ...]]:
-    """Read `CAMERA/gt/gt.txt` of every camera: MOTChallenge rows whose ids count across cameras.
+    """Read `CAMERA/gt/gt.txt` of every camera: MOTChallenge rows with ids shared by all cameras.
 
     `stca data make-scene` writes such a folder.
 
     Raises:
-        DatasetError: there is none, or one with a row that cannot be read.
+        DatasetError: no such file, or a row that cannot be parsed.
 
     """
     files = {path.parent.parent.name: read_mot(path) for path in sorted(folder.glob("*/gt/gt.txt"))}
@@ -96,7 +95,7 @@ def read_truth(folder: Path) -> dict[str, tuple[MotRow, ...]]:
 
 
 def scores_table(before: LinkScores, after: LinkScores) -> str:
-    """For people."""
+    """Human-readable table."""
     lines = [f"{'':<26}{'ids':>6}{'IDF1':>8}{'HOTA':>8}"]
     for name, scores in (("tracks of single cameras", before), ("linked", after)):
         lines.append(f"{name:<26}{scores.ids:>6}{100 * scores.idf1:>8.1f}{100 * scores.hota:>8.1f}")
@@ -104,22 +103,22 @@ def scores_table(before: LinkScores, after: LinkScores) -> str:
 
 
 def score_links(truth: Rows, tracks: Rows) -> LinkScores:
-    """Score tracks whose ids count across cameras.
+    """Score tracks with ids shared by all cameras.
 
     Args:
-        truth: ground truth; rows whose `confidence` is 0 count as nothing.
+        truth: ground truth; rows with `confidence` 0 are ignored.
         tracks: for the same cameras.
 
     Raises:
-        GalleryError: an id twice in one frame, of which TrackEval would count only one.
+        GalleryError: an id twice in a frame, of which TrackEval would count only one.
         StcaError: TrackEval is not installed.
 
     """
     for camera, rows in tracks.items():
         if len({(row.frame, row.track) for row in rows}) != len(rows):
-            raise GalleryError("A person is twice in one frame, which no track is", where=camera)
+            raise GalleryError("A track id occurs twice in a frame", where=camera)
     counted = {camera: [row for row in rows if row.confidence > 0] for camera, rows in truth.items()}
-    data = for_trackeval(counted, tracks)
+    data = trackeval_data(counted, tracks)
     trackeval = import_trackeval()
     with contextlib.redirect_stdout(io.StringIO()):
         identity = trackeval.metrics.Identity({"PRINT_CONFIG": False}).eval_sequence(data)
@@ -136,15 +135,15 @@ def score_links(truth: Rows, tracks: Rows) -> LinkScores:
     )
 
 
-def for_trackeval(truth: Rows, tracks: Rows, *, frames: int = 0) -> dict[str, Any]:
-    """One sequence, as TrackEval's metrics take it: ids and overlaps frame by frame, camera after camera.
+def trackeval_data(truth: Rows, tracks: Rows, *, frames: int = 0) -> dict[str, Any]:
+    """One sequence in the form of TrackEval's metrics: ids and IoUs per frame, camera after camera.
 
-    Every camera has `frames` of them; of others, those that boxes are in (one without any counts as nothing).
+    Every camera has `frames` frames; 0: only the frames with boxes (others do not affect the scores).
     """
     true_ids, ids = (_numbers(side) for side in (truth, tracks))
     gt_ids, tracker_ids, similarity = [], [], []
     for camera in sorted(truth):
-        mine, theirs = (by_frame(side.get(camera, ())) for side in (truth, tracks))
+        mine, theirs = (rows_by_frame(side.get(camera, ())) for side in (truth, tracks))
         for frame in sorted({*mine, *theirs, *range(1, frames + 1)}):
             true, found = mine.get(frame, []), theirs.get(frame, [])
             gt_ids.append(np.array([true_ids[row.track] for row in true], dtype=int))
@@ -162,8 +161,8 @@ def for_trackeval(truth: Rows, tracks: Rows, *, frames: int = 0) -> dict[str, An
     }
 
 
-def by_frame(rows: Sequence[MotRow]) -> dict[int, list[MotRow]]:
-    """Rows of every frame."""
+def rows_by_frame(rows: Sequence[MotRow]) -> dict[int, list[MotRow]]:
+    """Rows grouped by frame."""
     frames: dict[int, list[MotRow]] = {}
     for row in rows:
         frames.setdefault(row.frame, []).append(row)
@@ -181,10 +180,10 @@ def _numbers(side: Rows) -> dict[int, int]:
 
 
 def import_trackeval() -> ModuleType:
-    """The package that scores.
+    """Import TrackEval.
 
     Raises:
-        StcaError: it is not installed.
+        StcaError: TrackEval is not installed.
 
     """
     try:

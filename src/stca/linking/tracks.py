@@ -1,4 +1,4 @@
-"""The boxes of linked tracklets, as MOTChallenge rows: one id means one person in all cameras."""
+"""Boxes of linked tracklets as MOTChallenge rows, with one id per person in all cameras."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class _Video(NamedTuple):
         return f"{self.camera}_{Path(self.video).stem}"
 
 
-def write_rows(tracks: Mapping[str, Sequence[MotRow]], out: Path) -> list[Path]:
-    """Write `CAMERA.txt`: boxes in MOTChallenge's format, as `rows_of` gives them.
+def write_mot_files(tracks: Mapping[str, Sequence[MotRow]], out: Path) -> list[Path]:
+    """Write `CAMERA.txt`: boxes in MOTChallenge's format, from `mot_rows`.
 
     Returns:
         the files.
@@ -38,10 +38,10 @@ def write_rows(tracks: Mapping[str, Sequence[MotRow]], out: Path) -> list[Path]:
     return written
 
 
-def rows_of(linking: Linking) -> dict[str, list[MotRow]]:
-    """The boxes of all tracklets by camera (`CAMERA_VIDEO` where it has several videos); persons for tracks.
+def mot_rows(linking: Linking) -> dict[str, list[MotRow]]:
+    """Boxes of all tracklets by camera (`CAMERA_VIDEO` if it has several videos); persons as track ids.
 
-    Tracklets without a side file have no boxes; a warning says how many those are.
+    Tracklets without a side file have no boxes; a warning gives their number.
     """
     rows: dict[_Video, list[MotRow]] = {}
     missing = 0

@@ -1,4 +1,4 @@
-"""Ranking and its scores: CMC, mAP, mINP under named protocols, error bars, re-ranking."""
+"""Ranking metrics: CMC, mAP and mINP under named protocols, confidence intervals, re-ranking."""
 
 from stca.protocols import PROTOCOLS, Protocol, find_protocol
 from stca.ranking.answers import GalleryBlock, Labels

@@ -1,4 +1,4 @@
-"""Who is asked for, who is in the gallery, and which rows are answers to which query."""
+"""Labels of queries and gallery, and which gallery rows are answers (true matches) to which query."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from stca.tracklets import Embeddings
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labels:
-    """Who each row is, without its vector.
+    """Labels of rows, without their vectors.
 
     Args:
         person_ids: (N,) integers.
         camera_ids: (N,) integers, one per tracklet.
-        keys: N names, or None where no protocol needs them.
+        keys: N unique names, or None if the protocol does not use them.
 
     Raises:
-        RankingError: lengths that differ.
+        RankingError: different lengths.
 
     """
 
@@ -37,7 +37,7 @@ class Labels:
             lengths["keys"] = len(self.keys)
         if len(set(lengths.values())) != 1:
             raise RankingError(
-                "Ids and keys belong together one to one",
+                "Person ids, camera ids and keys must have equal lengths",
                 expected="one person id, camera id and key per tracklet",
                 found=lengths,
                 hint="camera ids are per tracklet, not per frame",
@@ -58,7 +58,7 @@ class Labels:
 
 
 def concatenate(parts: Sequence[Labels]) -> Labels:
-    """All rows of all parts, in order; without keys where a part has none."""
+    """The rows of all parts, in order; without keys if a part has none."""
     keys = [part.keys for part in parts if part.keys is not None]
     return Labels(
         np.concatenate([np.empty(0, dtype=np.int64), *(part.person_ids for part in parts)]),
@@ -69,14 +69,14 @@ def concatenate(parts: Sequence[Labels]) -> Labels:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GalleryBlock:
-    """Some rows of a gallery too large to hold.
+    """A block of rows of a gallery that does not fit into memory.
 
     Args:
         vectors: (N, D) float16 or float32.
         labels: of the same N rows.
 
     Raises:
-        RankingError: lengths that differ, or vectors that are no matrix.
+        RankingError: different lengths, or vectors that are not a matrix.
 
     """
 
@@ -86,7 +86,7 @@ class GalleryBlock:
     def __post_init__(self) -> None:
         if self.vectors.ndim != 2 or len(self.vectors) != len(self.labels):
             raise RankingError(
-                "A gallery block's vectors and labels belong together one to one",
+                "A gallery block's vectors and labels differ in length",
                 expected=f"({len(self.labels)}, D) vectors",
                 found=self.vectors.shape,
             )
@@ -97,7 +97,7 @@ class GalleryBlock:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pairs:
-    """All (query, gallery row) of the same person, sorted by query; those left out are no answers."""
+    """All (query, gallery row) pairs of one person, sorted by query; rows left out are no answers."""
 
     query: Int64[np.ndarray, " P"]
     row: Int64[np.ndarray, " P"]
@@ -105,16 +105,16 @@ class Pairs:
 
 
 def rows_that_count(gallery: Labels, protocol: Protocol) -> Int64[np.ndarray, " M"]:
-    """Gallery rows that are no junk and, where the protocol drops them, no distractors."""
+    """Gallery rows without junk and, if the protocol drops them, without distractors."""
     smallest = 1 if protocol.distractors == "drop" else 0
     return np.flatnonzero(gallery.person_ids >= smallest)
 
 
 def same_person_pairs(query: Labels, gallery: Labels, protocol: Protocol) -> Pairs:
-    """Every pair of a query and a gallery row of its person, with which of them are answers.
+    """All pairs of a query and a gallery row of its person, and which of them are answers.
 
     Raises:
-        RankingError: the protocol goes by keys and there are none, or a key stands for two persons.
+        RankingError: the protocol uses keys and there are none, or a key belongs to two persons.
 
     """
     order = np.argsort(gallery.person_ids, kind="stable")
@@ -122,17 +122,17 @@ def same_person_pairs(query: Labels, gallery: Labels, protocol: Protocol) -> Pai
     start = np.searchsorted(persons, query.person_ids, side="left")
     stop = np.searchsorted(persons, query.person_ids, side="right")
     counts = np.where(query.person_ids > 0, stop - start, 0)
-    asks = np.repeat(np.arange(len(query)), counts)
-    row = order[np.arange(len(asks)) + np.repeat(start - (np.cumsum(counts) - counts), counts)]
+    query_rows = np.repeat(np.arange(len(query)), counts)
+    row = order[np.arange(len(query_rows)) + np.repeat(start - (np.cumsum(counts) - counts), counts)]
     if protocol.left_out == "same-camera":
-        left_out = query.camera_ids[asks] == gallery.camera_ids[row]
+        left_out = query.camera_ids[query_rows] == gallery.camera_ids[row]
     else:
-        left_out = _own_rows(query, gallery, asks, row)
-    return Pairs(asks, row, ~left_out)
+        left_out = _own_rows(query, gallery, query_rows, row)
+    return Pairs(query_rows, row, ~left_out)
 
 
 def _own_rows(
-    query: Labels, gallery: Labels, asks: Int64[np.ndarray, " P"], row: Int64[np.ndarray, " P"]
+    query: Labels, gallery: Labels, query_rows: Int64[np.ndarray, " P"], row: Int64[np.ndarray, " P"]
 ) -> Bool[np.ndarray, " P"]:
     if query.keys is None or gallery.keys is None:
         raise RankingError(
@@ -144,19 +144,21 @@ def _own_rows(
     for key, person in zip(gallery.keys, gallery.person_ids.tolist(), strict=True):
         if person_of.get(key, person) != person:
             raise RankingError(
-                "The same key stands for two persons",
+                "A key belongs to two persons",
                 expected=f"person {person_of[key]}, as among the queries",
                 found=f"person {person} in the gallery",
                 where=key,
             )
-    return np.array([query.keys[q] == gallery.keys[g] for q, g in zip(asks, row, strict=True)], dtype=bool)
+    return np.array(
+        [query.keys[q] == gallery.keys[g] for q, g in zip(query_rows, row, strict=True)], dtype=bool
+    )
 
 
 def check_overlap(query: Labels, gallery: Labels, protocol: Protocol, *, wanted: bool) -> None:
-    """Whether the queries are in the gallery is half of MARS's two protocols: see that it is as it says.
+    """Check that the queries are, or are not, in the gallery, as the protocol requires.
 
     Raises:
-        RankingError: queries are in the gallery and must not be, or the other way round.
+        RankingError: they are in the gallery and must not be, or the reverse.
 
     """
     if query.keys is None or gallery.keys is None:

@@ -1,7 +1,7 @@
-"""Distances fit for comparing: fast in blocks, exact for single pairs.
+"""Distances for ranking: fast in float32 blocks, exact in float64 for single pairs.
 
-Smaller is nearer. Only the order matters, so the distance is minus the cosine, or half the squared euclidean
-distance. `rank` asks for nothing else; `stca.distance` has the distances people want to see.
+Only the order matters here, so the distance is minus the cosine, or half the squared euclidean distance;
+`stca.distance` computes the usual ones.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _SMALL = 1e-25
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BlockDistances:
-    """Distances of a fixed set of queries to rows that come block by block.
+    """Distances of a fixed set of queries to gallery rows that come in blocks.
 
     Args:
-        query: (Q, D) float32, as given.
-        metric: "cosine" (a row of zeros is at right angles to everything) or "euclidean".
+        query: (Q, D) float32.
+        metric: "cosine" (a zero row has cosine 0 to everything) or "euclidean".
 
     """
 
@@ -38,7 +38,7 @@ class BlockDistances:
         vectors: Float[np.ndarray, "N D"],
         row: Int64[np.ndarray, " P"],
     ) -> Float64[np.ndarray, " P"]:
-        """Float64 distances of single (query, row) pairs: functions of these two vectors and nothing else."""
+        """Float64 distances of single (query, row) pairs, which depend on these two vectors only."""
         distances = np.empty(len(query))
         for start in range(0, len(query), _PAIRS_AT_ONCE):
             part = slice(start, start + _PAIRS_AT_ONCE)
@@ -54,7 +54,7 @@ class BlockDistances:
     def prepare(
         self, vectors: Float[np.ndarray, "N D"], *, dtype: type[np.floating[Any]] = np.float32
     ) -> Float[np.ndarray, "N D"]:
-        """Rows as the matrix product wants them: of unit length, or centred on the queries.
+        """Prepare rows for the matrix product: scaled to unit length, or centred on the queries.
 
         Raises:
             RankingError: a row is not finite.
@@ -62,7 +62,7 @@ class BlockDistances:
         """
         rows = vectors.astype(dtype)
         if self.metric == "euclidean":
-            rows -= self.query.mean(axis=0)  # moves everything alike; smaller numbers round less
+            rows -= self.query.mean(axis=0)  # a common shift; smaller numbers round less
         lengths = squared_lengths(rows)
         if not np.isfinite(lengths).all():
             bad = int((~np.isfinite(lengths)).sum())
@@ -79,9 +79,9 @@ class BlockDistances:
     def block(
         self, query: Float[np.ndarray, "q D"], rows: Float[np.ndarray, "N D"]
     ) -> tuple[Float[np.ndarray, "q N"], Float64[np.ndarray, " q"]]:
-        """Distances of prepared queries to prepared rows; by query, how far they may be off in float32."""
+        """Distances of prepared queries to prepared rows, and a bound on their float32 error per query."""
         distances = -query @ rows.T
-        # D products are summed and every step rounds: six standard deviations of such a random walk and more.
+        # Rounding of a sum of D products is a random walk; this is more than six standard deviations of it.
         rounding = float(np.finfo(np.float32).eps) * (4 + 0.5 * query.shape[1] ** 0.5)
         if self.metric == "cosine":
             return distances, np.full(len(query), rounding)
@@ -92,7 +92,7 @@ class BlockDistances:
 
 
 def squared_lengths(rows: Float[np.ndarray, "N D"]) -> Float[np.ndarray, " N"]:
-    """Of every row, without a copy of them."""
+    """Squared length of every row, without copying the rows."""
     lengths: Float[np.ndarray, " N"] = np.einsum("nd,nd->n", rows, rows)
     extreme = ~((lengths > _SMALL) & (lengths < 1 / _SMALL))
     if extreme.any():  # float32 squares lose their digits or overflow there

@@ -1,4 +1,4 @@
-"""Error bars that respect that queries of one person are not independent: resample persons, not queries."""
+"""Bootstrap intervals over persons, since queries of one person are not independent."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _RESAMPLES_AT_ONCE = 250
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """An estimate with the interval it may lie in by chance of which persons were asked for.
+    """An estimate with its confidence interval over the choice of query persons.
 
     Args:
         estimate: as measured.
-        low: lower end; NaN where one person alone says nothing about chance.
+        low: lower end; NaN if there is only one person.
         high: upper end.
         confidence: of the interval, such as 0.95.
 

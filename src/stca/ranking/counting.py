@@ -1,8 +1,8 @@
-"""How many wrong rows are before each right one, exactly, from blocks of a gallery or from given distances.
+"""Count the wrong rows before each answer, exactly, from blocks of a gallery or from given distances.
 
-A block's distances come from one float32 matrix product, whose rounding depends on where in the block a row
-stands. So a wrong row that is within that rounding of a right one is looked at again in float64, and the
-count does not depend on how the gallery is cut or ordered.
+A block's distances come from one float32 matrix product, whose rounding depends on the row's position in the
+block. Wrong rows within that rounding of an answer are compared again in float64, so that the count does not
+depend on how the gallery is ordered or divided into blocks.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from stca.ranking.answers import Pairs
 from stca.ranking.block_distances import BlockDistances
 
 _QUERIES_AT_ONCE = 1024
-# From so many thresholds on, sorting a row once is faster than comparing all of it with each of them.
+# From this number of thresholds on, sorting a row once is faster than comparing it with each of them.
 _SORT_FROM = 128
-# Distances closer than this part of float32's rounding are the same: float64 rounds 5e8 times finer.
+# Distances closer than this fraction of float32's rounding are ties: float64 rounds 5e8 times finer.
 _SAME = 1e-8
-# With more than this part of all comparisons too close to call, a float64 product beats single pairs.
+# If more than this fraction of comparisons is undecided, a float64 product beats single pairs.
 _MANY = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers:
-    """The right rows of all queries, sorted by query, with their exact distances."""
+    """The answers of all queries, sorted by query, with their exact distances."""
 
     query: Int64[np.ndarray, " A"]
     distance: Float64[np.ndarray, " A"]
@@ -37,7 +37,7 @@ class Answers:
 def count_at_most(
     line: Float[np.ndarray, " N"], thresholds: Float[np.ndarray, " T"]
 ) -> Int64[np.ndarray, " T"]:
-    """How many elements of a line are <= each threshold."""
+    """Number of elements of a row of distances that are <= each threshold."""
     if len(thresholds) >= _SORT_FROM:
         return np.searchsorted(np.sort(line), thresholds, side="right")
     return np.array([np.count_nonzero(row) for row in line <= thresholds[:, None]], dtype=np.int64)
@@ -48,23 +48,23 @@ def count_before(
     answers: Answers,
     blocks: Iterable[tuple[Float[np.ndarray, "N D"], Pairs]],
 ) -> Int64[np.ndarray, " A"]:
-    """For every answer, the number of wrong rows in all blocks that are not farther than it is.
+    """For every answer, the number of wrong rows in all blocks that are not farther away.
 
     Args:
-        distances: knows the queries.
+        distances: of the queries.
         answers: of all queries.
-        blocks: vectors, with the pairs of a query and a row of its person among them: those are not wrong.
+        blocks: vectors, with the pairs of a query and a row of its own person, which are not wrong rows.
 
     """
     prepared = distances.prepare(distances.query)
-    asking = np.unique(answers.query)
+    with_answers = np.unique(answers.query)
     before = np.zeros(len(answers.query), dtype=np.int64)
     for vectors, pairs in blocks:
         if len(vectors) == 0:
             continue
         rows = distances.prepare(vectors)
-        for first in range(0, len(asking), _QUERIES_AT_ONCE):
-            queries = asking[first : first + _QUERIES_AT_ONCE]
+        for first in range(0, len(with_answers), _QUERIES_AT_ONCE):
+            queries = with_answers[first : first + _QUERIES_AT_ONCE]
             mine = slice(*np.searchsorted(answers.query, [queries[0], queries[-1] + 1]))
             part = Answers(np.searchsorted(queries, answers.query[mine]), answers.distance[mine])
             block, rounding = distances.block(prepared[queries], rows)
@@ -80,7 +80,7 @@ def count_before(
 
 
 def _hide(block: Float[np.ndarray, "q N"], queries: Int64[np.ndarray, " q"], pairs: Pairs) -> None:
-    """Move the rows that are not wrong out of everybody's way."""
+    """Set the distances of rows of the query's own person to infinity, so that they are not counted."""
     place = np.minimum(np.searchsorted(queries, pairs.query), len(queries) - 1)
     here = queries[place] == pairs.query
     block[place[here], pairs.row[here]] = np.inf
@@ -104,7 +104,7 @@ def _settle(
         Float[np.ndarray, "N D"], Float[np.ndarray, "q N"], Float64[np.ndarray, " q"], Int64[np.ndarray, " A"]
     ],
 ) -> Int64[np.ndarray, " A"]:
-    """Of the rows too close to call, those that are not farther than the answer."""
+    """Count, in float64, the undecided rows that are not farther than the answer."""
     vectors, fast, rounding, doubtful = block
     unsettled = np.flatnonzero(doubtful)
     found = []
@@ -134,12 +134,12 @@ def _count_in_float64(
 def count_before_in_distances(
     distances: Float[np.ndarray, "Q G"], pairs: Pairs, columns: Int64[np.ndarray, " M"] | None
 ) -> Int64[np.ndarray, " A"]:
-    """For every answer, the number of wrong rows not farther than it, from a matrix of distances.
+    """For every answer, the number of wrong rows that are not farther away, from given distances.
 
     Args:
-        distances: smaller is nearer; compared exactly as they are.
-        pairs: rows are columns of `distances`, or, where `columns` is given, places in it.
-        columns: the columns that take part; None: all.
+        distances: smaller is nearer; compared exactly.
+        pairs: rows are columns of `distances`, or, if `columns` is given, positions in it.
+        columns: the columns that count; None: all.
 
     Raises:
         RankingError: a distance is NaN.

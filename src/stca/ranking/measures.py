@@ -1,7 +1,7 @@
-"""CMC, average precision and mINP from one thing: how many wrong rows come before each right one.
+"""CMC, average precision and mINP from the number of wrong rows before each answer.
 
-If the answers of a query, nearest first, have c_1 <= c_2 <= ... <= c_R wrong rows before them, the k-th of
-them stands at rank k + c_k, and every measure follows. No ranking has to be written down.
+If the answers of a query, nearest first, have c_1 <= c_2 <= ... <= c_R wrong rows before them, the k-th
+answer has rank k + c_k, from which every measure follows without sorting the gallery.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from jaxtyping import Float64, Int64
 def ranks_of_answers(
     query: Int64[np.ndarray, " A"], before: Int64[np.ndarray, " A"]
 ) -> tuple[Int64[np.ndarray, " A"], Int64[np.ndarray, " A"], Int64[np.ndarray, " A"]]:
-    """Order all answers by query and rank.
+    """Sort all answers by query and rank.
 
     Args:
         query: the query each answer belongs to.

@@ -1,4 +1,4 @@
-"""What a ranking scored: the figures, how sure they are, and the protocol they belong to."""
+"""Scores of a ranking with confidence intervals and the protocol."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stca.ranking.measures import cmc_curve
 Figure = Literal["rank-1", "rank-5", "rank-10", "rank-20", "mAP", "mINP"]
 FIGURES: tuple[Figure, ...] = ("rank-1", "rank-5", "rank-10", "rank-20", "mAP", "mINP")
 WITH_INTERVAL: tuple[Figure, ...] = ("rank-1", "mAP", "mINP")
-"""Figures that are shown with their interval in a table of one result."""
+"""Figures shown with their interval in the table of one result."""
 _COMPARED: tuple[Figure, ...] = ("rank-1", "mAP")  # with their interval in a line of `compare_table`
 _LONGEST = 22  # label that stands in its line, which is then shorter than 120
 
@@ -29,15 +29,15 @@ class RankMetrics:
         protocol: the protocol's name.
         metric: "cosine", "euclidean", or what the distances were.
         reranking: a description of the re-ranking, or None.
-        gallery_size: rows that took part: no junk, with the queries where the protocol adds them.
-        num_unanswerable: queries without an answer: not scored, or scored 0, as the protocol says.
-        max_rank: how long `cmc` is.
+        gallery_size: number of gallery rows without junk, with the queries if the protocol adds them.
+        num_unanswerable: number of queries without an answer: not scored, or scored 0, by the protocol.
+        max_rank: length of `cmc`.
         average_precision: (Q,) of each scored query.
-        first_match: (Q,) rank of its first answer, from 1; 0 where there is none.
+        first_match: (Q,) rank of its first answer, from 1; 0: none.
         inp: (Q,) number of answers by the rank of the last (Ye et al. 2021: inverse negative penalty).
-        person_ids: (Q,) who the scored queries ask for.
-        keys: names of the scored queries, or None.
-        computed_by: what computed the queries' vectors; empty where nobody said.
+        person_ids: (Q,) of the scored queries.
+        keys: of the scored queries, or None.
+        computed_by: runtime and precision of the queries' vectors; empty: unknown.
 
     """
 
@@ -56,7 +56,7 @@ class RankMetrics:
 
     @property
     def num_queries(self) -> int:
-        """How many queries were scored."""
+        """Number of scored queries."""
         return len(self.average_precision)
 
     @property
@@ -71,11 +71,11 @@ class RankMetrics:
 
     @property
     def cmc(self) -> Float64[np.ndarray, " K"]:
-        """(max_rank,): the fraction of queries with an answer among the first k."""
+        """(max_rank,) fraction of queries with an answer among the first k rows."""
         return cmc_curve(self.first_match, max_rank=self.max_rank)
 
     def per_query(self, figure: Figure) -> Float64[np.ndarray, " Q"]:
-        """What each scored query contributes to a figure: the figure is the mean of these.
+        """The values of the scored queries whose mean is the figure.
 
         Raises:
             RankingError: no such figure.
@@ -103,7 +103,7 @@ class RankMetrics:
         )
 
     def table(self) -> str:
-        """For people: protocol, sizes, figures in percent, and how sure they are."""
+        """Human-readable: protocol, sizes, and figures in percent with intervals."""
         lines = [
             f"protocol {self.protocol}, {self._how()}: {self.num_queries} queries scored "
             f"({self.num_unanswerable} without an answer), gallery {self.gallery_size}"
@@ -119,7 +119,7 @@ class RankMetrics:
         return "\n".join(lines)
 
     def json(self) -> dict[str, object]:
-        """Plain types, ready for `json.dump`; fractions of 1."""
+        """Plain types for `json.dump`; fractions of 1."""
         intervals = {figure: self.interval(figure) for figure in WITH_INTERVAL}
         return {
             "protocol": self.protocol,
@@ -145,11 +145,10 @@ class RankMetrics:
 
 
 def compare_table(runs: Mapping[str, RankMetrics] | Sequence[tuple[str, RankMetrics]]) -> str:
-    """One line for each labelled result, always with its protocol; figures in percent.
+    """One line per labelled result, with its protocol; figures in percent.
 
-    Rank-1 and mAP come with half the width of their 95% interval over persons: figures that are closer than
-    that may be equal (`compare_runs` says it more sharply). A label of over 22 letters has a line of
-    its own.
+    Rank-1 and mAP have half the width of their 95% interval over persons; `compare_runs` is the sharper,
+    paired test. Labels longer than 22 characters are on a line of their own.
     """
     rows = list(runs.items()) if isinstance(runs, Mapping) else list(runs)
     width = max([10, *(len(label) for label, _ in rows if len(label) <= _LONGEST)]) + 1
@@ -175,7 +174,7 @@ def _compared(metrics: RankMetrics, figure: Figure) -> str:
         return text
     interval = metrics.interval(figure)
     half = 50 * (interval.high - interval.low)
-    return f"{text} ±{half:<4.1f}" if half == half else f"{text}      "  # one person: nothing is known
+    return f"{text} ±{half:<4.1f}" if half == half else f"{text}      "  # one person: no interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +183,9 @@ class SplitMetrics:
 
     Args:
         protocol: the protocol's name.
-        num_splits: how many were scored.
-        num_queries: fewest and most queries scored in one of them.
-        gallery_size: fewest and most gallery rows of one of them.
+        num_splits: number of splits.
+        num_queries: fewest and most queries scored in a split.
+        gallery_size: fewest and most gallery rows of a split.
         mean: of each figure, as a fraction of 1.
         deviation: of each figure over splits.
 
@@ -200,7 +199,7 @@ class SplitMetrics:
     deviation: Mapping[Figure, float]
 
     def table(self) -> str:
-        """For people: figures in percent, mean +- standard deviation over splits."""
+        """Human-readable: figures in percent, mean +- standard deviation over splits."""
         lines = [
             f"protocol {self.protocol}: mean +- standard deviation over {self.num_splits} splits, each with "
             f"{_span(self.num_queries)} queries scored, gallery {_span(self.gallery_size)}"

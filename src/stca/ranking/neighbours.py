@@ -1,4 +1,4 @@
-"""Nearest neighbours of all rows among themselves, block by block, and which of them are mutual."""
+"""Nearest neighbours of all rows among themselves, in blocks, and which of them are mutual."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PAIRS_AT_ONCE = 4096
 
 
 class VectorDistances:
-    """Half the squared euclidean distances of vectors, of unit length for the metric "cosine"."""
+    """Half the squared euclidean distances of vectors; for the metric "cosine", of unit vectors."""
 
     def __init__(self, vectors: Float32[np.ndarray, "N D"], metric: Metric) -> None:
         self._distances = BlockDistances(vectors, metric)
@@ -28,14 +28,14 @@ class VectorDistances:
         return len(self._rows)
 
     def block(self, rows: slice) -> Float32[np.ndarray, "b N"]:
-        """From those rows to all."""
+        """Distances of these rows to all rows."""
         half, _ = self._distances.block(self._rows[rows], self._rows)
         half += self._offset
         half.clip(0, None, out=half)
         return half
 
     def pairs(self, i: Int64[np.ndarray, " P"], j: Int64[np.ndarray, " P"]) -> Float32[np.ndarray, " P"]:
-        """From row i to row j, one by one."""
+        """Distances of single pairs of rows i and j."""
         found = np.empty(len(i), dtype=np.float32)
         for start in range(0, len(i), _PAIRS_AT_ONCE):
             part = slice(start, start + _PAIRS_AT_ONCE)
@@ -56,24 +56,27 @@ class MatrixDistances:
         return sum(self.query_gallery.shape)
 
     def block(self, rows: slice) -> Float32[np.ndarray, "b N"]:
-        """From those rows to all."""
+        """Distances of these rows to all rows."""
         queries = len(self.query_gallery)
         start, stop, _ = rows.indices(len(self))
-        asks, answers = (
+        rows_of_queries, rows_of_gallery = (
             slice(min(start, queries), min(stop, queries)),
             slice(max(start - queries, 0), max(stop - queries, 0)),
         )
         block = np.empty((stop - start, len(self)), dtype=np.float32)
-        upper = asks.stop - asks.start
-        block[:upper, :queries], block[:upper, queries:] = self.query_query[asks], self.query_gallery[asks]
+        upper = rows_of_queries.stop - rows_of_queries.start
+        block[:upper, :queries], block[:upper, queries:] = (
+            self.query_query[rows_of_queries],
+            self.query_gallery[rows_of_queries],
+        )
         block[upper:, :queries], block[upper:, queries:] = (
-            self.query_gallery[:, answers].T,
-            self.gallery_gallery[answers],
+            self.query_gallery[:, rows_of_gallery].T,
+            self.gallery_gallery[rows_of_gallery],
         )
         return np.square(block, out=block)
 
     def pairs(self, i: Int64[np.ndarray, " P"], j: Int64[np.ndarray, " P"]) -> Float32[np.ndarray, " P"]:
-        """From row i to row j, one by one."""
+        """Distances of single pairs of rows i and j."""
         queries = len(self.query_gallery)
         low, high = np.minimum(i, j), np.maximum(i, j)
         found = np.empty(len(i), dtype=np.float32)
@@ -111,9 +114,9 @@ def _smallest(block: Float32[np.ndarray, "b N"], count: int) -> Int64[np.ndarray
 
 
 def _bound(block: Float32[np.ndarray, "b N"], count: int) -> Float32[np.ndarray, " b"]:
-    """Something a row's `count` smallest elements do not exceed, and few others do not.
+    """An upper bound on each row's `count` smallest elements that few other elements are below.
 
-    Deal the columns out into many groups: among the groups' minima, the count-th smallest is such a bound.
+    The columns are divided into many groups; the count-th smallest of the groups' minima is such a bound.
     """
     groups = 8 * count
     if block.shape[1] < 4 * groups:

@@ -1,13 +1,13 @@
-"""Open-set identification: how often the right one is found while strangers are turned away.
+"""Open-set identification: hits for people in the gallery, false accepts for people who are not.
 
-A search against a gallery gives an answer only where the best score reaches a threshold t. After Grother and
+A search gives a hit only if the best score reaches a threshold t. After Grother and
 Phillips ("Models of large population recognition performance", CVPR 2004; the measures of NIST's face
 recognition evaluations):
 
-    FAR(t)  the fraction of searches for somebody who is not in the gallery that give an answer all the same
-            (of whole searches, not of pairs: the larger a gallery, the easier one row is too close)
-    DIR(t)  the detection and identification rate at rank 1: the fraction of searches for somebody who is in
-            the gallery whose best answer is right and reaches t
+    FAR(t)  false-accept rate: the fraction of searches for people not in the gallery that give a hit (of
+            searches, not of pairs: it grows with the gallery)
+    DIR(t)  detection and identification rate at rank 1: the fraction of searches for people in the gallery
+            whose best row is right and reaches t
 
 A wrong row at the score of a right one counts as being before it.
 """
@@ -25,15 +25,15 @@ from stca.errors import RankingError
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpenSet:
-    """What searches for people inside and outside a gallery gave.
+    """Best scores of searches for people in a gallery and for people who are not.
 
     Args:
-        right: (M,) one score per search for somebody in the gallery: of the best right row where that is the
-            best row of all, else -inf.
-        impostor: (I,) one score per search for somebody not in the gallery: of the best row.
+        right: (M,) one per mated search (the person is in the gallery): score of the best row if it is a
+            right one, else -inf.
+        impostor: (I,) one per non-mated search (the person is not in the gallery): score of the best row.
 
     Raises:
-        RankingError: there are no searches of one of the two kinds, or a score is NaN.
+        RankingError: no searches of one of the two kinds, or a score is NaN.
 
     """
 
@@ -48,10 +48,10 @@ class OpenSet:
                 found=f"{len(self.right)} and {len(self.impostor)}",
             )
         if np.isnan(self.right).any() or np.isnan(self.impostor).any():
-            raise RankingError("A score is no number")
+            raise RankingError("A score is NaN", expected="finite scores, or -inf")
 
     def threshold(self, far: float) -> float:
-        """The lowest threshold at which no more than `far` of the impostors' searches give an answer.
+        """The lowest threshold at which at most the fraction `far` of non-mated searches gives a hit.
 
         Raises:
             RankingError: `far` is not between 0 and 1.
@@ -66,15 +66,15 @@ class OpenSet:
         return float(np.nextafter(falling[allowed], np.inf))
 
     def false_accept_rate(self, threshold: float) -> float:
-        """FAR(t): the fraction of impostors' searches whose best score reaches `threshold`."""
+        """FAR(t): the fraction of non-mated searches whose best score reaches `threshold`."""
         return float(np.mean(self.impostor >= threshold))
 
     def identification_rate(self, threshold: float) -> float:
-        """DIR(t) at rank 1: the fraction of the others' searches that are right and reach `threshold`."""
+        """DIR(t) at rank 1: the fraction of mated searches that are right and reach `threshold`."""
         return float(np.mean(self.right >= threshold))
 
     def dir_at_far(self, far: float) -> float:
-        """DIR at the lowest threshold that keeps within `far`."""
+        """DIR at the lowest threshold whose FAR is at most `far`."""
         return self.identification_rate(self.threshold(far))
 
     def curve(self) -> tuple[Float64[np.ndarray, " P"], Float64[np.ndarray, " P"]]:
@@ -89,20 +89,20 @@ class OpenSet:
 
 
 def open_set_scores(
-    scores: Float[np.ndarray, "Q G"], mates: Bool[np.ndarray, "Q G"], strangers: Bool[np.ndarray, "Q G"]
+    scores: Float[np.ndarray, "Q G"], mates: Bool[np.ndarray, "Q G"], non_mates: Bool[np.ndarray, "Q G"]
 ) -> tuple[Float64[np.ndarray, " M"], Float64[np.ndarray, " I"]]:
-    """Every query asks twice: with its mates in the gallery, and without them.
+    """Best scores of a mated and a non-mated search for every query.
 
     Args:
         scores: the higher the more similar.
-        mates: rows of the query's person; the query itself is none of them.
-        strangers: rows known to be of somebody else. A row that is neither takes no part.
+        mates: rows of the query's person, without the query itself.
+        non_mates: rows known to be of other people. Rows that are neither are ignored.
 
     Returns:
-        `OpenSet.right` of the queries that have a mate, `OpenSet.impostor` of those that have a stranger.
+        `OpenSet.right` of the queries with a mate, `OpenSet.impostor` of those with a non-mate.
 
     """
     best_mate = np.where(mates, scores, -np.inf).max(axis=1, initial=-np.inf)
-    best_stranger = np.where(strangers, scores, -np.inf).max(axis=1, initial=-np.inf)
-    right = np.where(best_mate > best_stranger, best_mate, -np.inf)[mates.any(axis=1)]
-    return right.astype(np.float64), best_stranger[strangers.any(axis=1)].astype(np.float64)
+    best_non_mate = np.where(non_mates, scores, -np.inf).max(axis=1, initial=-np.inf)
+    right = np.where(best_mate > best_non_mate, best_mate, -np.inf)[mates.any(axis=1)]
+    return right.astype(np.float64), best_non_mate[non_mates.any(axis=1)].astype(np.float64)

@@ -1,4 +1,4 @@
-"""Rank a gallery for every query and score it under a named protocol."""
+"""Rank a gallery for every query and score the ranking under a named protocol."""
 
 from __future__ import annotations
 
@@ -43,22 +43,22 @@ def rank(
 ) -> RankMetrics:
     """Score how well the queries find their person in the gallery.
 
-    Gallery rows of the query's person and camera are taken out of that query's list, and queries without an
-    answer are not scored, unless the protocol says otherwise (`stca.ranking.PROTOCOLS`). A wrong row at the
-    same distance as a right one counts as before it, so the gallery's order plays no part.
+    Gallery rows of the query's person and camera are excluded for that query, and queries without an answer
+    are not scored, unless the protocol differs (`stca.ranking.PROTOCOLS`). A wrong row at the same distance
+    as an answer counts as before it, so that the gallery's order does not matter.
 
     Args:
-        query: who asks.
-        gallery: who may answer. Where the protocol wants the queries in it, they are added here.
+        query: the queries.
+        gallery: the gallery; if the protocol has the queries in it, they are added here.
         metric: "cosine" or "euclidean".
         protocol: a name in `PROTOCOLS`, or a protocol of your own.
-        reranking: "k-reciprocal", or `KReciprocal` with settings other than the paper's. Queries help each
-            other then, which a single search cannot have: report such a figure as re-ranked.
-        max_rank: length of the CMC curve; past the end of the gallery it goes on with its last value.
+        reranking: "k-reciprocal", or `KReciprocal` with settings other than the paper's. It uses the other
+            queries too, which a single search cannot: report such figures as re-ranked.
+        max_rank: length of the CMC curve; beyond the gallery's size it keeps its last value.
 
     Raises:
         RankingError: nothing to rank or nothing to score, vectors of different length, an unknown protocol,
-            or queries in the gallery where the protocol says there are none.
+            or queries in the gallery against the protocol.
 
     """
     labels = Labels.of(gallery)
@@ -83,21 +83,21 @@ def rank_blocks(
     max_rank: int = 50,
     label: str | None = None,
 ) -> RankMetrics:
-    """`rank` for a gallery too large to hold: it is gone through twice, block by block.
+    """`rank` for a gallery that does not fit into memory: two passes over its blocks.
 
-    Memory beyond the queries is a few times one block; half-precision vectors are compared as they are, with
-    float32 sums.
+    Besides the queries, a few times one block is in memory. Half-precision vectors are compared with float32
+    sums.
 
     Args:
-        query: who asks.
-        blocks: the gallery; a list, or anything that can be gone through twice (not a generator).
+        query: the queries.
+        blocks: the gallery; a list or another iterable that can be iterated twice (no generator).
         metric: as in `rank`.
         protocol: as in `rank`.
         max_rank: as in `rank`.
-        label: show progress under this name.
+        label: name of the progress display; None: no display.
 
     Raises:
-        RankingError: as in `rank`, and for blocks that can be gone through only once.
+        RankingError: as in `rank`, and for blocks that can be iterated only once.
 
     """
     protocol = find_protocol(protocol)
@@ -105,8 +105,8 @@ def rank_blocks(
     _check_options(query, metric, max_rank)
     if iter(blocks) is blocks:
         raise RankingError(
-            "The gallery's blocks are gone through twice",
-            expected="a list, or an object whose __iter__ starts anew",
+            "The gallery's blocks are iterated twice",
+            expected="a list, or an object whose __iter__ starts from the beginning",
             found=type(blocks).__name__,
         )
     labels, distances = Labels.of(query), BlockDistances(query.vectors, metric)
@@ -117,9 +117,9 @@ def rank_blocks(
         near.append(distances.exact(found.query[found.is_answer], block.vectors, found.row[found.is_answer]))
         size += len(block)
     _check_gallery(size)
-    asks = np.concatenate([p.query[p.is_answer] for p in pairs])
-    order = np.argsort(asks, kind="stable")
-    answers = Answers(asks[order], np.concatenate(near)[order])
+    query_rows = np.concatenate([p.query[p.is_answer] for p in pairs])
+    order = np.argsort(query_rows, kind="stable")
+    answers = Answers(query_rows[order], np.concatenate(near)[order])
     again = (b.vectors for b in _blocks(query, blocks, protocol, label=label and f"{label}: impostors"))
     before = count_before(distances, answers, zip(again, pairs, strict=True))
     setting = Setting(metric=metric, gallery_size=size, max_rank=max_rank)
@@ -134,13 +134,13 @@ def rank_distances(
     protocol: str | Protocol = "cross-camera",
     max_rank: int = 50,
 ) -> RankMetrics:
-    """`rank` for distances you already have.
+    """`rank` for given distances.
 
     Args:
-        distances: (Q, G), smaller is nearer; equal is equal, nothing is rounded.
-        query: who asks.
-        gallery: the matrix's columns. Where the protocol wants the queries in the gallery, they must be
-            among the columns: nothing can be added here.
+        distances: (Q, G), smaller is nearer; compared exactly, without rounding.
+        query: labels of the rows.
+        gallery: labels of the columns. If the protocol has the queries in the gallery, they must be among
+            the columns.
         protocol: as in `rank`.
         max_rank: as in `rank`.
 
@@ -152,7 +152,7 @@ def rank_distances(
     distances = np.asarray(distances)
     if distances.shape != (len(query), len(gallery)):
         raise RankingError(
-            "Distances and labels do not fit",
+            "Distances and labels do not match",
             expected=f"({len(query)}, {len(gallery)})",
             found=distances.shape,
         )
@@ -164,9 +164,9 @@ def rank_distances(
     everything = len(columns) == len(gallery)
     before = count_before_in_distances(distances, pairs, None if everything else columns)
     real = np.flatnonzero(query.person_ids >= 0)
-    asks = np.searchsorted(real, pairs.query[pairs.is_answer])
+    query_rows = np.searchsorted(real, pairs.query[pairs.is_answer])
     setting = Setting(metric="given distances", gallery_size=len(columns), max_rank=max_rank)
-    return score_counts(query.subset(real), asks, before, protocol, setting)
+    return score_counts(query.subset(real), query_rows, before, protocol, setting)
 
 
 def _rank_again(
@@ -183,19 +183,19 @@ def _rank_again(
     gallery = concatenate([part.labels for part in parts])
     _check_gallery(len(gallery))
     distances = VectorDistances(np.concatenate([query.vectors, *(part.vectors for part in parts)]), metric)
-    labels, asks, before = Labels.of(query), [], []
+    labels, query_rows, before = Labels.of(query), [], []
     for rows, block in k_reciprocal_rows(distances, len(query), settings):
         pairs = same_person_pairs(labels.subset(np.arange(len(query))[rows]), gallery, protocol)
-        asks.append(pairs.query[pairs.is_answer] + rows.start)
+        query_rows.append(pairs.query[pairs.is_answer] + rows.start)
         before.append(count_before_in_distances(block, pairs, None))
     setting = Setting(metric=metric, gallery_size=len(gallery), max_rank=max_rank, reranking=str(settings))
-    return score_counts(labels, np.concatenate(asks), np.concatenate(before), protocol, setting)
+    return score_counts(labels, np.concatenate(query_rows), np.concatenate(before), protocol, setting)
 
 
 def _blocks(
     query: Embeddings, blocks: Iterable[GalleryBlock], protocol: Protocol, *, label: str | None
 ) -> Iterator[GalleryBlock]:
-    """The gallery as the protocol wants it: no junk, perhaps no distractors, perhaps the queries."""
+    """The gallery by the protocol's rules: without junk, without distractors or with the queries."""
     if label is not None:
         blocks = progress(blocks, label=label)
     for block in blocks:
@@ -222,7 +222,9 @@ def _that_count(block: GalleryBlock, protocol: Protocol) -> GalleryBlock:
 
 def _check_options(query: Embeddings, metric: str, max_rank: int) -> None:
     if len(query) == 0:
-        raise RankingError("Nobody asks", expected="at least one query that is not junk", found="none")
+        raise RankingError(
+            "There are no queries", expected="at least one query that is not junk", found="none"
+        )
     if metric not in get_args(Metric):
         raise RankingError(f"There is no metric {metric!r}", expected=" or ".join(get_args(Metric)))
     _check_max_rank(max_rank)

@@ -1,4 +1,4 @@
-"""Re-ranking by k-reciprocal neighbours (Zhong et al., CVPR 2017), with sparse sets instead of N x N."""
+"""Re-ranking by k-reciprocal neighbours (Zhong et al., CVPR 2017), with sparse matrices."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _ENTRIES_AT_ONCE = 2_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KReciprocal:
-    """Settings of the re-ranking; the paper's values.
+    """Settings of the re-ranking; the defaults are the paper's.
 
     Args:
-        k1: neighbours whose mutuality counts.
-        k2: neighbours to average over (local query expansion); 1 switches that off.
+        k1: number of neighbours tested for being mutual.
+        k2: number of neighbours to average over (local query expansion); 1: off.
         lambda_value: weight of the original distance; the rest is the Jaccard distance.
 
     Raises:
@@ -55,10 +55,10 @@ class KReciprocal:
 
 
 def find_reranking(reranking: str | KReciprocal | None) -> KReciprocal | None:
-    """Settings from what a user wrote.
+    """Settings from a name.
 
     Raises:
-        RankingError: no such re-ranking.
+        RankingError: an unknown name.
 
     """
     if reranking is None or isinstance(reranking, KReciprocal):
@@ -95,16 +95,16 @@ def k_reciprocal_from_distances(
     *,
     settings: KReciprocal | None = None,
 ) -> Float32[np.ndarray, "Q G"]:
-    """The same from distances you already have; they are squared, as published.
+    """`k_reciprocal` for given distances, which are squared, as published.
 
     Raises:
-        RankingError: the three matrices do not fit each other.
+        RankingError: the shapes of the three matrices do not match.
 
     """
     queries, rows = query_gallery.shape
     if query_query.shape != (queries, queries) or gallery_gallery.shape != (rows, rows):
         raise RankingError(
-            "The three matrices do not fit each other",
+            "The shapes of the three matrices do not match",
             expected=f"(Q, G) = {(queries, rows)} with (Q, Q) and (G, G)",
             found=f"{query_query.shape} and {gallery_gallery.shape}",
         )
@@ -116,7 +116,7 @@ def k_reciprocal_from_distances(
 def k_reciprocal_rows(
     distances: AllDistances, num_queries: int, settings: KReciprocal
 ) -> Iterator[tuple[slice, Float32[np.ndarray, "b G"]]]:
-    """Re-ranked distances to the gallery, some queries at a time.
+    """Re-ranked distances to the gallery, in blocks of queries.
 
     Memory grows with (Q + G) x neighbours, not with (Q + G) squared.
 

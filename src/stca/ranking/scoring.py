@@ -1,4 +1,4 @@
-"""From counts to scores, by a protocol's rules."""
+"""Scores from counts of wrong rows, by a protocol's rules."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stca.ranking.metrics import RankMetrics
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What a score depends on beside the protocol, to be printed with it."""
+    """What a score depends on besides the protocol; printed with it."""
 
     metric: str
     gallery_size: int
@@ -26,36 +26,38 @@ class Setting:
 
 def score_counts(
     query: Labels,
-    asks: Int64[np.ndarray, " A"],
+    query_rows: Int64[np.ndarray, " A"],
     before: Int64[np.ndarray, " A"],
     protocol: Protocol,
     setting: Setting,
 ) -> RankMetrics:
-    """Scores of all queries, from the number of wrong rows before each answer.
+    """Scores of all queries from the number of wrong rows before each answer.
 
     Args:
-        query: the labels of all queries, none of them junk.
-        asks: the query of each answer.
+        query: labels of all queries, without junk.
+        query_rows: the query of each answer.
         before: the number of wrong rows before it.
-        protocol: what is done with queries without answers, and which average precision is meant.
-        setting: what else the figures depend on.
+        protocol: its rules for queries without answers and for average precision.
+        setting: the other settings of the ranking.
 
     Raises:
-        RankingError: there is no answer at all.
+        RankingError: no query has an answer.
 
     """
-    asks, position, ranks = ranks_of_answers(asks, before)
-    answered = np.bincount(asks, minlength=len(query))
+    query_rows, position, ranks = ranks_of_answers(query_rows, before)
+    answered = np.bincount(query_rows, minlength=len(query))
     scored = np.flatnonzero(answered) if protocol.unanswerable == "drop" else np.arange(len(query))
-    if len(asks) == 0:
+    if len(query_rows) == 0:
         raise RankingError(
             "No query has an answer in the gallery",
-            expected=f"somebody to find under protocol {protocol.name!r} ({protocol.description})",
+            expected=f"answers under protocol {protocol.name!r} ({protocol.description})",
             found=f"{len(query)} queries, gallery of {setting.gallery_size}",
             hint="are the camera ids set? with a single camera, take the protocol 'same-track'",
         )
-    ap = average_precision(asks, position, ranks, num_queries=len(query), rule=protocol.average_precision)
-    first, last = first_and_last_rank(asks, ranks, num_queries=len(query))
+    ap = average_precision(
+        query_rows, position, ranks, num_queries=len(query), rule=protocol.average_precision
+    )
+    first, last = first_and_last_rank(query_rows, ranks, num_queries=len(query))
     kept = query.subset(scored)
     return RankMetrics(
         protocol=protocol.name,

@@ -1,4 +1,4 @@
-"""Whether one run is better than another, or had luck with the persons asked for."""
+"""Whether the difference of two runs is significant over the choice of query persons."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from stca.ranking.metrics import Figure, RankMetrics
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How a run compares with a baseline on the same queries.
+    """Comparison of a run with a baseline on the same queries.
 
     Args:
-        figure: what was compared, such as "mAP".
-        baseline: its value for the first run, as a fraction of 1.
-        other: its value for the second run.
+        figure: the figure compared, such as "mAP".
+        baseline: value of the first run, as a fraction of 1.
+        other: value of the second run.
         difference: second minus first, with its interval over persons.
-        p_value: how often resampled persons would show a difference of the opposite sign, two-sided.
-        verdict: of the second run; "within noise" where the p value is not below 1 - confidence.
+        p_value: two-sided, from the fraction of resamples with a difference of the opposite sign.
+        verdict: of the second run; "within noise" if the p value is not below 1 - confidence.
 
     """
 
@@ -53,11 +53,11 @@ def compare_runs(
 ) -> Comparison:
     """Paired bootstrap over query identities of the difference of two runs on the same queries.
 
-    What it covers is the chance of which persons were asked for. Two trainings of one recipe also differ by
-    their seeds; for that, train more than once.
+    It covers the choice of query persons. Two trainings of one recipe also differ by their seeds, which only
+    several trainings can measure.
 
     Raises:
-        RankingError: other queries, or another protocol.
+        RankingError: different queries, or different protocols.
 
     """
     order = _same_queries(baseline, other)
@@ -76,7 +76,7 @@ def compare_runs(
 
 
 def _same_queries(a: RankMetrics, b: RankMetrics) -> Int64[np.ndarray, " Q"]:
-    """Where each query of a is in b."""
+    """Position in b of each query of a."""
     if a.protocol != b.protocol:
         raise RankingError(
             "Runs under different protocols cannot be compared", expected=a.protocol, found=b.protocol

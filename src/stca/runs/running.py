@@ -14,7 +14,7 @@ from stca.config import DataConfig, EvalConfig, RunConfig
 from stca.datasets import load_dataset
 from stca.datasets.counts import count_unanswered
 from stca.errors import ConfigError, DatasetError
-from stca.evaluation import embed_test_set, evaluate, score
+from stca.evaluation import applicable_protocols, embed_test_set, evaluate, score
 from stca.models import (
     IMAGE_REID_SUFFIXES,
     ImageReID,
@@ -56,6 +56,8 @@ def train(config: RunConfig, out: Path, *, resume: bool = False, test: bool = Tr
     model = _new_model(config, num_ids=len({t.person_id for t in splits.train}))
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, image_size=model.image_size))
     tested = load_test(config, splits) if test else None
+    if tested is not None:
+        tested = dataclasses.replace(tested, protocols=applicable_protocols(tested))
 
     def figures(splits: Splits, trained: ReIDModel) -> dict[str, float]:
         found = embed_test_set(

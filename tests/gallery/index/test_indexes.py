@@ -160,23 +160,23 @@ def test_narrow_filters_find_what_comparing_finds(
     rows[allowed] += shifted * 0.4 * rng.standard_normal(32)
     rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
     index = FastIndex.build(rows)
-    places, right = np.flatnonzero(allowed), 0
+    positions, right = np.flatnonzero(allowed), 0
     asking = rows[~allowed][:100]
     for query in asking:
-        nearest = places[np.argsort(-(rows[places] @ query))[:10]]
+        nearest = positions[np.argsort(-(rows[positions] @ query))[:10]]
         right += len(set(nearest.tolist()) & set(index.search(query, 10, allowed).tolist()))
     assert right / (10 * len(asking)) > 0.97
 
 
 def test_two_threads_may_make_the_same_filter(built: tuple[FastIndex, np.ndarray]) -> None:
-    """The second one's takes the first one's place; whoever searches by the first goes on."""
+    """The second one's takes the first one's position; whoever searches by the first goes on."""
     index, rows = built
     for _ in range(20):
         allowed = np.random.default_rng(4).random(len(rows)) < 0.5
         with ThreadPoolExecutor(4) as pool:
             visits = [pool.submit(index.visit, query, 10, Effort(8, 256), allowed) for query in rows[:16]]
             found = [visit.result() for visit in visits]
-        assert all(allowed[places].all() for places in found)
+        assert all(allowed[positions].all() for positions in found)
 
 
 def test_threads_find_the_same(built: tuple[FastIndex, np.ndarray], monkeypatch: pytest.MonkeyPatch) -> None:

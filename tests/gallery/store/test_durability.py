@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from made_gallery import DIM, MARK, record, slow_search, vectors
+from made_gallery import DIM, FINGERPRINT, record, slow_search, vectors
 from stca.cli.gallery import open_with_model
 from stca.errors import GalleryError
 from stca.gallery import Gallery, embedded
@@ -36,7 +36,7 @@ def adder(*arguments: object, **options: object) -> subprocess.Popen[str]:
 def check(folder: Path, acknowledged: int, *, before: int, step: int) -> int:
     """Everything acknowledged is there, once, with its own vector, and searches say so; how many rows."""
     rows = vectors(4000)
-    with Gallery.open(folder, model=MARK) as gallery:
+    with Gallery.open(folder, model=FINGERPRINT) as gallery:
         records, kept = gallery.table()
         keys = [r.key for r in records]
         assert keys == [record(i).key for i in range(len(keys))], "each once, without gaps"
@@ -91,7 +91,7 @@ def test_readers_see_rows_after_their_commit_and_never_half_a_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ADDER_PAUSE", "0.05")  # the reader searches 40 times meanwhile, on a busy machine
-    Gallery.open(tmp_path / "g", model=MARK).close()
+    Gallery.open(tmp_path / "g", model=FINGERPRINT).close()
     query, seen = vectors(2000)[0], []
     with Gallery.open(tmp_path / "g") as reader:
         process = adder(tmp_path / "g", 0, 2000, 50)
@@ -114,7 +114,7 @@ def test_readers_see_rows_after_their_commit_and_never_half_a_batch(
 def test_threads_of_one_gallery_take_turns(tmp_path: Path) -> None:
     """Three that ask and two that write share one connection, and with it one transaction."""
     rows = vectors(2000)
-    with Gallery.open(tmp_path / "g", model=MARK) as gallery, ThreadPoolExecutor(8) as pool:
+    with Gallery.open(tmp_path / "g", model=FINGERPRINT) as gallery, ThreadPoolExecutor(8) as pool:
         gallery.add([record(i) for i in range(100)], rows[:100])
         until = time.monotonic() + 1.5
 
@@ -166,9 +166,9 @@ def test_killed_while_it_was_made(tmp_path: Path) -> None:
     for path in (tmp_path / "g").iterdir():
         path.unlink()
     (tmp_path / "g" / FILE).touch()
-    with Gallery.open(tmp_path / "g", model=MARK) as gallery:
+    with Gallery.open(tmp_path / "g", model=FINGERPRINT) as gallery:
         gallery.add([record(0)], vectors(1))
-    with Gallery.open(tmp_path / "g", model=MARK) as gallery:
+    with Gallery.open(tmp_path / "g", model=FINGERPRINT) as gallery:
         assert len(gallery) == 1
 
 
@@ -182,7 +182,10 @@ def test_two_writers_take_turns(tmp_path: Path) -> None:
 
 
 def test_a_writer_that_waits_too_long_says_so(tmp_path: Path) -> None:
-    with Gallery.open(tmp_path / "g", model=MARK) as first, Gallery.open(tmp_path / "g", wait=0.2) as second:
+    with (
+        Gallery.open(tmp_path / "g", model=FINGERPRINT) as first,
+        Gallery.open(tmp_path / "g", wait=0.2) as second,
+    ):
         first._store._db.execute("BEGIN IMMEDIATE")
         with pytest.raises(GalleryError, match="Another process is writing"):
             second.add([record(0)], vectors(1))
@@ -203,7 +206,7 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     assert "GalleryError" in complaint
     assert "acknowledged so far is kept" in complaint
     acknowledged = int(out.splitlines()[-1].split()[0])
-    with Gallery.open(tmp_path / "g", model=MARK) as gallery:
+    with Gallery.open(tmp_path / "g", model=FINGERPRINT) as gallery:
         assert len(gallery) == acknowledged
         gallery.add([record(i) for i in range(acknowledged, acknowledged + 10)], vectors(10))
         assert len(gallery.search(vectors(10)[0], 5)) == 5
@@ -226,7 +229,7 @@ gallery.add([Record("x", "y")], np.ones((1, DIM), np.float32))
 def test_a_folder_that_can_only_be_read() -> None:
     with tempfile.TemporaryDirectory() as name:  # pytest's own are closed to others
         folder = Path(name) / "g"
-        with Gallery.open(folder, model=MARK) as gallery:
+        with Gallery.open(folder, model=FINGERPRINT) as gallery:
             gallery.add([record(i) for i in range(20)], vectors(20))
         for path in (*folder.iterdir(), folder):
             path.chmod(0o555 if path.is_dir() else 0o444)
@@ -253,7 +256,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def big(folder: Path, count: int = 2000) -> np.ndarray:
     rows = vectors(count, people=300)
-    with Gallery.open(folder, model=MARK) as gallery:
+    with Gallery.open(folder, model=FINGERPRINT) as gallery:
         gallery.add([record(i) for i in range(count)], rows)
         gallery.refresh()
     return rows
@@ -293,7 +296,7 @@ def test_the_index_file_is_used_topped_up_and_leaves_out_what_was_removed(
 ) -> None:
     rows = big(tmp_path / "g")
     new = vectors(30, seed=9)
-    with Gallery.open(tmp_path / "g", model=MARK) as gallery:
+    with Gallery.open(tmp_path / "g", model=FINGERPRINT) as gallery:
         gallery.add([record(i) for i in range(2000, 2030)], new)
         gallery.remove(record(5).key)
         gallery.add([record(7, content="other")], new[3:4] * 2, replace=True)
@@ -349,7 +352,7 @@ def test_an_index_file_that_does_not_fit_is_made_again(tmp_path: Path, harm: str
 @pytest.mark.usefixtures("few")
 def test_growing_beyond_and_shrinking_below_the_exact_size(tmp_path: Path) -> None:
     rows = vectors(4000, people=300)
-    with Gallery.open(tmp_path / "g", model=MARK) as gallery, Gallery.open(tmp_path / "g") as reader:
+    with Gallery.open(tmp_path / "g", model=FINGERPRINT) as gallery, Gallery.open(tmp_path / "g") as reader:
         for start in range(0, 4000, 500):
             numbers = range(start, start + 500)
             gallery.add([record(i) for i in numbers], rows[start : start + 500])

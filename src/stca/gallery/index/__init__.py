@@ -1,1 +1,1 @@
-"""Approximate nearest neighbours beside the store; made again from it when lost."""
+"""Nearest-neighbour search over the store's vectors; rebuilt from the store when lost."""

@@ -1,4 +1,4 @@
-"""FAISS, which is installed only where large galleries are wanted."""
+"""Import of FAISS, an optional dependency for large galleries."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from stca.errors import GalleryError
 
 
 def import_faiss() -> Any:
-    """FAISS, where it is installed.
+    """Import FAISS.
 
     Raises:
-        GalleryError: it is not.
+        GalleryError: FAISS is not installed.
 
     """
     try:
@@ -27,7 +27,7 @@ def import_faiss() -> Any:
 
 @contextmanager
 def threads(faiss: Any, count: int) -> Iterator[None]:
-    """Let FAISS take so many, for what this thread asks of it."""
+    """Set FAISS's number of OpenMP threads for calls from this thread."""
     before = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(count)
     try:

@@ -1,8 +1,8 @@
-"""An approximate index on disk, beside the gallery it was made of, and how one knows that it still fits.
+"""File format of an approximate index, and the check that it belongs to the gallery's current state.
 
-The file is a line of JSON, the row numbers, and FAISS's own bytes; the JSON holds a digest of everything, so
-a damaged file is noticed before FAISS reads it, and the gallery's last commit when it was written. A file
-that does not fit is no error: the index is made again.
+The file is a line of JSON, the row ids, and FAISS's serialised index. The JSON holds a digest of the whole
+file, so that damage is noticed before FAISS parses it, and the gallery's last commit at the time of writing.
+A file that does not match is no error: the index is rebuilt.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _ABANDONED_SECONDS = 3600
 
 @dataclass(frozen=True, slots=True)
 class SavedIndex:
-    """What a file holds: the index, the number of each of its rows, and the commit it was made at."""
+    """An index, the row id of each of its positions, and the commit that it was made at."""
 
     index: FastIndex
     ids: Int64[np.ndarray, " N"]
@@ -39,7 +39,7 @@ class SavedIndex:
 
 
 def save_index(folder: Path, saved: SavedIndex) -> None:
-    """Write it, atomically: a reader sees the old file or the new one."""
+    """Write the file atomically: a reader sees the old file or the new one."""
     faiss = import_faiss()
     data = faiss.serialize_index(saved.index.faiss_index)
     ids = np.ascontiguousarray(saved.ids, dtype="<i8")
@@ -52,7 +52,7 @@ def save_index(folder: Path, saved: SavedIndex) -> None:
         "tuning": asdict(saved.index.tuning),
     }
     head["digest"] = _digest(head, ids, data)
-    _sweep(folder)
+    _remove_abandoned(folder)
     with atomic_write(folder / FILE) as file:
         file.write(json.dumps(head).encode() + b"\n")
         file.write(ids.data)
@@ -60,7 +60,7 @@ def save_index(folder: Path, saved: SavedIndex) -> None:
 
 
 def load_index(folder: Path) -> SavedIndex | None:
-    """Read it; None where there is none, or it is damaged or of another version."""
+    """Read the file; None if it is missing, damaged, or of another version."""
     try:
         data = np.fromfile(folder / FILE, dtype=np.uint8)
         end = int(np.argmax(data[:65536] == ord("\n"))) + 1
@@ -83,8 +83,8 @@ def _digest(head: dict[str, Any], ids: np.ndarray, data: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what processes that were killed while writing left behind."""
+def _remove_abandoned(folder: Path) -> None:
+    """Remove temporary files of processes that were killed while writing."""
     for path in folder.glob(f".{FILE}.*"):
         try:
             if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:

@@ -1,14 +1,14 @@
-"""Finding the nearest of many vectors: exactly while they are few, approximately when they are many.
+"""Nearest-neighbour indexes: exact for small galleries, approximate for large ones.
 
-Both kinds hold rows of unit length by their place (0, 1, 2, ...), take more at the end, and give places of
-candidates; scores are computed by the engine, exactly.
+Both hold rows of unit length by position (0, 1, 2, ...), append at the end, and return the positions of
+candidates; the engine computes the exact scores.
 
-The approximate one is FAISS: the vectors centred and projected on their main directions (PCA, which keeps
-euclidean neighbours and so, at unit length, cosine ones); an inverted file whose codes have 4 bits per two
-directions, of the first 128 (scanned in registers); and 8 bits per direction, of the first 256, to re-rank
-what they find. A direction of much variance shares its 4 bits with one of little (the "eigenvalue allocation"
-of Ge et al., Optimized Product Quantization, 2013). How many lists a search visits is not guessed but
-measured when the index is built, on rows of the gallery itself.
+The approximate index is FAISS: vectors are centred and projected on their principal components (PCA keeps
+euclidean neighbours and so, at unit length, cosine ones); an inverted file with 4-bit product-quantiser codes
+per two components, of the first 128; and 8-bit scalar codes of the first 256 components to re-rank its
+candidates. A component of high variance shares its 4 bits with one of low variance ("eigenvalue allocation",
+Ge et al., Optimized Product Quantization, 2013). The number of lists to visit is measured on rows of the
+gallery when the index is built.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from jaxtyping import Float32, UInt8
 from stca.gallery.engine import Vectors
 from stca.gallery.index.faiss_import import import_faiss, threads
 from stca.gallery.index.training import trained_index
-from stca.gallery.index.tuning import FILTERED, Effort, Mask, Places, Tuning, tune
+from stca.gallery.index.tuning import FILTERED, Effort, Mask, Positions, Tuning, tune
 from stca.tools.devices import cores
 
 
 class Index(Protocol):
-    """Rows of unit length by place."""
+    """An index over rows of unit length."""
 
     def __len__(self) -> int: ...
 
     def add(self, vectors: Vectors) -> None:
-        """Put rows behind the last."""
+        """Append rows."""
         ...
 
-    def search(self, query: Float32[np.ndarray, " D"], count: int, allowed: Mask | None) -> Places:
-        """Places of at most `count` candidates among the allowed rows (None: all), in no order."""
+    def search(self, query: Float32[np.ndarray, " D"], count: int, allowed: Mask | None) -> Positions:
+        """Positions of at most `count` candidates among the allowed rows (None: all), in no order."""
         ...
 
     def __str__(self) -> str: ...
@@ -56,7 +56,7 @@ class ExactIndex:
         return "exact"
 
     def add(self, vectors: Vectors) -> None:
-        """Put rows behind the last."""
+        """Append rows."""
         needed = self._used + len(vectors)
         if needed > len(self._rows):
             room = np.empty((max(needed, len(self._rows) * 3 // 2), vectors.shape[1]), dtype=np.float32)
@@ -65,36 +65,36 @@ class ExactIndex:
         self._rows[self._used : needed] = vectors
         self._used = needed
 
-    def search(self, query: Float32[np.ndarray, " D"], count: int, allowed: Mask | None) -> Places:
-        """Places of the `count` nearest allowed rows, in no order."""
+    def search(self, query: Float32[np.ndarray, " D"], count: int, allowed: Mask | None) -> Positions:
+        """Positions of the `count` nearest allowed rows, in no order."""
         rows = self._rows[: self._used]
         if allowed is None:
             return _largest(rows @ query, count)
-        places = np.flatnonzero(allowed)
-        few = 4 * len(places) < len(rows)
-        scores = rows[places] @ query if few else (rows @ query)[places]
-        nearest: Places = places[_largest(scores, count)]
+        positions = np.flatnonzero(allowed)
+        few = 4 * len(positions) < len(rows)
+        scores = rows[positions] @ query if few else (rows @ query)[positions]
+        nearest: Positions = positions[_largest(scores, count)]
         return nearest
 
 
-def _largest(scores: Float32[np.ndarray, " N"], count: int) -> Places:
+def _largest(scores: Float32[np.ndarray, " N"], count: int) -> Positions:
     if count >= len(scores):
         return np.arange(len(scores))
-    order: Places = np.argpartition(scores, len(scores) - count)
-    best: Places = order[len(scores) - count :]
+    order: Positions = np.argpartition(scores, len(scores) - count)
+    best: Positions = order[len(scores) - count :]
     return best
 
 
 _FEW = 4096
-"""Rows that are compared by their 8-bit codes where no more pass a filter, or a hundredth of all."""
+"""If at most this many rows (or 1 %) pass a filter, all of them are compared by their 8-bit codes."""
 _MANY = 100_000
-"""Rows that a query meets from which on threads give more than they cost."""
+"""Rows scanned by a query above which several threads are faster than one."""
 _SHARED_LISTS = 15
-"""FAISS's number for the search in which threads share the lists of one query."""
+"""FAISS's `implem` number of the search in which threads share the lists of one query."""
 _NARROWING = 0.2
-"""Where a filter lets less pass than was measured by, say 1/n of it, n to this power times as many lists."""
+"""Exponent: a filter that passes 1/n of the measured fraction needs n**0.2 times as many lists."""
 _SPARE = 5
-"""Candidates beyond those that are asked for: 8 bits may order them wrongly, float32 will not."""
+"""Extra candidates beyond k: 8-bit codes may order them wrongly; the engine orders them by float32."""
 
 
 class FastIndex:
@@ -113,7 +113,7 @@ class FastIndex:
 
     @classmethod
     def build(cls, vectors: Vectors, *, seed: int = 0) -> FastIndex:
-        """Train on some of the rows, add all, and measure how many lists a search must visit."""
+        """Train on a sample of the rows, add all rows, and measure how many lists a search must visit."""
         built = cls(trained_index(vectors, seed=seed), Tuning(len(vectors), 1, 1, 1, 0.0, 0.0))
         for start in range(0, len(vectors), 1 << 14):
             built.add(vectors[start : start + (1 << 14)])
@@ -132,33 +132,33 @@ class FastIndex:
 
     @property
     def faiss_index(self) -> Any:
-        """To be written to a file."""
+        """The FAISS index, for serialisation."""
         return self._index
 
     @property
     def lists(self) -> int:
-        """How many there are."""
+        """Number of inverted lists."""
         return self._lists
 
     def add(self, vectors: Vectors) -> None:
-        """Put rows behind the last."""
+        """Append rows."""
         self._index.add(np.ascontiguousarray(vectors, dtype=np.float32))
 
-    def search(self, query: Float32[np.ndarray, " D"], count: int, allowed: Mask | None) -> Places:
-        """Places of `count` candidates or a few more among the allowed rows, in no order."""
+    def search(self, query: Float32[np.ndarray, " D"], count: int, allowed: Mask | None) -> Positions:
+        """Positions of `count` candidates or a few more among the allowed rows, in no order."""
         there = len(self) if allowed is None else self._filter(allowed).rows
         if allowed is not None and there <= max(_FEW, len(self) // 100):
-            return self._compare(query, count, allowed)
-        lists = self._enough_lists(there / len(self))
+            return self._search_codes(query, count, allowed)
+        lists = self._lists_to_visit(there / len(self))
         many = lists / self._lists * len(self) >= _MANY
         workers = self._faiss.omp_get_max_threads() if many else 1
         found = self.visit(query, count, Effort(lists, self.tuning.candidates), allowed, workers=workers)
-        if len(found) < min(count, there):  # more than these lists hold, or codes that tell nothing apart
-            return self._compare(query, count, allowed)
+        if len(found) < min(count, there):  # the visited lists hold fewer rows
+            return self._search_codes(query, count, allowed)
         return found
 
-    def _enough_lists(self, part: float) -> int:
-        """Between what was measured for all rows and for an eighth, and beyond."""
+    def _lists_to_visit(self, part: float) -> int:
+        """Interpolate (and extrapolate) between the lists measured for all rows and for an eighth of them."""
         t = self.tuning
         steepness = math.log(t.probes_filtered / t.probes) / math.log(1 / FILTERED)
         if part >= FILTERED:
@@ -175,8 +175,8 @@ class FastIndex:
         allowed: Mask | None,
         *,
         workers: int = 1,
-    ) -> Places:
-        """`search` with that effort, by so many threads; may be called by several at once."""
+    ) -> Positions:
+        """`search` with a given effort and number of threads; thread-safe."""
         faiss, wanted = self._faiss, min(count + _SPARE, len(self))
         chosen = None if allowed is None else self._filter(allowed)
         inner = faiss.SearchParametersIVF(nprobe=effort.lists, sel=chosen and chosen.selector)
@@ -186,21 +186,21 @@ class FastIndex:
         )
         parameters = faiss.SearchParametersPreTransform(index_params=refine)
         with threads(faiss, workers):
-            return _places(self._index, query[None], wanted, parameters)
+            return _faiss_search(self._index, query[None], wanted, parameters)
 
-    def _compare(self, query: Float32[np.ndarray, " D"], count: int, allowed: Mask | None) -> Places:
-        """By the 8-bit codes of all allowed rows."""
+    def _search_codes(self, query: Float32[np.ndarray, " D"], count: int, allowed: Mask | None) -> Positions:
+        """Compare the 8-bit codes of all allowed rows."""
         faiss = self._faiss
         chosen = None if allowed is None else self._filter(allowed)
         projected = self._index.chain.at(0).apply(query[None])
         parameters = faiss.SearchParameters(sel=chosen and chosen.selector)
         with threads(faiss, 1):
-            return _places(self._refine, projected, min(count + _SPARE, len(self)), parameters)
+            return _faiss_search(self._refine, projected, min(count + _SPARE, len(self)), parameters)
 
     def _filter(self, allowed: Mask) -> _Filter:
-        """One bit per row, for FAISS; the last ones are kept, since the same filters come again.
+        """FAISS selector of a mask, one bit per row; the last 16 are cached, since filters recur.
 
-        Who searches by one holds it meanwhile: another thread may put its own in its place.
+        Callers hold the returned object while they search: another thread may clear the cache.
         """
         found = self._filters.get(id(allowed))
         if found is None:
@@ -213,15 +213,15 @@ class FastIndex:
         return found
 
 
-def _places(index: Any, query: Float32[np.ndarray, "1 D"], wanted: int, parameters: Any) -> Places:
-    """What FAISS finds; it fills up with -1 where that is less than wanted."""
-    _, places = index.search(query, wanted, params=parameters)
-    found: Places = places[0][places[0] >= 0]
+def _faiss_search(index: Any, query: Float32[np.ndarray, "1 D"], wanted: int, parameters: Any) -> Positions:
+    """Search; FAISS pads with -1 where it finds fewer than wanted."""
+    _, positions = index.search(query, wanted, params=parameters)
+    found: Positions = positions[0][positions[0] >= 0]
     return found
 
 
 class _Filter(NamedTuple):
-    """What may be an answer; the selector only points at the bits, and the mask keeps its identity taken."""
+    """The selector points into `bits`; `allowed` is kept alive so that its id() stays unique."""
 
     allowed: Mask
     bits: UInt8[np.ndarray, " bytes"]

@@ -1,4 +1,4 @@
-"""What an approximate index consists of, and how it learns its directions, lists and codes."""
+"""Build and train an empty approximate FAISS index: PCA, inverted lists, codes."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from stca.gallery.engine import Vectors
 from stca.gallery.index.faiss_import import import_faiss, threads
 
 _WIDE = 256
-"""Main directions that are kept, and re-ranked by."""
+"""Principal components kept, and used for re-ranking."""
 _CODED = 128
-"""Of those, the first that lists and 4-bit codes are made of."""
+"""Leading components used for the inverted lists and 4-bit codes."""
 
 
 def trained_index(vectors: Vectors, *, seed: int) -> Any:
-    """An empty FAISS index that has learnt from these rows.
+    """An empty FAISS index, trained on a sample of these rows.
 
-    Each part learns from as many as it needs: training by the defaults takes several times longer.
+    Each part is trained on as many rows as it needs: FAISS's defaults take several times longer.
     """
     faiss = import_faiss()
     count, dim = vectors.shape
@@ -44,24 +44,24 @@ def trained_index(vectors: Vectors, *, seed: int) -> Any:
 
 
 def _trained_lists(faiss: Any, rows: Vectors, lists: int, *, seed: int) -> Any:
-    """Inverted lists whose codes have 4 bits per two directions."""
+    """An inverted file with 4-bit product-quantiser codes per two components."""
     dim = rows.shape[1]
     ivf = faiss.index_factory(dim, f"IVF{lists},PQ{dim // 2}x4fs", faiss.METRIC_L2)
     options = faiss.ClusteringParameters()
     options.niter, options.max_points_per_centroid, options.seed = 6, 64, seed
-    options.min_points_per_centroid = 1  # what comes of it is measured
+    options.min_points_per_centroid = 1  # no warning: recall is measured later
     faiss.Clustering(dim, lists, options).train(rows, ivf.quantizer)
     ivf.pq.cp.min_points_per_centroid, ivf.pq.cp.niter = 1, 10
-    with threads(faiss, 1):  # thousands of tiny steps, between which threads would wait for each other
+    with threads(faiss, 1):  # many tiny steps: threads would only wait for each other
         ivf.train(rows[:4096])
     return ivf
 
 
 def balanced_pairs(variance: Float32[np.ndarray, " d"]) -> Int64[np.ndarray, " d"]:
-    """The directions in an order in which every two neighbours have about the same product of variances.
+    """Order components so that consecutive pairs have about equal products of variances.
 
     Args:
-        variance: along each direction; their number is even.
+        variance: of each component; an even number of them.
 
     """
     order = np.argsort(-variance, kind="stable")
@@ -70,7 +70,7 @@ def balanced_pairs(variance: Float32[np.ndarray, " d"]) -> Int64[np.ndarray, " d
 
 
 def _main_directions(faiss: Any, rows: Vectors, width: int) -> Any:
-    """By a randomised decomposition: FAISS's own takes most of the building time."""
+    """PCA by randomised SVD: FAISS's own training would take most of the build time."""
     projection = faiss.PCAMatrix(rows.shape[1], width)
     mean = rows.mean(axis=0)
     with torch.random.fork_rng(devices=[]):

@@ -1,4 +1,4 @@
-"""How many lists a search must visit and candidates re-rank: measured on the gallery's own rows."""
+"""Choose how many lists to visit and candidates to re-rank, measured on the gallery's own rows."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from jaxtyping import Bool, Int64
 
 from stca.gallery.engine import Vector, Vectors
 
-Places = Int64[np.ndarray, " k"]
+Positions = Int64[np.ndarray, " k"]
 Mask = Bool[np.ndarray, " N"]
-Visit = Callable[[Vector, int, "Effort", Mask | None], Places]
-"""(query, count, effort, allowed rows) to places."""
+Visit = Callable[[Vector, int, "Effort", Mask | None], Positions]
+"""(query, count, effort, allowed rows) to positions."""
 
 TARGET = 0.987
-"""Of recall@10 on the gallery's own rows, when the number of lists to visit is chosen."""
+"""Recall@10 on the gallery's own rows that the chosen number of lists must reach."""
 FILTERED = 1 / 8
-"""The part of all rows that passes the filter which is measured."""
+"""Fraction of the rows that pass the filter used for measuring."""
 _BLOCK = 1 << 16
-"""Rows that are compared at a time."""
+"""Rows compared at a time."""
 CANDIDATES = (256, 512, 1024)
-"""What is tried; the more rows, the more of them the coarse codes confuse."""
+"""Numbers of candidates to try; larger galleries need more, as coarse codes confuse more rows."""
 
 
 class Effort(NamedTuple):
-    """What a search costs: lists it visits, and candidates it re-ranks."""
+    """Inverted lists a search visits, and candidates it re-ranks."""
 
     lists: int
     candidates: int
@@ -40,15 +40,15 @@ class Effort(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """What was measured when an approximate index was built.
+    """Settings measured when an approximate index was built.
 
     Args:
-        rows: how many it was built for.
-        candidates: to be re-ranked.
-        probes: lists to visit when everything is asked.
-        probes_filtered: lists to visit when one camera in eight is asked, or as much as that.
-        recall: recall@10 against exact search, on rows of the gallery, when everything is asked.
-        recall_filtered: the same through the filter.
+        rows: number of rows the index was built for.
+        candidates: candidates to re-rank.
+        probes: lists to visit without a filter.
+        probes_filtered: lists to visit when a filter passes an eighth of the rows.
+        recall: recall@10 against exact search, on rows of the gallery, without a filter.
+        recall_filtered: the same with the filter.
 
     """
 
@@ -63,24 +63,24 @@ class Tuning:
 def tune(
     visit: Visit, lists: int, vectors: Vectors, *, seed: int, workers: int, queries: int = 400
 ) -> Tuning:
-    """The quickest effort that reaches `TARGET` for rows of the gallery, for everything and for an eighth.
+    """The fastest effort that reaches `TARGET`, without a filter and with one that passes an eighth.
 
     Args:
         visit: searches with a given effort; called by several threads at once.
-        lists: how many there are.
+        lists: number of inverted lists.
         vectors: all rows.
-        seed: of the choice of rows that ask.
-        workers: threads.
-        queries: how many of them.
+        seed: for the choice of query rows.
+        workers: number of threads.
+        queries: number of rows used as queries.
 
     """
     rng = np.random.default_rng(seed)
-    asked = rng.choice(len(vectors), min(queries, len(vectors)), replace=False)
+    query_rows = rng.choice(len(vectors), min(queries, len(vectors)), replace=False)
     eighth = rng.random(len(vectors)) < FILTERED
-    nearest = exact(asked, vectors, None, eighth)
+    nearest = exact(query_rows, vectors, None, eighth)
     with ThreadPoolExecutor(workers) as pool:
-        everything = _Trial(visit, asked, vectors, nearest[0], None, pool)
-        camera = _Trial(visit, asked, vectors, nearest[1], eighth, pool)
+        everything = _Trial(visit, query_rows, vectors, nearest[0], None, pool)
+        camera = _Trial(visit, query_rows, vectors, nearest[1], eighth, pool)
         steps = _steps(lists)
         tried = [everything.quick(Effort(_roughly(everything, steps, c), c)) for c in CANDIDATES]
         candidates = min(tried, key=_merit).effort.candidates
@@ -97,54 +97,54 @@ class _Tried(NamedTuple):
 
 
 def _merit(tried: _Tried) -> tuple[bool, float]:
-    """Lower is better: the quickest of those that find enough, else the one that finds most."""
+    """Sort key, lower is better: the fastest that reaches `TARGET`, else the one of highest recall."""
     enough = tried.recall >= TARGET
     return not enough, tried.seconds if enough else -tried.recall
 
 
 class _Trial:
-    """Rows that ask, and what each should find; every effort is tried once."""
+    """Query rows and their true neighbours; results per effort are cached."""
 
     def __init__(
         self,
         visit: Visit,
-        asked: Int64[np.ndarray, " Q"],
+        query_rows: Int64[np.ndarray, " Q"],
         vectors: Vectors,
         nearest: list[set[int]],
         allowed: Mask | None,
         pool: ThreadPoolExecutor,
     ) -> None:
-        self._visit, self._asked, self._vectors, self._nearest = visit, asked, vectors, nearest
+        self._visit, self._queries, self._vectors, self._nearest = visit, query_rows, vectors, nearest
         self._allowed, self._pool = allowed, pool
         self._tried: dict[tuple[Effort, int], _Tried] = {}
 
     def quick(self, effort: Effort) -> _Tried:
-        """With a fourth of the rows."""
-        return self._try(effort, -(-len(self._asked) // 4))
+        """Measure with a quarter of the queries."""
+        return self._try(effort, -(-len(self._queries) // 4))
 
     def thorough(self, effort: Effort) -> _Tried:
-        """With all of them."""
-        return self._try(effort, len(self._asked))
+        """Measure with all queries."""
+        return self._try(effort, len(self._queries))
 
     def _try(self, effort: Effort, count: int) -> _Tried:
         if (effort, count) not in self._tried:
-            results = self._pool.map(lambda i: self._ask(i, effort), range(count))
+            results = self._pool.map(lambda i: self._run_query(i, effort), range(count))
             right, seconds = (sum(values) for values in zip(*results, strict=True))
             recall = right / max(1, sum(map(len, self._nearest[:count])))
             self._tried[effort, count] = _Tried(effort, recall, seconds)
         return self._tried[effort, count]
 
-    def _ask(self, i: int, effort: Effort) -> tuple[int, float]:
-        """How many of the nearest it finds, and how long it takes."""
-        own = self._allowed is None or bool(self._allowed[self._asked[i]])
+    def _run_query(self, i: int, effort: Effort) -> tuple[int, float]:
+        """Number of true neighbours found, and seconds taken."""
+        own = self._allowed is None or bool(self._allowed[self._queries[i]])
         begun = time.thread_time()
-        # One more where who asks is among the rows: he is found without any effort.
-        found = self._visit(self._vectors[self._asked[i]], 10 + own, effort, self._allowed)
+        # One more where the query row itself passes the filter: it is always found.
+        found = self._visit(self._vectors[self._queries[i]], 10 + own, effort, self._allowed)
         return len(self._nearest[i].intersection(found.tolist())), time.thread_time() - begun
 
 
 def _steps(lists: int) -> list[int]:
-    """How many lists are tried: steps of 7 %, up to all."""
+    """Numbers of lists to try: steps of 7 %, up to all."""
     steps = [max(1, lists // 16)]
     while steps[-1] < lists:
         steps.append(min(lists, math.ceil(steps[-1] * 1.07)))
@@ -152,46 +152,46 @@ def _steps(lists: int) -> list[int]:
 
 
 def _roughly(trial: _Trial, steps: list[int], candidates: int) -> int:
-    """The least number of lists that is enough for a fourth of the rows, or all lists; more find more."""
-    place = bisect_left(
+    """Smallest number of lists that reaches `TARGET` on a quarter of the queries, else all lists."""
+    position = bisect_left(
         steps, True, key=lambda probes: trial.quick(Effort(probes, candidates)).recall >= TARGET
     )
-    return steps[min(place, len(steps) - 1)]
+    return steps[min(position, len(steps) - 1)]
 
 
 def _fewest(trial: _Trial, steps: list[int], candidates: int) -> _Tried:
-    """The same for all rows, beginning there."""
-    place = steps.index(_roughly(trial, steps, candidates))
+    """Smallest number of lists that reaches `TARGET` on all queries, starting from the rough estimate."""
+    position = steps.index(_roughly(trial, steps, candidates))
 
-    def tried(place: int) -> _Tried:
-        return trial.thorough(Effort(steps[place], candidates))
+    def tried(position: int) -> _Tried:
+        return trial.thorough(Effort(steps[position], candidates))
 
-    while tried(place).recall < TARGET and place + 1 < len(steps):
-        place += 1
-    while place and tried(place - 1).recall >= TARGET:
-        place -= 1
-    return tried(place)
+    while tried(position).recall < TARGET and position + 1 < len(steps):
+        position += 1
+    while position and tried(position - 1).recall >= TARGET:
+        position -= 1
+    return tried(position)
 
 
-def exact(asked: Places, vectors: Vectors, *filters: Mask | None) -> list[list[set[int]]]:
-    """Under each filter, the ten nearest other rows of each of those rows, by comparing with all."""
-    queries = vectors[asked]
+def exact(query_rows: Positions, vectors: Vectors, *filters: Mask | None) -> list[list[set[int]]]:
+    """For each filter, the ten nearest other rows of each query row, by brute force."""
+    query_vectors = vectors[query_rows]
     scores: list[list[torch.Tensor]] = [[] for _ in filters]
-    places: list[list[torch.Tensor]] = [[] for _ in filters]
+    positions: list[list[torch.Tensor]] = [[] for _ in filters]
     for start in range(0, len(vectors), _BLOCK):
-        here = torch.from_numpy(queries @ vectors[start : start + _BLOCK].T)
-        own = np.flatnonzero((asked >= start) & (asked < start + here.shape[1]))
-        here[own, asked[own] - start] = -math.inf
+        here = torch.from_numpy(query_vectors @ vectors[start : start + _BLOCK].T)
+        own = np.flatnonzero((query_rows >= start) & (query_rows < start + here.shape[1]))
+        here[own, query_rows[own] - start] = -math.inf
         for kind, allowed in enumerate(filters):
             some = None if allowed is None else np.flatnonzero(allowed[start : start + here.shape[1]])
             part = here if some is None else here[:, torch.from_numpy(some)]
-            best, place = part.topk(min(10, part.shape[1]), dim=1)
+            best, position = part.topk(min(10, part.shape[1]), dim=1)
             scores[kind].append(best)
-            places[kind].append((place if some is None else torch.from_numpy(some)[place]) + start)
+            positions[kind].append((position if some is None else torch.from_numpy(some)[position]) + start)
     found = []
     for kind in range(len(filters)):
         joined = torch.cat(scores[kind], dim=1)
         best, order = joined.topk(min(10, joined.shape[1]), dim=1)
-        nearest = torch.cat(places[kind], dim=1).gather(1, order)
+        nearest = torch.cat(positions[kind], dim=1).gather(1, order)
         found.append([set(p[b.isfinite()].tolist()) for p, b in zip(nearest, best, strict=True)])
     return found

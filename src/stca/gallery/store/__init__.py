@@ -1,4 +1,4 @@
-"""What a gallery must not lose, in SQLite."""
+"""Durable storage of a gallery's records and vectors in SQLite."""
 
 from stca.gallery.store.store import Store
 

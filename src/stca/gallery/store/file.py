@@ -1,8 +1,7 @@
-"""The file of a gallery: whether it is there, making it, opening it.
+"""Create and open a gallery's file, `gallery.sqlite`.
 
-One file, `gallery.sqlite`, in write-ahead mode with `synchronous=FULL`: a commit returns when the log is on
-disk. Readers of other processes see the state of the last commit while a writer writes the next; a second
-writer waits.
+It is in write-ahead mode with `synchronous=FULL`: a commit returns when the log is on disk. Readers of other
+processes see the last commit while a writer writes the next; a second writer waits.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from stca.errors import GalleryError
-from stca.gallery.store.sqlite import connect, explained, set_up
+from stca.gallery.store.sqlite import connect, enable_wal, sqlite_errors
 
 FILE = "gallery.sqlite"
 _FORMAT = "1"
@@ -30,10 +29,10 @@ CREATE TABLE commits (last_id INTEGER PRIMARY KEY, token TEXT NOT NULL);
 """
 
 
-def is_begun(folder: Path, *, wait: float = 60.0) -> bool:
-    """Whether something was ever committed there; a process may have been killed before."""
+def gallery_exists(folder: Path, *, wait: float = 60.0) -> bool:
+    """Whether the folder holds a gallery with a commit (a process may have been killed while creating it)."""
     path = folder / FILE
-    with explained(folder):
+    with sqlite_errors(folder):
         if not path.is_file():
             return False
         with closing(connect(path, "ro", wait)) as db:
@@ -41,23 +40,23 @@ def is_begun(folder: Path, *, wait: float = 60.0) -> bool:
                 return db.execute("SELECT 1 FROM sqlite_master").fetchone() is not None
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CANTOPEN:
-                    return True  # a folder that can only be read; `open_file` knows what to do
+                    return True  # a read-only folder; `open_file` handles it
                 raise
 
 
 def create_file(folder: Path, meta: dict[str, str], *, wait: float = 60.0) -> sqlite3.Connection:
-    """Make an empty gallery; of two processes that make the same one, the second opens it.
+    """Create an empty gallery; if another process is creating the same one, the second opens it.
 
     Raises:
         GalleryError: the folder cannot be written.
 
     """
-    with explained(folder):
+    with sqlite_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         db = connect(folder / FILE, "rwc", wait)
         try:
             db.execute(f"PRAGMA page_size = {_PAGE}")
-            set_up(db, wait)
+            enable_wal(db, wait)
             db.execute("BEGIN IMMEDIATE")
             if not db.execute("SELECT 1 FROM sqlite_master").fetchone():
                 for statement in filter(str.strip, _SCHEMA.split(";")):
@@ -72,15 +71,15 @@ def create_file(folder: Path, meta: dict[str, str], *, wait: float = 60.0) -> sq
 
 
 def open_file(folder: Path, *, wait: float = 60.0) -> tuple[sqlite3.Connection, bool]:
-    """Open an existing gallery; returns also whether it may be written.
+    """Open an existing gallery; returns the connection and whether it is writable.
 
     Raises:
-        GalleryError: no gallery there, a damaged one, or one of a later version.
+        GalleryError: no gallery in the folder, a damaged one, or one of a later version.
 
     """
     path = folder / FILE
     writable = os.access(path, os.W_OK) and os.access(folder, os.W_OK)
-    with explained(folder):
+    with sqlite_errors(folder):
         if not path.is_file():
             raise GalleryError(
                 "There is no gallery here",
@@ -90,7 +89,7 @@ def open_file(folder: Path, *, wait: float = 60.0) -> tuple[sqlite3.Connection, 
                 hint="stca gallery add GALLERY TRACKS makes one",
             )
         try:
-            db = _opened(path, "rw" if writable else "ro", wait, writable=writable)
+            db = _open_checked(path, "rw" if writable else "ro", wait, writable=writable)
         except sqlite3.OperationalError as error:
             if "no such table" in str(error):
                 raise GalleryError(
@@ -99,17 +98,17 @@ def open_file(folder: Path, *, wait: float = 60.0) -> tuple[sqlite3.Connection, 
             log = path.with_name(FILE + "-wal")
             if writable or (log.is_file() and log.stat().st_size):
                 raise
-            # Nobody can write here and the log is empty, so the file alone is the whole truth.
-            db = _opened(path, "ro&immutable=1", wait, writable=False)
+            # The folder is read-only and the log empty, so the file alone is complete.
+            db = _open_checked(path, "ro&immutable=1", wait, writable=False)
     return db, writable
 
 
-def _opened(path: Path, mode: str, wait: float, *, writable: bool) -> sqlite3.Connection:
-    """A connection to a gallery of our format; closed again where it is none."""
+def _open_checked(path: Path, mode: str, wait: float, *, writable: bool) -> sqlite3.Connection:
+    """Connect and check the format; the connection is closed on failure."""
     db = connect(path, mode, wait)
     try:
         if writable:
-            set_up(db, wait)
+            enable_wal(db, wait)
         found = db.execute("SELECT value FROM meta WHERE name = 'format'").fetchone()
         if not found or found[0] != _FORMAT:
             raise GalleryError(
@@ -127,7 +126,7 @@ def _opened(path: Path, mode: str, wait: float, *, writable: bool) -> sqlite3.Co
 
 
 def _add_clock(db: sqlite3.Connection) -> None:
-    """Galleries of before lack this column."""
+    """Add the column that older galleries lack."""
     if has_clock(db):
         return
     db.execute("BEGIN IMMEDIATE")
@@ -137,29 +136,29 @@ def _add_clock(db: sqlite3.Connection) -> None:
 
 
 def has_clock(db: sqlite3.Connection) -> bool:
-    """Whether there is a column for it; not in a gallery of before that can only be read."""
+    """Whether the `clock` column exists (missing in old galleries that are read-only)."""
     return any(column[1] == "clock" for column in db.execute("PRAGMA table_info(tracklets)").fetchall())
 
 
-def size_of(folder: Path) -> int:
-    """Bytes of all files; one that vanishes meanwhile (another process writes an index) counts as nothing."""
+def bytes_on_disk_of(folder: Path) -> int:
+    """Size of all files in bytes; files that vanish meanwhile (another process saves an index) count as 0."""
     size = 0
-    with explained(folder):
+    with sqlite_errors(folder):
         for path in folder.iterdir():
             with suppress(FileNotFoundError):
                 size += path.stat().st_size if path.is_file() else 0
     return size
 
 
-def is_free(folder: Path) -> bool:
-    """Whether a gallery may be made there: nothing, or an empty folder; something else is an error."""
+def can_create(folder: Path) -> bool:
+    """Whether a gallery can be created: True for a missing or empty folder; otherwise a GalleryError."""
     try:
         if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
             return True
     except OSError as error:
         found = error.strerror or error
         raise GalleryError("This gallery's folder cannot be used", found=found, where=folder) from error
-    # Half a gallery of a process that was killed while making it holds nothing yet.
+    # Left by a process that was killed while creating the gallery; it holds no commit.
     if folder.is_dir() and all(path.name.startswith(FILE) for path in folder.iterdir()):
         return True
     raise GalleryError(

@@ -1,4 +1,4 @@
-"""Rows of a gallery's table, and the records they are."""
+"""Convert between records and rows of the SQLite table."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ COLUMNS = tuple(field.name for field in fields(Record))
 _FOLDER = COLUMNS.index("folder")
 
 
-def record_of_row(row: Sequence[Any]) -> Record:
-    """From the values of `COLUMNS`.
+def record_from_row(row: Sequence[Any]) -> Record:
+    """A record from the values of `COLUMNS`.
 
     Raises:
-        GalleryError: they are no record's: the file is damaged.
+        GalleryError: the values are invalid: the file is damaged.
 
     """
     values = list(row)
@@ -32,22 +32,22 @@ def record_of_row(row: Sequence[Any]) -> Record:
         raise GalleryError("A row of the gallery is damaged", found=error, where=repr(row[0])) from error
 
 
-def values_of(record: Record, content: str) -> tuple[object, ...]:
-    """The values of `COLUMNS`, with that content.
+def row_values(record: Record, content: str) -> tuple[object, ...]:
+    """The values of `COLUMNS` for a record, with the given content digest.
 
     Raises:
-        GalleryError: one that is not of its kind; SQLite would keep its bytes.
+        GalleryError: a value of the wrong type, which SQLite would store as it is.
 
     """
     values = (content if name == "content" else getattr(record, name) for name in COLUMNS)
-    return tuple(stored(name, value, record.key) for name, value in zip(COLUMNS, values, strict=True))
+    return tuple(sqlite_value(name, value, record.key) for name, value in zip(COLUMNS, values, strict=True))
 
 
-def stored(name: str, value: Any, key: str) -> object:
-    """A value of a column as SQLite takes it: numpy's numbers become Python's.
+def sqlite_value(name: str, value: Any, key: str) -> object:
+    """A column's value as SQLite stores it; numpy numbers become Python's.
 
     Raises:
-        GalleryError: as `values_of`.
+        GalleryError: as `row_values`.
 
     """
     if value is None:
@@ -60,11 +60,14 @@ def stored(name: str, value: Any, key: str) -> object:
     except (TypeError, ValueError) as error:
         found = f"{name}={value!r}"
         raise GalleryError(
-            "A record holds no such value", expected="a number, whole ones of 64 bits", found=found, where=key
+            "A record holds an invalid value",
+            expected="a number (integers of 64 bits)",
+            found=found,
+            where=key,
         ) from error
     if not isinstance(value, str | Path):
         found = f"{name}={value!r}"
-        raise GalleryError("A record holds no such value", expected="text", found=found, where=key)
+        raise GalleryError("A record holds an invalid value", expected="text", found=found, where=key)
     return str(value)
 
 
@@ -76,5 +79,5 @@ def _whole(value: Any) -> int:
 
 
 def digest(data: bytes) -> str:
-    """A short fingerprint of bytes."""
+    """BLAKE2b digest of bytes, as 32 hexadecimal digits."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()

@@ -1,4 +1,4 @@
-"""SQLite as a gallery needs it: write-ahead, durable at every commit, and its complaints in words."""
+"""SQLite connections in durable write-ahead mode, and SQLite errors as GalleryErrors."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from stca.errors import GalleryError
 
 
 def connect(path: Path, mode: str, wait: float) -> sqlite3.Connection:
-    """Open a file in a mode of SQLite's addresses: rwc, rw, ro, ro&immutable=1."""
+    """Open a file with a URI mode of SQLite: rwc, rw, ro, ro&immutable=1."""
     uri = f"{path.absolute().as_uri()}?mode={mode}"
-    # Transactions are begun and ended here, not by the module; several threads may take turns.
+    # Transactions are explicit, not the module's; threads share the connection under a lock.
     return sqlite3.connect(uri, uri=True, timeout=wait, isolation_level=None, check_same_thread=False)
 
 
-def set_up(db: sqlite3.Connection, wait: float) -> None:
-    """Write ahead, and wait for the disk at every commit."""
+def enable_wal(db: sqlite3.Connection, wait: float) -> None:
+    """Switch to write-ahead mode, and wait for the disk at every commit."""
     until = time.monotonic() + wait
     while db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         try:
             db.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:  # for this, SQLite does not wait by itself
+        except sqlite3.OperationalError as error:  # SQLite does not wait for this one by itself
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                 raise
             time.sleep(0.01)
-    db.execute(f"PRAGMA mmap_size = {1 << 34}")  # rows are read where they lie, not copied first
-    db.execute("PRAGMA synchronous = FULL")  # a commit waits for the log to be on disk
+    db.execute(f"PRAGMA mmap_size = {1 << 34}")  # read rows without copying
+    db.execute("PRAGMA synchronous = FULL")  # a commit returns when the log is on disk
 
 
 _WORDS = {
@@ -53,12 +53,11 @@ _WORDS = {
 
 
 @contextmanager
-def explained(folder: Path) -> Iterator[None]:
-    """SQLite's complaints, in words.
+def sqlite_errors(folder: Path) -> Iterator[None]:
+    """Raise SQLite and operating-system errors as GalleryErrors that say what to do.
 
     Raises:
-        GalleryError: for any of them, for what the operating system complains about, and for text that is
-            not UTF-8.
+        GalleryError: for any of them, and for text that is not valid UTF-8.
 
     """
     try:
@@ -72,7 +71,10 @@ def explained(folder: Path) -> Iterator[None]:
         raise GalleryError("This gallery's folder cannot be used", found=found, where=folder) from error
     except UnicodeEncodeError as error:
         raise GalleryError(
-            "A gallery's names are UTF-8", found=ascii(error.object), where=folder, hint="rename it"
+            "A name is not valid UTF-8",
+            found=ascii(error.object),
+            where=folder,
+            hint="rename the file or folder",
         ) from error
     except UnicodeDecodeError as error:
         what, hint = _WORDS[sqlite3.SQLITE_CORRUPT]

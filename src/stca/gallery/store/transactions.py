@@ -1,6 +1,6 @@
-"""One connection to a gallery's file, and its transactions.
+"""Queries and transactions on one connection to a gallery's file.
 
-Threads take turns, also with what only reads: they share the connection, and with it one transaction.
+Threads share the connection and therefore its transaction, so they take turns even for reading.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from stca.errors import GalleryError
-from stca.gallery.store.sqlite import explained
+from stca.gallery.store.sqlite import sqlite_errors
 
 _VALUES = 1000
-"""So many at most in one question; SQLite has a limit."""
+"""Maximum number of values in one query; SQLite has a limit."""
 
 
 class Transactions:
-    """Questions, transactions and notes of one open file. SQLite's complaints become GalleryErrors.
+    """Queries, transactions and metadata of one open file. SQLite errors become GalleryErrors.
 
     Args:
-        folder: that the file lies in.
-        connection: to the file (`stca.gallery.store.file`); closed by `close`.
-        writable: whether it may be written.
+        folder: of the file.
+        connection: from `stca.gallery.store.file`; closed by `close`.
+        writable: whether writing is allowed.
 
     """
 
@@ -35,31 +35,31 @@ class Transactions:
         self._lock = threading.RLock()
 
     def close(self) -> None:
-        """Let go of the file."""
-        with self._alone():
+        """Close the connection."""
+        with self._exclusive():
             self._db.close()
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """No other thread is inside a transaction, and SQLite's complaints come in words."""
-        with self._lock, explained(self.folder):
+    def _exclusive(self) -> Iterator[None]:
+        """Hold the lock, so that no other thread is inside a transaction, and translate errors."""
+        with self._lock, sqlite_errors(self.folder):
             yield
 
-    def _ask(self, question: str, values: Sequence[object] = ()) -> list[Any]:
-        """All rows that are the answer."""
-        with self._alone():
-            return self._db.execute(question, values).fetchall()
+    def _query(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
+        """All rows of a query's result."""
+        with self._exclusive():
+            return self._db.execute(statement, values).fetchall()
 
-    def _select(self, question: str, values: Sequence[object]) -> Iterator[tuple[Any, ...]]:
-        """The rows whose column, which the question ends with, has one of the values; in no order."""
+    def _select(self, statement: str, values: Sequence[object]) -> Iterator[tuple[Any, ...]]:
+        """The rows whose last-named column has one of the values (`... WHERE column`), in no order."""
         for start in range(0, len(values), _VALUES):
             some = values[start : start + _VALUES]
-            yield from self._ask(f"{question} IN ({','.join('?' * len(some))})", some)
+            yield from self._query(f"{statement} IN ({','.join('?' * len(some))})", some)
 
     @contextmanager
-    def reading(self) -> Iterator[None]:
-        """One state of the gallery for several reads, whoever writes meanwhile; other threads wait."""
-        with self._alone():
+    def read_transaction(self) -> Iterator[None]:
+        """One snapshot for several reads, whatever other processes write; other threads wait."""
+        with self._exclusive():
             if self._db.in_transaction:
                 yield
                 return
@@ -70,9 +70,9 @@ class Transactions:
                 self._db.execute("COMMIT")
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """All or nothing; when it returns, it is on disk."""
-        with self._alone():
+    def _write_transaction(self) -> Iterator[None]:
+        """All or nothing; durable on return."""
+        with self._exclusive():
             if not self.writable:
                 raise GalleryError("This gallery can only be read", where=self.folder)
             self._db.execute("BEGIN IMMEDIATE")
@@ -84,15 +84,15 @@ class Transactions:
                     self._db.execute("ROLLBACK")
                 raise
 
-    def note(self, name: str) -> str | None:
-        """What is noted under a name."""
-        found = self._ask("SELECT value FROM meta WHERE name = ?", (name,))
+    def meta(self, name: str) -> str | None:
+        """The metadata value of a name; None if there is none."""
+        found = self._query("SELECT value FROM meta WHERE name = ?", (name,))
         return str(found[0][0]) if found else None
 
-    def set_note(self, name: str, value: str) -> None:
-        """Note it down."""
-        with self._writing():
-            self._note(name, value)
+    def set_meta(self, name: str, value: str) -> None:
+        """Store a metadata value."""
+        with self._write_transaction():
+            self._set_meta(name, value)
 
-    def _note(self, name: str, value: str) -> None:
+    def _set_meta(self, name: str, value: str) -> None:
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))

@@ -1,0 +1,112 @@
+"""Choose and cut the crop of one person out of an image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from stca.errors import ConfigError, GalleryError
+from stca.footage.images import RGB, write_jpeg
+from stca.tracking.detectors.detections import Detector
+
+Box = tuple[float, float, float, float]
+"""Left, top, width, height in pixels of the displayed image."""
+
+LEAST_SCORE = 0.5
+"""Detections below this score are ignored."""
+_LEAST_SIDE = 8
+"""Pixels; the part of a box inside the image must be at least this wide and high."""
+_FILLS = 0.5
+"""A person who covers this fraction of an image is the one who is meant."""
+_CROP_SHAPE, _CROP_PIXELS = 1.2, 2_000_000
+"""Least height by width, and most pixels, of an image that may be a crop of a standing person."""
+
+CHOOSE = "--box LEFT,TOP,WIDTH,HEIGHT (box=...) chooses a person"
+
+
+def has_crop_shape(image: RGB) -> bool:
+    """Whether the image is as high, wide and small as crops of standing people are."""
+    height, width = int(image.shape[0]), int(image.shape[1])
+    return height >= _CROP_SHAPE * width and height * width <= _CROP_PIXELS
+
+
+def cut(image: RGB, box: Box, *, where: object) -> UInt8[np.ndarray, "h w 3"]:
+    """The part of a box that is inside the image.
+
+    Raises:
+        ConfigError: that part is less than 8 pixels wide or high.
+
+    """
+    height, width = image.shape[:2]
+    left, top = max(0, round(box[0])), max(0, round(box[1]))
+    right, bottom = min(width, round(box[0] + box[2])), min(height, round(box[1] + box[3]))
+    if right - left < _LEAST_SIDE or bottom - top < _LEAST_SIDE:
+        raise ConfigError(
+            "A box is not in the image",
+            expected=f"LEFT,TOP,WIDTH,HEIGHT within {width} x {height}, from {_LEAST_SIDE} pixels each way",
+            found=format_box(box),
+            where=where,
+        )
+    return np.ascontiguousarray(image[top:bottom, left:right])
+
+
+def write_crop(work: Path, number: int, crop: RGB) -> Path:
+    """Write a crop as `work/NUMBER.jpg`, at the quality of `stca track`."""
+    path = work / f"{number:06d}.jpg"
+    write_jpeg(path, crop)
+    return path
+
+
+def find_people(detector: Detector, image: RGB) -> list[Box]:
+    """Boxes of the people in an image, highest score first; scores below 0.5 are ignored.
+
+    Raises:
+        ConfigError: the detector compares frames, so it cannot be used on single images.
+
+    """
+    if detector.stateful:
+        raise ConfigError(
+            "This detector needs a whole video",
+            expected="a detection network (.onnx, .xml)",
+            found=detector.name,
+        )
+    found = detector.detect(image)
+    order = [i for i in np.argsort(-found.scores, kind="stable") if found.scores[i] >= LEAST_SCORE]
+    return [(float(a), float(b), float(c - a), float(d - b)) for a, b, c, d in found.boxes[order]]
+
+
+def person_box(people: list[Box], image: RGB, *, where: object) -> Box | None:
+    """The box of the only person of an image; None: the image is a crop of that person.
+
+    Raises:
+        GalleryError: there is nobody, or more than one person.
+
+    """
+    height, width = image.shape[:2]
+    whole = [box for box in people if box[2] * box[3] >= _FILLS * height * width]
+    if len(whole) == 1:
+        return None if has_crop_shape(image) else whole[0]
+    if len(people) == 1:
+        return people[0]
+    if not people:
+        raise GalleryError(
+            "The detector found nobody in a query image",
+            expected=f"one person with a score of at least {LEAST_SCORE}",
+            found=f"{width} x {height} pixels without a detection",
+            where=where,
+            hint=f"{CHOOSE}; --whole (whole=True) takes the image as a crop of one person",
+        )
+    raise GalleryError(
+        "Several people are in a query image",
+        expected="one person, or a box",
+        found=f"{len(people)}: " + "; ".join(map(format_box, people[:8])),
+        where=where,
+        hint=f"{CHOOSE}, for example --box {format_box(people[0])}",
+    )
+
+
+def format_box(box: Box) -> str:
+    """`100,50,60,160`, as `--box` takes it."""
+    return ",".join(f"{value:.0f}" for value in box)

@@ -1,0 +1,136 @@
+"""Turn photos, folders and videos into the crops of one person, to be embedded as a query."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stca.errors import ConfigError, GalleryError
+from stca.footage.images import IMAGE_SUFFIXES, read_image
+from stca.gallery.query.crops import Box, has_crop_shape
+from stca.gallery.query.photos import no_crop, photo_crops
+from stca.gallery.query.videos import video_crops
+from stca.tracking import open_detector
+from stca.tracks import FoundTracklet, find_tracklets
+
+_SAMPLE = 16
+"""Images of a folder whose shape is checked, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query to be embedded.
+
+    Args:
+        found: its crops; pass it to `stca.gallery.search_tracklet`.
+        notes: sentences that say what of the photos or the video is used.
+
+    """
+
+    found: FoundTracklet
+    notes: tuple[str, ...] = ()
+
+
+def open_query(
+    places: Sequence[Path],
+    work: Path,
+    *,
+    box: Box | None = None,
+    at: float | None = None,
+    detector: str | None = None,
+    whole: bool = False,
+) -> Query:
+    """The crops of the one person that a search is for.
+
+    Args:
+        places: a tracklet's folder; one or more photos, or a folder of photos, of one person; or a video.
+        work: an existing folder for crops that are cut out; keep it until the search is done.
+        box: left, top, width, height in pixels, of the person in the photo, or in the video at `at`.
+        at: seconds from the video's beginning.
+        detector: as `stca.tracking.open_detector`: finds the person where there is no box.
+        whole: take photos or frames as crops, whatever their shape.
+
+    Raises:
+        FrameError: a photo or video cannot be read.
+        GalleryError: it is not clear who is meant: several people, nobody, several tracklets, or an image
+            that is not shaped like a crop.
+        ConfigError: an option that does not fit, a box outside the image, a time outside the video.
+
+    """
+    if not places:
+        raise ConfigError("A search needs a query", expected="a photo, a folder or a video")
+    for place in places:
+        if not place.exists():
+            raise GalleryError("There is no such query", expected="a photo, a folder or a video", where=place)
+    first = places[0]
+    if len(places) > 1 and not all(_is_photo(place) for place in places):
+        other = next(place for place in places if not _is_photo(place))
+        raise ConfigError("Several queries must be photos of one person", found=other, hint="one search each")
+    if _is_photo(first) or first.is_dir():
+        if at is not None:
+            raise ConfigError("A time is for a video", found="--at", where=first)
+        tracklet = _tracklet(first) if first.is_dir() else None
+        if tracklet is not None and (tracklet.record is not None or (box is None and detector is None)):
+            _refuse_options(tracklet, box=box, detector=detector)
+            return Query(tracklet, _odd_shapes(tracklet, whole=whole or tracklet.record is not None))
+        photos = list(tracklet.frames) if tracklet else list(places)
+        opened = None if detector is None else open_detector(detector)
+        crops, notes = photo_crops(photos, work, box=box, detector=opened, whole=whole)
+    else:
+        crops, notes = video_crops(first, work, box=box, at=at, detector=detector, whole=whole)
+    folder = first if first.is_dir() else first.parent
+    found = FoundTracklet(first.absolute().name, folder.absolute(), "query", tuple(crops), None)
+    return Query(found, tuple(notes))
+
+
+def _is_photo(place: Path) -> bool:
+    return place.is_file() and place.suffix.lower() in IMAGE_SUFFIXES
+
+
+def _refuse_options(tracklet: FoundTracklet, *, box: Box | None, detector: str | None) -> None:
+    if box is not None or detector is not None:
+        raise ConfigError(
+            "A tracklet's folder holds crops already",
+            expected="neither a box nor a detector",
+            found="--box" if box is not None else "--detector",
+            where=tracklet.folder,
+        )
+
+
+def _odd_shapes(tracklet: FoundTracklet, *, whole: bool) -> tuple[str, ...]:
+    """A note where some images of a folder without a side file are not shaped like crops.
+
+    Raises:
+        GalleryError: most of them are not, and not `whole`.
+
+    """
+    if whole:
+        return ()
+    sample = tracklet.frames[:: -(-len(tracklet.frames) // _SAMPLE)]
+    odd = [path for path in sample if not has_crop_shape(read_image(path))]
+    if 2 * len(odd) > len(sample):
+        image = read_image(odd[0])
+        raise no_crop(odd[0], image.shape[1], image.shape[0])
+    if not odd:
+        return ()
+    return (f"{len(odd)} of {len(sample)} images looked at are not shaped like crops; all are used whole",)
+
+
+def _tracklet(folder: Path) -> FoundTracklet:
+    """The one tracklet, or the folder of photos, that is there.
+
+    Raises:
+        GalleryError: several tracklets.
+
+    """
+    tracklets = find_tracklets(folder)
+    if len(tracklets) != 1:
+        raise GalleryError(
+            "A query is one tracklet",
+            expected="a folder of crops",
+            found=f"{len(tracklets)} tracklets",
+            where=folder,
+            hint=f"for example {tracklets[0].folder}",
+        )
+    return tracklets[0]
