@@ -21,8 +21,8 @@ def test_columns_of_both_kinds(tmp_path: Path) -> None:
     file = read_mot(path)
     assert file.broken == ()
     assert file.rows == (
-        MotRow(1, 9, 499.0, 158.0, 31.03, 75.17, 1.0, kind=1, visibility=1.0),
-        MotRow(2, 3, 912.0, 484.0, 97.0, 109.0, 0.0, kind=7, visibility=0.25),
+        MotRow(1, 9, 499.0, 158.0, 31.03, 75.17, 1.0, class_id=1, visibility=1.0),
+        MotRow(2, 3, 912.0, 484.0, 97.0, 109.0, 0.0, class_id=7, visibility=0.25),
         MotRow(3, 4, 1.0, 2.0, 3.0, 4.0, 0.9),
     )
 

@@ -27,7 +27,7 @@ class MotRow:
         track: who, within one sequence.
         left, top, width, height: in pixels; may reach beyond the image.
         confidence: the detector's, or the consider flag of a ground truth (0: do not use).
-        kind: the class of MOT16 and later, 1 is a pedestrian; 1 where the file does not say.
+        class_id: the class of MOT16 and later, 1 is a pedestrian; 1 where the file does not say.
         visibility: the visible part of the person, 0 to 1; 1 where the file does not say.
 
     """
@@ -39,7 +39,7 @@ class MotRow:
     width: float
     height: float
     confidence: float = 1.0
-    kind: int = PEDESTRIAN
+    class_id: int = PEDESTRIAN
     visibility: float = 1.0
 
 
@@ -103,8 +103,8 @@ def _parse(line: str) -> MotRow:
         )
     if width <= 0 or height <= 0:
         raise ValueError(f"a box of {width:g} x {height:g} pixels")
-    kind, visibility = (int(values[7]), values[8]) if count == 9 else (PEDESTRIAN, 1.0)
-    return MotRow(int(frame), int(track), left, top, width, height, confidence, kind, visibility)
+    class_id, visibility = (int(values[7]), values[8]) if count == 9 else (PEDESTRIAN, 1.0)
+    return MotRow(int(frame), int(track), left, top, width, height, confidence, class_id, visibility)
 
 
 def write_mot(path: Path, rows: Iterable[MotRow]) -> None:
@@ -115,7 +115,7 @@ def write_mot(path: Path, rows: Iterable[MotRow]) -> None:
 def mot_line(row: MotRow) -> str:
     """One line of such a file, with its end."""
     box = f"{row.left:.2f},{row.top:.2f},{row.width:.2f},{row.height:.2f}"
-    return f"{row.frame},{row.track},{box},{row.confidence:g},{row.kind},{row.visibility:g}\n"
+    return f"{row.frame},{row.track},{box},{row.confidence:g},{row.class_id},{row.visibility:g}\n"
 
 
 def crop(image: RGB, row: MotRow) -> UInt8[np.ndarray, "h w 3"]:

@@ -95,8 +95,8 @@ def test_given_tracks(videos: list[str], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["--camera", "x"], "--camera is for one video"),
-        (["--tracks", "x.txt"], "--tracks is for one video"),
+        (["--camera", "x"], "--camera applies to one video only"),
+        (["--tracks", "x.txt"], "--tracks applies to one video only"),
         (["--detector", "moton"], "There is no detector 'moton'"),
         (["--detector", "missing.onnx"], "no such detector file"),
     ],
@@ -162,7 +162,7 @@ def test_two_videos_of_one_camera(
 def test_two_videos_of_one_camera_that_begin_nobody_knows_when(videos: list[str], tmp_path: Path) -> None:
     options = ["--out", tmp_path / "o", "--detector", "street:colours", "--camera", "door"]
     assert call(videos[0], *options) == 0
-    with pytest.warns(UserWarning, match="door has several videos.* --start"):
+    with pytest.warns(UserWarning, match="door has several videos.* give --start"):
         assert call(videos[1], *options) == 0
 
 
@@ -175,7 +175,7 @@ def test_nothing_comes_after_a_camera(
     assert call(*addresses, "--out", tmp_path / "o") == 1
     assert call(addresses[0], *videos, "--out", tmp_path / "o") == 1
     said = capsys.readouterr().err
-    assert said.count("A camera goes on for ever") == 2
+    assert said.count("A live camera has no end") == 2
     assert "secret" not in said
     assert not (tmp_path / "o").exists()
 

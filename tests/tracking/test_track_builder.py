@@ -8,8 +8,8 @@ from stca.errors import ConfigError
 from stca.footage.sources import Frame
 from stca.tracking.associate import TRACKERS, Associator
 from stca.tracking.detectors.detections import NOTHING, Detections
-from stca.tracking.smoothing import FILLED, is_track, to_rows
-from stca.tracking.track_builder import Following, Observation, Track
+from stca.tracking.smoothing import MAX_FILLED_GAP, is_long_enough, to_rows
+from stca.tracking.track_builder import Observation, Track, TrackBuilder
 
 RATE = 10.0
 IMAGE = np.zeros((200, 400, 3), np.uint8)
@@ -44,7 +44,7 @@ def follow(
 ) -> tuple[list[Track], Colours]:
     pytest.importorskip("trackers")
     store = Colours()
-    associator, following = Associator(tracker, RATE), Following(RATE, store)
+    associator, following = Associator(tracker, RATE), TrackBuilder(RATE, store)
     done: list[Track] = []
     for frame in range(1, until + 1):
         seen = frames.get(frame, [])
@@ -62,7 +62,7 @@ def follow(
 
 
 def frames_of(track: Track) -> list[int]:
-    return [o.frame for o in track.seen]
+    return [o.frame for o in track.observations]
 
 
 @pytest.mark.parametrize("tracker", TRACKERS)
@@ -72,7 +72,7 @@ def test_two_people_who_cross_far_apart(tracker: str) -> None:
     assert len(done) == 2
     for track in done:
         assert frames_of(track) == list(range(1, 60)), "from the first box on"
-        assert len({o.box[1] for o in track.seen}) == 1
+        assert len({o.box[1] for o in track.observations}) == 1
 
 
 @pytest.mark.parametrize("tracker", TRACKERS)
@@ -112,12 +112,12 @@ def test_two_lost_tracks_are_given_back_each_to_his_own() -> None:
     done, _ = follow(frames)
     assert len(done) == 2
     for track in done:
-        assert len({int(o.look.argmax()) for o in track.seen if o.look is not None}) == 1
+        assert len({int(o.colours.argmax()) for o in track.observations if o.colours is not None}) == 1
 
 
 def test_tracks_come_as_soon_as_nothing_can_follow() -> None:
     store = Colours()
-    following = Following(RATE, store)
+    following = TrackBuilder(RATE, store)
     came = None
     for frame in range(1, 100):
         seen = [observation(frame, 2.0 * frame)] if frame < 20 else []
@@ -142,7 +142,7 @@ def test_a_hole_in_time_ends_all_tracks() -> None:
 @pytest.mark.parametrize("gap", [12, 15, 24, 40])
 def test_a_number_that_comes_back_costs_no_box(gap: int) -> None:
     store = Colours()
-    following = Following(RATE, store)
+    following = TrackBuilder(RATE, store)
     done: list[Track] = []
     shown = [*range(1, 40), *range(39 + gap, 90)]
     for frame in range(1, 120):
@@ -159,7 +159,7 @@ def test_a_number_that_comes_back_costs_no_box(gap: int) -> None:
 def test_frames_that_are_sparser_than_the_rate_says(tracker: str, gap: float) -> None:
     """A camera of 25 frames a second whose detector manages five: lost tracks still live for a second."""
     pytest.importorskip("trackers")
-    associator, following = Associator(tracker, 25.0), Following(25.0, Colours())
+    associator, following = Associator(tracker, 25.0), TrackBuilder(25.0, Colours())
     times = [0.2 * i for i in range(30)]
     times += [times[-1] + gap + 0.2 * i for i in range(30)]
     done: list[Track] = []
@@ -173,7 +173,7 @@ def test_frames_that_are_sparser_than_the_rate_says(tracker: str, gap: float) ->
             o.time = time
         done += following.update(Frame(frame, time, IMAGE), seen, associator.update(time, found))
     done += following.close()
-    kept = [o.time for track in done for o in track.seen]
+    kept = [o.time for track in done for o in track.observations]
     assert len(kept) == len(set(kept)) == len(times)
 
 
@@ -218,24 +218,24 @@ def a_track(*frames: int) -> Track:
 
 def lasting(boxes: int, seconds: float) -> Track:
     track = a_track(*range(1, boxes + 1))
-    for o in track.seen:
-        o.lasts = seconds
+    for o in track.observations:
+        o.duration = seconds
     return track
 
 
 def test_what_is_long_enough() -> None:
-    assert not is_track(lasting(4, 0.1))
-    assert is_track(lasting(5, 0.1))
-    assert not is_track(lasting(12, 0.04))
-    assert is_track(lasting(13, 0.04))
-    assert is_track(lasting(3, 0.2)), "a camera of 25 frames a second, of which five are looked at"
-    assert not is_track(lasting(2, 1.0))
+    assert not is_long_enough(lasting(4, 0.1))
+    assert is_long_enough(lasting(5, 0.1))
+    assert not is_long_enough(lasting(12, 0.04))
+    assert is_long_enough(lasting(13, 0.04))
+    assert is_long_enough(lasting(3, 0.2)), "a camera of 25 frames a second, of which five are looked at"
+    assert not is_long_enough(lasting(2, 1.0))
 
 
 @pytest.mark.parametrize("step", [0.04, 0.2])
 def test_half_a_second_is_one_at_any_speed(step: float) -> None:
     for seconds, wanted in ((0.3, False), (0.7, True)):
-        following = Following(25.0, Colours())
+        following = TrackBuilder(25.0, Colours())
         done: list[Track] = []
         for frame in range(1, 200):
             time = (frame - 1) * step
@@ -244,7 +244,7 @@ def test_half_a_second_is_one_at_any_speed(step: float) -> None:
                 o.time = time
             done += following.update(Frame(frame, time, IMAGE), seen, np.zeros(len(seen), np.int64))
         (track,) = done
-        assert is_track(track) is wanted
+        assert is_long_enough(track) is wanted
 
 
 def test_gaps_are_filled_by_straight_lines() -> None:
@@ -258,7 +258,7 @@ def test_gaps_are_filled_by_straight_lines() -> None:
 
 
 def test_long_gaps_stay_open() -> None:
-    last = 3 + int(FILLED * RATE) + 1
+    last = 3 + int(MAX_FILLED_GAP * RATE) + 1
     rows = to_rows(a_track(1, 2, 3, last, last + 1), RATE)
     assert [row.frame for row in rows] == [1, 2, 3, last, last + 1]
 
@@ -270,11 +270,11 @@ def test_every_other_frame() -> None:
 def test_smoothing_takes_jitter_away() -> None:
     rng = np.random.default_rng(0)
     track = a_track(*range(1, 60))
-    true = np.stack([o.box for o in track.seen])
-    for o in track.seen:
+    true = np.stack([o.box for o in track.observations])
+    for o in track.observations:
         o.box = o.box + rng.normal(0, 3, 4)
     rows = to_rows(track, RATE)
     smooth = np.array([(r.left, r.top, r.left + r.width, r.top + r.height) for r in rows])
-    raw = np.stack([o.box for o in track.seen])
+    raw = np.stack([o.box for o in track.observations])
     shared = [np.diag(overlaps(boxes, true)).mean() for boxes in (smooth, raw)]
     assert shared[0] > shared[1] + 0.03

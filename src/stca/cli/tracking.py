@@ -17,32 +17,44 @@ if TYPE_CHECKING:
 
 def add_verbs(verbs: Verbs) -> None:
     """Add `track`."""
-    track = add_verb(verbs, "track", _track, help="find and follow the people of videos: crops and tracks")
-    track.add_argument(
-        "video", nargs="+", help="video files, folders of images, addresses of cameras (rtsp://, http://)"
+    track = add_verb(
+        verbs, "track", _track, help="detect and track the people in videos: writes crops and tracks"
     )
-    track.add_argument("--out", type=Path, required=True, metavar="ROOT", help="where to: ROOT/camera/track/")
+    track.add_argument(
+        "video", nargs="+", help="video files, folders of images, camera addresses (rtsp://, http://)"
+    )
+    track.add_argument(
+        "--out", type=Path, required=True, metavar="ROOT", help="output folder: ROOT/camera/track/"
+    )
     track.add_argument(
         "--detector",
         default="motion",
         metavar="motion|FILE",
-        help="motion needs no weights but a fixed camera; or a YOLOX, DETR or SSD network (.onnx, .xml)",
+        help="motion (background subtraction, fixed cameras), or a YOLOX, DETR or SSD network (.onnx, .xml)",
     )
-    track.add_argument("--tracker", choices=("ocsort", "bytetrack"), default="ocsort", help="who follows")
     track.add_argument(
-        "--tracks", type=Path, metavar="FILE", help="finished MOTChallenge tracks of the (one) video instead"
+        "--tracker",
+        choices=("ocsort", "bytetrack"),
+        default="ocsort",
+        help="how boxes are associated to tracks",
+    )
+    track.add_argument(
+        "--tracks",
+        type=Path,
+        metavar="FILE",
+        help="use the external tracks in this file (MOTChallenge and others) for the one video",
     )
     track.add_argument(
         "--camera",
         metavar="NAME",
-        help="of the (one) video; default: its name; a camera may have several videos",
+        help="camera of the one video; default: its name; a camera may have several videos",
     )
     track.add_argument(
         "--start", type=moment, metavar="ISO", help="when the videos began, e.g. 2026-01-31T10:00:00 (local)"
     )
-    track.add_argument("--every", type=positive, default=1, metavar="N", help="look at every N-th frame only")
+    track.add_argument("--every", type=positive, default=1, metavar="N", help="process every N-th frame only")
     track.add_argument(
-        "--rate", type=float, metavar="FPS", help="frames a second; default: what a video says"
+        "--rate", type=float, metavar="FPS", help="frames per second; default: the video's own"
     )
 
 
@@ -60,17 +72,17 @@ def _track(given: argparse.Namespace) -> int:
         every=given.every,
         frame_rate=given.rate,
     )
-    _demand_one_camera_each(given.video, options)
+    _require_one_camera_each(given.video, options)
     if options.tracks is None:
-        open_detector(options.detector)  # a bad one is no video's fault: said once, before anything is done
-    _demand_an_end(given.video[:-1])
+        open_detector(options.detector)  # report an invalid detector once, before any video is opened
+    _require_finite(given.video[:-1])
     done, failed = [], 0
     for video in given.video:
         try:
             done.append(_run(video, given.out, options))
         except (StcaError, OSError) as problem:
             failed += 1
-            error = _explained(problem, given.out) if isinstance(problem, OSError) else problem
+            error = _as_stca_error(problem, given.out) if isinstance(problem, OSError) else problem
             print(f"error: {without_password(video)}: {error}", file=sys.stderr)
     if done:
         print(_table(done))
@@ -78,40 +90,42 @@ def _track(given: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _explained(error: OSError, out: Path) -> StcaError:
-    """What the system says, with where (a full disk names no file) and what to do."""
+def _as_stca_error(error: OSError, out: Path) -> StcaError:
+    """The system's message with a place (a full disk names no file) and what to do."""
     from stca.errors import StcaError
 
     return StcaError(
         "A file cannot be read or written",
         found=error.strerror or error,
         where=error.filename or out,
-        hint="mend that (a full disk needs room) and call again: what was finished is kept",
+        hint="free some space or fix the permissions, and run the command again: finished parts are kept",
     )
 
 
-def _demand_one_camera_each(videos: list[str], options: TrackOptions) -> None:
+def _require_one_camera_each(videos: list[str], options: TrackOptions) -> None:
     from stca.errors import ConfigError
     from stca.footage.sources import camera_name
 
     if len(videos) > 1 and (options.camera or options.tracks):
         option = "--camera" if options.camera else "--tracks"
         raise ConfigError(
-            f"{option} is for one video",
+            f"{option} applies to one video only",
             found=f"{len(videos)} videos",
-            hint="one call each; they may have the same --camera and --out" if options.camera else None,
+            hint="run the command once per video; they may share --camera and --out"
+            if options.camera
+            else None,
         )
     names = Counter(map(camera_name, videos))
     if twice := [name for name, count in names.items() if count > 1]:
         raise ConfigError(
-            "Two videos have the same name, which is their camera's",
+            "Two videos have the same name, and the camera is named after it",
             found=", ".join(twice),
-            hint="one call each, with --camera NAME",
+            hint="run the command once per video, with --camera NAME",
         )
 
 
-def _demand_an_end(videos: list[str]) -> None:
-    """What comes after a camera would never have its turn."""
+def _require_finite(videos: list[str]) -> None:
+    """A live camera has no end, so no video may follow it."""
     from stca.errors import ConfigError, StcaError
     from stca.footage.sources import open_source
     from stca.footage.video import without_password
@@ -119,13 +133,13 @@ def _demand_an_end(videos: list[str]) -> None:
     for address in (video for video in videos if "://" in video):
         try:
             live = open_source(address).live
-        except StcaError:  # said when its turn comes
+        except StcaError:  # reported when the video is opened for tracking
             continue
         if live:
             raise ConfigError(
-                "A camera goes on for ever, and what comes after it would never have its turn",
+                "A live camera has no end, and the videos after it would never be processed",
                 found=without_password(address),
-                hint="one call for every camera, side by side",
+                hint="run one command per camera, in parallel",
             )
 
 

@@ -1,4 +1,4 @@
-"""What a finished track becomes in tracks.txt: gaps filled, boxes smoothed."""
+"""Rows of tracks.txt from a finished track: gaps interpolated, boxes smoothed."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from jaxtyping import Float, Int64
 from stca.boxes import MotRow
 from stca.tracking.track_builder import Observation, Track
 
-FILLED = 2.0
-"""Seconds: longer gaps of a track stay open."""
+MAX_FILLED_GAP = 2.0
+"""Seconds; longer gaps of a track are not interpolated."""
 
 _SMOOTH = 0.2  # seconds, of the Gaussian along time
-_LEAST_SECONDS, _LEAST_BOXES = 0.5, 3
+_MIN_SECONDS, _MIN_BOXES = 0.5, 3
 
 
-def is_track(track: Track) -> bool:
-    """Whether it was seen long enough to be somebody: half a second of boxes, three at least.
+def is_long_enough(track: Track) -> bool:
+    """Whether a track is long enough to be kept: half a second of boxes, at least three.
 
-    Every box counts as long as it was since the frame before, however many frames a second were looked at;
-    but one box after a pause is no half second.
+    Every box counts for the seconds since the frame before it, at any frame rate, but for a sixth of a
+    second at most: one box after a pause is not half a second.
     """
-    longest = _LEAST_SECONDS / _LEAST_BOXES
-    return sum(min(o.lasts, longest) for o in track.seen) > _LEAST_SECONDS - 1e-6
+    longest = _MIN_SECONDS / _MIN_BOXES
+    return sum(min(o.duration, longest) for o in track.observations) > _MIN_SECONDS - 1e-6
 
 
 def to_rows(track: Track, frame_rate: float, *, every: int = 1) -> list[MotRow]:
-    """MOTChallenge rows of a track, gaps up to `FILLED` seconds filled by straight lines.
+    """MOTChallenge rows of a track, with gaps up to `MAX_FILLED_GAP` seconds interpolated linearly.
 
-    Filled boxes have a visibility of 0 (nobody was seen there), and the mean confidence of the track.
+    Interpolated boxes have a visibility of 0 and the mean confidence of the track.
 
     Args:
-        track: with a box at least.
-        frame_rate: frames a second of what was looked at, every `every`-th frame of the video.
-        every: see there.
+        track: with at least one observation.
+        frame_rate: processed frames per second (the video's rate divided by `every`).
+        every: only every `every`-th frame of the video was processed.
 
     """
-    mean = float(np.mean([o.score for o in track.seen]))
+    mean = float(np.mean([o.score for o in track.observations]))
     rows = []
-    for part in _parts(track.seen, FILLED):
+    for part in _parts(track.observations, MAX_FILLED_GAP):
         frames, boxes = _filled(part, every)
         boxes = _smoothed(boxes, _SMOOTH * frame_rate)
         known = {o.frame: o for o in part}
