@@ -109,7 +109,7 @@ def test_given_tracks(tmp_path: Path) -> None:
     path = tmp_path / "gt.txt"
     path.write_text(GIVEN)
     with pytest.warns(UserWarning, match="1 malformed rows"):
-        given = read_external_tracks(path)
+        given = read_external_tracks(path).boxes
     pairs = list(with_external_tracks(frames(3), given))
     assert [numbers.tolist() for _, (_, numbers) in pairs] == [[5], [5], []]
     assert pairs[1][1][0].boxes.tolist() == [[11, 20, 41, 60]]

@@ -178,7 +178,7 @@ def test_given_tracks_longer_than_the_video(tmp_path: Path) -> None:
 def test_given_tracks_of_frames_nobody_looks_at(tmp_path: Path) -> None:
     (tmp_path / "even.txt").write_text("".join(f"{f},1,100,100,30,80,1\n" for f in (2, 4, 6)))
     write_street(tmp_path / "v.avi", [], 10)
-    options = TrackOptions(tracks=tmp_path / "even.txt", every=2)
+    options = TrackOptions(tracks=tmp_path / "even.txt", every=2, first_frame=1)
     with pytest.warns(UserWarning, match="No row of the tracks belongs to a processed frame"):
         finish(write_tracks(tmp_path / "v.avi", tmp_path, options))
 

@@ -8,7 +8,7 @@ from stca.errors import ConfigError
 from stca.footage.sources import Frame
 from stca.tracking.associate import TRACKERS, Associator
 from stca.tracking.detectors.detections import NOTHING, Detections
-from stca.tracking.smoothing import MAX_FILLED_GAP, is_long_enough, to_rows
+from stca.tracking.smoothing import MAX_FILLED_GAP, FrameTimes, is_long_enough, smoothed, to_rows
 from stca.tracking.track_builder import Observation, Track, TrackBuilder
 
 RATE = 10.0
@@ -137,6 +137,7 @@ def test_a_hole_in_time_ends_all_tracks() -> None:
     numbers = [int(associator.update(t, found)[0]) for t in (0.0, 0.1, 0.2, 30.0, 30.1, 30.2)]
     assert numbers[2] == max(numbers[:3]) >= 0
     assert numbers[-1] > numbers[2], "a new number"
+    assert numbers[2] not in numbers[3:], "also in the first frames after the hole"
 
 
 @pytest.mark.parametrize("gap", [12, 15, 24, 40])
@@ -247,24 +248,110 @@ def test_half_a_second_is_one_at_any_speed(step: float) -> None:
         assert is_long_enough(track) is wanted
 
 
+def times_of(*tracks: Track, seconds: float = 1 / RATE) -> FrameTimes:
+    """Times of evenly spaced frames, enough for the tracks."""
+    times = FrameTimes()
+    for frame in range(1, max(o.frame for track in tracks for o in track.observations) + 1):
+        times.add(frame, (frame - 1) * seconds)
+    return times
+
+
 def test_gaps_are_filled_by_straight_lines() -> None:
-    rows = to_rows(
-        a_track(1, 2, 3, 10, 11, 12), 1.0e-9
-    )  # so slow that nothing is smoothed and no gap is long
-    assert [row.frame for row in rows] == list(range(1, 13))
-    assert [row.left for row in rows] == pytest.approx([2.0 * f for f in range(1, 13)])
+    track = a_track(1, 2, 3, 5, 6)
+    for o in track.observations:
+        o.time = float(o.frame - 1)  # so slow that nothing is smoothed
+    rows = to_rows(track, times_of(track, seconds=1.0))
+    assert [row.frame for row in rows] == list(range(1, 7))
+    assert [row.left for row in rows] == pytest.approx([2.0 * f for f in range(1, 7)])
     assert {row.track for row in rows} == {7}
-    assert [row.visibility for row in rows] == [1.0] * 3 + [0.0] * 6 + [1.0] * 3
+    assert [row.visibility for row in rows] == [1.0] * 3 + [0.0] + [1.0] * 2
+
+
+def test_gaps_are_filled_in_time_where_frames_are_not_evenly_spaced() -> None:
+    """Frames 2 and 3 come late: somebody who walks evenly has not walked a third of the way at frame 2."""
+    seconds = {1: 0.0, 2: 1.2, 3: 1.5, 4: 1.8}
+    track, times = a_track(1, 4), FrameTimes()
+    for frame, time in seconds.items():
+        times.add(frame, time)
+    for o in track.observations:
+        o.time = seconds[o.frame]
+        o.box = np.array([100 * o.time, 50, 100 * o.time + 20, 100])
+    rows = to_rows(track, times)
+    assert [row.left for row in rows] == pytest.approx([100 * time for time in seconds.values()])
 
 
 def test_long_gaps_stay_open() -> None:
     last = 3 + int(MAX_FILLED_GAP * RATE) + 1
-    rows = to_rows(a_track(1, 2, 3, last, last + 1), RATE)
+    track = a_track(1, 2, 3, last, last + 1)
+    rows = to_rows(track, times_of(track))
     assert [row.frame for row in rows] == [1, 2, 3, last, last + 1]
 
 
 def test_every_other_frame() -> None:
-    assert [row.frame for row in to_rows(a_track(1, 3, 9), RATE / 2, every=2)] == [1, 3, 5, 7, 9]
+    track = a_track(1, 3, 9)
+    assert [row.frame for row in to_rows(track, times_of(track), every=2)] == [1, 3, 5, 7, 9]
+
+
+def test_smoothing_does_not_reach_over_a_pause() -> None:
+    """Two seconds of frames, 1.9 s nothing, two seconds: the standing places on either side stay apart."""
+    seconds = np.concatenate([np.arange(20) / RATE, 3.8 + np.arange(20) / RATE])
+    boxes = np.array([[0.0, 0, 20, 50]] * 20 + [[60.0, 0, 80, 50]] * 20)
+    assert np.abs(smoothed(boxes, seconds, 0.2) - boxes).max() < 1e-6
+    assert np.abs(smoothed(boxes, np.arange(40) / RATE, 0.2) - boxes).max() > 5, "without the pause"
+
+
+def test_smoothing_by_times_agrees_with_evenly_spaced_frames() -> None:
+    rng = np.random.default_rng(0)
+    boxes = rng.normal(0, 5, (60, 4)).cumsum(axis=0)
+    seconds = np.arange(60) / 25
+    uneven = np.append(seconds, seconds[-1] + 5.0)
+    got = smoothed(np.vstack([boxes, boxes[-1:]]), uneven, 0.2)[:60]
+    np.testing.assert_allclose(got[21:39], smoothed(boxes, seconds, 0.2)[21:39], atol=0.02)
+
+
+def test_frame_times_are_forgotten() -> None:
+    times = FrameTimes()
+    for frame in range(1, 25_001):
+        times.add(frame, frame / 4)
+    times.forget(12_000)
+    assert times.at(np.array([12_000, 12_001])).tolist() == [3000.0, 3000.25]
+    assert times.at(np.array([20_000, 25_000])).tolist() == [5000.0, 6250.0]
+
+
+def test_first_boxes_do_not_come_from_before_a_pause() -> None:
+    """Case 05: an unassigned box, ten minutes of nothing, and a new track at the same place."""
+    for pause, wanted in ((0.1, [1, 2, 3, 4]), (600.0, [2, 3, 4])):
+        builder = TrackBuilder(RATE, Colours())
+        done: list[Track] = []
+        for frame in range(1, 5):
+            o = observation(frame, 100.0)
+            o.time = 0.0 if frame == 1 else pause + (frame - 2) / RATE
+            numbers = np.array([-1 if frame == 1 else 0])
+            done += builder.update(Frame(frame, o.time, IMAGE), [o], numbers)
+        (track,) = [*done, *builder.close()]
+        assert frames_of(track) == wanted
+
+
+def test_a_number_that_goes_on_over_a_pause_is_another_track() -> None:
+    builder = TrackBuilder(RATE, Colours())
+    done: list[Track] = []
+    for frame in range(1, 41):
+        o = observation(frame, 100.0)
+        o.time += 600.0 if frame > 20 else 0.0
+        done += builder.update(Frame(frame, o.time, IMAGE), [o], np.zeros(1, np.int64))
+    done += builder.close()
+    assert [frames_of(track) for track in done] == [list(range(1, 21)), list(range(21, 41))]
+
+
+def test_colours_of_the_middle_of_a_long_track_are_freed() -> None:
+    builder = TrackBuilder(RATE, Colours())
+    for frame in range(1, 201):
+        o = observation(frame, 100.0)
+        list(builder.update(Frame(frame, o.time, IMAGE), [o], np.zeros(1, np.int64)))
+    (track,) = builder.close()
+    kept = [o.frame for o in track.observations if o.colours is not None]
+    assert len(kept) < 50
+    assert {1, 10, 20, 190, 200} <= set(kept)
 
 
 def test_smoothing_takes_jitter_away() -> None:
@@ -273,7 +360,7 @@ def test_smoothing_takes_jitter_away() -> None:
     true = np.stack([o.box for o in track.observations])
     for o in track.observations:
         o.box = o.box + rng.normal(0, 3, 4)
-    rows = to_rows(track, RATE)
+    rows = to_rows(track, times_of(track))
     smooth = np.array([(r.left, r.top, r.left + r.width, r.top + r.height) for r in rows])
     raw = np.stack([o.box for o in track.observations])
     shared = [np.diag(overlaps(boxes, true)).mean() for boxes in (smooth, raw)]

@@ -52,6 +52,17 @@ def add_verbs(verbs: Verbs) -> None:
     track.add_argument(
         "--start", type=moment, metavar="ISO", help="when the videos began, e.g. 2026-01-31T10:00:00 (local)"
     )
+    track.add_argument(
+        "--first-frame",
+        type=int,
+        choices=(0, 1),
+        help="what FILE calls the video's first frame; default: told from FILE",
+    )
+    track.add_argument(
+        "--coded",
+        action="store_true",
+        help="boxes refer to the frames as coded, without the rotation and pixel shape that a video asks for",
+    )
     track.add_argument("--every", type=positive, default=1, metavar="N", help="process every N-th frame only")
     track.add_argument(
         "--rate", type=float, metavar="FPS", help="frames per second; default: the video's own"
@@ -71,6 +82,8 @@ def _track(given: argparse.Namespace) -> int:
         start=given.start,
         every=given.every,
         frame_rate=given.rate,
+        first_frame=given.first_frame,
+        coded=given.coded,
     )
     _require_one_camera_each(given.video, options)
     if options.tracks is None:

@@ -20,12 +20,12 @@ from stca.tracking.detectors.detect import open_detector
 from stca.tracking.detectors.detections import Detections
 from stca.tracking.external_tracks import (
     ExternalTrackBuilder,
-    read_external_tracks,
+    ExternalTracks,
     warn_unused_rows,
     with_external_tracks,
 )
 from stca.tracking.options import TrackOptions, VideoSummary
-from stca.tracking.smoothing import is_long_enough, to_rows
+from stca.tracking.smoothing import FrameTimes, is_long_enough, to_rows
 from stca.tracking.track_builder import Observation, Track, TrackBuilder
 from stca.tracking.writing import BOXES_FILE, CameraFolder
 from stca.tracks import FrameRecord, TrackRecord, overall_quality
@@ -44,16 +44,25 @@ class Job:
         camera: its name.
         options: how to track.
         folder: receives crops, rows and side files.
-
-    Raises:
-        DatasetError: the options' tracks cannot be read.
+        external: the boxes of `options.tracks`, if there are any.
 
     """
 
-    def __init__(self, source: Source, camera: str, options: TrackOptions, folder: CameraFolder) -> None:
+    def __init__(
+        self,
+        source: Source,
+        camera: str,
+        options: TrackOptions,
+        folder: CameraFolder,
+        external: ExternalTracks | None = None,
+    ) -> None:
         self._source, self._camera, self._options, self._folder = source, camera, options, folder
         self._rate = source.frame_rate / options.every
-        self._external = None if options.tracks is None else read_external_tracks(options.tracks)
+        self._external = external.boxes if external else None
+        self._facts = {"boxes_refer_to": "coded frames" if options.coded else "displayed frames"}
+        if external:
+            self._facts["tracks_read_as"] = external.description
+        self._times = FrameTimes()
         self._start = options.start
         self._frames = self._tracks = self._tracklets = self._used = self._left_out = 0
         self._seconds = 0.0
@@ -63,7 +72,7 @@ class Job:
         begun = time.monotonic()
         resume = self._folder.begin(keep=self._source.live)
         self._frame_offset = resume.frame
-        tracks = (
+        tracks: TrackBuilder | ExternalTrackBuilder = (
             TrackBuilder(self._rate, self._folder, first=resume.number)
             if self._external is None
             else ExternalTrackBuilder(self._external, self._folder)
@@ -73,6 +82,8 @@ class Job:
             for frame, found, numbers in self._with_progress() if show else self._tracked_frames():
                 self._frames, end = self._frames + 1, frame.number
                 height, width = frame.image.shape[:2]
+                self._times.forget(min(tracks.oldest, frame.number))
+                self._times.add(frame.number, frame.time)
                 for track in tracks.update(frame, _observations(frame, found), numbers):
                     yield from self._finish(track)
         except KeyboardInterrupt:
@@ -89,6 +100,7 @@ class Job:
             width=width,
             height=height,
             tracks=resume.tracks + self._tracks,
+            **self._facts,
         )
         self._seconds = time.monotonic() - begun
 
@@ -149,7 +161,7 @@ class Job:
             self._folder.drop(track.number)
             return
         self._tracks += 1
-        self._folder.add_rows(to_rows(track, self._rate, every=self._options.every))
+        self._folder.add_rows(to_rows(track, self._times, every=self._options.every))
         observations = [o for o in track.observations if o.file]
         if len(observations) < MIN_CROPS:
             self._folder.drop(track.number)

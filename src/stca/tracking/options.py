@@ -35,6 +35,9 @@ class TrackOptions:
             (always the present time where a live recording is resumed).
         every: only every `every`-th frame is processed.
         frame_rate: frames per second; default: the video's own, or 25.
+        first_frame: 0 or 1, what `tracks` calls the video's first frame; default: told from the file.
+        coded: whether boxes refer to the frames as they are coded, without the rotation and the pixel
+            aspect ratio that the video asks for; default: to the displayed frames.
 
     Raises:
         ConfigError: an invalid value.
@@ -48,12 +51,16 @@ class TrackOptions:
     start: float | None = None
     every: int = 1
     frame_rate: float | None = None
+    first_frame: int | None = None
+    coded: bool = False
 
     def __post_init__(self) -> None:
         if self.tracker not in TRACKERS:
             raise ConfigError("Unknown tracker", expected=" or ".join(TRACKERS), found=self.tracker)
         if self.every < 1:
             raise ConfigError("--every takes a whole number from 1", found=self.every)
+        if self.first_frame not in (None, 0, 1):
+            raise ConfigError("The first frame of a tracks file is 0 or 1", found=self.first_frame)
         if self.camera is not None:
             check_camera(self.camera)
 
@@ -100,6 +107,9 @@ def settings(source: Source, options: TrackOptions) -> dict[str, object]:
     """
     entries = asdict(options)
     del entries["camera"], entries["frame_rate"]
+    for name in ("first_frame", "coded"):  # absent by default, as in the folders of earlier versions
+        if entries[name] is None or entries[name] is False:
+            del entries[name]
     detector: str | None = options.detector
     if options.tracks is not None:
         detector = None

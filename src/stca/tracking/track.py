@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 from stca.errors import ConfigError
 from stca.footage.sources import Source, open_source
 from stca.tracking.associate import TRACKERS
+from stca.tracking.external_tracks import ExternalTracks, read_external_tracks
 from stca.tracking.job import Job
 from stca.tracking.options import TrackOptions, VideoSummary, check_camera, settings
 from stca.tracking.writing import CameraFolder, camera_folder
@@ -28,6 +31,8 @@ def track_video(
     start: float | None = None,
     every: int = 1,
     frame_rate: float | None = None,
+    first_frame: int | None = None,
+    coded: bool = False,
 ) -> Iterator[Tracklet]:
     """Detect and track the people of a video; yields every tracklet as soon as it has ended and is written.
 
@@ -47,6 +52,9 @@ def track_video(
         start: when the video began, POSIX seconds; default: unknown, or the present time for a live camera.
         every: only every `every`-th frame is processed.
         frame_rate: frames per second; default: the video's own, or 25.
+        first_frame: 0 or 1, what `tracks` calls the video's first frame; default: told from the file.
+        coded: whether boxes refer to the frames as they are coded, not as they are displayed (rotation,
+            pixel aspect ratio).
 
     Raises:
         StcaError: a package that tracking needs is not installed.
@@ -64,6 +72,8 @@ def track_video(
         start=start,
         every=every,
         frame_rate=frame_rate,
+        first_frame=first_frame,
+        coded=coded,
     )
     for folder, record in write_tracks(path, Path(out), options):
         frames = tuple(folder / frame.file for frame in record.frames if frame.use)
@@ -75,11 +85,14 @@ def write_tracks(
     path: str | Path, out: Path, options: TrackOptions, *, show: bool = False
 ) -> Generator[tuple[Path, TrackRecord], None, VideoSummary]:
     """As `track_video`, but yields folders and records, and returns a summary; `show` a progress bar."""
-    source = open_source(path, frame_rate=options.frame_rate)
+    coded: dict[str, Any] = {"coded": True} if options.coded else {}
+    source = open_source(path, frame_rate=options.frame_rate, **coded)
     camera = options.camera or source.camera
     check_camera(camera)
     place = camera_folder(out, camera, source)
-    folder = CameraFolder(place, settings(source, options))
+    made_with = settings(source, options)
+    external = _external_tracks(source, options, show=show)
+    folder = CameraFolder(place, made_with)
     try:
         if folder.finished and source.live:
             raise ConfigError(
@@ -97,11 +110,22 @@ def write_tracks(
                 f"also those of {source.name}; give --start to tell them apart",
                 stacklevel=2,
             )
-        job = Job(source, camera, options, folder)
+        job = Job(source, camera, options, folder, external)
         yield from job.run(show=show)
         return job.summary()
     finally:
         folder.close()
+
+
+def _external_tracks(source: Source, options: TrackOptions, *, show: bool) -> ExternalTracks | None:
+    if options.tracks is None:
+        return None
+    external = read_external_tracks(
+        options.tracks, first_frame=options.first_frame, num_frames=source.num_frames
+    )
+    if show:
+        print(f"{options.tracks.name}: {external.description}", file=sys.stderr)
+    return external
 
 
 def _done_before(

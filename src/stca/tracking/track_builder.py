@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
@@ -23,6 +24,9 @@ _MAX_OFFSET = 1.0  # largest distance from the predicted position, in heights of
 _SPEED_SECONDS = 1.0  # seconds of a track from which its speed is estimated
 _COLOUR_SECONDS = 2.0  # seconds of a track whose colour histograms are averaged
 _BACKFILL_FRAMES = 2  # frames before a track's first box that are searched for earlier boxes of it
+
+
+_NO_FRAME = 2**62  # later than any
 
 
 @dataclass(slots=True, eq=False)
@@ -55,11 +59,20 @@ class Observation:
 
 @dataclass(slots=True, eq=False)
 class Track:
-    """The boxes of one person, in order of time."""
+    """The boxes of one person, in order of time.
+
+    Args:
+        number: the track's.
+        observations: one per frame.
+        join_checked: whether it was compared with the lost tracks before it.
+        colours_freed: number of first observations whose colours were freed, if they were not needed.
+
+    """
 
     number: int
     observations: list[Observation] = field(default_factory=list)
     join_checked: bool = False
+    colours_freed: int = 0
 
     @property
     def first(self) -> float:
@@ -102,6 +115,11 @@ class TrackBuilder:
         self._unassigned: list[list[Observation]] = []  # boxes of the last frames without a track
         self._time: float | None = None  # of the previous frame
 
+    @property
+    def oldest(self) -> int:
+        """The first frame of the tracks that have not ended."""
+        return min((track.observations[0].frame for track in self._tracks.values()), default=_NO_FRAME)
+
     def update(
         self, frame: Frame, observations: list[Observation], numbers: Int64[np.ndarray, " n"]
     ) -> Iterator[Track]:
@@ -110,6 +128,7 @@ class TrackBuilder:
         self._time = frame.time
         for observation in observations:
             observation.duration = duration
+        self._end_lost(frame.time)
         for observation, number in zip(observations, numbers.tolist(), strict=True):
             if number >= 0:
                 self._append(number, observation)
@@ -133,13 +152,16 @@ class TrackBuilder:
         self._keep(track, observation)
 
     def _earlier_boxes(self, observation: Observation) -> list[Observation]:
-        """Unassigned boxes just before a new track's first: some associators confirm at the second box."""
+        """Unassigned boxes just before a new track's first: some associators confirm at the second box.
+
+        A box from before a pause in the recording is another person's, however few frames lie in between.
+        """
         found: list[Observation] = []
         for candidates in reversed(self._unassigned):
-            if not candidates:
+            next_box = found[0] if found else observation
+            if not candidates or next_box.time - candidates[0].time > self._buffer:
                 break
-            box = (found[0] if found else observation).box
-            shared = overlaps(box[None], np.stack([c.box for c in candidates]))[0]
+            shared = overlaps(next_box.box[None], np.stack([c.box for c in candidates]))[0]
             best = int(shared.argmax())
             if shared[best] < 0.3:
                 break
@@ -151,14 +173,21 @@ class TrackBuilder:
             observation.colours = colour_histogram(observation.crop)
         self._store.add(track.number, observation)
         track.observations.append(observation)
-        count = self._count(_COLOUR_SECONDS)
-        if len(track.observations) > 2 * count:
-            track.observations[-count - 1].colours = None
+        for old in track.observations[track.colours_freed :]:  # joining needs only the ends of a track
+            if track.last - old.time <= _COLOUR_SECONDS:
+                break
+            if old.time - track.first > _COLOUR_SECONDS:
+                old.colours = None
+            track.colours_freed += 1
+
+    def _end_lost(self, now: float) -> None:
+        """Close the tracks without a box for longer than the buffer, whatever number the associator gives."""
+        lost = [number for number, track in self._alive.items() if now - track.last > self._buffer]
+        for number in lost:
+            self._try_join(self._alive.pop(number))
 
     def _take_ended(self, now: float) -> Iterator[Track]:
-        over = [number for number, track in self._alive.items() if now - track.last > self._buffer]
-        for number in over:
-            self._try_join(self._alive.pop(number))
+        self._end_lost(now)
         for track in list(self._alive.values()):
             if now - track.first > max(_SPEED_SECONDS, self._buffer):
                 self._try_join(track)
@@ -197,13 +226,14 @@ class TrackBuilder:
             return None
         end, begin = lost.observations[-1].box, track.observations[0].box
         heights = end[3] - end[1], begin[3] - begin[1]
-        count = self._count(_COLOUR_SECONDS)
-        similarity = _similarity(lost.observations[-count:], track.observations[:count])
+        similarity = _similarity(
+            self._tail(lost.observations, _COLOUR_SECONDS), self._head(track.observations, _COLOUR_SECONDS)
+        )
         if not 0.6 < heights[0] / heights[1] < 1.6 or similarity < _MIN_SIMILARITY:
             return None
-        count = self._count(_SPEED_SECONDS)
         here, there = _centre(end), _centre(begin)
-        ahead, back = gap * _speed(lost.observations[-count:]), gap * _speed(track.observations[:count])
+        ahead = gap * _speed(self._tail(lost.observations, _SPEED_SECONDS))
+        back = gap * _speed(self._head(track.observations, _SPEED_SECONDS))
         off = min(
             np.linalg.norm(here - there),
             np.linalg.norm(here + ahead - there),
@@ -212,8 +242,20 @@ class TrackBuilder:
         off = float(off) / (sum(heights) / 2)
         return off - 2 * similarity if off <= _MAX_OFFSET else None
 
-    def _count(self, seconds: float) -> int:
-        return max(2, round(seconds * self._rate))
+    def _head(self, observations: list[Observation], seconds: float) -> list[Observation]:
+        """The observations of the first seconds, at least two if there are two."""
+        end = observations[0].time + seconds - 0.5 / self._rate
+        return observations[: max(2, bisect.bisect_left(observations, end, key=_time))]
+
+    def _tail(self, observations: list[Observation], seconds: float) -> list[Observation]:
+        """The observations of the last seconds, at least two if there are two."""
+        start = observations[-1].time - seconds + 0.5 / self._rate
+        first = bisect.bisect_right(observations, start, key=_time)
+        return observations[min(first, max(0, len(observations) - 2)) :]
+
+
+def _time(observation: Observation) -> float:
+    return observation.time
 
 
 def _centre(box: Float[np.ndarray, " 4"]) -> Float[np.ndarray, " 2"]:

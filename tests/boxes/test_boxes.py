@@ -30,14 +30,14 @@ def test_columns_of_both_kinds(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("1,2,3", "3 columns instead of at least 7"),
+        ("1,2,3", "3 columns instead of at least 6"),
         ("1,2,3,4,five,6,1", "no number"),
         ("1,2,3,4,nan,6,1", "not finite"),
-        ("0,2,3,4,5,6,1", "frames are whole numbers from 1"),
-        ("1e10,2,3,4,5,6,1", "frames are whole numbers from 1 to 1000000000"),
+        ("-1,2,3,4,5,6,1", "frames are whole numbers from 0 or 1"),
+        ("1e10,2,3,4,5,6,1", "frames are whole numbers from 0 or 1 to 1000000000"),
         ("1,1e300,3,4,5,6,1", "tracks are whole numbers from 0 below 2^63"),
         ("1,9223372036854775808,3,4,5,6,1", "tracks are whole numbers from 0 below 2^63"),
-        ("1.5,2,3,4,5,6,1", "frames are whole numbers from 1"),
+        ("1.5,2,3,4,5,6,1", "frames are whole numbers from 0 or 1"),
         ("1,-1,3,4,5,6,1", "tracks are whole numbers from 0"),
         ("1,2,3,4,-5,6,1", "a box of -5 x 6 pixels"),
     ],
