@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections import Counter
 from pathlib import Path
@@ -12,7 +13,7 @@ from stca.cli.parsing import Verbs, add_verb, moment, positive
 
 if TYPE_CHECKING:
     from stca.errors import StcaError
-    from stca.tracking import TrackOptions, VideoSummary
+    from stca.tracking import Region, TrackOptions, VideoSummary
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -63,16 +64,63 @@ def add_verbs(verbs: Verbs) -> None:
         action="store_true",
         help="boxes refer to the frames as coded, without the rotation and pixel shape that a video asks for",
     )
+    track.add_argument(
+        "--mask",
+        type=_mask,
+        action="append",
+        default=[],
+        metavar="X,Y,...",
+        help="a polygon in pixels where nothing is detected; may be repeated",
+    )
+    track.add_argument(
+        "--zone",
+        type=_zone,
+        action="append",
+        default=[],
+        metavar="NAME=X,Y,...",
+        help="a polygon in pixels: writes who is in it, from when to when, to zones.csv and zones.json",
+    )
+    track.add_argument(
+        "--draw", type=Path, metavar="FILE", help="draw the tracks of the one video into FILE (.mp4, H.264)"
+    )
+    track.add_argument("--json", action="store_true", help="print all tracks as JSON instead of a table")
     track.add_argument("--every", type=positive, default=1, metavar="N", help="process every N-th frame only")
     track.add_argument(
         "--rate", type=float, metavar="FPS", help="frames per second; default: the video's own"
     )
 
 
+def _zone(text: str) -> Region:
+    name, equals, corners = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"a zone is NAME=X,Y,X,Y,X,Y, not {text!r}")
+    return _region(corners, name)
+
+
+def _mask(text: str) -> Region:
+    return _region(text, "")
+
+
+def _region(text: str, name: str) -> Region:
+    from stca.errors import ConfigError
+    from stca.tracking import Region
+
+    try:
+        numbers = [float(number) for number in text.split(",")]
+        if len(numbers) % 2:
+            raise ValueError
+        return Region(tuple(zip(numbers[::2], numbers[1::2], strict=True)), name)
+    except (ValueError, ConfigError):
+        raise argparse.ArgumentTypeError(
+            f"a region is at least three corners X,Y,X,Y,X,Y in pixels, not all on one line, not {text!r}"
+        ) from None
+
+
 def _track(given: argparse.Namespace) -> int:
     from stca.errors import StcaError
     from stca.footage.video import without_password
     from stca.tracking import TrackOptions, open_detector
+    from stca.tracking.outputs import check_drawing, check_zones, tracks_json
 
     options = TrackOptions(
         detector=given.detector,
@@ -84,20 +132,28 @@ def _track(given: argparse.Namespace) -> int:
         frame_rate=given.rate,
         first_frame=given.first_frame,
         coded=given.coded,
+        masks=tuple(given.mask),
     )
-    _require_one_camera_each(given.video, options)
+    check_zones(given.zone)
+    if given.draw:
+        check_drawing(given.draw, given.video)
+    _require_one_camera_each(given.video, options, given.draw)
     if options.tracks is None:
         open_detector(options.detector)  # report an invalid detector once, before any video is opened
     _require_finite(given.video[:-1])
+    if given.draw:
+        _require_finite(given.video, drawn=True)
     done, failed = [], 0
     for video in given.video:
         try:
-            done.append(_run(video, given.out, options))
+            done.append(_run(video, given, options))
         except (StcaError, OSError) as problem:
             failed += 1
             error = _as_stca_error(problem, given.out) if isinstance(problem, OSError) else problem
             print(f"error: {without_password(video)}: {error}", file=sys.stderr)
-    if done:
+    if given.json:
+        print(json.dumps([tracks_json(each) for each in done], ensure_ascii=False))
+    elif done:
         print(_table(done))
         print(f"in {given.out}")
     return 1 if failed else 0
@@ -115,12 +171,12 @@ def _as_stca_error(error: OSError, out: Path) -> StcaError:
     )
 
 
-def _require_one_camera_each(videos: list[str], options: TrackOptions) -> None:
+def _require_one_camera_each(videos: list[str], options: TrackOptions, draw: Path | None) -> None:
     from stca.errors import ConfigError
     from stca.footage.sources import camera_name
 
-    if len(videos) > 1 and (options.camera or options.tracks):
-        option = "--camera" if options.camera else "--tracks"
+    if len(videos) > 1 and (options.camera or options.tracks or draw):
+        option = "--camera" if options.camera else "--tracks" if options.tracks else "--draw"
         raise ConfigError(
             f"{option} applies to one video only",
             found=f"{len(videos)} videos",
@@ -137,8 +193,8 @@ def _require_one_camera_each(videos: list[str], options: TrackOptions) -> None:
         )
 
 
-def _require_finite(videos: list[str]) -> None:
-    """A live camera has no end, so no video may follow it."""
+def _require_finite(videos: list[str], *, drawn: bool = False) -> None:
+    """A live camera has no end, so no video may follow it, and its finished tracks cannot be drawn."""
     from stca.errors import ConfigError, StcaError
     from stca.footage.sources import open_source
     from stca.footage.video import without_password
@@ -148,6 +204,12 @@ def _require_finite(videos: list[str]) -> None:
             live = open_source(address).live
         except StcaError:  # reported when the video is opened for tracking
             continue
+        if live and drawn:
+            raise ConfigError(
+                "--draw reads the video again when its tracks have ended, and a live camera has no end",
+                found=without_password(address),
+                hint="track without --draw, or record the camera to a file first",
+            )
         if live:
             raise ConfigError(
                 "A live camera has no end, and the videos after it would never be processed",
@@ -156,16 +218,22 @@ def _require_finite(videos: list[str]) -> None:
             )
 
 
-def _run(video: str, out: Path, options: TrackOptions) -> VideoSummary:
+def _run(video: str, given: argparse.Namespace, options: TrackOptions) -> VideoSummary:
     from stca.tracking import write_tracks
+    from stca.tracking.outputs import draw_tracks, write_zones
 
-    running = write_tracks(video, out, options, show=True)
+    running = write_tracks(video, given.out, options, show=True)
     while True:
         try:
             next(running)
         except StopIteration as end:
             summary: VideoSummary = end.value
-            return summary
+            break
+    if given.zone:
+        write_zones(summary.folder, given.zone)
+    if given.draw:
+        draw_tracks(video, summary, given.draw, options=options, zones=given.zone, show=True)
+    return summary
 
 
 def _table(done: list[VideoSummary]) -> str:

@@ -25,6 +25,7 @@ from stca.tracking.external_tracks import (
     with_external_tracks,
 )
 from stca.tracking.options import TrackOptions, VideoSummary
+from stca.tracking.regions import MaskedDetector, is_masked
 from stca.tracking.smoothing import FrameTimes, is_long_enough, to_rows
 from stca.tracking.track_builder import Observation, Track, TrackBuilder
 from stca.tracking.writing import BOXES_FILE, CameraFolder
@@ -123,7 +124,8 @@ class Job:
         ahead = read_ahead(self._selected_frames(), live=self._source.live)
         if self._external is not None:
             for frame, (found, numbers) in with_external_tracks(ahead, self._external):
-                yield frame, found, numbers
+                keep = ~is_masked(found.boxes.astype(float), self._options.masks)
+                yield frame, Detections(found.boxes[keep], found.scores[keep]), numbers[keep]
             return
         associator = Associator(self._options.tracker, self._rate)
         for frame, found in self._detected(ahead):
@@ -140,6 +142,8 @@ class Job:
 
     def _detected(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Detections]]:
         detector = open_detector(self._options.detector)
+        if self._options.masks:
+            detector = MaskedDetector(detector, self._options.masks)
         if detector.stateful or self._source.live:
             return detect_frames(frames, detector)
         path = self._folder.path / BOXES_FILE

@@ -9,6 +9,7 @@ from pathlib import Path
 from stca.errors import ConfigError, DatasetError
 from stca.footage.sources import Source
 from stca.tracking.associate import TRACKERS
+from stca.tracking.regions import Region
 
 
 def check_camera(name: str) -> None:
@@ -38,6 +39,7 @@ class TrackOptions:
         first_frame: 0 or 1, what `tracks` calls the video's first frame; default: told from the file.
         coded: whether boxes refer to the frames as they are coded, without the rotation and the pixel
             aspect ratio that the video asks for; default: to the displayed frames.
+        masks: regions where nothing is detected, and from which boxes of `tracks` are dropped.
 
     Raises:
         ConfigError: an invalid value.
@@ -53,6 +55,7 @@ class TrackOptions:
     frame_rate: float | None = None
     first_frame: int | None = None
     coded: bool = False
+    masks: tuple[Region, ...] = ()
 
     def __post_init__(self) -> None:
         if self.tracker not in TRACKERS:
@@ -107,8 +110,8 @@ def settings(source: Source, options: TrackOptions) -> dict[str, object]:
     """
     entries = asdict(options)
     del entries["camera"], entries["frame_rate"]
-    for name in ("first_frame", "coded"):  # absent by default, as in the folders of earlier versions
-        if entries[name] is None or entries[name] is False:
+    for name in ("first_frame", "coded", "masks"):  # absent by default, as in folders of earlier versions
+        if getattr(options, name) == getattr(TrackOptions(), name):
             del entries[name]
     detector: str | None = options.detector
     if options.tracks is not None:

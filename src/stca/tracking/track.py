@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from stca.tracking.associate import TRACKERS
 from stca.tracking.external_tracks import ExternalTracks, read_external_tracks
 from stca.tracking.job import Job
 from stca.tracking.options import TrackOptions, VideoSummary, check_camera, settings
+from stca.tracking.regions import Region
 from stca.tracking.writing import CameraFolder, camera_folder
 from stca.tracklets import Tracklet
 from stca.tracks import TrackRecord
@@ -33,6 +34,7 @@ def track_video(
     frame_rate: float | None = None,
     first_frame: int | None = None,
     coded: bool = False,
+    masks: Sequence[Region] = (),
 ) -> Iterator[Tracklet]:
     """Detect and track the people of a video; yields every tracklet as soon as it has ended and is written.
 
@@ -55,6 +57,7 @@ def track_video(
         first_frame: 0 or 1, what `tracks` calls the video's first frame; default: told from the file.
         coded: whether boxes refer to the frames as they are coded, not as they are displayed (rotation,
             pixel aspect ratio).
+        masks: regions where nothing is detected, and from which boxes of `tracks` are dropped.
 
     Raises:
         StcaError: a package that tracking needs is not installed.
@@ -74,6 +77,7 @@ def track_video(
         frame_rate=frame_rate,
         first_frame=first_frame,
         coded=coded,
+        masks=tuple(masks),
     )
     for folder, record in write_tracks(path, Path(out), options):
         frames = tuple(folder / frame.file for frame in record.frames if frame.use)
