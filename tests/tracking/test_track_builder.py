@@ -345,13 +345,13 @@ def test_a_number_that_goes_on_over_a_pause_is_another_track() -> None:
 
 def test_colours_of_the_middle_of_a_long_track_are_freed() -> None:
     builder = TrackBuilder(RATE, Colours())
-    for frame in range(1, 201):
+    for frame in range(1, 401):
         o = observation(frame, 100.0)
         list(builder.update(Frame(frame, o.time, IMAGE), [o], np.zeros(1, np.int64)))
     (track,) = builder.close()
     kept = [o.frame for o in track.observations if o.colours is not None]
-    assert len(kept) < 50
-    assert {1, 10, 20, 190, 200} <= set(kept)
+    assert len(kept) < 100
+    assert {1, 20, 40, 361, 400} <= set(kept)
 
 
 def test_smoothing_takes_jitter_away() -> None:

@@ -26,7 +26,7 @@ from stca.tracking.external_tracks import (
 )
 from stca.tracking.options import TrackOptions, VideoSummary
 from stca.tracking.regions import MaskedDetector, is_masked
-from stca.tracking.smoothing import FrameTimes, is_long_enough, to_rows
+from stca.tracking.smoothing import FrameTimes, is_long_enough, rows_as_given, to_rows
 from stca.tracking.track_builder import Observation, Track, TrackBuilder
 from stca.tracking.writing import BOXES_FILE, CameraFolder
 from stca.tracks import FrameRecord, TrackRecord, overall_quality
@@ -165,7 +165,9 @@ class Job:
             self._folder.drop(track.number)
             return
         self._tracks += 1
-        self._folder.add_rows(to_rows(track, self._times, every=self._options.every))
+        external = self._external is not None
+        rows = rows_as_given(track) if external else to_rows(track, self._times, every=self._options.every)
+        self._folder.add_rows(rows)
         observations = [o for o in track.observations if o.file]
         if len(observations) < MIN_CROPS:
             self._folder.drop(track.number)

@@ -31,6 +31,23 @@ def is_long_enough(track: Track) -> bool:
     return sum(min(o.duration, longest) for o in track.observations) > _MIN_SECONDS - 1e-6
 
 
+def rows_as_given(track: Track) -> list[MotRow]:
+    """MOTChallenge rows of a track, one per observation, neither interpolated nor smoothed."""
+    return [
+        MotRow(
+            frame=o.frame,
+            track=track.number,
+            left=float(o.box[0]),
+            top=float(o.box[1]),
+            width=float(o.box[2] - o.box[0]),
+            height=float(o.box[3] - o.box[1]),
+            confidence=o.score,
+            visibility=o.quality["visible"],
+        )
+        for o in track.observations
+    ]
+
+
 def to_rows(track: Track, times: FrameTimes, *, every: int = 1) -> list[MotRow]:
     """MOTChallenge rows of a track, with gaps up to `MAX_FILLED_GAP` seconds interpolated linearly in time.
 

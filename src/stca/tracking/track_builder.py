@@ -23,6 +23,7 @@ _MIN_SIMILARITY = 0.9  # lowest cosine of two colour histograms of one person
 _MAX_OFFSET = 1.0  # largest distance from the predicted position, in heights of the person
 _SPEED_SECONDS = 1.0  # seconds of a track from which its speed is estimated
 _COLOUR_SECONDS = 2.0  # seconds of a track whose colour histograms are averaged
+_SPREAD = 2.0  # observations of a second may lie in two: some frames have no box
 _BACKFILL_FRAMES = 2  # frames before a track's first box that are searched for earlier boxes of it
 
 
@@ -128,7 +129,7 @@ class TrackBuilder:
         self._time = frame.time
         for observation in observations:
             observation.duration = duration
-        self._end_lost(frame.time)
+        self._end_lost(frame.time - 1.5 / self._rate)
         for observation, number in zip(observations, numbers.tolist(), strict=True):
             if number >= 0:
                 self._append(number, observation)
@@ -174,14 +175,18 @@ class TrackBuilder:
         self._store.add(track.number, observation)
         track.observations.append(observation)
         for old in track.observations[track.colours_freed :]:  # joining needs only the ends of a track
-            if track.last - old.time <= _COLOUR_SECONDS:
+            if track.last - old.time <= _SPREAD * _COLOUR_SECONDS:
                 break
-            if old.time - track.first > _COLOUR_SECONDS:
+            if old.time - track.first > _SPREAD * _COLOUR_SECONDS:
                 old.colours = None
             track.colours_freed += 1
 
     def _end_lost(self, now: float) -> None:
-        """Close the tracks without a box for longer than the buffer, whatever number the associator gives."""
+        """Close the tracks without a box for longer than the buffer.
+
+        Before the boxes of a frame are added, `now` is one frame interval earlier than the frame: then only
+        a pause in the recording closes a track to which the associator gives a box.
+        """
         lost = [number for number, track in self._alive.items() if now - track.last > self._buffer]
         for number in lost:
             self._try_join(self._alive.pop(number))
@@ -243,15 +248,14 @@ class TrackBuilder:
         return off - 2 * similarity if off <= _MAX_OFFSET else None
 
     def _head(self, observations: list[Observation], seconds: float) -> list[Observation]:
-        """The observations of the first seconds, at least two if there are two."""
-        end = observations[0].time + seconds - 0.5 / self._rate
-        return observations[: max(2, bisect.bisect_left(observations, end, key=_time))]
+        """The first observations, as many as frames come in `seconds`, within `_SPREAD` times `seconds`."""
+        end = bisect.bisect_right(observations, observations[0].time + _SPREAD * seconds, key=_time)
+        return observations[: max(2, min(end, round(seconds * self._rate)))]
 
     def _tail(self, observations: list[Observation], seconds: float) -> list[Observation]:
-        """The observations of the last seconds, at least two if there are two."""
-        start = observations[-1].time - seconds + 0.5 / self._rate
-        first = bisect.bisect_right(observations, start, key=_time)
-        return observations[min(first, max(0, len(observations) - 2)) :]
+        """The last observations, likewise."""
+        start = bisect.bisect_left(observations, observations[-1].time - _SPREAD * seconds, key=_time)
+        return observations[-max(2, min(len(observations) - start, round(seconds * self._rate))) :]
 
 
 def _time(observation: Observation) -> float:
