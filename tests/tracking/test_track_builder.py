@@ -1,5 +1,7 @@
 """From boxes to finished tracks: association, joining, smoothing."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -20,12 +22,16 @@ class Colours:
 
     def __init__(self) -> None:
         self.joined: list[tuple[int, int]] = []
+        self.split_off: list[tuple[int, int, list[int]]] = []
 
     def add(self, number: int, seen: Observation) -> None:
         seen.file = f"{seen.frame:06d}.jpg"
 
     def join(self, number: int, later: int) -> None:
         self.joined.append((number, later))
+
+    def split(self, number: int, later: int, observations: Sequence[Observation]) -> None:
+        self.split_off.append((number, later, [o.frame for o in observations]))
 
 
 def look(person: int) -> np.ndarray:
@@ -36,7 +42,9 @@ def look(person: int) -> np.ndarray:
 
 def observation(frame: int, x: float, *, person: int = 0, score: float = 0.9, y: float = 50) -> Observation:
     box = np.array([x, y, x + 20, y + 50], float)
-    return Observation(frame, (frame - 1) / RATE, box, score, {"visible": 1.0}, None, look(person))
+    return Observation(
+        frame, (frame - 1) / RATE, box, score, {"visible": 1.0, "inside": 1.0}, None, look(person)
+    )
 
 
 def follow(
@@ -343,15 +351,27 @@ def test_a_number_that_goes_on_over_a_pause_is_another_track() -> None:
     assert [frames_of(track) for track in done] == [list(range(1, 21)), list(range(21, 41))]
 
 
-def test_colours_of_the_middle_of_a_long_track_are_freed() -> None:
-    builder = TrackBuilder(RATE, Colours())
-    for frame in range(1, 401):
-        o = observation(frame, 100.0)
-        list(builder.update(Frame(frame, o.time, IMAGE), [o], np.zeros(1, np.int64)))
-    (track,) = builder.close()
-    kept = [o.frame for o in track.observations if o.colours is not None]
-    assert len(kept) < 100
-    assert {1, 20, 40, 361, 400} <= set(kept)
+def test_a_track_that_changes_its_person_is_cut_there() -> None:
+    """The associator gives one number to two people in turn, as it does where they meet."""
+    store = Colours()
+    builder = TrackBuilder(RATE, store)
+    for frame in range(1, 61):
+        o = observation(frame, 2.0 * frame, person=0 if frame < 30 else 1)
+        assert not list(builder.update(Frame(frame, o.time, IMAGE), [o], np.zeros(1, np.int64)))
+    pieces = {track.number: frames_of(track) for track in builder.close()}
+    assert pieces == {0: list(range(1, 30)), 1: list(range(30, 61))}
+    assert store.split_off == [(0, 1, list(range(30, 61)))]
+
+
+def test_a_moment_in_other_colours_is_no_other_person() -> None:
+    """Somebody passes in front for three frames; or is seen badly for a second."""
+    for frames, visible in ((range(30, 33), 1.0), (range(30, 40), 0.2)):
+        builder = TrackBuilder(RATE, Colours())
+        for frame in range(1, 61):
+            o = observation(frame, 2.0 * frame, person=1 if frame in frames else 0)
+            o.quality["visible"] = visible if frame in frames else 1.0
+            list(builder.update(Frame(frame, o.time, IMAGE), [o], np.zeros(1, np.int64)))
+        assert [frames_of(track) for track in builder.close()] == [list(range(1, 61))]
 
 
 def test_smoothing_takes_jitter_away() -> None:

@@ -1,9 +1,10 @@
-"""Open tracks: a new one gets its earlier boxes, a lost one is joined with its continuation."""
+"""Tracks from boxes: begun with earlier boxes, joined after gaps, cut where the person changes."""
 
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -13,8 +14,9 @@ from jaxtyping import Float, Float32, Int64
 from stca.boxes import overlaps
 from stca.footage.images import RGB
 from stca.footage.sources import Frame
+from stca.tracking.appearance import change_points, mean_similarity
 from stca.tracking.associate import buffer_seconds
-from stca.tracking.quality import colour_histogram
+from stca.tracking.quality import MIN_QUALITY, colour_histogram
 
 JOIN_WITHIN = 2.0
 """Longest gap in seconds over which two tracks of one person are joined."""
@@ -27,6 +29,7 @@ _SPREAD = 2.0  # observations of a second may lie in two: some frames have no bo
 _BACKFILL_FRAMES = 2  # frames before a track's first box that are searched for earlier boxes of it
 
 
+_CLEAR = ("visible", "inside")  # scores that a crop needs for its colours to be the person's
 _NO_FRAME = 2**62  # later than any
 
 
@@ -41,7 +44,7 @@ class Observation:
         score: the detector's.
         quality: scores from 0 to 1 by name, see `stca.tracking.quality`.
         crop: the pixels; None once they are stored, or where the box lies outside the image.
-        colours: see `quality.colour_histogram`; None once it is no longer needed.
+        colours: see `quality.colour_histogram`; None where there is no crop.
         file: name of the stored crop; empty where there is none.
         duration: seconds since the previous frame.
 
@@ -66,14 +69,12 @@ class Track:
         number: the track's.
         observations: one per frame.
         join_checked: whether it was compared with the lost tracks before it.
-        colours_freed: number of first observations whose colours were freed, if they were not needed.
 
     """
 
     number: int
     observations: list[Observation] = field(default_factory=list)
     join_checked: bool = False
-    colours_freed: int = 0
 
     @property
     def first(self) -> float:
@@ -95,6 +96,9 @@ class CropStore(Protocol):
 
     def join(self, number: int, later: int) -> None:
         """Move the crops of track `later` to track `number`."""
+
+    def split(self, number: int, later: int, observations: Sequence[Observation]) -> None:
+        """Move the crops of these observations of track `number` to a new track `later`."""
 
 
 class TrackBuilder:
@@ -174,12 +178,6 @@ class TrackBuilder:
             observation.colours = colour_histogram(observation.crop)
         self._store.add(track.number, observation)
         track.observations.append(observation)
-        for old in track.observations[track.colours_freed :]:  # joining needs only the ends of a track
-            if track.last - old.time <= _SPREAD * _COLOUR_SECONDS:
-                break
-            if old.time - track.first > _SPREAD * _COLOUR_SECONDS:
-                old.colours = None
-            track.colours_freed += 1
 
     def _end_lost(self, now: float) -> None:
         """Close the tracks without a box for longer than the buffer.
@@ -201,7 +199,24 @@ class TrackBuilder:
         for track in list(self._tracks.values()):
             lost = min(now, waiting) - track.last
             if id(track) not in living and lost > JOIN_WITHIN:
-                yield self._tracks.pop(track.number)
+                yield from self._cut(self._tracks.pop(track.number))
+
+    def _cut(self, track: Track) -> Iterator[Track]:
+        """A finished track in pieces of one person each: associators mix people up where they meet."""
+        clear = [
+            (i, o.time, o.colours)
+            for i, o in enumerate(track.observations)
+            if o.colours is not None and all(o.quality[name] >= MIN_QUALITY[name] for name in _CLEAR)
+        ]
+        times, colours = np.array([time for _, time, _ in clear]), [found for _, _, found in clear]
+        starts = [clear[i][0] for i in change_points(times, colours)]
+        pieces = [track]
+        for start, end in itertools.pairwise([*starts, len(track.observations)]):
+            pieces.append(Track(self._next, track.observations[start:end], join_checked=True))
+            self._store.split(track.number, self._next, pieces[-1].observations)
+            self._next += 1
+        del track.observations[starts[0] if starts else len(track.observations) :]
+        yield from pieces
 
     def _try_join(self, track: Track) -> None:
         """Join a track with the lost track that it continues, if there is one; checked once per track."""
@@ -231,9 +246,9 @@ class TrackBuilder:
             return None
         end, begin = lost.observations[-1].box, track.observations[0].box
         heights = end[3] - end[1], begin[3] - begin[1]
-        similarity = _similarity(
-            self._tail(lost.observations, _COLOUR_SECONDS), self._head(track.observations, _COLOUR_SECONDS)
-        )
+        last = self._tail(lost.observations, _COLOUR_SECONDS)
+        first = self._head(track.observations, _COLOUR_SECONDS)
+        similarity = mean_similarity([o.colours for o in last], [o.colours for o in first])
         if not 0.6 < heights[0] / heights[1] < 1.6 or similarity < _MIN_SIMILARITY:
             return None
         here, there = _centre(end), _centre(begin)
@@ -271,15 +286,3 @@ def _speed(observations: list[Observation]) -> Float[np.ndarray, " 2"]:
     """Pixels per second."""
     time = observations[-1].time - observations[0].time
     return (_centre(observations[-1].box) - _centre(observations[0].box)) / time if time > 0 else np.zeros(2)
-
-
-def _similarity(first: list[Observation], second: list[Observation]) -> float:
-    """Cosine of the two mean colour histograms; 0 where one side has none."""
-    means = []
-    for observations in (first, second):
-        histograms = [o.colours for o in observations if o.colours is not None]
-        if not histograms:
-            return 0.0
-        mean = np.mean(histograms, axis=0)
-        means.append(mean / max(float(np.linalg.norm(mean)), 1e-9))
-    return float(means[0] @ means[1])

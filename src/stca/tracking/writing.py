@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,6 +152,16 @@ class CameraFolder:
             for crop in source.iterdir():
                 crop.replace(target / crop.name)
             source.rmdir()
+
+    def split(self, number: int, later: int, observations: Sequence[Observation]) -> None:
+        """Move the crops of these observations of track `number` to a new track `later`."""
+        self.wait()
+        source, target = self._live(number), self._live(later)
+        target.mkdir()
+        self._made.add(later)
+        for observation in observations:
+            if observation.file:
+                (source / observation.file).replace(target / observation.file)
 
     def drop(self, number: int) -> None:
         """Delete the crops of a track."""
