@@ -11,18 +11,20 @@ def colours_of(people: list[int], *, noise: float = 0.05) -> list[np.ndarray]:
     return list((vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32))
 
 
-def slow(times: np.ndarray, colours: list[np.ndarray], window: float, changed: float) -> list[int]:
+def slow(times: np.ndarray, colours: list[np.ndarray], changed: float) -> list[int]:
     """As the docstring says it, one moment after the other."""
-    found: dict[int, float] = {}
-    for i, now in enumerate(times):
-        before = [c for t, c in zip(times, colours, strict=True) if now - window <= t < now]
-        after = [c for t, c in zip(times, colours, strict=True) if now <= t < now + window]
-        if min(len(before), len(after)) >= 3:
-            a, b = np.mean(before, axis=0), np.mean(after, axis=0)
-            found[i] = float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
+    found: dict[float, dict[int, float]] = {0.8: {}, 3.0: {}}
+    for window, cosines in found.items():
+        for i, now in enumerate(times):
+            before = [c for t, c in zip(times, colours, strict=True) if now - window <= t < now]
+            after = [c for t, c in zip(times, colours, strict=True) if now <= t < now + window]
+            if min(len(before), len(after)) >= 3:
+                a, b = np.mean(before, axis=0), np.mean(after, axis=0)
+                cosines[i] = float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
     points: list[int] = []
-    for i in sorted(found, key=lambda i: found[i]):
-        if found[i] < changed and all(abs(times[i] - times[p]) >= window for p in points):
+    for i in sorted(found[0.8], key=lambda i: found[0.8][i]):
+        both = found[0.8][i] < changed and found[3.0][i] < changed
+        if both and all(abs(times[i] - times[p]) >= 0.8 for p in points):
             points.append(i)
     return sorted(points)
 
@@ -41,7 +43,13 @@ def test_the_same_as_moment_by_moment() -> None:
         people = np.repeat(rng.integers(0, 4, 6), rng.integers(3, 30, 6)).tolist()
         times = np.cumsum(rng.uniform(0.02, 0.2, len(people)))
         colours = colours_of(people, noise=0.1)
-        assert change_points(times, colours) == slow(times, colours, 0.8, 0.7)
+        assert change_points(times, colours) == slow(times, colours, 0.7)
+
+
+def test_what_passes_in_front_for_a_second_is_no_change() -> None:
+    times = np.arange(100) / 10
+    assert change_points(times, colours_of([0] * 45 + [1] * 10 + [0] * 45)) == []
+    assert change_points(times, colours_of([0] * 45 + [1] * 55)) == [45]
 
 
 def test_nothing_and_little() -> None:
