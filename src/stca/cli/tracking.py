@@ -64,6 +64,15 @@ def add_verbs(verbs: Verbs) -> None:
         action="store_true",
         help="boxes refer to the frames as coded, without the rotation and pixel shape that a video asks for",
     )
+    track.add_argument("--every", type=positive, default=1, metavar="N", help="process every N-th frame only")
+    track.add_argument(
+        "--rate", type=float, metavar="FPS", help="frames per second; default: the video's own"
+    )
+    _add_outputs(track)
+
+
+def _add_outputs(track: argparse.ArgumentParser) -> None:
+    """Masks, zones, and what is made of finished tracks."""
     track.add_argument(
         "--mask",
         type=_mask,
@@ -84,10 +93,6 @@ def add_verbs(verbs: Verbs) -> None:
         "--draw", type=Path, metavar="FILE", help="draw the tracks of the one video into FILE (.mp4, H.264)"
     )
     track.add_argument("--json", action="store_true", help="print all tracks as JSON instead of a table")
-    track.add_argument("--every", type=positive, default=1, metavar="N", help="process every N-th frame only")
-    track.add_argument(
-        "--rate", type=float, metavar="FPS", help="frames per second; default: the video's own"
-    )
 
 
 def _zone(text: str) -> Region:

@@ -38,10 +38,9 @@ def track_video(
 ) -> Iterator[Tracklet]:
     """Detect and track the people of a video; yields every tracklet as soon as it has ended and is written.
 
-    The output goes to `out/<camera>/`, in the format of `stca track`; or to `out/<camera>_<video>/` where
-    `out/<camera>/` already holds another video of that camera. The tracklets of a finished video are only
-    read; an interrupted one is tracked again, reusing the boxes that a network had found. An interrupted
-    recording of a live camera is kept, and the new frames are appended.
+    The output goes to `out/<camera>/`, or to `out/<camera>_<video>/` where `out/<camera>/` holds another
+    video of that camera. The tracklets of a finished video are only read; an interrupted one is tracked
+    again, reusing boxes already found; an interrupted recording of a live camera is continued.
 
     Args:
         path: a video file, a folder of images, or the address of a camera.
@@ -55,8 +54,7 @@ def track_video(
         every: only every `every`-th frame is processed.
         frame_rate: frames per second; default: the video's own, or 25.
         first_frame: 0 or 1, what `tracks` calls the video's first frame; default: told from the file.
-        coded: whether boxes refer to the frames as they are coded, not as they are displayed (rotation,
-            pixel aspect ratio).
+        coded: whether boxes refer to the frames as coded, not as displayed (rotation, pixel shape).
         masks: regions where nothing is detected, and from which boxes of `tracks` are dropped.
 
     Raises:
