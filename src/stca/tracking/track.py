@@ -63,7 +63,6 @@ def track_video(
         ConfigError: an invalid option, or the folder holds tracks made with other options.
         CheckpointError: the detector's file is not a detector.
         DatasetError: `tracks` cannot be read.
-
     """
     options = TrackOptions(
         detector=detector,
