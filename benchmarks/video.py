@@ -31,7 +31,7 @@ from stca.models.weights.pretrained import load_pretrained
 from stca.tools.openvino_import import openvino_core
 from stca.tracking import Detections, Detector, TrackOptions, open_detector, track_video, write_tracks
 from stca.tracking.associate import Associator
-from stca.tracking.detection import decoded_ahead, detected
+from stca.tracking.detection import detect_frames, read_ahead
 from stca.tracking.detectors.network import NetworkDetector
 from stca.tracking.detectors.onnx import OnnxNetwork
 from stca.tracking.detectors.openvino import OpenVinoNetwork
@@ -123,7 +123,7 @@ def opencv(video: Path) -> Iterator[RGB]:
 
 def detecting(name: str, path: Path | None, frames: list[Frame], rounds: int) -> list[Row]:
     def ours() -> None:
-        exhaust(detected(frames, open_detector(str(path or name))))
+        exhaust(detect_frames(frames, open_detector(str(path or name))))
 
     detect = plain_detector(path)
     contenders = {"ours": ours, "plain": lambda: exhaust(map(detect, (f.image for f in frames)))}
@@ -160,7 +160,7 @@ def plain_motion() -> Callable[[RGB], Detections]:
 
 
 def following(frames: list[Frame], rounds: int) -> list[Row]:
-    found = [boxes for _, boxes in detected(frames, open_detector("motion"))]
+    found = [boxes for _, boxes in detect_frames(frames, open_detector("motion"))]
 
     def ours() -> None:
         associator = Associator("ocsort", 25)
@@ -195,8 +195,8 @@ def whole(name: str, path: Path | None, video: Path, frames: list[Frame], rounds
     def without_crops() -> None:
         source = open_source(video)
         associator = Associator("ocsort", source.frame_rate)
-        for frame, boxes in detected(
-            decoded_ahead(source.frames(), live=False), open_detector(str(path or name))
+        for frame, boxes in detect_frames(
+            read_ahead(source.frames(), live=False), open_detector(str(path or name))
         ):
             associator.update(frame.time, boxes)
 

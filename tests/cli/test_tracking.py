@@ -96,8 +96,11 @@ def test_given_tracks(videos: list[str], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["--camera", "x"], "--camera is for one video"),
-        (["--tracks", "x.txt"], "--tracks is for one video"),
+        (["--camera", "x"], "--camera applies to one video only"),
+        (["--tracks", "x.txt"], "--tracks applies to one video only"),
+        (["--draw", "x.mp4"], "--draw applies to one video only"),
+        (["--draw", "x.avi"], "ends in .mp4"),
+        (["--zone", "a=0,0,9,0,9,9", "--zone", "a=0,0,9,0,9,9"], "Zones need different names"),
         (["--detector", "moton"], "There is no detector 'moton'"),
         (["--detector", "missing.onnx"], "no such detector file"),
     ],
@@ -110,6 +113,41 @@ def test_wrong_calls(
     assert complaint in said
     assert said.count("error:") == 1
     assert not (tmp_path / "o").exists()
+
+
+def test_zones_masks_a_drawing_and_json(
+    videos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--detector", "street:colours", "--mask", "0,0,320,0,320,125,0,125"]
+    words += ["--zone", "door=60,0,160,0,160,240,60,240", "--json", "--draw", str(tmp_path / "drawn.mp4")]
+    assert call(videos[0], "--out", tmp_path / "o", *words) == 0
+    (told,) = json.loads(capsys.readouterr().out)
+    assert [track["tracklet"] for track in told["tracks"]] == ["cam1/0000"], "the other one is masked"
+    assert told["tracks"][0]["rows"][0]["time"] == pytest.approx(0, abs=0.2)
+    rows = (tmp_path / "o" / "cam1" / "zones.csv").read_text().splitlines()
+    assert rows[0].startswith("zone,track,tracklet,entered,left,seconds")
+    assert [row.split(",")[:3] for row in rows[1:]] == [["door", "0", "cam1/0000"]]
+    assert (tmp_path / "drawn.mp4").stat().st_size > 1000
+    options = json.loads((tmp_path / "o" / "cam1" / "video.json").read_text())["options"]
+    assert options["masks"] == [{"points": [[0, 0], [320, 0], [320, 125], [0, 125]], "name": ""}]
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--zone", "1,2,3,4,5,7"], "a zone is NAME=X,Y"),
+        (["--zone", "door=1,2,3,4"], "at least three corners"),
+        (["--mask", "1,2,3,4,5"], "at least three corners"),
+        (["--mask", "1,1,2,2,3,3"], "not all on one line"),
+        (["--first-frame", "2"], "invalid choice"),
+    ],
+)
+def test_regions_that_are_none(
+    videos: list[str], capsys: pytest.CaptureFixture[str], words: list[str], complaint: str
+) -> None:
+    with pytest.raises(SystemExit):
+        call(videos[0], "--out", "o", *words)
+    assert complaint in capsys.readouterr().err
 
 
 def test_a_full_disk_is_said(
@@ -163,7 +201,7 @@ def test_two_videos_of_one_camera(
 def test_two_videos_of_one_camera_that_begin_nobody_knows_when(videos: list[str], tmp_path: Path) -> None:
     options = ["--out", tmp_path / "o", "--detector", "street:colours", "--camera", "door"]
     assert call(videos[0], *options) == 0
-    with pytest.warns(UserWarning, match="door has several videos.* --start"):
+    with pytest.warns(UserWarning, match="door has several videos.* give --start"):
         assert call(videos[1], *options) == 0
 
 
@@ -175,8 +213,10 @@ def test_nothing_comes_after_a_camera(
     addresses = ["rtsp://me:secret@cam/1", "rtsp://me:secret@cam/2"]
     assert call(*addresses, "--out", tmp_path / "o") == 1
     assert call(addresses[0], *videos, "--out", tmp_path / "o") == 1
+    assert call(addresses[0], "--out", tmp_path / "o", "--draw", tmp_path / "o.mp4") == 1
     said = capsys.readouterr().err
-    assert said.count("A camera goes on for ever") == 2
+    assert said.count("A live camera has no end") == 2
+    assert "--draw reads the video again" in said
     assert "secret" not in said
     assert not (tmp_path / "o").exists()
 

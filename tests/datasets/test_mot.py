@@ -62,7 +62,7 @@ def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
     rows = [
         *boxes(1, range(1, 6)),
         *boxes(2, range(1, 6), visibility=0.1),
-        *boxes(3, range(1, 6), kind=7),
+        *boxes(3, range(1, 6), class_id=7),
         *boxes(4, range(1, 6), confidence=0.0),
         *boxes(5, range(1, 6), height=30.0),
         *boxes(6, range(1, 6), left=85.0),  # only 5 of its 20 columns are inside

@@ -8,9 +8,9 @@ import pytest
 
 from stca.errors import DatasetError, FrameError
 from stca.footage.sources import Frame
-from stca.tracking.detection import decoded_ahead, detected, read_boxes, record_boxes
+from stca.tracking.detection import detect_frames, read_ahead, read_boxes, record_boxes
 from stca.tracking.detectors.detections import Detections
-from stca.tracking.external_tracks import read_given, with_given
+from stca.tracking.external_tracks import read_external_tracks, with_external_tracks
 
 
 def frames(count: int, *, error: Exception | None = None) -> Iterator[Frame]:
@@ -43,7 +43,7 @@ class Counting:
 @pytest.mark.parametrize("stateful", [True, False])
 def test_answers_are_in_order(stateful: bool) -> None:
     detector = Counting(stateful=stateful)
-    pairs = list(detected(decoded_ahead(frames(30), live=False), detector))
+    pairs = list(detect_frames(read_ahead(frames(30), live=False), detector))
     assert [frame.number for frame, _ in pairs] == list(range(1, 31))
     assert [len(found) for _, found in pairs] == list(range(1, 31))
     if stateful:
@@ -52,17 +52,17 @@ def test_answers_are_in_order(stateful: bool) -> None:
 
 
 def test_errors_of_the_decoder_and_the_detector_arrive() -> None:
-    ahead = decoded_ahead(frames(5, error=FrameError("broken")), live=False)
+    ahead = read_ahead(frames(5, error=FrameError("broken")), live=False)
     assert [next(ahead).number for _ in range(5)] == [1, 2, 3, 4, 5]
     with pytest.raises(FrameError, match="broken"):
         next(ahead)
     with pytest.raises(FrameError, match="no such luck"):
-        list(detected(frames(120), Counting()))
+        list(detect_frames(frames(120), Counting()))
 
 
 def test_the_decoder_stops_when_nobody_wants_more() -> None:
     before = threading.active_count()
-    ahead = decoded_ahead(frames(10_000), live=False)
+    ahead = read_ahead(frames(10_000), live=False)
     next(ahead)
     ahead.close()
     for _ in range(100):
@@ -73,7 +73,7 @@ def test_the_decoder_stops_when_nobody_wants_more() -> None:
 
 
 def test_a_camera_loses_the_oldest_frames() -> None:
-    ahead = decoded_ahead(frames(200), live=True)
+    ahead = read_ahead(frames(200), live=True)
     next(ahead)
     time.sleep(0.5)
     rest = [frame.number for frame in ahead]
@@ -84,13 +84,13 @@ def test_a_camera_loses_the_oldest_frames() -> None:
 
 def test_known_boxes_are_not_looked_for_again(tmp_path: Path) -> None:
     path = tmp_path / "boxes"
-    list(record_boxes(detected(frames(10), Counting()), path, read_boxes(path)))
+    list(record_boxes(detect_frames(frames(10), Counting()), path, read_boxes(path)))
     whole = path.read_bytes()
     assert [len(found) for found in read_boxes(path).values()] == list(range(1, 11))
     for length in (0, 3, 40, len(whole) // 2, len(whole) - 1, len(whole)):  # wherever it was killed
         path.write_bytes(whole[:length])
         detector, known = Counting(), read_boxes(path)
-        pairs = list(record_boxes(detected(frames(10), detector, known=known), path, known))
+        pairs = list(record_boxes(detect_frames(frames(10), detector, known=known), path, known))
         assert [len(found) for _, found in pairs] == list(range(1, 11))
         assert sorted([*detector.asked, *known]) == list(range(1, 11))
         assert path.read_bytes() == whole
@@ -108,9 +108,9 @@ hello
 def test_given_tracks(tmp_path: Path) -> None:
     path = tmp_path / "gt.txt"
     path.write_text(GIVEN)
-    with pytest.warns(UserWarning, match="1 broken rows"):
-        given = read_given(path)
-    pairs = list(with_given(frames(3), given))
+    with pytest.warns(UserWarning, match="1 malformed rows"):
+        given = read_external_tracks(path).boxes
+    pairs = list(with_external_tracks(frames(3), given))
     assert [numbers.tolist() for _, (_, numbers) in pairs] == [[5], [5], []]
     assert pairs[1][1][0].boxes.tolist() == [[11, 20, 41, 60]]
     assert pairs[1][1][0].scores.tolist() == [0.5]
@@ -119,6 +119,6 @@ def test_given_tracks(tmp_path: Path) -> None:
 def test_given_tracks_of_nobody(tmp_path: Path) -> None:
     (tmp_path / "gt.txt").write_text("3,7,10,20,30,40,1,2,1\n")
     with pytest.raises(DatasetError, match="of a person"):
-        read_given(tmp_path / "gt.txt")
+        read_external_tracks(tmp_path / "gt.txt")
     with pytest.raises(DatasetError, match="Cannot read tracks"):
-        read_given(tmp_path / "none.txt")
+        read_external_tracks(tmp_path / "none.txt")

@@ -81,7 +81,7 @@ def test_a_recording(tmp_path: Path) -> None:
         assert tracklet.record.first == pytest.approx(
             tracklet.record.start + (first.frame - 1) / 10, abs=0.01
         )
-    with pytest.raises(ConfigError, match="already a recording"):
+    with pytest.raises(ConfigError, match="already a finished recording"):
         finish(write_tracks(ADDRESS, tmp_path, COLOURS))
     assert len(find_tracklets(tmp_path)) == 3
 
@@ -167,7 +167,7 @@ def test_other_options_touch_nothing(tmp_path: Path) -> None:
 def test_ctrl_c_ends_it_in_good_order(tmp_path: Path) -> None:
     running = write_tracks(ADDRESS, tmp_path, COLOURS)
     next(running)
-    with pytest.warns(UserWarning, match="what was seen is kept"):
+    with pytest.warns(UserWarning, match="everything recorded so far is kept"):
         interrupt(running)
     assert json.loads((tmp_path / "door" / "video.json").read_text())["finished"] is True
     assert find_tracklets(tmp_path)
@@ -240,7 +240,7 @@ def test_a_real_process_that_is_killed_and_one_that_is_stopped(server: str, tmp_
         assert kept.items() <= now.items()
         assert len(now) > len(kept)
         kept = now
-    assert "stopped; what was seen is kept" in said
+    assert "stopped; everything recorded so far is kept" in said
     told = json.loads((folder / "video.json").read_text())
     assert told["finished"] is True
     assert "secret" not in json.dumps(told)

@@ -54,7 +54,7 @@ def test_usable() -> None:
         assert not quality.is_usable({**good, name: 0.05})
 
 
-def test_looks_tell_clothes_apart() -> None:
+def test_colour_histograms_tell_clothes_apart() -> None:
     rng = np.random.default_rng(0)
 
     def person(above: tuple[int, int, int], below: tuple[int, int, int]) -> np.ndarray:
@@ -62,7 +62,7 @@ def test_looks_tell_clothes_apart() -> None:
         return (image + rng.normal(0, 8, image.shape)).clip(0, 255).astype(np.uint8)
 
     first, again, other = (
-        quality.look(person(*c))
+        quality.colour_histogram(person(*c))
         for c in (((200, 30, 30), (20, 20, 90)),) * 2 + (((30, 30, 30), (20, 20, 90)),)
     )
     assert np.linalg.norm(first) == pytest.approx(1)
@@ -72,4 +72,4 @@ def test_looks_tell_clothes_apart() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (2, 1, 3), (1, 9, 3)])
 def test_looks_of_the_smallest_crops(shape: tuple[int, ...]) -> None:
-    assert np.isfinite(quality.look(np.full(shape, 77, np.uint8))).all()
+    assert np.isfinite(quality.colour_histogram(np.full(shape, 77, np.uint8))).all()

@@ -1,5 +1,7 @@
 """From boxes to finished tracks: association, joining, smoothing."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -8,8 +10,8 @@ from stca.errors import ConfigError
 from stca.footage.sources import Frame
 from stca.tracking.associate import TRACKERS, Associator
 from stca.tracking.detectors.detections import NOTHING, Detections
-from stca.tracking.smoothing import FILLED, is_track, to_rows
-from stca.tracking.track_builder import Following, Observation, Track
+from stca.tracking.smoothing import MAX_FILLED_GAP, FrameTimes, is_long_enough, smoothed, to_rows
+from stca.tracking.track_builder import Observation, Track, TrackBuilder
 
 RATE = 10.0
 IMAGE = np.zeros((200, 400, 3), np.uint8)
@@ -20,12 +22,16 @@ class Colours:
 
     def __init__(self) -> None:
         self.joined: list[tuple[int, int]] = []
+        self.split_off: list[tuple[int, int, list[int]]] = []
 
     def add(self, number: int, seen: Observation) -> None:
         seen.file = f"{seen.frame:06d}.jpg"
 
     def join(self, number: int, later: int) -> None:
         self.joined.append((number, later))
+
+    def split(self, number: int, later: int, observations: Sequence[Observation]) -> None:
+        self.split_off.append((number, later, [o.frame for o in observations]))
 
 
 def look(person: int) -> np.ndarray:
@@ -36,7 +42,9 @@ def look(person: int) -> np.ndarray:
 
 def observation(frame: int, x: float, *, person: int = 0, score: float = 0.9, y: float = 50) -> Observation:
     box = np.array([x, y, x + 20, y + 50], float)
-    return Observation(frame, (frame - 1) / RATE, box, score, {"visible": 1.0}, None, look(person))
+    return Observation(
+        frame, (frame - 1) / RATE, box, score, {"visible": 1.0, "inside": 1.0}, None, look(person)
+    )
 
 
 def follow(
@@ -44,7 +52,7 @@ def follow(
 ) -> tuple[list[Track], Colours]:
     pytest.importorskip("trackers")
     store = Colours()
-    associator, following = Associator(tracker, RATE), Following(RATE, store)
+    associator, following = Associator(tracker, RATE), TrackBuilder(RATE, store)
     done: list[Track] = []
     for frame in range(1, until + 1):
         seen = frames.get(frame, [])
@@ -62,7 +70,7 @@ def follow(
 
 
 def frames_of(track: Track) -> list[int]:
-    return [o.frame for o in track.seen]
+    return [o.frame for o in track.observations]
 
 
 @pytest.mark.parametrize("tracker", TRACKERS)
@@ -72,7 +80,7 @@ def test_two_people_who_cross_far_apart(tracker: str) -> None:
     assert len(done) == 2
     for track in done:
         assert frames_of(track) == list(range(1, 60)), "from the first box on"
-        assert len({o.box[1] for o in track.seen}) == 1
+        assert len({o.box[1] for o in track.observations}) == 1
 
 
 @pytest.mark.parametrize("tracker", TRACKERS)
@@ -112,12 +120,12 @@ def test_two_lost_tracks_are_given_back_each_to_his_own() -> None:
     done, _ = follow(frames)
     assert len(done) == 2
     for track in done:
-        assert len({int(o.look.argmax()) for o in track.seen if o.look is not None}) == 1
+        assert len({int(o.colours.argmax()) for o in track.observations if o.colours is not None}) == 1
 
 
 def test_tracks_come_as_soon_as_nothing_can_follow() -> None:
     store = Colours()
-    following = Following(RATE, store)
+    following = TrackBuilder(RATE, store)
     came = None
     for frame in range(1, 100):
         seen = [observation(frame, 2.0 * frame)] if frame < 20 else []
@@ -137,12 +145,13 @@ def test_a_hole_in_time_ends_all_tracks() -> None:
     numbers = [int(associator.update(t, found)[0]) for t in (0.0, 0.1, 0.2, 30.0, 30.1, 30.2)]
     assert numbers[2] == max(numbers[:3]) >= 0
     assert numbers[-1] > numbers[2], "a new number"
+    assert numbers[2] not in numbers[3:], "also in the first frames after the hole"
 
 
 @pytest.mark.parametrize("gap", [12, 15, 24, 40])
 def test_a_number_that_comes_back_costs_no_box(gap: int) -> None:
     store = Colours()
-    following = Following(RATE, store)
+    following = TrackBuilder(RATE, store)
     done: list[Track] = []
     shown = [*range(1, 40), *range(39 + gap, 90)]
     for frame in range(1, 120):
@@ -159,7 +168,7 @@ def test_a_number_that_comes_back_costs_no_box(gap: int) -> None:
 def test_frames_that_are_sparser_than_the_rate_says(tracker: str, gap: float) -> None:
     """A camera of 25 frames a second whose detector manages five: lost tracks still live for a second."""
     pytest.importorskip("trackers")
-    associator, following = Associator(tracker, 25.0), Following(25.0, Colours())
+    associator, following = Associator(tracker, 25.0), TrackBuilder(25.0, Colours())
     times = [0.2 * i for i in range(30)]
     times += [times[-1] + gap + 0.2 * i for i in range(30)]
     done: list[Track] = []
@@ -173,7 +182,7 @@ def test_frames_that_are_sparser_than_the_rate_says(tracker: str, gap: float) ->
             o.time = time
         done += following.update(Frame(frame, time, IMAGE), seen, associator.update(time, found))
     done += following.close()
-    kept = [o.time for track in done for o in track.seen]
+    kept = [o.time for track in done for o in track.observations]
     assert len(kept) == len(set(kept)) == len(times)
 
 
@@ -218,24 +227,24 @@ def a_track(*frames: int) -> Track:
 
 def lasting(boxes: int, seconds: float) -> Track:
     track = a_track(*range(1, boxes + 1))
-    for o in track.seen:
-        o.lasts = seconds
+    for o in track.observations:
+        o.duration = seconds
     return track
 
 
 def test_what_is_long_enough() -> None:
-    assert not is_track(lasting(4, 0.1))
-    assert is_track(lasting(5, 0.1))
-    assert not is_track(lasting(12, 0.04))
-    assert is_track(lasting(13, 0.04))
-    assert is_track(lasting(3, 0.2)), "a camera of 25 frames a second, of which five are looked at"
-    assert not is_track(lasting(2, 1.0))
+    assert not is_long_enough(lasting(4, 0.1))
+    assert is_long_enough(lasting(5, 0.1))
+    assert not is_long_enough(lasting(12, 0.04))
+    assert is_long_enough(lasting(13, 0.04))
+    assert is_long_enough(lasting(3, 0.2)), "a camera of 25 frames a second, of which five are looked at"
+    assert not is_long_enough(lasting(2, 1.0))
 
 
 @pytest.mark.parametrize("step", [0.04, 0.2])
 def test_half_a_second_is_one_at_any_speed(step: float) -> None:
     for seconds, wanted in ((0.3, False), (0.7, True)):
-        following = Following(25.0, Colours())
+        following = TrackBuilder(25.0, Colours())
         done: list[Track] = []
         for frame in range(1, 200):
             time = (frame - 1) * step
@@ -244,37 +253,135 @@ def test_half_a_second_is_one_at_any_speed(step: float) -> None:
                 o.time = time
             done += following.update(Frame(frame, time, IMAGE), seen, np.zeros(len(seen), np.int64))
         (track,) = done
-        assert is_track(track) is wanted
+        assert is_long_enough(track) is wanted
+
+
+def times_of(*tracks: Track, seconds: float = 1 / RATE) -> FrameTimes:
+    """Times of evenly spaced frames, enough for the tracks."""
+    times = FrameTimes()
+    for frame in range(1, max(o.frame for track in tracks for o in track.observations) + 1):
+        times.add(frame, (frame - 1) * seconds)
+    return times
 
 
 def test_gaps_are_filled_by_straight_lines() -> None:
-    rows = to_rows(
-        a_track(1, 2, 3, 10, 11, 12), 1.0e-9
-    )  # so slow that nothing is smoothed and no gap is long
-    assert [row.frame for row in rows] == list(range(1, 13))
-    assert [row.left for row in rows] == pytest.approx([2.0 * f for f in range(1, 13)])
+    track = a_track(1, 2, 3, 5, 6)
+    for o in track.observations:
+        o.time = float(o.frame - 1)  # so slow that nothing is smoothed
+    rows = to_rows(track, times_of(track, seconds=1.0))
+    assert [row.frame for row in rows] == list(range(1, 7))
+    assert [row.left for row in rows] == pytest.approx([2.0 * f for f in range(1, 7)])
     assert {row.track for row in rows} == {7}
-    assert [row.visibility for row in rows] == [1.0] * 3 + [0.0] * 6 + [1.0] * 3
+    assert [row.visibility for row in rows] == [1.0] * 3 + [0.0] + [1.0] * 2
+
+
+def test_gaps_are_filled_in_time_where_frames_are_not_evenly_spaced() -> None:
+    """Frames 2 and 3 come late: somebody who walks evenly has not walked a third of the way at frame 2."""
+    seconds = {1: 0.0, 2: 1.2, 3: 1.5, 4: 1.8}
+    track, times = a_track(1, 4), FrameTimes()
+    for frame, time in seconds.items():
+        times.add(frame, time)
+    for o in track.observations:
+        o.time = seconds[o.frame]
+        o.box = np.array([100 * o.time, 50, 100 * o.time + 20, 100])
+    rows = to_rows(track, times)
+    assert [row.left for row in rows] == pytest.approx([100 * time for time in seconds.values()])
 
 
 def test_long_gaps_stay_open() -> None:
-    last = 3 + int(FILLED * RATE) + 1
-    rows = to_rows(a_track(1, 2, 3, last, last + 1), RATE)
+    last = 3 + int(MAX_FILLED_GAP * RATE) + 1
+    track = a_track(1, 2, 3, last, last + 1)
+    rows = to_rows(track, times_of(track))
     assert [row.frame for row in rows] == [1, 2, 3, last, last + 1]
 
 
 def test_every_other_frame() -> None:
-    assert [row.frame for row in to_rows(a_track(1, 3, 9), RATE / 2, every=2)] == [1, 3, 5, 7, 9]
+    track = a_track(1, 3, 9)
+    assert [row.frame for row in to_rows(track, times_of(track), every=2)] == [1, 3, 5, 7, 9]
+
+
+def test_smoothing_does_not_reach_over_a_pause() -> None:
+    """Two seconds of frames, 1.9 s nothing, two seconds: the standing places on either side stay apart."""
+    seconds = np.concatenate([np.arange(20) / RATE, 3.8 + np.arange(20) / RATE])
+    boxes = np.array([[0.0, 0, 20, 50]] * 20 + [[60.0, 0, 80, 50]] * 20)
+    assert np.abs(smoothed(boxes, seconds, 0.2) - boxes).max() < 1e-6
+    assert np.abs(smoothed(boxes, np.arange(40) / RATE, 0.2) - boxes).max() > 5, "without the pause"
+
+
+def test_smoothing_by_times_agrees_with_evenly_spaced_frames() -> None:
+    rng = np.random.default_rng(0)
+    boxes = rng.normal(0, 5, (60, 4)).cumsum(axis=0)
+    seconds = np.arange(60) / 25
+    uneven = np.append(seconds, seconds[-1] + 5.0)
+    got = smoothed(np.vstack([boxes, boxes[-1:]]), uneven, 0.2)[:60]
+    np.testing.assert_allclose(got[21:39], smoothed(boxes, seconds, 0.2)[21:39], atol=0.02)
+
+
+def test_frame_times_are_forgotten() -> None:
+    times = FrameTimes()
+    for frame in range(1, 25_001):
+        times.add(frame, frame / 4)
+    times.forget(12_000)
+    assert times.at(np.array([12_000, 12_001])).tolist() == [3000.0, 3000.25]
+    assert times.at(np.array([20_000, 25_000])).tolist() == [5000.0, 6250.0]
+
+
+def test_first_boxes_do_not_come_from_before_a_pause() -> None:
+    """Case 05: an unassigned box, ten minutes of nothing, and a new track at the same place."""
+    for pause, wanted in ((0.1, [1, 2, 3, 4]), (600.0, [2, 3, 4])):
+        builder = TrackBuilder(RATE, Colours())
+        done: list[Track] = []
+        for frame in range(1, 5):
+            o = observation(frame, 100.0)
+            o.time = 0.0 if frame == 1 else pause + (frame - 2) / RATE
+            numbers = np.array([-1 if frame == 1 else 0])
+            done += builder.update(Frame(frame, o.time, IMAGE), [o], numbers)
+        (track,) = [*done, *builder.close()]
+        assert frames_of(track) == wanted
+
+
+def test_a_number_that_goes_on_over_a_pause_is_another_track() -> None:
+    builder = TrackBuilder(RATE, Colours())
+    done: list[Track] = []
+    for frame in range(1, 41):
+        o = observation(frame, 100.0)
+        o.time += 600.0 if frame > 20 else 0.0
+        done += builder.update(Frame(frame, o.time, IMAGE), [o], np.zeros(1, np.int64))
+    done += builder.close()
+    assert [frames_of(track) for track in done] == [list(range(1, 21)), list(range(21, 41))]
+
+
+def test_a_track_that_changes_its_person_is_cut_there() -> None:
+    """The associator gives one number to two people in turn, as it does where they meet."""
+    store = Colours()
+    builder = TrackBuilder(RATE, store)
+    for frame in range(1, 61):
+        o = observation(frame, 2.0 * frame, person=0 if frame < 30 else 1)
+        assert not list(builder.update(Frame(frame, o.time, IMAGE), [o], np.zeros(1, np.int64)))
+    pieces = {track.number: frames_of(track) for track in builder.close()}
+    assert pieces == {0: list(range(1, 30)), 1: list(range(30, 61))}
+    assert store.split_off == [(0, 1, list(range(30, 61)))]
+
+
+def test_a_moment_in_other_colours_is_no_other_person() -> None:
+    """Somebody passes in front for a second; or is seen badly for a second."""
+    for frames, visible in ((range(30, 40), 1.0), (range(20, 50), 0.2)):
+        builder = TrackBuilder(RATE, Colours())
+        for frame in range(1, 61):
+            o = observation(frame, 2.0 * frame, person=1 if frame in frames else 0)
+            o.quality["visible"] = visible if frame in frames else 1.0
+            list(builder.update(Frame(frame, o.time, IMAGE), [o], np.zeros(1, np.int64)))
+        assert [frames_of(track) for track in builder.close()] == [list(range(1, 61))]
 
 
 def test_smoothing_takes_jitter_away() -> None:
     rng = np.random.default_rng(0)
     track = a_track(*range(1, 60))
-    true = np.stack([o.box for o in track.seen])
-    for o in track.seen:
+    true = np.stack([o.box for o in track.observations])
+    for o in track.observations:
         o.box = o.box + rng.normal(0, 3, 4)
-    rows = to_rows(track, RATE)
+    rows = to_rows(track, times_of(track))
     smooth = np.array([(r.left, r.top, r.left + r.width, r.top + r.height) for r in rows])
-    raw = np.stack([o.box for o in track.seen])
+    raw = np.stack([o.box for o in track.observations])
     shared = [np.diag(overlaps(boxes, true)).mean() for boxes in (smooth, raw)]
     assert shared[0] > shared[1] + 0.03

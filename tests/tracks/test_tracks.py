@@ -7,7 +7,14 @@ import pytest
 
 from stca.errors import DatasetError
 from stca.footage.images import write_jpeg
-from stca.tracks import FrameRecord, TrackRecord, find_tracklets, pictured, read_track, write_track
+from stca.tracks import (
+    FrameRecord,
+    TrackRecord,
+    find_tracklets,
+    read_track,
+    representative_crops,
+    write_track,
+)
 
 QUALITY = {"sharpness": 0.8, "size": 0.9, "inside": 1.0, "visible": 0.7}
 
@@ -84,7 +91,7 @@ def test_no_side_file(tmp_path: Path) -> None:
         (lambda data: data.update(frame_rate=None), "damaged"),
         (lambda data: data.update(start=float("inf")), "finite start"),
         (lambda data: data["frames"][0].update(box=[1, 2, 3]), "damaged"),
-        (lambda data: data["frames"][0].update(box=[1, 2, 0, 3]), "wider and higher"),
+        (lambda data: data["frames"][0].update(box=[1, 2, 0, 3]), "a width and a height above 0"),
         (lambda data: data["frames"][0].update(time=float("nan")), "finite numbers"),
         (lambda data: data["frames"][0].update(file="../../secret.jpg"), "without folders"),
         (lambda data: data["frames"][0].update(file=""), "without folders"),
@@ -174,10 +181,10 @@ def test_the_best_crop_of_each_part_is_pictured(tmp_path: Path) -> None:
     )
     write(tmp_path / "cam1" / "7", dataclasses.replace(a_record(), frames=frames))
     (found,) = find_tracklets(tmp_path)
-    assert [int(path.stem) for path in pictured(found, 1)] == [1]
-    assert [int(path.stem) for path in pictured(found, 2)] == [1, 9]
-    assert [int(path.stem) for path in pictured(found, 3)] == [1, 6, 9]
-    assert pictured(found, 10) == pictured(found, 99) == list(found.frames)
+    assert [int(path.stem) for path in representative_crops(found, 1)] == [1]
+    assert [int(path.stem) for path in representative_crops(found, 2)] == [1, 9]
+    assert [int(path.stem) for path in representative_crops(found, 3)] == [1, 6, 9]
+    assert representative_crops(found, 10) == representative_crops(found, 99) == list(found.frames)
 
 
 def test_a_crop_of_unknown_quality_or_that_is_gone_is_not_the_best(tmp_path: Path) -> None:
@@ -185,13 +192,13 @@ def test_a_crop_of_unknown_quality_or_that_is_gone_is_not_the_best(tmp_path: Pat
     frames = tuple(dataclasses.replace(a_frame(n), quality=quality.get(n, QUALITY)) for n in range(1, 6))
     write(tmp_path / "cam1" / "7", dataclasses.replace(a_record(), frames=frames))
     (found,) = find_tracklets(tmp_path)
-    assert [int(path.stem) for path in pictured(found, 1)] == [2]
+    assert [int(path.stem) for path in representative_crops(found, 1)] == [2]
     (tmp_path / "cam1" / "7" / "000002.jpg").unlink()
-    assert [int(path.stem) for path in pictured(found, 1)] == [4]
+    assert [int(path.stem) for path in representative_crops(found, 1)] == [4]
 
 
 def test_without_qualities_the_middles_are_pictured(tmp_path: Path) -> None:
     write(tmp_path / "cam1" / "7", None, *(f"{n:06d}.jpg" for n in range(1, 10)))
     (found,) = find_tracklets(tmp_path)
-    assert [int(path.stem) for path in pictured(found, 1)] == [5]
-    assert [int(path.stem) for path in pictured(found, 3)] == [2, 5, 8]
+    assert [int(path.stem) for path in representative_crops(found, 1)] == [5]
+    assert [int(path.stem) for path in representative_crops(found, 3)] == [2, 5, 8]

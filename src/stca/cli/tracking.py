@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections import Counter
 from pathlib import Path
@@ -20,45 +21,120 @@ from stca.cli.parsing import (
 
 if TYPE_CHECKING:
     from stca.errors import StcaError
-    from stca.tracking import TrackOptions, VideoSummary
+    from stca.tracking import Region, TrackOptions, VideoSummary
 
 
 def add_verbs(verbs: Verbs) -> None:
     """Add `track`."""
-    track = add_verb(verbs, "track", _track, help="find and follow the people of videos: crops and tracks")
-    track.add_argument(
-        "video", nargs="+", help="video files, folders of images, addresses of cameras (rtsp://, http://)"
+    track = add_verb(
+        verbs, "track", _track, help="detect and track the people in videos: writes crops and tracks"
     )
-    track.add_argument("--out", type=Path, required=True, metavar="ROOT", help="where to: ROOT/camera/track/")
+    track.add_argument(
+        "video", nargs="+", help="video files, folders of images, camera addresses (rtsp://, http://)"
+    )
+    track.add_argument(
+        "--out", type=Path, required=True, metavar="ROOT", help="output folder: ROOT/camera/track/"
+    )
     track.add_argument(
         "--detector",
         default="motion",
         metavar="motion|FILE",
-        help="motion needs no weights but a fixed camera; or a YOLO, DETR or SSD network (.onnx, .xml)",
+        help="motion (background subtraction, fixed cameras), or a YOLO, DETR or SSD network (.onnx, .xml)",
     )
     add_detector_options(track)
-    track.add_argument("--tracker", choices=("ocsort", "bytetrack"), default="ocsort", help="who follows")
     track.add_argument(
-        "--tracks", type=Path, metavar="FILE", help="finished MOTChallenge tracks of the (one) video instead"
+        "--tracker",
+        choices=("ocsort", "bytetrack"),
+        default="ocsort",
+        help="how boxes are associated to tracks",
+    )
+    track.add_argument(
+        "--tracks",
+        type=Path,
+        metavar="FILE",
+        help="use the external tracks in this file (MOTChallenge and others) for the one video",
     )
     track.add_argument(
         "--camera",
         metavar="NAME",
-        help="of the (one) video; default: its name; a camera may have several videos",
+        help="camera of the one video; default: its name; a camera may have several videos",
     )
     track.add_argument(
         "--start", type=moment, metavar="ISO", help="when the videos began, e.g. 2026-01-31T10:00:00 (local)"
     )
-    track.add_argument("--every", type=positive, default=1, metavar="N", help="look at every N-th frame only")
     track.add_argument(
-        "--rate", type=float, metavar="FPS", help="frames a second; default: what a video says"
+        "--first-frame",
+        type=int,
+        choices=(0, 1),
+        help="what FILE calls the video's first frame; default: told from FILE",
     )
+    track.add_argument(
+        "--coded",
+        action="store_true",
+        help="boxes refer to the frames as coded, without the rotation and pixel shape that a video asks for",
+    )
+    track.add_argument("--every", type=positive, default=1, metavar="N", help="process every N-th frame only")
+    track.add_argument(
+        "--rate", type=float, metavar="FPS", help="frames per second; default: the video's own"
+    )
+    _add_outputs(track)
+
+
+def _add_outputs(track: argparse.ArgumentParser) -> None:
+    """Masks, zones, and what is made of finished tracks."""
+    track.add_argument(
+        "--mask",
+        type=_mask,
+        action="append",
+        default=[],
+        metavar="X,Y,...",
+        help="a polygon in pixels where nothing is detected; may be repeated",
+    )
+    track.add_argument(
+        "--zone",
+        type=_zone,
+        action="append",
+        default=[],
+        metavar="NAME=X,Y,...",
+        help="a polygon in pixels: writes who is in it, from when to when, to zones.csv and zones.json",
+    )
+    track.add_argument(
+        "--draw", type=Path, metavar="FILE", help="draw the tracks of the one video into FILE (.mp4, H.264)"
+    )
+    track.add_argument("--json", action="store_true", help="print all tracks as JSON instead of a table")
+
+
+def _zone(text: str) -> Region:
+    name, equals, corners = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"a zone is NAME=X,Y,X,Y,X,Y, not {text!r}")
+    return _region(corners, name)
+
+
+def _mask(text: str) -> Region:
+    return _region(text, "")
+
+
+def _region(text: str, name: str) -> Region:
+    from stca.errors import ConfigError
+    from stca.tracking import Region
+
+    try:
+        numbers = [float(number) for number in text.split(",")]
+        if len(numbers) % 2:
+            raise ValueError
+        return Region(tuple(zip(numbers[::2], numbers[1::2], strict=True)), name)
+    except (ValueError, ConfigError):
+        raise argparse.ArgumentTypeError(
+            f"a region is at least three corners X,Y,X,Y,X,Y in pixels, not all on one line, not {text!r}"
+        ) from None
 
 
 def _track(given: argparse.Namespace) -> int:
     from stca.errors import StcaError
     from stca.footage.video import without_password
     from stca.tracking import TrackOptions
+    from stca.tracking.outputs import check_drawing, check_zones, tracks_json
 
     options = TrackOptions(
         detector=given.detector,
@@ -69,59 +145,72 @@ def _track(given: argparse.Namespace) -> int:
         every=given.every,
         frame_rate=given.rate,
         detector_options=detector_options(given),
+        first_frame=given.first_frame,
+        coded=given.coded,
+        masks=tuple(given.mask),
     )
-    _demand_one_camera_each(given.video, options)
+    check_zones(given.zone)
+    if given.draw:
+        check_drawing(given.draw, given.video)
+    _require_one_camera_each(given.video, options, given.draw)
     if options.tracks is None:
-        print_detector(options.open_detector())  # a bad one is no video's fault: said before anything is done
-    _demand_an_end(given.video[:-1])
+        # Report an invalid detector once, before any video is opened.
+        print_detector(options.open_detector())
+    _require_finite(given.video[:-1])
+    if given.draw:
+        _require_finite(given.video, drawn=True)
     done, failed = [], 0
     for video in given.video:
         try:
-            done.append(_run(video, given.out, options))
+            done.append(_run(video, given, options))
         except (StcaError, OSError) as problem:
             failed += 1
-            error = _explained(problem, given.out) if isinstance(problem, OSError) else problem
+            error = _as_stca_error(problem, given.out) if isinstance(problem, OSError) else problem
             print(f"error: {without_password(video)}: {error}", file=sys.stderr)
-    if done:
+    if given.json:
+        print(json.dumps([tracks_json(each) for each in done], ensure_ascii=False))
+    elif done:
         print(_table(done))
         print(f"in {given.out}")
     return 1 if failed else 0
 
 
-def _explained(error: OSError, out: Path) -> StcaError:
-    """What the system says, with where (a full disk names no file) and what to do."""
+def _as_stca_error(error: OSError, out: Path) -> StcaError:
+    """The system's message with a place (a full disk names no file) and what to do."""
     from stca.errors import StcaError
 
     return StcaError(
         "A file cannot be read or written",
         found=error.strerror or error,
         where=error.filename or out,
-        hint="mend that (a full disk needs room) and call again: what was finished is kept",
+        hint="free some space or fix the permissions, and run the command again: finished parts are kept",
     )
 
 
-def _demand_one_camera_each(videos: list[str], options: TrackOptions) -> None:
+def _require_one_camera_each(videos: list[str], options: TrackOptions, draw: Path | None) -> None:
     from stca.errors import ConfigError
     from stca.footage.sources import camera_name
 
-    if len(videos) > 1 and (options.camera or options.tracks):
-        option = "--camera" if options.camera else "--tracks"
+    if len(videos) > 1 and (options.camera or options.tracks or draw):
+        option = "--camera" if options.camera else "--tracks" if options.tracks else "--draw"
         raise ConfigError(
-            f"{option} is for one video",
+            f"{option} applies to one video only",
             found=f"{len(videos)} videos",
-            hint="one call each; they may have the same --camera and --out" if options.camera else None,
+            hint="run the command once per video; they may share --camera and --out"
+            if options.camera
+            else None,
         )
     names = Counter(map(camera_name, videos))
     if twice := [name for name, count in names.items() if count > 1]:
         raise ConfigError(
-            "Two videos have the same name, which is their camera's",
+            "Two videos have the same name, and the camera is named after it",
             found=", ".join(twice),
-            hint="one call each, with --camera NAME",
+            hint="run the command once per video, with --camera NAME",
         )
 
 
-def _demand_an_end(videos: list[str]) -> None:
-    """What comes after a camera would never have its turn."""
+def _require_finite(videos: list[str], *, drawn: bool = False) -> None:
+    """A live camera has no end, so no video may follow it, and its finished tracks cannot be drawn."""
     from stca.errors import ConfigError, StcaError
     from stca.footage.sources import open_source
     from stca.footage.video import without_password
@@ -129,26 +218,38 @@ def _demand_an_end(videos: list[str]) -> None:
     for address in (video for video in videos if "://" in video):
         try:
             live = open_source(address).live
-        except StcaError:  # said when its turn comes
+        except StcaError:  # reported when the video is opened for tracking
             continue
+        if live and drawn:
+            raise ConfigError(
+                "--draw reads the video again when its tracks have ended, and a live camera has no end",
+                found=without_password(address),
+                hint="track without --draw, or record the camera to a file first",
+            )
         if live:
             raise ConfigError(
-                "A camera goes on for ever, and what comes after it would never have its turn",
+                "A live camera has no end, and the videos after it would never be processed",
                 found=without_password(address),
-                hint="one call for every camera, side by side",
+                hint="run one command per camera, in parallel",
             )
 
 
-def _run(video: str, out: Path, options: TrackOptions) -> VideoSummary:
+def _run(video: str, given: argparse.Namespace, options: TrackOptions) -> VideoSummary:
     from stca.tracking import write_tracks
+    from stca.tracking.outputs import draw_tracks, write_zones
 
-    running = write_tracks(video, out, options, show=True)
+    running = write_tracks(video, given.out, options, show=True)
     while True:
         try:
             next(running)
         except StopIteration as end:
             summary: VideoSummary = end.value
-            return summary
+            break
+    if given.zone:
+        write_zones(summary.folder, given.zone)
+    if given.draw:
+        draw_tracks(video, summary, given.draw, options=options, zones=given.zone, show=True)
+    return summary
 
 
 def _table(done: list[VideoSummary]) -> str:

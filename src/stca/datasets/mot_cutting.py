@@ -169,7 +169,7 @@ def _usable_rows(
     notes["broken rows, dropped"] += len(file.broken)
     rows: dict[int, dict[int, MotRow]] = defaultdict(dict)
     for row in file.rows:
-        if row.confidence == 0 or row.kind != PEDESTRIAN:
+        if row.confidence == 0 or row.class_id != PEDESTRIAN:
             notes["boxes not of a pedestrian or not to be considered, dropped"] += 1
         elif row.visibility < options.min_visibility:
             notes[f"boxes less than {options.min_visibility:g} visible, dropped"] += 1

@@ -27,7 +27,7 @@ from stca.footage.images import read_image
 from stca.gallery.calibration import Calibration
 from stca.gallery.records import Hit, Record
 from stca.ranking.open_set import OpenSet
-from stca.tracks import MOST_SECONDS, FoundTracklet, pictured
+from stca.tracks import MAX_SECONDS, FoundTracklet, representative_crops
 
 _TILE_W, _TILE_H, _PITCH, _CAPTION = 0.86, 1.72, 0.98, 0.62
 _ACROSS = 10
@@ -40,7 +40,7 @@ def format_time(seconds: float) -> str:
 
     Numbers too large to be times (older galleries may hold some) are shown as seconds.
     """
-    if abs(seconds) > MOST_SECONDS:
+    if abs(seconds) > MAX_SECONDS:
         return f"{seconds:.6g} s"
     if seconds >= _POSIX:
         return datetime.fromtimestamp(seconds).astimezone().isoformat(" ", "seconds")
@@ -136,7 +136,7 @@ def _crop(crops: FoundTracklet | None) -> UInt8[np.ndarray, "H W 3"] | None:
     if crops is None:
         return None
     try:
-        return read_image(pictured(crops, 1)[0])
+        return read_image(representative_crops(crops, 1)[0])
     except FrameError:
         return None
 

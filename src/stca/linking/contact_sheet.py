@@ -18,7 +18,7 @@ from stca.gallery.figures import format_span
 from stca.gallery.records import Record
 from stca.linking.linking import Linking
 from stca.tools.files import atomic_write
-from stca.tracks import pictured
+from stca.tracks import representative_crops
 
 Item = TypeVar("Item")
 
@@ -82,7 +82,7 @@ def draw_sheet(persons: Sequence[tuple[int, Sequence[Record]]]) -> Image.Image:
 
 def _paste_crops(sheet: Image.Image, record: Record, left: int, top: int) -> None:
     found = find_crops(record)
-    for index, path in enumerate(pictured(found, _CROPS) if found else ()):
+    for index, path in enumerate(representative_crops(found, _CROPS) if found else ()):
         try:
             crop = Image.fromarray(read_image(path))
         except FrameError:

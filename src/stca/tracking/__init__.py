@@ -1,14 +1,17 @@
-"""Raw video -> tracklets: detect, follow, cut out.
+"""Raw video -> tracklets: detect people, associate the boxes to tracks, cut the crops out.
 
-In the order of the data: `finding` (decode and detect, in threads), `associate`, `following` (tracks while
-they live; `given` where others made them), `smoothing` (rows of tracks.txt), `crops` and `writing` (the
-camera's folder). `job` puts them together for one video, `track` is what is called, with its `options`.
+In the order of the data: `detection` (decoding and detecting, in threads), `associate` (boxes to track
+numbers), `track_builder` (tracks while they are open; `external_tracks` where another tool made them),
+`smoothing` (rows of tracks.txt), `crops` and `writing` (the camera's folder). `job` runs them on one video;
+`track` has the functions to call, with their `options`. `regions` are zones and masks; `outputs` makes visits
+of zones, drawn videos and JSON of finished tracks.
 """
 
 from stca.tracking.detectors.detect import DETECTORS, open_detector
 from stca.tracking.detectors.detections import Detections, Detector
 from stca.tracking.detectors.options import DetectorOptions
 from stca.tracking.options import TrackOptions, VideoSummary
+from stca.tracking.regions import Region
 from stca.tracking.track import track_video, write_tracks
 
 __all__ = [
@@ -16,6 +19,7 @@ __all__ = [
     "Detections",
     "Detector",
     "DetectorOptions",
+    "Region",
     "TrackOptions",
     "VideoSummary",
     "open_detector",

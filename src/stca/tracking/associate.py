@@ -1,4 +1,4 @@
-"""From boxes to tracks: ByteTrack or OC-SORT, as Roboflow's `trackers` has them."""
+"""Association of boxes to tracks: ByteTrack or OC-SORT, as implemented by Roboflow's `trackers`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stca.tracking.detectors.detections import Detections
 TRACKERS = ("ocsort", "bytetrack")
 
 BUFFER = 1.0
-"""Seconds after which a track that finds no box is over, see `buffer_seconds`."""
+"""Seconds without a box after which a track ends, see `buffer_seconds`."""
 
 _OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "ocsort": {"minimum_iou_threshold": 0.2, "high_conf_det_threshold": 0.6},
@@ -26,40 +26,41 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "track_activation_threshold": 0.7,
     },
 }
-_LEAST_SCORE = 0.2
+_MIN_SCORE = 0.2
 
 
 def buffer_seconds(frame_rate: float) -> float:
-    """How long a track lives that finds no box: a second, and three frames at least."""
+    """Seconds that a track stays open without a box: one second, but at least three frames."""
     return max(BUFFER, 3 / frame_rate)
 
 
 class Associator:
-    """Gives the boxes of frame after frame the numbers of their tracks.
+    """Assigns a track number to every box, frame by frame.
 
     Args:
         tracker: one of `TRACKERS`.
-        frame_rate: frames a second that will be given.
+        frame_rate: frames per second that `update` will receive.
 
     Raises:
-        ConfigError: no such tracker.
+        ConfigError: unknown tracker.
         StcaError: `trackers` is not installed.
 
     """
 
     def __init__(self, tracker: str, frame_rate: float) -> None:
         if tracker not in TRACKERS:
-            raise ConfigError("There is no such tracker", expected=" or ".join(TRACKERS), found=tracker)
+            raise ConfigError("Unknown tracker", expected=" or ".join(TRACKERS), found=tracker)
         self._step = 1 / frame_rate
         self._clock = 0.0
         self._last: float | None = None
         self._tracker = _make(tracker, frame_rate)
 
     def update(self, time: float, found: Detections) -> Int64[np.ndarray, " n"]:
-        """Number of the track of every box of the frame at `time` (seconds), -1 where it has none (yet).
+        """Track number of every box of the frame at `time` (seconds); -1 for boxes without a track (yet).
 
-        After a hole in the times that is longer than a lost track is kept, all tracks are new. Of frames
-        that arrive faster than the frame rate says, as a network delivers them, people are not faster.
+        After a pause longer than the track buffer all tracks are new. Frames that arrive faster than the
+        frame rate (a network delivers them in bursts) are treated as one frame interval apart, so that the
+        people in them do not seem to move faster.
         """
         import supervision as sv
 
@@ -67,7 +68,7 @@ class Associator:
             self._clock += max(time - self._last, self._step)
         self._last = time
         numbers = np.full(len(found), -1, np.int64)
-        rows = np.flatnonzero(found.scores >= _LEAST_SCORE)
+        rows = np.flatnonzero(found.scores >= _MIN_SCORE)
         detections = sv.Detections(
             xyxy=found.boxes[rows].astype(np.float64), confidence=found.scores[rows], class_id=rows
         )
@@ -89,6 +90,6 @@ def _make(kind: str, frame_rate: float) -> Any:
     return tracker(
         lost_track_buffer=ceil(30 * (buffer_seconds(frame_rate) + 1.5 / frame_rate)),  # one frame beyond it
         frame_rate=frame_rate,
-        minimum_consecutive_frames=1,  # which tracks are worth keeping is decided when they are over
+        minimum_consecutive_frames=1,  # which tracks to keep is decided when they end
         **_OPTIONS[kind],
     )

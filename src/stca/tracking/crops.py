@@ -1,4 +1,4 @@
-"""Crops on their way to the disk."""
+"""Writing crops to disk in the background."""
 
 from __future__ import annotations
 
@@ -13,42 +13,42 @@ from stca.tracking.quality import sharpness
 from stca.tracking.track_builder import Observation
 
 _JPEG_QUALITY = 92
-_PENDING = 64  # crops; who brings more waits, so that a slow disk costs time and not memory
+_MAX_PENDING = 64  # crops; beyond it `put` blocks, so that a slow disk costs time instead of memory
 
 
 class CropWriter:
-    """Scores, encodes and writes crops in a thread of its own, while the next frames are followed."""
+    """Scores, encodes and writes crops in a thread of its own, while the next frames are processed."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="crops")
         self._pending: deque[Future[None]] = deque()
 
-    def put(self, path: Path, seen: Observation, pixels: RGB) -> None:
-        """Write the pixels (contiguous) sooner or later, and set the sharpness of what was seen.
+    def put(self, path: Path, observation: Observation, pixels: RGB) -> None:
+        """Queue the (contiguous) pixels for writing; sets the observation's sharpness when they are written.
 
         Raises:
-            OSError: one of the crops before could not be written.
+            OSError: an earlier crop could not be written.
 
         """
-        while len(self._pending) >= _PENDING:
+        while len(self._pending) >= _MAX_PENDING:
             self._pending.popleft().result()
-        self._pending.append(self._thread.submit(_write, path, seen, pixels))
+        self._pending.append(self._thread.submit(_write, path, observation, pixels))
 
     def wait(self) -> None:
-        """Until everything is written.
+        """Block until every queued crop is written.
 
         Raises:
-            OSError: one of the crops could not be.
+            OSError: a crop could not be written.
 
         """
         while self._pending:
             self._pending.popleft().result()
 
     def close(self) -> None:
-        """End the thread; what still waits is not written."""
+        """Stop the thread; crops that are still queued are discarded."""
         self._thread.shutdown(cancel_futures=True)
 
 
-def _write(path: Path, seen: Observation, pixels: RGB) -> None:
-    seen.quality["sharpness"] = sharpness(pixels)
+def _write(path: Path, observation: Observation, pixels: RGB) -> None:
+    observation.quality["sharpness"] = sharpness(pixels)
     path.write_bytes(simplejpeg.encode_jpeg(pixels, quality=_JPEG_QUALITY, colorspace="RGB"))

@@ -1,4 +1,4 @@
-"""Boxes of frame after frame: decoded ahead, detected on all cores, in order, kept for an interrupted run."""
+"""Detection on a sequence of frames: decoding ahead, using all cores, caching boxes for a resumed run."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _AHEAD = 8  # frames decoded ahead
 _HEAD = struct.Struct("<qi")  # frame, number of boxes; then five float32 per box
 
 
-def decoded_ahead(frames: Iterable[Frame], *, live: bool) -> Iterator[Frame]:
-    """The same frames, read by a thread; of a camera, the oldest are lost when nobody takes them."""
+def read_ahead(frames: Iterable[Frame], *, live: bool) -> Iterator[Frame]:
+    """The same frames, read ahead by a thread; a full queue drops a live camera's oldest."""
     waiting: queue.Queue[Frame | BaseException | None] = queue.Queue(_AHEAD)
     stop = threading.Event()
 
@@ -43,7 +43,7 @@ def decoded_ahead(frames: Iterable[Frame], *, live: bool) -> Iterator[Frame]:
                 if stop.is_set():
                     return
             put(None)
-        except BaseException as error:  # it is raised again by who takes the frames
+        except BaseException as error:  # re-raised in the consuming thread
             put(error)
 
     threading.Thread(target=read, daemon=True, name="decoding").start()
@@ -61,10 +61,10 @@ def _discard(waiting: queue.Queue[Frame | BaseException | None]) -> None:
         waiting.get_nowait()
 
 
-def detected(
+def detect_frames(
     frames: Iterable[Frame], detector: Detector, *, known: dict[int, Detections] | None = None
 ) -> Iterator[tuple[Frame, Detections]]:
-    """Every frame with its boxes, in order; `known` ones are not detected again."""
+    """Every frame with its boxes, in order; frames in `known` are not detected again."""
     workers = 1 if detector.stateful else cores()
     known = known or {}
     waiting: deque[tuple[Frame, Future[Detections]]] = deque()
@@ -91,7 +91,7 @@ def _done(pair: tuple[Frame, Future[Detections]]) -> tuple[Frame, Detections]:
 
 
 def read_boxes(path: Path) -> dict[int, Detections]:
-    """What `record_boxes` wrote, by frame, up to where it was interrupted; nothing where there is no file."""
+    """Boxes by frame that `record_boxes` wrote before it was interrupted; empty if there is no file."""
     found: dict[int, Detections] = {}
     data = path.read_bytes() if path.exists() else b""
     place = 0
@@ -109,7 +109,7 @@ def read_boxes(path: Path) -> dict[int, Detections]:
 def record_boxes(
     pairs: Iterable[tuple[Frame, Detections]], path: Path, known: dict[int, Detections]
 ) -> Iterator[tuple[Frame, Detections]]:
-    """Pass everything through and write the boxes to a file, after those that are `known`."""
+    """Pass all pairs through and append the boxes to a file, after the `known` ones it already holds."""
     whole = sum(_HEAD.size + 20 * len(found) for found in known.values())
     with path.open("r+b" if path.exists() else "wb") as file:
         file.truncate(whole)

@@ -1,4 +1,4 @@
-"""One run over one video: frames in, finished tracklets out."""
+"""Tracking of one video: frames in, finished tracklets out."""
 
 from __future__ import annotations
 
@@ -15,79 +15,100 @@ from stca.footage.sources import Frame, Source
 from stca.tools.progress import progress
 from stca.tracking import quality
 from stca.tracking.associate import Associator
-from stca.tracking.detection import decoded_ahead, detected, read_boxes, record_boxes
+from stca.tracking.detection import detect_frames, read_ahead, read_boxes, record_boxes
 from stca.tracking.detectors.detections import Detections
-from stca.tracking.external_tracks import Cutting, read_given, tell_unused, with_given
+from stca.tracking.external_tracks import (
+    ExternalTrackBuilder,
+    ExternalTracks,
+    warn_unused_rows,
+    with_external_tracks,
+)
 from stca.tracking.options import TrackOptions, VideoSummary
-from stca.tracking.smoothing import is_track, to_rows
-from stca.tracking.track_builder import Following, Observation, Track
+from stca.tracking.regions import MaskedDetector, is_masked
+from stca.tracking.smoothing import FrameTimes, is_long_enough, rows_as_given, to_rows
+from stca.tracking.track_builder import Observation, Track, TrackBuilder
 from stca.tracking.writing import BOXES_FILE, CameraFolder
-from stca.tracks import FrameRecord, TrackRecord, overall
+from stca.tracks import FrameRecord, TrackRecord, overall_quality
 
-LEAST_CROPS = 4
-"""A track with fewer crops stays in tracks.txt, but is no tracklet."""
+MIN_CROPS = 4
+"""A track with fewer crops stays in tracks.txt but does not become a tracklet."""
 
-Numbered = tuple[Frame, Detections, Int64[np.ndarray, " n"]]
+TrackedFrame = tuple[Frame, Detections, Int64[np.ndarray, " n"]]
 
 
 class Job:
-    """One run over one video.
+    """Tracking of one video.
 
     Args:
         source: the video.
         camera: its name.
-        options: what decides the result.
-        folder: where everything goes.
-
-    Raises:
-        DatasetError: the options' tracks cannot be read.
+        options: how to track.
+        folder: receives crops, rows and side files.
+        external: the boxes of `options.tracks`, if there are any.
 
     """
 
-    def __init__(self, source: Source, camera: str, options: TrackOptions, folder: CameraFolder) -> None:
+    def __init__(
+        self,
+        source: Source,
+        camera: str,
+        options: TrackOptions,
+        folder: CameraFolder,
+        external: ExternalTracks | None = None,
+    ) -> None:
         self._source, self._camera, self._options, self._folder = source, camera, options, folder
         self._rate = source.frame_rate / options.every
-        self._given = None if options.tracks is None else read_given(options.tracks)
+        self._external = external.boxes if external else None
+        self._facts: dict[str, object] = {
+            "boxes_refer_to": "coded frames" if options.coded else "displayed frames",
+            "times_known": source.times_known,
+        }
+        if external:
+            self._facts["tracks_read_as"] = external.description
+        self._times = FrameTimes()
         self._start = options.start
         self._frames = self._tracks = self._tracklets = self._used = self._left_out = 0
         self._seconds = 0.0
 
     def run(self, *, show: bool) -> Iterator[tuple[Path, TrackRecord]]:
-        """Give every tracklet as soon as it is over and written; `show` progress."""
+        """Yield every tracklet as soon as it has ended and is written; `show` a progress bar."""
         begun = time.monotonic()
-        kept = self._folder.begin(keep=self._source.live)
-        self._before = kept.frame
-        tracks = (
-            Following(self._rate, self._folder, first=kept.number)
-            if self._given is None
-            else Cutting(self._given, self._folder)
+        resume = self._folder.begin(keep=self._source.live)
+        self._frame_offset = resume.frame
+        tracks: TrackBuilder | ExternalTrackBuilder = (
+            TrackBuilder(self._rate, self._folder, first=resume.number)
+            if self._external is None
+            else ExternalTrackBuilder(self._external, self._folder)
         )
         width = height = end = 0
         try:
-            for frame, found, numbers in self._watched() if show else self._numbered():
+            for frame, found, numbers in self._with_progress() if show else self._tracked_frames():
                 self._frames, end = self._frames + 1, frame.number
                 height, width = frame.image.shape[:2]
+                self._times.forget(min(tracks.oldest, frame.number))
+                self._times.add(frame.number, frame.time)
                 for track in tracks.update(frame, _observations(frame, found), numbers):
                     yield from self._finish(track)
         except KeyboardInterrupt:
             if not self._source.live:
                 raise
-            warnings.warn(f"{self._source.name}: stopped; what was seen is kept", stacklevel=2)
+            warnings.warn(f"{self._source.name}: stopped; everything recorded so far is kept", stacklevel=2)
         for track in tracks.close():
             yield from self._finish(track)
-        if self._given is not None:
-            tell_unused(self._given, end, every=self._options.every)
+        if self._external is not None:
+            warn_unused_rows(self._external, end, every=self._options.every)
         self._folder.finish(
             sort=not self._source.live,
             frames=self._frames,
             width=width,
             height=height,
-            tracks=kept.tracks + self._tracks,
+            tracks=resume.tracks + self._tracks,
+            **self._facts,
         )
         self._seconds = time.monotonic() - begun
 
     def summary(self) -> VideoSummary:
-        """What became of it."""
+        """Counts and duration of the run."""
         return VideoSummary(
             video=self._source.name,
             camera=self._camera,
@@ -100,35 +121,38 @@ class Job:
             folder=self._folder.path,
         )
 
-    def _numbered(self) -> Iterator[Numbered]:
-        """Frames with boxes and the numbers of their tracks."""
-        ahead = decoded_ahead(self._wanted(), live=self._source.live)
-        if self._given is not None:
-            for frame, (found, numbers) in with_given(ahead, self._given):
-                yield frame, found, numbers
+    def _tracked_frames(self) -> Iterator[TrackedFrame]:
+        """Frames with boxes and their track numbers."""
+        ahead = read_ahead(self._selected_frames(), live=self._source.live)
+        if self._external is not None:
+            for frame, (found, numbers) in with_external_tracks(ahead, self._external):
+                keep = ~is_masked(found.boxes.astype(float), self._options.masks)
+                yield frame, Detections(found.boxes[keep], found.scores[keep]), numbers[keep]
             return
         associator = Associator(self._options.tracker, self._rate)
         for frame, found in self._detected(ahead):
             yield frame, found, associator.update(frame.time, found)
 
-    def _wanted(self) -> Iterator[Frame]:
-        """Those to look at; a camera's go on where an earlier recording of it was interrupted."""
-        begins_now = self._source.live and (self._start is None or self._before > 0)
+    def _selected_frames(self) -> Iterator[Frame]:
+        """Frames to process; numbers of a resumed live recording continue after its earlier frames."""
+        starts_now = self._source.live and (self._start is None or self._frame_offset > 0)
         for frame in self._source.frames():
-            if begins_now:
-                self._start, begins_now = time.time() - frame.time, False
+            if starts_now:
+                self._start, starts_now = time.time() - frame.time, False
             if (frame.number - 1) % self._options.every == 0:
-                yield replace(frame, number=frame.number + self._before)
+                yield replace(frame, number=frame.number + self._frame_offset)
 
     def _detected(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Detections]]:
         detector = self._options.open_detector()
+        if self._options.masks:
+            detector = MaskedDetector(detector, self._options.masks)
         if detector.stateful or self._source.live:
-            return detected(frames, detector)
+            return detect_frames(frames, detector)
         path = self._folder.path / BOXES_FILE
         known = read_boxes(path)
-        return record_boxes(detected(frames, detector, known=known), path, known)
+        return record_boxes(detect_frames(frames, detector, known=known), path, known)
 
-    def _watched(self) -> Iterator[Numbered]:
+    def _with_progress(self) -> Iterator[TrackedFrame]:
         begun = time.monotonic()
 
         def speed() -> str:
@@ -136,36 +160,38 @@ class Job:
 
         count = self._source.num_frames
         total = count and -(-count // self._options.every)
-        return progress(self._numbered(), label=self._source.name, total=total, status=speed)
+        return progress(self._tracked_frames(), label=self._source.name, total=total, status=speed)
 
     def _finish(self, track: Track) -> Iterator[tuple[Path, TrackRecord]]:
-        if self._given is None and not is_track(track):
+        if self._external is None and not is_long_enough(track):
             self._folder.drop(track.number)
             return
         self._tracks += 1
-        self._folder.add_rows(to_rows(track, self._rate, every=self._options.every))
-        seen = [o for o in track.seen if o.file]
-        if len(seen) < LEAST_CROPS:
+        external = self._external is not None
+        rows = rows_as_given(track) if external else to_rows(track, self._times, every=self._options.every)
+        self._folder.add_rows(rows)
+        observations = [o for o in track.observations if o.file]
+        if len(observations) < MIN_CROPS:
             self._folder.drop(track.number)
             return
         self._folder.wait()
-        record = self._record(track.number, seen)
+        record = self._record(track.number, observations)
         folder = self._folder.finish_tracklet(record)
         use = sum(frame.use for frame in record.frames)
         self._tracklets, self._used = self._tracklets + 1, self._used + use
         self._left_out += len(record.frames) - use
         yield folder, record
 
-    def _record(self, number: int, seen: list[Observation]) -> TrackRecord:
+    def _record(self, number: int, observations: list[Observation]) -> TrackRecord:
         return TrackRecord(
             camera=self._camera,
             track=number,
             video=self._source.name,
             frame_rate=self._source.frame_rate,
             start=self._start,
-            detector=self._options.found_by,
+            detector=self._options.detector_label,
             person=None,
-            frames=_frame_records(seen, self._start or 0.0),
+            frames=_frame_records(observations, self._start or 0.0),
         )
 
 
@@ -175,31 +201,31 @@ def _observations(frame: Frame, found: Detections) -> list[Observation]:
     scores = quality.size(boxes), quality.inside(boxes, width, height), quality.visible(boxes)
     limits = np.array([width, height, width, height])
     whole = boxes.round().astype(int).clip(0, limits)
-    seen = []
+    observations = []
     for i, (left, top, right, bottom) in enumerate(whole.tolist()):
         crop = frame.image[top:bottom, left:right]
         size, inside, visible = (float(score[i]) for score in scores)
-        told = {"sharpness": 0.0, "size": size, "inside": inside, "visible": visible}
+        qualities = {"sharpness": 0.0, "size": size, "inside": inside, "visible": visible}
         score = float(found.scores[i])
-        seen.append(
+        observations.append(
             Observation(
-                frame=frame.number, time=frame.time, box=boxes[i], score=score, quality=told, crop=crop
+                frame=frame.number, time=frame.time, box=boxes[i], score=score, quality=qualities, crop=crop
             )
         )
-    return seen
+    return observations
 
 
-def _frame_records(seen: list[Observation], start: float) -> tuple[FrameRecord, ...]:
-    """As they go into the side file. Where no crop is good enough, the four best are used all the same."""
-    use = [quality.is_usable(o.quality) for o in seen]
+def _frame_records(observations: list[Observation], start: float) -> tuple[FrameRecord, ...]:
+    """Records for the side file. Where no crop is usable, the best `MIN_CROPS` ones are used anyway."""
+    use = [quality.is_usable(o.quality) for o in observations]
     if not any(use):
-        best = sorted(range(len(seen)), key=lambda i: -overall(seen[i].quality))
-        use = [i in best[:LEAST_CROPS] for i in range(len(seen))]
+        best = sorted(range(len(observations)), key=lambda i: -overall_quality(observations[i].quality))
+        use = [i in best[:MIN_CROPS] for i in range(len(observations))]
     records = []
-    for observation, used in zip(seen, use, strict=True):
+    for observation, used in zip(observations, use, strict=True):
         left, top, right, bottom = (round(float(side), 2) for side in observation.box)
         box = left, top, round(right - left, 2), round(bottom - top, 2)
-        told = {name: round(float(score), 3) for name, score in observation.quality.items()}
+        qualities = {name: round(float(score), 3) for name, score in observation.quality.items()}
         records.append(
             FrameRecord(
                 frame=observation.frame,
@@ -207,7 +233,7 @@ def _frame_records(seen: list[Observation], start: float) -> tuple[FrameRecord, 
                 box=box,
                 score=round(observation.score, 3),
                 file=observation.file,
-                quality=told,
+                quality=qualities,
                 use=used,
             )
         )

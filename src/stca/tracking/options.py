@@ -1,4 +1,4 @@
-"""What decides the result of tracking one video, and what became of it."""
+"""Options of tracking one video, and the summary of a run."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from stca.tracking.associate import TRACKERS
 from stca.tracking.detectors.detect import open_with_options
 from stca.tracking.detectors.detections import Detector
 from stca.tracking.detectors.options import DetectorOptions
+from stca.tracking.regions import Region
 
 
 def check_camera(name: str) -> None:
-    """A camera's folder is called as the camera; ConfigError where no folder may be called so."""
+    """Raise ConfigError unless the camera's name can be the name of its folder."""
     if not name or {"/", "\\"} & set(name) or name[0] == ".":
         raise ConfigError(
-            "A camera's name is that of a folder",
-            expected="a name without / and \\ that begins with no dot",
+            "A camera's name is used as a folder name",
+            expected="a name without / or \\ that does not begin with a dot",
             found=repr(name),
             hint="--camera NAME",
         )
@@ -27,22 +28,25 @@ def check_camera(name: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class TrackOptions:
-    """What decides the result of tracking one video.
+    """Options of tracking one video.
 
     Args:
         detector: see `stca.tracking.open_detector`.
         tracker: `ocsort` or `bytetrack`.
-        tracks: a MOTChallenge file with finished tracks, instead of a detector and a tracker.
-        camera: its name; default: the video's, without suffix.
-        start: when the video began, POSIX seconds; default: nobody knows, or now where it is a camera (as
-            always where its recording goes on after an interruption).
-        every: only every so many-th frame is looked at.
-        frame_rate: frames a second; default: what the video says, or 25.
-
+        tracks: a MOTChallenge file of external tracks, instead of a detector and a tracker.
+        camera: the camera's name; default: the video's name without suffix.
+        start: when the video began, POSIX seconds; default: unknown, or the present time for a live camera
+            (always the present time where a live recording is resumed).
+        every: only every `every`-th frame is processed.
+        frame_rate: frames per second; default: the video's own, or 25.
+        first_frame: 0 or 1, what `tracks` calls the video's first frame; default: told from the file.
+        coded: whether boxes refer to the frames as they are coded, without the rotation and the pixel
+            aspect ratio that the video asks for; default: to the displayed frames.
+        masks: regions where nothing is detected, and from which boxes of `tracks` are dropped.
         detector_options: what the detector's file does not say, and where it runs.
 
     Raises:
-        ConfigError: a value that is none.
+        ConfigError: an invalid value.
 
     """
 
@@ -53,13 +57,18 @@ class TrackOptions:
     start: float | None = None
     every: int = 1
     frame_rate: float | None = None
+    first_frame: int | None = None
+    coded: bool = False
+    masks: tuple[Region, ...] = ()
     detector_options: DetectorOptions = field(default_factory=DetectorOptions)
 
     def __post_init__(self) -> None:
         if self.tracker not in TRACKERS:
-            raise ConfigError("There is no such tracker", expected=" or ".join(TRACKERS), found=self.tracker)
+            raise ConfigError("Unknown tracker", expected=" or ".join(TRACKERS), found=self.tracker)
         if self.every < 1:
-            raise ConfigError("Every so many-th frame is a number from 1", found=self.every)
+            raise ConfigError("--every takes a whole number from 1", found=self.every)
+        if self.first_frame not in (None, 0, 1):
+            raise ConfigError("The first frame of a tracks file is 0 or 1", found=self.first_frame)
         if self.camera is not None:
             check_camera(self.camera)
 
@@ -68,8 +77,8 @@ class TrackOptions:
         return open_with_options(self.detector, self.detector_options)
 
     @property
-    def found_by(self) -> str:
-        """What the boxes come from, without its folder."""
+    def detector_label(self) -> str:
+        """Name of the detector or of the external tracks file, without its folder."""
         if self.tracks is not None:
             return self.tracks.name
         return Path(self.detector).name if Path(self.detector).is_file() else self.detector
@@ -77,16 +86,16 @@ class TrackOptions:
 
 @dataclass(frozen=True, slots=True)
 class VideoSummary:
-    """What became of one video; of a camera, in this run.
+    """Summary of tracking one video; of a live camera, of this run only.
 
     Args:
         video, camera: names.
-        frames: looked at.
-        tracks: in tracks.txt.
-        tracklets: written.
-        used, left_out: crops good enough for embedding, and others.
-        seconds: it took; 0 where an earlier run did it.
-        folder: where everything lies.
+        frames: number of frames processed.
+        tracks: number of tracks in tracks.txt.
+        tracklets: number of tracklets written.
+        used, left_out: number of crops with sufficient quality for embedding, and of the others.
+        seconds: duration of the run; 0 where an earlier run had finished the video.
+        folder: the output folder.
 
     """
 
@@ -102,34 +111,37 @@ class VideoSummary:
 
 
 def settings(source: Source, options: TrackOptions) -> dict[str, object]:
-    """What video.json says about how the tracks were made.
+    """Entries of video.json that say how the tracks were made.
 
     Raises:
         DatasetError: `tracks` cannot be read.
 
     """
-    told = asdict(options)
-    del told["camera"], told["frame_rate"], told["detector_options"]
-    if recorded := options.detector_options.recorded():  # else as before there were such options
-        told["detector_options"] = recorded
+    entries = asdict(options)
+    del entries["camera"], entries["frame_rate"], entries["detector_options"]
+    for name in ("first_frame", "coded", "masks"):  # absent by default, as in folders of earlier versions
+        if getattr(options, name) == getattr(TrackOptions(), name):
+            del entries[name]
+    if recorded := options.detector_options.recorded():
+        entries["detector_options"] = recorded
     detector: str | None = options.detector
     if options.tracks is not None:
         detector = None
-        told |= {"tracker": None, "tracks": f"{options.tracks.name} {_digest(options.tracks)}"}
+        entries |= {"tracker": None, "tracks": f"{options.tracks.name} {_digest(options.tracks)}"}
     elif Path(options.detector).is_file():
-        detector = f"{options.found_by} {_digest(*_files(Path(options.detector)))}"
-    del told["detector"]
+        detector = f"{options.detector_label} {_digest(*_files(Path(options.detector)))}"
+    del entries["detector"]
     return {
         "source": source.name,
         "identity": list(source.identity),
         "frame_rate": source.frame_rate,
         "detector": detector,
-        "options": told,
+        "options": entries,
     }
 
 
 def _files(detector: Path) -> list[Path]:
-    """OpenVINO has the weights in a file beside the .xml."""
+    """The files of a detector; OpenVINO keeps the weights in a .bin file beside the .xml."""
     weights = detector.with_suffix(".bin")
     return [detector, weights] if detector.suffix == ".xml" and weights.is_file() else [detector]
 

@@ -1,4 +1,4 @@
-"""How good a crop is for recognising somebody: four scores between 0 and 1, and whether to use it."""
+"""Quality of crops for re-identification: four scores from 0 to 1, and the thresholds for using a crop."""
 
 from __future__ import annotations
 
@@ -9,45 +9,45 @@ from jaxtyping import Float, Float32
 
 from stca.footage.images import RGB
 
-LEAST: Mapping[str, float] = {"sharpness": 0.1, "size": 0.1, "inside": 0.75, "visible": 0.5}
-"""A crop with a score below is left out of embedding."""
+MIN_QUALITY: Mapping[str, float] = {"sharpness": 0.1, "size": 0.1, "inside": 0.75, "visible": 0.5}
+"""Lowest score of each kind with which a crop is embedded."""
 
-_LOW, _HIGH = 24.0, 128.0  # heights in pixels with a size of 0 and of 1
-_COMPARED = 64  # height in pixels at which sharpness is measured
-_HALF_SHARP = 150.0  # variance of the Laplacian with a sharpness of one half
+_LOW, _HIGH = 24.0, 128.0  # heights in pixels that score 0 and 1 for size
+_SHARPNESS_HEIGHT = 64  # pixels; crops are reduced to it before sharpness is measured
+_HALF_SHARP = 150.0  # variance of the Laplacian that scores one half for sharpness
 
 
 def is_usable(quality: Mapping[str, float]) -> bool:
-    """Whether every score is high enough."""
-    return all(quality[name] >= least for name, least in LEAST.items())
+    """Whether every score reaches its threshold in `MIN_QUALITY`."""
+    return all(quality[name] >= least for name, least in MIN_QUALITY.items())
 
 
 def sharpness(image: RGB) -> float:
-    """Variance v of the Laplacian of the brightness, at a fixed height, as v / (v + 150).
+    """Sharpness of an (H, W, 3) crop: variance v of the Laplacian of the brightness, as v / (v + 150).
 
-    A person out of focus or blurred by motion has few edges at any scale; that a crop is small is no
-    matter here.
+    It is measured at a fixed height, because defocus and motion blur leave few edges at any scale; the size
+    of the crop has a score of its own.
     """
     import cv2
 
     if not image.size:
         return 0.0
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    if grey.shape[0] > _COMPARED:
-        width = max(1, round(grey.shape[1] * _COMPARED / grey.shape[0]))
-        grey = cv2.resize(grey, (width, _COMPARED), interpolation=cv2.INTER_AREA)
+    if grey.shape[0] > _SHARPNESS_HEIGHT:
+        width = max(1, round(grey.shape[1] * _SHARPNESS_HEIGHT / grey.shape[0]))
+        grey = cv2.resize(grey, (width, _SHARPNESS_HEIGHT), interpolation=cv2.INTER_AREA)
     variance = float(cv2.Laplacian(grey, cv2.CV_32F).var())
     return variance / (variance + _HALF_SHARP)
 
 
 def size(boxes: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, " n"]:
-    """By height: 0 up to 24 pixels, 1 from 128 pixels on."""
+    """Score by height: 0 up to 24 pixels, 1 from 128 pixels, linear in between."""
     scores: Float[np.ndarray, " n"] = ((boxes[:, 3] - boxes[:, 1] - _LOW) / (_HIGH - _LOW)).clip(0, 1)
     return scores
 
 
 def inside(boxes: Float[np.ndarray, "n 4"], width: int, height: int) -> Float[np.ndarray, " n"]:
-    """The part of every box (left, top, right, bottom) that is inside the image."""
+    """Fraction of every box (left, top, right, bottom) that lies inside the image."""
     limits = np.array([width, height, width, height])
     within = boxes.clip(0, limits)
     parts: Float[np.ndarray, " n"] = _areas(within) / np.maximum(_areas(boxes), 1e-9)
@@ -55,10 +55,10 @@ def inside(boxes: Float[np.ndarray, "n 4"], width: int, height: int) -> Float[np
 
 
 def visible(boxes: Float[np.ndarray, "n 4"], *, grid: tuple[int, int] = (16, 8)) -> Float[np.ndarray, " n"]:
-    """The part of every box that no box in front of it covers.
+    """Fraction of every box that no box in front of it covers.
 
-    Who stands lower in the image is nearer to the camera. The covered part is counted on a grid of points
-    (rows, columns) in every box, so that what two others cover is not counted twice.
+    A person whose feet are lower in the image is taken to be nearer to the camera. The covered part is
+    counted on a grid of points (rows, columns) in every box, so that overlapping covers count once.
     """
     if not len(boxes):
         return np.zeros(0)
@@ -76,11 +76,12 @@ def visible(boxes: Float[np.ndarray, "n 4"], *, grid: tuple[int, int] = (16, 8))
     return seen
 
 
-def look(image: RGB) -> Float32[np.ndarray, " 128"]:
-    """Colours of the upper and the lower half of a crop, a unit vector; tells people apart for some seconds.
+def colour_histogram(image: RGB) -> Float32[np.ndarray, " 128"]:
+    """Colour histograms of the upper and the lower half of an (H, W, 3) crop, as one unit vector.
 
-    Each half has a histogram of 4 x 4 x 4 colours, of which the square root is taken: the product of two
-    looks is the mean of their halves' Bhattacharyya coefficients.
+    Each half has a histogram of 4 x 4 x 4 colours, of which the square root is taken: the dot product of
+    two vectors is the mean of the two halves' Bhattacharyya coefficients. It tells people apart over a few
+    seconds of unchanged light.
     """
     height, width = image.shape[:2]
     middle = image[:, round(0.2 * width) : max(round(0.8 * width), round(0.2 * width) + 1)]

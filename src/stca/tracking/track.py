@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 from stca.errors import ConfigError
 from stca.footage.sources import Source, open_source
 from stca.tracking.associate import TRACKERS
 from stca.tracking.detectors.options import DetectorOptions
+from stca.tracking.external_tracks import ExternalTracks, read_external_tracks
 from stca.tracking.job import Job
 from stca.tracking.options import TrackOptions, VideoSummary, check_camera, settings
-from stca.tracking.writing import CameraFolder, folder_of
+from stca.tracking.regions import Region
+from stca.tracking.writing import CameraFolder, camera_folder
 from stca.tracklets import Tracklet
 from stca.tracks import TrackRecord
 
@@ -29,35 +32,36 @@ def track_video(
     start: float | None = None,
     every: int = 1,
     frame_rate: float | None = None,
+    first_frame: int | None = None,
+    coded: bool = False,
+    masks: Sequence[Region] = (),
     detector_options: DetectorOptions | None = None,
 ) -> Iterator[Tracklet]:
-    """Find and follow the people of a video; gives every tracklet as soon as it is over and written.
+    """Detect and track the people of a video; yields every tracklet as soon as it has ended and is written.
 
-    Everything lies in `out/<camera>/` afterwards, as `stca track` writes it; in `out/<camera>_<video>/` where
-    `out/<camera>/` has another video of that camera. A video that is already done is only read; one that
-    was interrupted is done again (boxes of a network that were found are kept). What was recorded of a camera
-    before it was interrupted stays, and the recording goes on behind it.
+    Output: `out/<camera>/`, as `stca track` writes it. A finished video is only read, an interrupted one is
+    tracked again, and an interrupted recording of a live camera is continued.
 
     Args:
         path: a video file, a folder of images, or the address of a camera.
         detector: `motion` (needs no weights, for fixed cameras), an .onnx file or an OpenVINO .xml file.
         tracker: `ocsort` or `bytetrack`.
-        out: where to.
-        tracks: a MOTChallenge file with finished tracks, instead of a detector and a tracker.
-        camera: its name; default: the video's, without suffix.
-        camera_id: of the tracklets that are given; their person_id is the number of the track.
-        start: when the video began, POSIX seconds; default: nobody knows, or now where it is a camera.
-        every: only every so many-th frame is looked at.
-        frame_rate: frames a second; default: what the video says, or 25.
+        out: the output folder.
+        tracks: a MOTChallenge file of external tracks, instead of a detector and a tracker.
+        camera: the camera's name; default: the video's name without suffix.
+        camera_id: camera id of the tracklets; their person_id is the track number.
+        start: when the video began, POSIX seconds; default: unknown, or the present time for a live camera.
+        every: only every `every`-th frame is processed.
+        frame_rate: frames per second; default: the video's own, or 25.
+        first_frame: 0 or 1, what `tracks` calls the video's first frame; default: told from the file.
+        coded: whether boxes refer to the frames as coded, not as displayed (rotation, pixel shape).
+        masks: regions without detections, also without boxes of `tracks`.
         detector_options: what the detector's file does not say, and where it runs.
 
     Raises:
-        StcaError: something that tracking needs is not installed.
-        FrameError: nothing to be opened there, or no frame that can be read.
-        ConfigError: an option that is none, or tracks that were made with other options.
-        CheckpointError: a file that is no detector.
-        DatasetError: `tracks` cannot be read.
-
+        StcaError: a package that tracking needs is not installed.
+        FrameError, DatasetError, CheckpointError: the video, `tracks` or the detector cannot be read.
+        ConfigError: an invalid option, or the folder holds tracks made with other options.
     """
     options = TrackOptions(
         detector=detector,
@@ -67,6 +71,9 @@ def track_video(
         start=start,
         every=every,
         frame_rate=frame_rate,
+        first_frame=first_frame,
+        coded=coded,
+        masks=tuple(masks),
         detector_options=detector_options or DetectorOptions(),
     )
     for folder, record in write_tracks(path, Path(out), options):
@@ -78,16 +85,20 @@ def track_video(
 def write_tracks(
     path: str | Path, out: Path, options: TrackOptions, *, show: bool = False
 ) -> Generator[tuple[Path, TrackRecord], None, VideoSummary]:
-    """As `track_video`, with the folders and records; returns a summary, and shows progress if `show`."""
-    source = open_source(path, frame_rate=options.frame_rate)
+    """As `track_video`, but yields folders and records, and returns a summary; `show` a progress bar."""
+    source = open_source(path, frame_rate=options.frame_rate, coded=options.coded)
     camera = options.camera or source.camera
     check_camera(camera)
-    place = folder_of(out, camera, source)
-    folder = CameraFolder(place, settings(source, options))
+    place = camera_folder(out, camera, source)
+    made_with = settings(source, options)
+    external = _external_tracks(source, options, show=show)
+    folder = CameraFolder(place, made_with)
     try:
         if folder.finished and source.live:
             raise ConfigError(
-                "There is already a recording of this camera", where=place, hint="another --out or --camera"
+                "There is already a finished recording of this camera",
+                where=place,
+                hint="use another --out or --camera",
             )
         if folder.finished:
             done = folder.records()
@@ -95,27 +106,38 @@ def write_tracks(
             return _done_before(source, camera, folder, [record for _, record in done])
         if place.name != camera and options.start is None and not source.live:
             warnings.warn(
-                f"{camera} has several videos, and the times of {source.name} begin at 0 as if it were the "
-                "only one; --start tells them apart",
+                f"{camera} has several videos, and without --start the times of each begin at 0, "
+                f"also those of {source.name}; give --start to tell them apart",
                 stacklevel=2,
             )
-        job = Job(source, camera, options, folder)
+        job = Job(source, camera, options, folder, external)
         yield from job.run(show=show)
         return job.summary()
     finally:
         folder.close()
 
 
+def _external_tracks(source: Source, options: TrackOptions, *, show: bool) -> ExternalTracks | None:
+    if options.tracks is None:
+        return None
+    external = read_external_tracks(
+        options.tracks, first_frame=options.first_frame, num_frames=source.num_frames
+    )
+    if show:
+        print(f"{options.tracks.name}: {external.description}", file=sys.stderr)
+    return external
+
+
 def _done_before(
     source: Source, camera: str, folder: CameraFolder, records: list[TrackRecord]
 ) -> VideoSummary:
-    told = folder.told or {}
+    metadata = folder.metadata or {}
     use = [frame.use for record in records for frame in record.frames]
     return VideoSummary(
         video=source.name,
         camera=camera,
-        frames=told["frames"],
-        tracks=told["tracks"],
+        frames=metadata["frames"],
+        tracks=metadata["tracks"],
         tracklets=len(records),
         used=sum(use),
         left_out=len(use) - sum(use),

@@ -1,8 +1,10 @@
-"""Tracks while they live: first boxes are fetched back, a lost track is joined with what follows it."""
+"""Tracks from boxes: begun with earlier boxes, joined after gaps, cut where the person changes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import bisect
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -12,17 +14,23 @@ from jaxtyping import Float, Float32, Int64
 from stca.boxes import overlaps
 from stca.footage.images import RGB
 from stca.footage.sources import Frame
+from stca.tracking.appearance import change_points, mean_similarity
 from stca.tracking.associate import buffer_seconds
-from stca.tracking.quality import look
+from stca.tracking.quality import MIN_QUALITY, colour_histogram
 
 JOIN_WITHIN = 2.0
-"""Seconds that may lie between the end of a track and the beginning of what goes on with it."""
+"""Longest gap in seconds over which two tracks of one person are joined."""
 
-_SAME_LOOK = 0.9  # product of two looks from which they may be one person's
-_REACH = 1.0  # heights of a person that the place may be off
-_JUDGED = 1.0  # seconds of a track by which its speed is known
-_LOOKED = 2.0  # seconds whose looks are averaged
-_FETCHED = 2  # frames before a track's first box in which its beginning is looked for
+_MIN_SIMILARITY = 0.9  # lowest cosine of two colour histograms of one person
+_MAX_OFFSET = 1.0  # largest distance from the predicted position, in heights of the person
+_SPEED_SECONDS = 1.0  # seconds of a track from which its speed is estimated
+_COLOUR_SECONDS = 2.0  # seconds of a track whose colour histograms are averaged
+_SPREAD = 2.0  # observations of a second may lie in two: some frames have no box
+_BACKFILL_FRAMES = 2  # frames before a track's first box that are searched for earlier boxes of it
+
+
+_CLEAR = ("visible", "inside")  # scores that a crop needs for its colours to be the person's
+_NO_FRAME = 2**62  # later than any
 
 
 @dataclass(slots=True, eq=False)
@@ -34,11 +42,11 @@ class Observation:
         time: seconds.
         box: left, top, right, bottom, in pixels.
         score: the detector's.
-        quality: what `stca.tracking.quality` says, by name.
-        crop: the pixels; None once they are stored (or nothing of the box is inside the image).
-        look: colours, see `quality.look`; None where nobody needs them any more.
-        file: name of the stored crop; empty while there is none.
-        lasts: seconds since the frame before it.
+        quality: scores from 0 to 1 by name, see `stca.tracking.quality`.
+        crop: the pixels; None once they are stored, or where the box lies outside the image.
+        colours: see `quality.colour_histogram`; None where there is no crop.
+        file: name of the stored crop; empty where there is none.
+        duration: seconds since the previous frame.
 
     """
 
@@ -48,95 +56,117 @@ class Observation:
     score: float
     quality: dict[str, float]
     crop: RGB | None = None
-    look: Float32[np.ndarray, " 128"] | None = None
+    colours: Float32[np.ndarray, " 128"] | None = None
     file: str = ""
-    lasts: float = 0.0
+    duration: float = 0.0
 
 
 @dataclass(slots=True, eq=False)
 class Track:
-    """The boxes of one person, in order of time."""
-
-    number: int
-    seen: list[Observation] = field(default_factory=list)
-    judged: bool = False
-
-    @property
-    def first(self) -> float:
-        """Seconds."""
-        return self.seen[0].time
-
-    @property
-    def last(self) -> float:
-        """Seconds."""
-        return self.seen[-1].time
-
-
-@runtime_checkable
-class Store(Protocol):
-    """Where crops go as soon as their track is known."""
-
-    def add(self, number: int, seen: Observation) -> None:
-        """Keep the crop for that track; sets its file, and its sharpness sooner or later."""
-
-    def join(self, number: int, later: int) -> None:
-        """The crops of track `later` belong to track `number`."""
-
-
-class Following:
-    """Collects the boxes of all tracks and hands every track out when it is over.
+    """The boxes of one person, in order of time.
 
     Args:
-        frame_rate: frames a second that are given.
-        store: told of every box that belongs to a track.
-        first: the number of the first track. Numbers are its own and never used again, whatever the
-            associator does with its.
+        number: the track's.
+        observations: one per frame.
+        join_checked: whether it was compared with the lost tracks before it.
 
     """
 
-    def __init__(self, frame_rate: float, store: Store, *, first: int = 0) -> None:
+    number: int
+    observations: list[Observation] = field(default_factory=list)
+    join_checked: bool = False
+
+    @property
+    def first(self) -> float:
+        """Time of the first observation, seconds."""
+        return self.observations[0].time
+
+    @property
+    def last(self) -> float:
+        """Time of the last observation, seconds."""
+        return self.observations[-1].time
+
+
+@runtime_checkable
+class CropStore(Protocol):
+    """Stores crops as soon as their track is known."""
+
+    def add(self, number: int, observation: Observation) -> None:
+        """Store the crop for that track; sets its file now and its sharpness later."""
+
+    def join(self, number: int, later: int) -> None:
+        """Move the crops of track `later` to track `number`."""
+
+    def split(self, number: int, later: int, observations: Sequence[Observation]) -> None:
+        """Move the crops of these observations of track `number` to a new track `later`."""
+
+
+class TrackBuilder:
+    """Collects the boxes of all tracks and returns every track when it has ended.
+
+    Args:
+        frame_rate: frames per second that `update` receives.
+        store: receives every box that belongs to a track.
+        first: the number of the first track. Track numbers are independent of the associator's, and none is
+            used twice.
+
+    """
+
+    def __init__(self, frame_rate: float, store: CropStore, *, first: int = 0) -> None:
         self._rate, self._store, self._next = frame_rate, store, first
         self._buffer = buffer_seconds(frame_rate)
         self._tracks: dict[int, Track] = {}
         self._alive: dict[int, Track] = {}  # by the associator's number
-        self._free: list[list[Observation]] = []  # boxes of the last frames that belong to nobody
-        self._time: float | None = None  # of the last frame
+        self._unassigned: list[list[Observation]] = []  # boxes of the last frames without a track
+        self._time: float | None = None  # of the previous frame
+
+    @property
+    def oldest(self) -> int:
+        """The first frame of the tracks that have not ended."""
+        return min((track.observations[0].frame for track in self._tracks.values()), default=_NO_FRAME)
 
     def update(
-        self, frame: Frame, seen: list[Observation], numbers: Int64[np.ndarray, " n"]
+        self, frame: Frame, observations: list[Observation], numbers: Int64[np.ndarray, " n"]
     ) -> Iterator[Track]:
-        """Take the boxes of a frame, with the associator's numbers (-1: none); give what is over."""
-        lasts = 1 / self._rate if self._time is None else frame.time - self._time
+        """Add the boxes of a frame with the associator's numbers (-1: none); yield ended tracks."""
+        duration = 1 / self._rate if self._time is None else frame.time - self._time
         self._time = frame.time
-        for observation in seen:
-            observation.lasts = lasts
-        for observation, number in zip(seen, numbers.tolist(), strict=True):
+        for observation in observations:
+            observation.duration = duration
+        self._end_lost(frame.time - 1.5 / self._rate)
+        for observation, number in zip(observations, numbers.tolist(), strict=True):
             if number >= 0:
                 self._append(number, observation)
-        self._free = [*self._free, [o for o, n in zip(seen, numbers, strict=True) if n < 0]][-_FETCHED:]
-        yield from self._settle(frame.time)
+        self._unassigned = [
+            *self._unassigned,
+            [o for o, n in zip(observations, numbers, strict=True) if n < 0],
+        ][-_BACKFILL_FRAMES:]
+        yield from self._take_ended(frame.time)
 
     def close(self) -> Iterator[Track]:
-        """Give the rest: nothing follows."""
-        yield from self._settle(float("inf"))
+        """Yield the remaining tracks: the video has ended."""
+        yield from self._take_ended(float("inf"))
 
     def _append(self, number: int, observation: Observation) -> None:
         track = self._alive.get(number)
         if track is None:
             track = self._alive[number] = self._tracks[self._next] = Track(self._next)
             self._next += 1
-            for earlier in self._beginning(observation):
+            for earlier in self._earlier_boxes(observation):
                 self._keep(track, earlier)
         self._keep(track, observation)
 
-    def _beginning(self, observation: Observation) -> list[Observation]:
-        """Boxes just before a new track's first that had no track: a tracker wants to see somebody twice."""
+    def _earlier_boxes(self, observation: Observation) -> list[Observation]:
+        """Unassigned boxes just before a new track's first: some associators confirm at the second box.
+
+        A box from before a pause in the recording is another person's, however few frames lie in between.
+        """
         found: list[Observation] = []
-        for candidates in reversed(self._free):
-            if not candidates:
+        for candidates in reversed(self._unassigned):
+            next_box = found[0] if found else observation
+            if not candidates or next_box.time - candidates[0].time > self._buffer:
                 break
-            box = (found[0] if found else observation).box
-            shared = overlaps(box[None], np.stack([c.box for c in candidates]))[0]
+            shared = overlaps(next_box.box[None], np.stack([c.box for c in candidates]))[0]
             best = int(shared.argmax())
             if shared[best] < 0.3:
                 break
@@ -145,32 +175,54 @@ class Following:
 
     def _keep(self, track: Track, observation: Observation) -> None:
         if observation.crop is not None and observation.crop.size:
-            observation.look = look(observation.crop)
+            observation.colours = colour_histogram(observation.crop)
         self._store.add(track.number, observation)
-        track.seen.append(observation)
-        count = self._count(_LOOKED)
-        if len(track.seen) > 2 * count:
-            track.seen[-count - 1].look = None
+        track.observations.append(observation)
 
-    def _settle(self, now: float) -> Iterator[Track]:
-        over = [number for number, track in self._alive.items() if now - track.last > self._buffer]
-        for number in over:
-            self._judge(self._alive.pop(number))
+    def _end_lost(self, now: float) -> None:
+        """Close the tracks without a box for longer than the buffer.
+
+        Before the boxes of a frame are added, `now` is one frame interval earlier than the frame: then only
+        a pause in the recording closes a track to which the associator gives a box.
+        """
+        lost = [number for number, track in self._alive.items() if now - track.last > self._buffer]
+        for number in lost:
+            self._try_join(self._alive.pop(number))
+
+    def _take_ended(self, now: float) -> Iterator[Track]:
+        self._end_lost(now)
         for track in list(self._alive.values()):
-            if now - track.first > max(_JUDGED, self._buffer):
-                self._judge(track)
-        waiting = min((t.first for t in self._alive.values() if not t.judged), default=float("inf"))
+            if now - track.first > max(_SPEED_SECONDS, self._buffer):
+                self._try_join(track)
+        waiting = min((t.first for t in self._alive.values() if not t.join_checked), default=float("inf"))
         living = set(map(id, self._alive.values()))
         for track in list(self._tracks.values()):
             lost = min(now, waiting) - track.last
             if id(track) not in living and lost > JOIN_WITHIN:
-                yield self._tracks.pop(track.number)
+                yield from self._cut(self._tracks.pop(track.number))
 
-    def _judge(self, track: Track) -> None:
-        """Join it with a lost one that it goes on with, if there is one; once in its life."""
-        if track.judged:
+    def _cut(self, track: Track) -> Iterator[Track]:
+        """A finished track in pieces of one person each: associators mix people up where they meet."""
+        clear = [
+            (i, o.time, o.colours)
+            for i, o in enumerate(track.observations)
+            if o.colours is not None and all(o.quality[name] >= MIN_QUALITY[name] for name in _CLEAR)
+        ]
+        times, colours = np.array([time for _, time, _ in clear]), [found for _, _, found in clear]
+        starts = [clear[i][0] for i in change_points(times, colours)]
+        pieces = [track]
+        for start, end in itertools.pairwise([*starts, len(track.observations)]):
+            pieces.append(Track(self._next, track.observations[start:end], join_checked=True))
+            self._store.split(track.number, self._next, pieces[-1].observations)
+            self._next += 1
+        del track.observations[starts[0] if starts else len(track.observations) :]
+        yield from pieces
+
+    def _try_join(self, track: Track) -> None:
+        """Join a track with the lost track that it continues, if there is one; checked once per track."""
+        if track.join_checked:
             return
-        track.judged = True
+        track.join_checked = True
         living = set(map(id, self._alive.values()))
         costs = {
             lost.number: cost
@@ -181,36 +233,48 @@ class Following:
             return
         before = self._tracks[min(costs, key=lambda number: costs[number])]
         self._store.join(before.number, track.number)
-        before.seen += track.seen
+        before.observations += track.observations
         del self._tracks[track.number]
         for number, alive in self._alive.items():
             if alive is track:
                 self._alive[number] = before
 
     def _cost(self, lost: Track, track: Track) -> float | None:
-        """How badly `track` would go on with `lost`; None where it cannot."""
+        """Cost of joining `track` to the end of `lost`; None where it cannot be the same person."""
         gap = track.first - lost.last
         if not 0 < gap <= JOIN_WITHIN:
             return None
-        end, begin = lost.seen[-1].box, track.seen[0].box
+        end, begin = lost.observations[-1].box, track.observations[0].box
         heights = end[3] - end[1], begin[3] - begin[1]
-        count = self._count(_LOOKED)
-        alike = _likeness(lost.seen[-count:], track.seen[:count])
-        if not 0.6 < heights[0] / heights[1] < 1.6 or alike < _SAME_LOOK:
+        last = self._tail(lost.observations, _COLOUR_SECONDS)
+        first = self._head(track.observations, _COLOUR_SECONDS)
+        similarity = mean_similarity([o.colours for o in last], [o.colours for o in first])
+        if not 0.6 < heights[0] / heights[1] < 1.6 or similarity < _MIN_SIMILARITY:
             return None
-        count = self._count(_JUDGED)
         here, there = _centre(end), _centre(begin)
-        ahead, back = gap * _speed(lost.seen[-count:]), gap * _speed(track.seen[:count])
+        ahead = gap * _speed(self._tail(lost.observations, _SPEED_SECONDS))
+        back = gap * _speed(self._head(track.observations, _SPEED_SECONDS))
         off = min(
             np.linalg.norm(here - there),
             np.linalg.norm(here + ahead - there),
             np.linalg.norm(there - back - here),
         )
         off = float(off) / (sum(heights) / 2)
-        return off - 2 * alike if off <= _REACH else None
+        return off - 2 * similarity if off <= _MAX_OFFSET else None
 
-    def _count(self, seconds: float) -> int:
-        return max(2, round(seconds * self._rate))
+    def _head(self, observations: list[Observation], seconds: float) -> list[Observation]:
+        """The first observations, as many as frames come in `seconds`, within `_SPREAD` times `seconds`."""
+        end = bisect.bisect_right(observations, observations[0].time + _SPREAD * seconds, key=_time)
+        return observations[: max(2, min(end, round(seconds * self._rate)))]
+
+    def _tail(self, observations: list[Observation], seconds: float) -> list[Observation]:
+        """The last observations, likewise."""
+        start = bisect.bisect_left(observations, observations[-1].time - _SPREAD * seconds, key=_time)
+        return observations[-max(2, min(len(observations) - start, round(seconds * self._rate))) :]
+
+
+def _time(observation: Observation) -> float:
+    return observation.time
 
 
 def _centre(box: Float[np.ndarray, " 4"]) -> Float[np.ndarray, " 2"]:
@@ -218,19 +282,7 @@ def _centre(box: Float[np.ndarray, " 4"]) -> Float[np.ndarray, " 2"]:
     return centre
 
 
-def _speed(seen: list[Observation]) -> Float[np.ndarray, " 2"]:
-    """Pixels a second."""
-    time = seen[-1].time - seen[0].time
-    return (_centre(seen[-1].box) - _centre(seen[0].box)) / time if time > 0 else np.zeros(2)
-
-
-def _likeness(first: list[Observation], second: list[Observation]) -> float:
-    """Cosine of the mean looks; 0 where one has none."""
-    means = []
-    for seen in (first, second):
-        looks = [o.look for o in seen if o.look is not None]
-        if not looks:
-            return 0.0
-        mean = np.mean(looks, axis=0)
-        means.append(mean / max(float(np.linalg.norm(mean)), 1e-9))
-    return float(means[0] @ means[1])
+def _speed(observations: list[Observation]) -> Float[np.ndarray, " 2"]:
+    """Pixels per second."""
+    time = observations[-1].time - observations[0].time
+    return (_centre(observations[-1].box) - _centre(observations[0].box)) / time if time > 0 else np.zeros(2)

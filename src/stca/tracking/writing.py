@@ -1,10 +1,10 @@
-"""The folder of one camera: crops as they come, a tracklet's folder once it is whole."""
+"""The folder of one camera: crops are stored as they come, tracklets appear when they are complete."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +20,10 @@ from stca.tracks import SIDE_FILE, TrackRecord, read_track, write_track
 
 VIDEO_FILE, TRACKS_FILE, BOXES_FILE = "video.json", "tracks.txt", ".boxes"
 _LIVE, _LOCK = ".live", ".lock"
-_TOLD = ("finished", "frames", "tracks")
+_SUMMARY_KEYS = ("finished", "frames", "tracks")
 
 
-def folder_of(out: Path, camera: str, source: Source) -> Path:
+def camera_folder(out: Path, camera: str, source: Source) -> Path:
     """`out/CAMERA`, or `out/CAMERA_VIDEO` where `out/CAMERA` has another video of that camera."""
     first, own = out / camera, out / f"{camera}_{source.camera}"
     if camera == source.camera or (_source(own) != source.name and _source(first) in (None, source.name)):
@@ -32,7 +32,7 @@ def folder_of(out: Path, camera: str, source: Source) -> Path:
 
 
 def _source(folder: Path) -> str | None:
-    """The name of the video whose tracks lie there; None where there are none (or nobody can tell)."""
+    """The name of the video whose tracks are in the folder; None where there are none, or it is unknown."""
     try:
         return str(json.loads((folder / VIDEO_FILE).read_text(encoding="utf-8"))["source"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -40,13 +40,13 @@ def _source(folder: Path) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """What earlier runs recorded of a camera.
+class ResumePoint:
+    """Where a run continues after earlier runs.
 
     Args:
-        frame: the last one of any box.
-        number: the next track's.
-        tracks: how many there are.
+        frame: number of the last frame with a box; 0 if there is none.
+        number: track number to continue with.
+        tracks: number of tracks recorded so far.
 
     """
 
@@ -56,15 +56,15 @@ class Kept:
 
 
 class CameraFolder:
-    """`tracks/cam1/`. Tracklets get their names when they are whole; what is unfinished hides in `.live`.
+    """`tracks/cam1/`. Tracklets get their final names when they are complete; until then they are in `.live`.
 
     Args:
         path: the folder.
-        settings: what decides the result; a folder made with others is refused.
+        settings: entries of video.json; a folder that was made with others is refused.
 
     Raises:
-        ConfigError: other settings, or another process works here.
-        DatasetError: the folder holds something else.
+        ConfigError: the folder was made with other settings, or another process is writing to it.
+        DatasetError: the folder holds other files.
 
     """
 
@@ -76,34 +76,34 @@ class CameraFolder:
         self._lock = ExitStack()
         self._lock.enter_context(locked(path / _LOCK, taken="Another process is writing these tracks"))
         try:
-            self.told = self._read()
+            self.metadata = self._read()
         except BaseException:
             self.close()
             raise
 
     @property
     def finished(self) -> bool:
-        """Whether everything was done by an earlier run."""
-        return bool(self.told and self.told["finished"])
+        """Whether an earlier run has finished the video."""
+        return bool(self.metadata and self.metadata["finished"])
 
     def close(self) -> None:
-        """Let others in."""
+        """Stop writing and release the lock."""
         self._crops.close()
         self._lock.close()
 
-    def begin(self, *, keep: bool) -> Kept:
-        """Make room for a run after one that was interrupted; its boxes always stay.
+    def begin(self, *, keep: bool) -> ResumePoint:
+        """Prepare the folder for a run, also after an interrupted one; cached boxes always stay.
 
         Args:
-            keep: whether finished tracklets and their rows stay, because they cannot be made again; once
-                told, they always do.
+            keep: whether finished tracklets and their rows stay, because a live recording cannot be
+                repeated; once set, it is recorded in video.json and applies to all later runs.
 
         Returns:
-            what stays.
+            where the run continues.
 
         """
-        keep = keep or bool(self.told and self.told.get("keep"))
-        self.tell(finished=False, frames=0, **({"keep": True} if keep else {}))
+        keep = keep or bool(self.metadata and self.metadata.get("keep"))
+        self.write_metadata(finished=False, frames=0, **({"keep": True} if keep else {}))
         shutil.rmtree(self.path / _LIVE, ignore_errors=True)
         (self.path / _LIVE).mkdir()
         if keep:
@@ -112,31 +112,31 @@ class CameraFolder:
         for folder in self.path.iterdir():
             if folder.name.isdecimal() and (folder / SIDE_FILE).exists():
                 shutil.rmtree(folder)
-        return Kept()
+        return ResumePoint()
 
-    def tell(self, **more: Any) -> None:
+    def write_metadata(self, **more: Any) -> None:
         """Write video.json."""
-        self.told = {**self._settings, **more}
-        write_text(self.path / VIDEO_FILE, json.dumps(self.told, indent=1, ensure_ascii=False) + "\n")
+        self.metadata = {**self._settings, **more}
+        write_text(self.path / VIDEO_FILE, json.dumps(self.metadata, indent=1, ensure_ascii=False) + "\n")
 
-    def add(self, number: int, seen: Observation) -> None:
-        """Write the crop of a track's box; sets its file now, its sharpness until `wait` returns."""
-        if seen.crop is None or not seen.crop.size:
-            seen.crop = None
+    def add(self, number: int, observation: Observation) -> None:
+        """Queue the crop of a box; sets its file now, and its sharpness before `wait` returns."""
+        if observation.crop is None or not observation.crop.size:
+            observation.crop = None
             return
-        pixels = seen.crop.copy()  # a view would keep the whole frame
-        seen.crop, seen.file = None, f"{seen.frame:06d}.jpg"
+        pixels = observation.crop.copy()  # a view would keep the whole frame
+        observation.crop, observation.file = None, f"{observation.frame:06d}.jpg"
         folder = self._live(number)
         if number not in self._made:
             folder.mkdir()
             self._made.add(number)
-        self._crops.put(folder / seen.file, seen, pixels)
+        self._crops.put(folder / observation.file, observation, pixels)
 
     def wait(self) -> None:
-        """Until all crops are written and scored.
+        """Block until all crops are written and scored.
 
         Raises:
-            OSError: one of them could not be written.
+            OSError: a crop could not be written.
 
         """
         self._crops.wait()
@@ -153,8 +153,18 @@ class CameraFolder:
                 crop.replace(target / crop.name)
             source.rmdir()
 
+    def split(self, number: int, later: int, observations: Sequence[Observation]) -> None:
+        """Move the crops of these observations of track `number` to a new track `later`."""
+        self.wait()
+        source, target = self._live(number), self._live(later)
+        target.mkdir()
+        self._made.add(later)
+        for observation in observations:
+            if observation.file:
+                (source / observation.file).replace(target / observation.file)
+
     def drop(self, number: int) -> None:
-        """Forget the crops of a track."""
+        """Delete the crops of a track."""
         self.wait()
         self._made.discard(number)
         shutil.rmtree(self._live(number), ignore_errors=True)
@@ -165,7 +175,7 @@ class CameraFolder:
             file.write("".join(map(mot_line, rows)))
 
     def finish_tracklet(self, record: TrackRecord) -> Path:
-        """Give a tracklet its side file and its name; returns its folder."""
+        """Write the side file of a tracklet, move it to its final name, and return its folder."""
         self.wait()
         self._made.discard(record.track)
         live, folder = self._live(record.track), self.path / f"{record.track:04d}"
@@ -174,11 +184,11 @@ class CameraFolder:
         return folder
 
     def finish(self, *, sort: bool, **more: Any) -> None:
-        """Everything is written: video.json says so.
+        """Mark the video as finished in video.json.
 
         Args:
-            sort: whether tracks.txt is put in order of frames (it must fit into memory for that).
-            more: for video.json.
+            sort: whether to sort tracks.txt by frame, which loads it into memory.
+            more: further entries of video.json.
 
         """
         path = self.path / TRACKS_FILE
@@ -187,19 +197,19 @@ class CameraFolder:
             lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
             write_text(path, "".join(sorted(lines, key=_frame_and_track)))
         shutil.rmtree(self.path / _LIVE, ignore_errors=True)
-        self.tell(finished=True, **more)
+        self.write_metadata(finished=True, **more)
         (self.path / BOXES_FILE).unlink(missing_ok=True)
 
     def records(self) -> list[tuple[Path, TrackRecord]]:
-        """The tracklets that are there, by number."""
+        """The finished tracklets, ordered by track number."""
         folders = sorted((f for f in self.path.iterdir() if f.name.isdecimal()), key=lambda f: int(f.name))
         return [(folder, record) for folder in folders if (record := read_track(folder))]
 
     def _live(self, number: int) -> Path:
         return self.path / _LIVE / f"{number:04d}"
 
-    def _keep(self) -> Kept:
-        """What is there; a last row that was cut off while it was written goes."""
+    def _keep(self) -> ResumePoint:
+        """Where to continue; a last row of tracks.txt that was only partly written is removed."""
         last, numbers = 0, {int(f.name) for f in self.path.iterdir() if f.name.isdecimal()}
         path = self.path / TRACKS_FILE
         path.touch()
@@ -212,48 +222,48 @@ class CameraFolder:
                     last = max(last, frame)
                     numbers.add(track)
             file.truncate(whole)
-        return Kept(last, max(numbers, default=-1) + 1, len(numbers))
+        return ResumePoint(last, max(numbers, default=-1) + 1, len(numbers))
 
     def _read(self) -> dict[str, Any] | None:
         path = self.path / VIDEO_FILE
         if not path.exists():
             if others := [entry.name for entry in self.path.iterdir() if not _may_stay(entry)]:
                 raise DatasetError(
-                    "A camera's folder holds something else",
-                    expected=f"nothing, or what `stca track` wrote ({VIDEO_FILE})",
+                    "A camera's folder holds other files",
+                    expected=f"an empty folder, or one that `stca track` wrote ({VIDEO_FILE})",
                     found=", ".join(sorted(others)[:5]),
                     where=self.path,
-                    hint="another --out, or another --camera",
+                    hint="use another --out or another --camera",
                 )
             return None
         try:
-            told = json.loads(path.read_text(encoding="utf-8"))
-            if told["finished"]:
-                _ = [int(told[name]) for name in _TOLD]
+            metadata = json.loads(path.read_text(encoding="utf-8"))
+            if metadata["finished"]:
+                _ = [int(metadata[name]) for name in _SUMMARY_KEYS]
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise DatasetError(
                 f"A {VIDEO_FILE} is damaged",
-                expected=f"what `stca track` wrote, with {', '.join(_TOLD)}",
+                expected=f"what `stca track` wrote, with {', '.join(_SUMMARY_KEYS)}",
                 found=repr(error),
                 where=path,
-                hint=f"another --out, or remove {self.path} and track the video again",
+                hint=f"use another --out, or remove {self.path} and track the video again",
             ) from error
         for name, value in self._settings.items():
-            if told.get(name) != value:
+            if metadata.get(name) != value:
                 raise ConfigError(
-                    f"These tracks were made with another {name}",
-                    expected=told.get(name),
+                    f"The tracks in this folder were made with another {name}",
+                    expected=metadata.get(name),
                     found=value,
                     where=self.path,
-                    hint=f"another --out, or remove {self.path}",
+                    hint=f"use another --out, or remove {self.path}",
                 )
-        return dict(told)
+        return dict(metadata)
 
 
 def _may_stay(entry: Path) -> bool:
-    """Whether it harms nobody to work beside an entry of a folder without a video.json.
+    """Whether a folder without video.json may hold this entry.
 
-    Visible things are somebody's; so are hidden ones that have a name of ours and something in them.
+    Visible entries belong to the user; so do hidden ones that have one of our names but are not empty.
     """
     if entry.name == _LOCK:
         return entry.stat().st_size == 0

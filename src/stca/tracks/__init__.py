@@ -1,13 +1,17 @@
-"""A folder of tracks: what `stca track` writes and galleries read.
+"""A folder of tracklets, as `stca track` writes it and galleries read it.
 
 tracks/cam1/0007/000123.jpg     crops; the name is the frame's number, from 1
 tracks/cam1/0007/tracklet.json  the side file: a TrackRecord
 """
 
-from stca.tracks.folders import FoundTracklet, find_tracklets, overall, pictured
-from stca.tracks.records import MOST_SECONDS, SIDE_FILE, FrameRecord, TrackRecord, read_track, write_track
+from stca.tracks.folders import FoundTracklet, find_tracklets, overall_quality, representative_crops
+from stca.tracks.records import MAX_SECONDS, SIDE_FILE, FrameRecord, TrackRecord, read_track, write_track
+
+# Aliases of version 0.1 names, kept for one release.
+overall, pictured, MOST_SECONDS = overall_quality, representative_crops, MAX_SECONDS
 
 __all__ = [
+    "MAX_SECONDS",
     "MOST_SECONDS",
     "SIDE_FILE",
     "FoundTracklet",
@@ -15,7 +19,9 @@ __all__ = [
     "TrackRecord",
     "find_tracklets",
     "overall",
+    "overall_quality",
     "pictured",
     "read_track",
+    "representative_crops",
     "write_track",
 ]

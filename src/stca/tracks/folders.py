@@ -1,4 +1,4 @@
-"""Folders of crops: found, and the crops to be looked at."""
+"""Finding folders of crops, and choosing crops to show."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class FoundTracklet:
 
     Args:
         key: "camera folder/tracklet folder", the last two parts of its path.
-        folder: where it lies.
-        camera: the record's, or the name of the folder above.
-        frames: the crops that are good enough to be used, in order; at least one.
-        record: the side file; None where there is none (then no times are known).
+        folder: its path.
+        camera: the camera's name, from the record, or else the name of the parent folder.
+        frames: paths of the usable crops, in order; at least one.
+        record: the side file; None where there is none, and times are unknown.
 
     """
 
@@ -37,10 +37,10 @@ class FoundTracklet:
 
 
 def find_tracklets(root: Path) -> list[FoundTracklet]:
-    """Every folder of crops at or below `root`, in natural order; names that begin with a dot are left out.
+    """Every folder of crops at or below `root`, in natural order; names that begin with a dot are skipped.
 
-    A folder with a side file has the frames that the record says are of use (one without any is left out,
-    with a warning); a folder without has all its images.
+    With a side file, the frames are those that the record marks as usable (a folder without any is skipped,
+    with a warning); without a side file, they are all images of the folder.
 
     Raises:
         DatasetError: no such folder, no crops in it, a damaged side file, or two tracklets of the same key.
@@ -60,25 +60,25 @@ def find_tracklets(root: Path) -> list[FoundTracklet]:
         found.append(FoundTracklet(key, folder, camera, tuple(folder / name for name in names), record))
     if empty:
         warnings.warn(
-            f"{len(empty)} tracklets without a usable crop are left out: {empty[0]} ...", stacklevel=2
+            f"{len(empty)} tracklets without a usable crop are skipped: {empty[0]} ...", stacklevel=2
         )
     _demand_keys(found, root)
     return found
 
 
-def overall(quality: Mapping[str, float]) -> float:
-    """One number for the qualities of a crop: their product."""
+def overall_quality(quality: Mapping[str, float]) -> float:
+    """Product of the quality scores of a crop."""
     return math.prod(quality.values())
 
 
-def pictured(found: FoundTracklet, count: int) -> list[Path]:
-    """Crops to be looked at: the best of each of `count` equal parts of the usable ones.
+def representative_crops(found: FoundTracklet, count: int) -> list[Path]:
+    """Crops to show: the best crop of each of `count` equal parts of the usable ones.
 
-    Best is the highest `overall` quality (none: the lowest) of those that are there; without qualities,
-    and among equals, the nearest to the part's middle.
+    The best is the existing file with the highest `overall_quality` (a crop without scores counts as 0);
+    among equals, the one nearest to the middle of its part.
     """
     records = found.record.frames if found.record else ()
-    known = {frame.file: overall(frame.quality) for frame in records if frame.quality}
+    known = {frame.file: overall_quality(frame.quality) for frame in records if frame.quality}
     parts = min(count, len(found.frames))
     ends = [part * len(found.frames) // parts for part in range(parts + 1)]
     chosen = []

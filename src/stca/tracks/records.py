@@ -1,4 +1,4 @@
-"""The side file of a tracklet's folder: what is known of it and of every crop."""
+"""The side file of a tracklet's folder: the tracklet's metadata and one record per crop."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from stca.errors import DatasetError
 from stca.tools.files import write_text
 
 SIDE_FILE = "tracklet.json"
-MOST_SECONDS = 1e11
-"""A time before or after this is none: in POSIX seconds it would be the year 5138."""
+MAX_SECONDS = 1e11
+"""Largest accepted absolute time: as POSIX seconds it is the year 5138."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class FrameRecord:
         score: the detector's.
         file: the crop's name within the tracklet's folder.
         quality: from 0 (bad) to 1, by name: sharpness, size, inside, visible.
-        use: whether the crop is good enough for embedding.
+        use: whether the quality suffices for embedding.
 
     Raises:
         DatasetError: a value out of its range.
@@ -48,26 +48,26 @@ class FrameRecord:
         checks = {
             "a frame number from 1": self.frame >= 1,
             "finite numbers": all(map(math.isfinite, numbers)),
-            f"a time within {MOST_SECONDS:.0e} seconds": abs(self.time) <= MOST_SECONDS,
-            "a box wider and higher than nothing": self.box[2] > 0 and self.box[3] > 0,
+            f"a time within {MAX_SECONDS:.0e} seconds": abs(self.time) <= MAX_SECONDS,
+            "a box with a width and a height above 0": self.box[2] > 0 and self.box[3] > 0,
             "qualities between 0 and 1": all(0 <= value <= 1 for value in self.quality.values()),
             "a file's name without folders": _is_name(self.file),
         }
-        _demand(checks, "A frame of a tracklet is not as it should be", self)
+        _demand(checks, "Invalid frame of a tracklet", self)
 
 
 @dataclass(frozen=True, slots=True)
 class TrackRecord:
-    """One tracklet: the crops of one person, followed through one camera's video.
+    """One tracklet: the crops of one person, tracked in one camera's video.
 
     Args:
         camera: its name.
-        track: the number within that camera.
+        track: the track number within that camera.
         video: the source's name.
         frame_rate: frames a second.
-        start: when the video began, POSIX seconds; None where nobody knows.
-        detector: what found the boxes.
-        person: who it is, where that is known (ground truth).
+        start: when the video began, POSIX seconds; None where unknown.
+        detector: name of the detector, or of the external tracks file.
+        person: the person's id where it is known (ground truth), else None.
         frames: in order; at least one.
 
     Raises:
@@ -90,21 +90,21 @@ class TrackRecord:
             "a camera's name without slashes": _is_name(self.camera),
             "a track number from 0": self.track >= 0,
             "a frame rate above 0": math.isfinite(self.frame_rate) and self.frame_rate > 0,
-            f"a finite start within {MOST_SECONDS:.0e} seconds": self.start is None
-            or abs(self.start) <= MOST_SECONDS,
+            f"a finite start within {MAX_SECONDS:.0e} seconds": self.start is None
+            or abs(self.start) <= MAX_SECONDS,
             "at least one frame": bool(numbers),
             "frames in ascending order": all(a < b for a, b in itertools.pairwise(numbers)),
         }
-        _demand(checks, "A tracklet is not as it should be", f"{self.camera}/{self.track}")
+        _demand(checks, "Invalid tracklet", f"{self.camera}/{self.track}")
 
     @property
     def first(self) -> float:
-        """When it is seen first: seconds, as `FrameRecord.time`."""
+        """Time of the first frame in seconds, as `FrameRecord.time`."""
         return self.frames[0].time
 
     @property
     def last(self) -> float:
-        """When it is seen last: seconds, as `FrameRecord.time`."""
+        """Time of the last frame in seconds, as `FrameRecord.time`."""
         return self.frames[-1].time
 
     def __len__(self) -> int:
@@ -139,7 +139,10 @@ def read_track(folder: Path) -> TrackRecord | None:
         raise DatasetError("A tracklet's side file lacks an entry", expected=error, where=path) from error
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError, DatasetError) as error:
         raise DatasetError(
-            "A tracklet's side file is damaged", expected="as `stca track` writes it", found=error, where=path
+            "A tracklet's side file is damaged",
+            expected="the format that `stca track` writes",
+            found=error,
+            where=path,
         ) from error
 
 
@@ -186,7 +189,7 @@ def _whole(value: Any) -> int:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"a text is needed, not {value!r}")
-    value.encode()  # JSON can write half a character, which no file and no gallery takes
+    value.encode()  # JSON can hold lone surrogates, which neither a file name nor SQLite accepts
     return value
 
 

@@ -21,8 +21,8 @@ def test_columns_of_both_kinds(tmp_path: Path) -> None:
     file = read_mot(path)
     assert file.broken == ()
     assert file.rows == (
-        MotRow(1, 9, 499.0, 158.0, 31.03, 75.17, 1.0, kind=1, visibility=1.0),
-        MotRow(2, 3, 912.0, 484.0, 97.0, 109.0, 0.0, kind=7, visibility=0.25),
+        MotRow(1, 9, 499.0, 158.0, 31.03, 75.17, 1.0, class_id=1, visibility=1.0),
+        MotRow(2, 3, 912.0, 484.0, 97.0, 109.0, 0.0, class_id=7, visibility=0.25),
         MotRow(3, 4, 1.0, 2.0, 3.0, 4.0, 0.9),
     )
 
@@ -30,14 +30,14 @@ def test_columns_of_both_kinds(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("1,2,3", "3 columns instead of at least 7"),
+        ("1,2,3", "3 columns instead of at least 6"),
         ("1,2,3,4,five,6,1", "no number"),
         ("1,2,3,4,nan,6,1", "not finite"),
-        ("0,2,3,4,5,6,1", "frames are whole numbers from 1"),
-        ("1e10,2,3,4,5,6,1", "frames are whole numbers from 1 to 1000000000"),
+        ("-1,2,3,4,5,6,1", "frames are whole numbers from 0 or 1"),
+        ("1e10,2,3,4,5,6,1", "frames are whole numbers from 0 or 1 to 1000000000"),
         ("1,1e300,3,4,5,6,1", "tracks are whole numbers from 0 below 2^63"),
         ("1,9223372036854775808,3,4,5,6,1", "tracks are whole numbers from 0 below 2^63"),
-        ("1.5,2,3,4,5,6,1", "frames are whole numbers from 1"),
+        ("1.5,2,3,4,5,6,1", "frames are whole numbers from 0 or 1"),
         ("1,-1,3,4,5,6,1", "tracks are whole numbers from 0"),
         ("1,2,3,4,-5,6,1", "a box of -5 x 6 pixels"),
     ],

@@ -1,0 +1,16 @@
+"""What is made from finished tracks: visits of zones, a video with the tracks drawn into it, JSON."""
+
+from stca.tracking.outputs.drawing import check_drawing, draw_tracks, draw_video
+from stca.tracking.outputs.tracks_json import tracks_json
+from stca.tracking.outputs.zones import Visit, check_zones, visits_of, write_zones
+
+__all__ = [
+    "Visit",
+    "check_drawing",
+    "check_zones",
+    "draw_tracks",
+    "draw_video",
+    "tracks_json",
+    "visits_of",
+    "write_zones",
+]
