@@ -97,7 +97,11 @@ def open_embedder(
     frames = count_clips(tracklets, clip_len) * clip_len
     plan = plan_inference(model, frames=frames, device=device, precision=precision, runtime=runtime)
     engine = open_runtime(
-        model, plan, clip_len=clip_len, neck=neck, calibration=lambda: some_clips(model, tracklets, clip_len)
+        model,
+        plan,
+        clip_len=clip_len,
+        neck=neck,
+        calibration=lambda: calibration_clips(model, tracklets, clip_len),
     )
     try:
         yield Embedder(model, engine, clip_len)
@@ -154,7 +158,9 @@ class Embedder:
         return label_vectors((sums / counts).numpy(), tracklets, computed_by=self.engine.name)
 
 
-def some_clips(model: ReIDModel, tracklets: Sequence[Tracklet], clip_len: int) -> UInt8[Tensor, "N T H W 3"]:
+def calibration_clips(
+    model: ReIDModel, tracklets: Sequence[Tracklet], clip_len: int
+) -> UInt8[Tensor, "N T H W 3"]:
     """The first clip of up to 32 tracklets, evenly spread from the first to the last."""
     rows = np.linspace(0, len(tracklets) - 1, min(len(tracklets), CALIBRATION_CLIPS)).astype(int)
     chosen = [dataclasses.replace(tracklets[row], frames=tracklets[row].frames[:clip_len]) for row in rows]

@@ -97,7 +97,7 @@ def export_model(
         raise ConfigError(
             "A clip cannot have so many frames", expected=f"1 to {LONGEST_CLIP:,}", found=f"{clip_len:,}"
         )
-    _demand_room(path, format)
+    _check_destination(path, format)
     network = VectorNet(copy.deepcopy(model).cpu(), neck=neck)
     shape = (clip_len or model.clip_len, *model.image_size, 3)
     frames = torch.randint(0, 256, (2, *shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -108,7 +108,7 @@ def export_model(
     return ExportReport(path, format, shape, wanted.shape[1], error, size)
 
 
-def _demand_room(path: Path, format: Format) -> None:
+def _check_destination(path: Path, format: Format) -> None:
     """Nothing of somebody else's may lie where the files go: a .bin is ours where its .xml is there, too."""
     weights = path.with_suffix(".bin")
     if path.is_dir():

@@ -35,7 +35,7 @@ class BNNeck(nn.Module):
         return ReIDOutput(pooled, embedding, self.classifier(embedding))
 
 
-class NoHead(nn.Module):
+class IdentityHead(nn.Module):
     """The pooled vector is the embedding; there is nothing to classify."""
 
     def forward(self, pooled: Float[Tensor, "B D"]) -> ReIDOutput:

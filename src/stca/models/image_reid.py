@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from stca.errors import CheckpointError, ConfigError, StcaError
 from stca.footage.images import IMAGENET_MEAN, IMAGENET_STD
-from stca.models.heads import ModelSpec, NoHead, ReIDModel
+from stca.models.heads import IdentityHead, ModelSpec, ReIDModel
 from stca.tools.openvino_import import import_openvino, openvino_core, openvino_name
 
 Pixels = Literal["imagenet-rgb", "unit-rgb", "raw-rgb", "raw-bgr"]
@@ -78,7 +78,7 @@ class ImageReID(ReIDModel):
         size = _frame_size(shape, image_size, path)
         super().__init__(image_size=size, clip_len=clip_len)
         self.pixels, self._batch = pixels, shape[0]
-        self.head = NoHead()
+        self.head = IdentityHead()
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD)[:, None, None], persistent=False)
         # Two networks are the same model when this tensor is: there are no other weights to tell them apart.

@@ -58,7 +58,7 @@ def gather(fabric: Fabric, rows: Tensor) -> Tensor:
     return gathered.flatten(0, 1)
 
 
-def spread(fabric: Fabric, tensors: Iterable[Tensor]) -> None:
+def broadcast(fabric: Fabric, tensors: Iterable[Tensor]) -> None:
     """Every rank gets rank 0's values."""
     for tensor in tensors:
         tensor.copy_(gather(fabric, tensor[None])[0])

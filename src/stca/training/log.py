@@ -48,7 +48,7 @@ class Log:
         self._count_bad(batch)
         values = {name: float(value.detach()) for name, value in losses._asdict().items()}
         if not all(map(math.isfinite, values.values())):
-            raise diverged(
+            raise divergence_error(
                 ", ".join(f"{k} {v:g}" for k, v in values.items()), f"step {step}, epoch {epoch + 1}"
             )
         self.words = f"epoch {epoch + 1}/{self.epochs}, loss {values['total']:.3f}"
@@ -88,7 +88,7 @@ class Log:
                 )
 
 
-def diverged(found: str, where: str) -> TrainingError:
+def divergence_error(found: str, where: str) -> TrainingError:
     """The error for it."""
     return TrainingError(
         "Training diverged",
