@@ -120,7 +120,7 @@ def _options(model: ReIDModel) -> str:
     chosen = {name: as_tuples(value) for name, value in spec.options.items()}
     if isinstance(model, ImageReID):
         chosen["pixels"] = model.pixels  # where none are given, they follow from the kind of file
-    told = sorted(chosen.keys() - {"path", "image_size", "clip_len"})
+    told = sorted(chosen.keys() - {"path", "image_size", "clip_len", "device"})
     return ", ".join(f"{name}={chosen[name]!r}" for name in told if chosen[name] != defaults.get(name))
 
 

@@ -55,6 +55,7 @@ class ImageNetwork(ReIDModel):
     """
 
     trainable = False
+    frame_by_frame = True
 
     def __init__(
         self,
