@@ -16,13 +16,8 @@ from stca.datasets.counts import count_unanswered
 from stca.errors import ConfigError, DatasetError
 from stca.evaluation import embed_test_set, evaluate, score
 from stca.models import (
-    IMAGE_REID_SUFFIXES,
-    ImageReID,
     ReIDModel,
     build_model,
-    create_model,
-    load_model,
-    load_pretrained,
     load_weights,
 )
 from stca.ranking import RankMetrics
@@ -110,62 +105,6 @@ def load_test(config: RunConfig, train: Splits | None = None) -> Splits:
     return load_dataset(
         data.eval_source or data.source, data.eval_roots, split=data.split, **data.eval_options
     )
-
-
-def load_run(path: Path) -> ReIDModel:
-    """The newest model of a run's folder, or of a .safetensors file, in evaluation mode.
-
-    Raises:
-        CheckpointError: neither of them.
-
-    """
-    return load_model(path if path.suffix == ".safetensors" else RunDir.open(path).model_path())
-
-
-def open_model(name: str, *, like: ReIDModel | None = None, seed: int = 0) -> ReIDModel:
-    """A run's folder, a .safetensors, .onnx or .xml file, or the name of a model, which is then untrained.
-
-    "pretrained", or "pretrained:NAME", is a trained network of the package (`load_pretrained`).
-
-    An .onnx or .xml (OpenVINO) file is an image re-identification network; `stca.models.ImageReID` says what
-    pixels it is given, and takes them as an option where the file wants others.
-
-    Args:
-        name: what to open.
-        like: an untrained model takes its image size, clip length and, where it is the same kind, its
-            options from this one, so that the two compare.
-        seed: of an untrained model's weights.
-
-    Raises:
-        CheckpointError: a path without a model.
-        ConfigError: neither a path nor a model.
-        StcaError: onnxruntime or openvino is needed and not installed.
-
-    """
-    if name.partition(":")[0] == "pretrained":
-        return load_pretrained(name.partition(":")[2] or "stca_small")
-    if Path(name).suffix.lower() in IMAGE_REID_SUFFIXES:
-        return ImageReID(name).eval()
-    if is_path(name):
-        return load_run(Path(name))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        if like is None:
-            return create_model(name, num_ids=1).eval()
-        options = like.spec.options if like.spec.name == name else {}
-        model = create_model(name, num_ids=like.spec.num_ids, image_size=like.image_size, **options)
-    model.clip_len = like.clip_len
-    return model.eval()
-
-
-def is_path(name: str) -> bool:
-    """Whether `name` means a run's folder or a file, and not a model's name."""
-    return Path(name).exists() or len(Path(name).parts) > 1 or is_model_file(name)
-
-
-def is_model_file(name: str) -> bool:
-    """Whether `name` means one file with a model in it, which knows no run and no data."""
-    return Path(name).suffix.lower() in (".safetensors", *IMAGE_REID_SUFFIXES)
 
 
 def evaluate_model(
