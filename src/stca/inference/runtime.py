@@ -55,6 +55,7 @@ class TorchRuntime:
     def __init__(self, model: ReIDModel, plan: Plan, neck: Neck) -> None:
         self.plan, self.bf16 = plan, plan.precision == "bf16"
         model = model.to(plan.device)
+        model.prepare_for(plan.device)
         self._net: Callable[[Tensor], Tensor] = VectorNet(_in_bf16(model) if self.bf16 else model, neck=neck)
         if plan.runtime == "compile":
             self._net = compiled(self._net, instead="runtime=torch")

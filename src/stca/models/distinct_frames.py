@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Int64, Shaped
 from torch import Tensor
 
 _SAMPLED = 256
 """Values of a frame that are compared before all of them are."""
 
 
-def distinct_frames(frames: Float[Tensor, "N 3 H W"]) -> tuple[Int64[Tensor, " M"], Int64[Tensor, " N"]]:
+def distinct_frames(frames: Shaped[Tensor, N * values]) -> tuple[Int64[Tensor, " M"], Int64[Tensor, " N"]]:
     """Frames that are equal in every value.
 
     Returns:
