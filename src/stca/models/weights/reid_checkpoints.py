@@ -130,7 +130,7 @@ def load_reid_checkpoint(
     }
     model = build_model("image_network", num_ids=0, options=options)
     _fill(model, {f"network.{ours}": state[name] for name, ours in found.names.items()}, found, path)
-    unused = tuple(name for name in state if name not in found.names)
+    unused = tuple(n for n in state if n not in found.names and not n.endswith("num_batches_tracked"))
     layout = f"{found.source} {found.architecture}"
     return model.eval(), WeightsReport(path, layout, tuple(found.names.values()), unused, ())
 
