@@ -1,4 +1,4 @@
-"""Which runtime and which precision, by hardware, by what is installed, and by how much there is to do."""
+"""Choose runtime and precision by hardware, installed packages and the amount of work."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RUNTIMES: dict[RuntimeName, tuple[tuple[Precision, ...], tuple[str, ...]]] = {
     "openvino": (("float32", "bf16", "int8"), ("openvino",)),
     "onnxruntime": (("float32",), ("onnx", "onnxscript", "onnxruntime")),
 }
-"""What each can compute in, and the packages it needs."""
+"""Precisions of each runtime, and the packages it needs."""
 PRECISIONS: tuple[Precision, ...] = ("float32", "bf16", "int8")
 
 CONVERSION_THRESHOLD = 5e14
@@ -37,7 +37,7 @@ class Plan:
         runtime: a key of `RUNTIMES`.
         precision: one the runtime has.
         device: where.
-        explicit: whether somebody asked for this runtime; otherwise PyTorch may stand in for it.
+        explicit: whether the user named this runtime; otherwise PyTorch is used where it fails.
 
     """
 
@@ -65,13 +65,13 @@ def plan_inference(
 
     Args:
         model: what will compute.
-        frames: how many it will see in all.
+        frames: number of frames to compute in all.
         device: "auto", "cpu" or "cuda".
         precision: "auto", "float32", "bf16" or "int8".
         runtime: "auto", or a key of `RUNTIMES`.
 
     Raises:
-        ConfigError: a name that does not exist, or a runtime that cannot do what is asked for.
+        ConfigError: a name that does not exist, or a runtime without that precision or device.
         StcaError: a runtime whose packages are not installed.
 
     """

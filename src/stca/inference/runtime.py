@@ -1,4 +1,4 @@
-"""What a runtime is, and PyTorch's."""
+"""The interface of a runtime, and PyTorch's implementation."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from stca.models import ReIDModel
 from stca.tools.devices import compiled
 
 _CACHED_PIXELS = 2**18
-"""Of all frames of all clips at once: single clips of STCA at 384x128, eight of `stca_small`."""
+"""Most pixels per forward pass on a CPU: one clip of STCA at 384x128, eight clips of `stca_small`."""
 
 Results = Iterator[tuple[ClipBatch, Float[Tensor, "B D"]]]
 
 
 @runtime_checkable
 class Runtime(Protocol):
-    """Turns batches of clips into vectors, in their order, as often as it is asked to.
+    """Turns batches of clips into vectors, in their order; `map` may be called repeatedly.
 
-    `name` says what computes: runtime, version, precision.
+    `name` is precision, runtime and version, in words.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Runtime(Protocol):
         ...
 
     def close(self) -> None:
-        """End what was begun, for one its threads."""
+        """Release threads and other resources."""
         ...
 
 

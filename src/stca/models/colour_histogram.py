@@ -1,4 +1,4 @@
-"""Plain colours: what a network has to beat."""
+"""A colour histogram as a baseline without learning."""
 
 from __future__ import annotations
 

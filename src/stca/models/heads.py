@@ -1,4 +1,4 @@
-"""What every model ends in, and what every model is."""
+"""The base class of all models, its outputs, and the heads."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class BNNeck(nn.Module):
 
 
 class IdentityHead(nn.Module):
-    """The pooled vector is the embedding; there is nothing to classify."""
+    """A head without classifier: the pooled vector is the embedding."""
 
     def forward(self, pooled: Float[Tensor, "B D"]) -> ReIDOutput:
         """The same vector twice, and no logits."""
@@ -46,7 +46,7 @@ class IdentityHead(nn.Module):
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """What it takes to build a model again; travels with its weights."""
+    """Name and options of a model, saved with its weights to build it again."""
 
     name: str
     num_ids: int

@@ -82,7 +82,7 @@ def _backward(
 
 
 def _split_batch(clips: int, most: int) -> list[slice]:
-    """Rows dealt out in turn, at most `most` to a piece; neighbours, who are the same person, apart."""
+    """Slices of at most `most` rows; neighbours, which show the same person, go to different slices."""
     count = -(-clips // most)
     return [slice(first, None, count) for first in range(count)]
 

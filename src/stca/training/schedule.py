@@ -1,4 +1,4 @@
-"""What is due when: batches from a position on, learning rates, tests, checkpoints."""
+"""The schedule of a run: batches, learning rates, and when tests and checkpoints are due."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stca.tracklets import Tracklet
 
 
 class Position(NamedTuple):
-    """How far a run is: epochs that are over, batches of the next one, steps in all."""
+    """Progress of a run: completed epochs, completed batches of the next one, steps in all."""
 
     epoch: int = 0
     batch: int = 0
@@ -72,7 +72,7 @@ def learning_rate(optim: OptimConfig, epoch: int) -> float:
 
 
 def checkpoint_due(position: Position, config: RunConfig) -> bool:
-    """Whether to save here."""
+    """Whether to save a checkpoint here."""
     if config.checkpoint_steps and position.step % config.checkpoint_steps == 0:
         return True
     finished = position.epoch == config.optim.epochs
@@ -80,7 +80,7 @@ def checkpoint_due(position: Position, config: RunConfig) -> bool:
 
 
 def evaluation_due(position: Position, config: RunConfig) -> bool:
-    """Whether to test here: at the end, and at the end of every so many epochs."""
+    """Whether to test here: at the end, and after every `config.eval.every` epochs."""
     if position.batch or not position.epoch:
         return False
     every = config.eval.every

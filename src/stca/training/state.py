@@ -1,4 +1,4 @@
-"""What a training step changes: made at a run's start, or taken up again from its newest checkpoint."""
+"""The state of a training run, new or restored from the newest checkpoint."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from stca.training.schedule import Position
 
 
 class TrainingState(NamedTuple):
-    """Network, losses, and what steps them."""
+    """Network, losses and optimisers."""
 
     model: ReIDModel
     objective: ReIDObjective
@@ -29,7 +29,7 @@ class TrainingState(NamedTuple):
     """Of the centres, which belong to the objective."""
 
     def checkpoint(self, position: Position, config: RunConfig, fabric: Fabric) -> dict[str, Any]:
-        """What a checkpoint needs beside the network's weights, and how it was computed."""
+        """Content of a checkpoint beside the network's weights, with precision and number of processes."""
         return {
             **{name: getattr(self, name).state_dict() for name in _RESTORED},
             **position._asdict(),
@@ -44,7 +44,7 @@ _RESTORED = ("optimizer", "centers", "objective")
 def prepare(
     model: ReIDModel, config: RunConfig, run: RunDir, fabric: Fabric
 ) -> tuple[TrainingState, Position]:
-    """Put `model` on its device and everything where the run's newest checkpoint has it.
+    """Put `model` on its device and restore everything from the run's newest checkpoint, if there is one.
 
     Raises:
         CheckpointError: the checkpoint is damaged, or another network's.
@@ -85,7 +85,7 @@ def _objective(model: ReIDModel, config: RunConfig) -> ReIDObjective:
 
 
 def _restore(state: TrainingState, saved: Mapping[str, Any], run: RunDir) -> None:
-    """Fill optimisers and objective."""
+    """Load the states of optimisers and objective."""
     try:
         for name in _RESTORED:
             getattr(state, name).load_state_dict(saved[name])
@@ -94,7 +94,7 @@ def _restore(state: TrainingState, saved: Mapping[str, Any], run: RunDir) -> Non
 
 
 def _report_settings(config: RunConfig, saved: Mapping[str, Any], fabric: Fabric) -> None:
-    """Device and precision; and where the run began otherwise, that it will not end with the same bits."""
+    """Print device and precision, and warn where a resumed run began with others."""
     precision = resolve_precision(config.precision, fabric.device)
     print(f"training on {fabric.device.type} in {precision}", file=sys.stderr)
     if (before := saved.get("precision", precision)) != precision:

@@ -1,4 +1,4 @@
-"""Foreign weights into our networks: ours, the official STCA checkpoint, ImageNet and Kinetics backbones."""
+"""Load weights into our networks: our own, the official STCA checkpoint, ImageNet and Kinetics backbones."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _OFFICIAL = (
 
 @dataclass(frozen=True)
 class WeightsReport:
-    """What became of a checkpoint's tensors.
+    """Which tensors of a checkpoint were used.
 
     `used` are names in the model; `unused` are names in the file; `missing` are the model's own tensors that
     the file does not fill and that keep what they had.

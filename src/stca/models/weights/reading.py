@@ -1,4 +1,4 @@
-"""What tensors a checkpoint holds. Code in a file is never run.
+"""Read the tensors of a checkpoint. Code in a file is never run.
 
 `torch.load(weights_only=True)` reads tensors and plain containers, and numpy scalars (which the official
 training script saves beside the weights) by a reader of our own.
@@ -119,5 +119,5 @@ def _read_torch(path: Path) -> Mapping[str, Any]:
 
 
 def shorten(names: tuple[str, ...], most: int = 6) -> str:
-    """The first of them, and how many more."""
+    """The first `most` names, and the number of the others."""
     return ", ".join(names[:most]) + (f", and {len(names) - most} more" if len(names) > most else "")
