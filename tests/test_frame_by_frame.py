@@ -12,7 +12,7 @@ from PIL import Image
 from colour_network import write_colour_network
 from stca.clips import Transform, decode_clip, normalise, sample_clips
 from stca.embedding import embed_tracklets
-from stca.models import ImageReID, ReIDModel, create_model
+from stca.models import ImageNetwork, ImageReID, ReIDModel, create_model
 from stca.models.distinct_frames import distinct_frames
 from stca.tracklets import Tracklet
 
@@ -51,7 +51,7 @@ def cnn2d(folder: Path) -> ReIDModel:
 
 def osnet(folder: Path) -> ReIDModel:
     torch.manual_seed(0)
-    return create_model("image_network", num_ids=0, architecture="osnet_x0_25", image_size=SIZE)
+    return ImageNetwork(architecture="osnet_x0_25", image_size=SIZE)
 
 
 MODELS = {"image_reid": image_reid, "cnn2d": cnn2d, "osnet": osnet}

@@ -10,7 +10,6 @@ from stca.errors import ConfigError
 from stca.models.baselines import CNN2D, CNN3D, Concat, Sum
 from stca.models.colour_histogram import ColourHistogram
 from stca.models.heads import ModelSpec, ReIDModel
-from stca.models.image_network import ImageNetwork
 from stca.models.stca import STCA
 from stca.tools.lookup import check_options, find
 
@@ -29,7 +28,6 @@ MODELS: dict[str, Callable[..., ReIDModel]] = {
     "concat_small": partial(Concat, **_SMALL, stem_frames=3),
     "sum_small": partial(Sum, **_SMALL, stem_frames=3),
     "colour_histogram": ColourHistogram,
-    "image_network": ImageNetwork,
 }
 
 

@@ -16,6 +16,7 @@ from stca.errors import CheckpointError
 from stca.footage.images import IMAGENET_MEAN, IMAGENET_STD
 from stca.models.create import build_model
 from stca.models.heads import ReIDModel
+from stca.models.image_network import ImageNetwork
 from stca.models.weights.foreign import WeightsReport
 from stca.models.weights.reading import State, read_state, shorten
 
@@ -128,7 +129,7 @@ def load_reid_checkpoint(
         "image_size": image_size or found.image_size,
         "clip_len": clip_len,
     }
-    model = build_model("image_network", num_ids=0, options=options)
+    model = build_model(f"{ImageNetwork.__module__}:ImageNetwork", num_ids=0, options=options)
     _fill(model, {f"network.{ours}": state[name] for name, ours in found.names.items()}, found, path)
     unused = tuple(n for n in state if n not in found.names and not n.endswith("num_batches_tracked"))
     layout = f"{found.source} {found.architecture}"
