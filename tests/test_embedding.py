@@ -8,7 +8,7 @@ import torch
 
 import stca.embedding
 from stca.clips import Transform, decode_clip, normalise, sample_clips
-from stca.embedding import embed_tracklets, open_embedder, some_clips
+from stca.embedding import calibration_clips, embed_tracklets, open_embedder
 from stca.errors import DatasetError
 from stca.models import ReIDModel, create_model
 from stca.tracklets import Embeddings, Tracklet
@@ -173,7 +173,7 @@ def test_int8_is_calibrated_from_the_first_tracklet_to_the_last(
         "dense_batches",
         lambda some, *args, **kw: chosen.extend(some) or real(some, *args, **kw),
     )
-    assert some_clips(model, many, 3).shape == (min(count, 32), 3, 32, 16, 3)
+    assert calibration_clips(model, many, 3).shape == (min(count, 32), 3, 32, 16, 3)
     rows = [int(t.key) for t in chosen]
     assert (rows[0], rows[-1]) == (0, count - 1)
     gaps = np.diff(rows)

@@ -59,7 +59,7 @@ def test_what_somebody_else_has_there_stays(taken: str, tmp_path: Path) -> None:
     for name in taken.split():
         (tmp_path / name).mkdir() if name.endswith("/") else (tmp_path / name).write_text("precious")
     before = contents(tmp_path)
-    with pytest.raises(ConfigError, match="Something else lies"):
+    with pytest.raises(ConfigError, match="The export would overwrite something else"):
         export_model(model_of(), tmp_path / "net.xml")
     assert contents(tmp_path) == before
 

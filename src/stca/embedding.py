@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor
 
-from stca.clips import Transform, count_clips, dense_batches
+from stca.clips import ClipBatch, Transform, count_clips, dense_batches, sample_clips
 from stca.errors import DatasetError
 from stca.inference import Neck, Runtime, open_runtime, plan_inference
 from stca.models import ReIDModel
+from stca.models.distinct_frames import distinct_frames
 from stca.tools.progress import progress
 from stca.tracklets import Embeddings, Tracklet
 
@@ -41,8 +43,10 @@ def embed_tracklets(
     """One vector per tracklet: the mean over its dense clips.
 
     All frames are used (`sample_clips(mode="dense")`). Batches are filled across tracklets, so that short
-    tracklets cost no more per clip than long ones. What computes, and in which precision, is chosen by the
-    hardware and by how much there is to do (`plan_inference`), and said on stderr.
+    tracklets cost no more per clip than long ones. A model that sees frames one by one computes every frame
+    once, also where a short tracklet's frames are repeated to fill a clip. What computes, and in which
+    precision, is chosen by the hardware and by how much there is to do (`plan_inference`); it is printed on
+    stderr.
 
     Args:
         model: set to evaluation, and moved to the device.
@@ -94,10 +98,15 @@ def open_embedder(
     if not tracklets:
         raise DatasetError("There is nothing to embed", expected="at least one tracklet", found="none")
     clip_len = clip_len or model.clip_len
-    frames = count_clips(tracklets, clip_len) * clip_len
+    alone = model.frame_by_frame
+    frames = sum(map(len, tracklets)) if alone else count_clips(tracklets, clip_len) * clip_len
     plan = plan_inference(model, frames=frames, device=device, precision=precision, runtime=runtime)
     engine = open_runtime(
-        model, plan, clip_len=clip_len, neck=neck, calibration=lambda: some_clips(model, tracklets, clip_len)
+        model,
+        plan,
+        clip_len=1 if alone else clip_len,
+        neck=neck,
+        calibration=lambda: calibration_clips(model, tracklets, clip_len),
     )
     try:
         yield Embedder(model, engine, clip_len)
@@ -131,37 +140,116 @@ class Embedder:
         """
         if not tracklets:
             raise DatasetError("There is nothing to embed", expected="at least one tracklet", found="none")
+        total, parts = self._parts(tracklets, batch_size, workers)
         if label:
-            clips = f"{count_clips(tracklets, self.clip_len)} clips of {self.clip_len} frames"
-            print(f"{label}: {len(tracklets)} tracklets, {clips}; {self.engine.name}", file=sys.stderr)
-        total, batches = dense_batches(
-            tracklets,
-            Transform(self.model.image_size),
-            clip_len=self.clip_len,
-            batch_size=batch_size,
-            workers=workers,
-        )
-        results = self.engine.map(batches)
+            print(f"{label}: {self._amount(tracklets)}; {self.engine.name}", file=sys.stderr)
+        waiting: deque[_Part] = deque()
+        results = self.engine.map(_batches_of(parts, waiting))
         sums = torch.zeros(len(tracklets), self.model.embedding_dim)
-        counts = torch.zeros(len(tracklets), 1)
         bad: set[Path] = set()
         for batch, vectors in progress(results, label=label, total=total) if label else results:
-            sums.index_add_(0, batch.rows, vectors)
-            counts.index_add_(0, batch.rows, torch.ones(len(batch.rows), 1))
+            part = waiting.popleft()
+            sums.index_add_(0, part.rows, part.weights[:, None] * vectors[part.computed])
             bad.update(batch.bad_frames)
         if bad:
             print(f"warning: {len(bad)} frames could not be read, first {min(bad)}", file=sys.stderr)
-        return label_vectors((sums / counts).numpy(), tracklets, computed_by=self.engine.name)
+        return label_vectors(sums.numpy(), tracklets, computed_by=self.engine.name)
+
+    def _amount(self, tracklets: Sequence[Tracklet]) -> str:
+        if self.model.frame_by_frame:
+            return f"{len(tracklets)} tracklets, {sum(map(len, tracklets))} frames"
+        clips = count_clips(tracklets, self.clip_len)
+        return f"{len(tracklets)} tracklets, {clips} clips of {self.clip_len} frames"
+
+    def _parts(
+        self, tracklets: Sequence[Tracklet], batch_size: int, workers: int
+    ) -> tuple[int, Iterator[_Part]]:
+        """How many batches there are, and what is computed of each.
+
+        A model that sees frames one by one gets every frame once, with the weight it has in the mean over
+        dense clips, whose last one repeats frames; and equal frames of a batch once.
+        """
+        alone, clip_len = self.model.frame_by_frame, self.clip_len
+        total, batches = dense_batches(
+            tracklets,
+            Transform(self.model.image_size),
+            clip_len=1 if alone else clip_len,
+            batch_size=batch_size * clip_len if alone else batch_size,
+            workers=workers,
+        )
+        weights = torch.from_numpy(
+            np.concatenate([_weights(len(tracklet), clip_len, alone=alone) for tracklet in tracklets])
+        )
+        return total, (
+            _part(batch, part_weights, alone=alone) for batch, part_weights in _with_weights(batches, weights)
+        )
 
 
-def some_clips(model: ReIDModel, tracklets: Sequence[Tracklet], clip_len: int) -> UInt8[Tensor, "N T H W 3"]:
-    """The first clip of up to 32 tracklets, evenly spread from the first to the last."""
+@dataclass(frozen=True)
+class _Part:
+    """A batch, and how its vectors add up.
+
+    Args:
+        batch: what is computed.
+        rows: the tracklet of every clip.
+        weights: of every clip in its tracklet's mean.
+        computed: which vector of the batch is the clip's.
+
+    """
+
+    batch: ClipBatch
+    rows: Int64[Tensor, " N"]
+    weights: Float32[Tensor, " N"]
+    computed: Int64[Tensor, " N"]
+
+
+def _part(batch: ClipBatch, weights: Float32[Tensor, " N"], *, alone: bool) -> _Part:
+    if not alone:
+        return _Part(batch, batch.rows, weights, torch.arange(len(batch.rows)))
+    first, computed = distinct_frames(batch.frames)
+    distinct = ClipBatch(batch.frames[first], batch.rows[first], batch.bad_frames)
+    return _Part(distinct, batch.rows, weights, computed)
+
+
+def _with_weights(
+    batches: Iterable[ClipBatch], weights: Float32[Tensor, " N"]
+) -> Iterator[tuple[ClipBatch, Float32[Tensor, " n"]]]:
+    """Batches come in the order of tracklets and of the clips within them, as the weights do."""
+    start = 0
+    for batch in batches:
+        yield batch, weights[start : start + len(batch.rows)]
+        start += len(batch.rows)
+
+
+def _batches_of(parts: Iterable[_Part], waiting: deque[_Part]) -> Iterator[ClipBatch]:
+    """The parts' batches, for a runtime, which may take several before it gives the first one's vectors."""
+    for part in parts:
+        waiting.append(part)
+        yield part.batch
+
+
+def _weights(frames: int, clip_len: int, *, alone: bool) -> Float32[np.ndarray, " N"]:
+    """Weights in the mean over a tracklet's dense clips: of its frames, if `alone`, else of its clips."""
+    clips = sample_clips(frames, clip_len, mode="dense")
+    if not alone:
+        return np.full(len(clips), 1 / len(clips), dtype=np.float32)
+    return (np.bincount(clips.ravel(), minlength=frames) / clips.size).astype(np.float32)
+
+
+def calibration_clips(
+    model: ReIDModel, tracklets: Sequence[Tracklet], clip_len: int
+) -> UInt8[Tensor, "N T H W 3"]:
+    """The first clip of up to 32 tracklets, evenly spread from the first to the last.
+
+    For a model that sees frames one by one, the frames of these clips, as clips of one.
+    """
     rows = np.linspace(0, len(tracklets) - 1, min(len(tracklets), CALIBRATION_CLIPS)).astype(int)
     chosen = [dataclasses.replace(tracklets[row], frames=tracklets[row].frames[:clip_len]) for row in rows]
     _, batches = dense_batches(
         chosen, Transform(model.image_size), clip_len=clip_len, batch_size=CALIBRATION_CLIPS
     )
-    return next(iter(batches)).frames
+    frames = next(iter(batches)).frames
+    return frames.flatten(0, 1).unsqueeze(1) if model.frame_by_frame else frames
 
 
 def label_vectors(

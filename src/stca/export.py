@@ -94,10 +94,8 @@ def export_model(
             found=f"{type(model).__name__}, {path.name}",
         )
     if not 1 <= (clip_len or model.clip_len) <= LONGEST_CLIP:
-        raise ConfigError(
-            "A clip cannot have so many frames", expected=f"1 to {LONGEST_CLIP:,}", found=f"{clip_len:,}"
-        )
-    _demand_room(path, format)
+        raise ConfigError("A clip is too long", expected=f"1 to {LONGEST_CLIP:,}", found=f"{clip_len:,}")
+    _check_destination(path, format)
     network = VectorNet(copy.deepcopy(model).cpu(), neck=neck)
     shape = (clip_len or model.clip_len, *model.image_size, 3)
     frames = torch.randint(0, 256, (2, *shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -108,8 +106,8 @@ def export_model(
     return ExportReport(path, format, shape, wanted.shape[1], error, size)
 
 
-def _demand_room(path: Path, format: Format) -> None:
-    """Nothing of somebody else's may lie where the files go: a .bin is ours where its .xml is there, too."""
+def _check_destination(path: Path, format: Format) -> None:
+    """Refuse to overwrite a folder, or a .bin that has no .xml beside it and so is not an earlier export."""
     weights = path.with_suffix(".bin")
     if path.is_dir():
         found = path
@@ -118,8 +116,8 @@ def _demand_room(path: Path, format: Format) -> None:
     else:
         return
     raise ConfigError(
-        "Something else lies where the network goes",
-        expected="nothing, or what was exported before",
+        "The export would overwrite something else",
+        expected="a free name, or an earlier export",
         found="a folder" if found.is_dir() else f"a file without {path.name} beside it",
         where=found,
         hint="another --out",
@@ -156,7 +154,7 @@ def _write_openvino(
             ov.save_model(model, Path(folder) / path.name, compress_to_fp16=False)
             _put_in_place(Path(folder), path)
         except (RuntimeError, OSError) as problem:
-            # OpenVINO's own say little, and name the folder in between.
+            # OpenVINO's errors name the temporary folder.
             raise StcaError(
                 "The network cannot be written",
                 found=getattr(problem, "strerror", None)
@@ -168,7 +166,7 @@ def _write_openvino(
 
 
 def _put_in_place(folder: Path, path: Path) -> None:
-    """Both files, or neither: weights of one network beside the graph of another are none."""
+    """Replace both files, or neither."""
     weights = path.with_suffix(".bin")
     before = folder / "before"
     if weights.exists():
@@ -193,7 +191,7 @@ def _compare(found: Vectors, wanted: Vectors, path: Path) -> float:
     error = float(np.abs(found - wanted).max() / np.abs(wanted).max())
     if not error <= LARGEST_ERROR:
         raise StcaError(
-            "The exported network computes something else",
+            "The exported network gives other vectors",
             expected=f"vectors within {LARGEST_ERROR} of the largest value",
             found=f"{error:.2g} (not written)",
             where=path,

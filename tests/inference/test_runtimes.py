@@ -156,7 +156,7 @@ def test_a_failure_without_words_is_no_other_failure(
     plan = Plan("openvino", "float32", torch.device("cpu"))
     with pytest.raises(StcaError, match=rf"OpenVINO cannot {broken} (.|\n)*SilentError(.|\n)*runtime=torch"):
         open_runtime(model, plan, clip_len=CLIP_LEN, calibration=lambda: next(batches()).frames)
-    plan = dataclasses.replace(plan, insists=False)
+    plan = dataclasses.replace(plan, explicit=False)
     engine = open_runtime(model, plan, clip_len=CLIP_LEN, calibration=lambda: next(batches()).frames)
     assert "SilentError; PyTorch computes instead" in capsys.readouterr().err
     assert isinstance(engine, TorchRuntime)
@@ -208,7 +208,7 @@ def test_a_compiled_network_is_pytorch(precision: str, least: float) -> None:
 
 def test_where_nobody_insists_pytorch_stands_in(capsys: pytest.CaptureFixture[str]) -> None:
     model = model_of("sum_small", backbone3d="c3d", stem_frames=3)  # OpenVINO: no pool over a single frame
-    plan = Plan("openvino", "float32", torch.device("cpu"), insists=False)
+    plan = Plan("openvino", "float32", torch.device("cpu"), explicit=False)
     engine = open_runtime(model, plan, clip_len=CLIP_LEN, calibration=lambda: next(batches()).frames)
     assert "PyTorch computes instead" in capsys.readouterr().err
     assert engine.name == f"float32, PyTorch {torch.__version__} torch on cpu"

@@ -65,7 +65,7 @@ def test_a_clip_is_the_mean_of_its_frames_in_the_pixels_the_network_wants(
     # Unit scale and raw scale differ by a factor only, which the length of 1 removes: so look at the input too.
     model = ImageReID(write_onnx(tmp_path / "net.onnx"), pixels=pixels)
     seen = []
-    ask, model._ask = model._ask, lambda frames: (seen.append(frames.copy()), ask(frames))[1]
+    run, model._run = model._run, lambda frames: (seen.append(frames.copy()), run(frames))[1]
     output = model(clips_of(COLOURS))
     np.testing.assert_allclose(seen[0][:, :, 0, 0], EXPECTED[pixels].reshape(-1, 3), rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(output.embedding.numpy(), by_hand(EXPECTED[pixels]), atol=1e-5)

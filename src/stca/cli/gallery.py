@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stca.cli.parsing import Verbs, add_verb, natural, positive
+from stca.cli.parsing import Verbs, add_model_options, add_verb, natural, positive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,9 +47,10 @@ def add_embedding(parser: argparse.ArgumentParser) -> None:
     """Options for the model and for computing embeddings."""
     parser.add_argument(
         "--model",
-        help="a run's folder, a .safetensors, .onnx or .xml file, a model's name, or 'pretrained' (the small "
-        "network in the package); default: the gallery's, or pretrained for a new one",
+        help="a run's folder, a .safetensors, .onnx, .xml or .pth file, a model's name, or 'pretrained' (the "
+        "small network in the package); default: the gallery's, or pretrained for a new one",
     )
+    add_model_options(parser)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
     parser.add_argument(
         "--precision",

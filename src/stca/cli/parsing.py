@@ -6,11 +6,14 @@ import argparse
 import math
 import re
 import sys
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stca.inference import PRECISIONS, RUNTIMES
+from stca.models.network_files import PIXELS
 
 if TYPE_CHECKING:
     from stca.tracking import Detector, DetectorOptions
@@ -19,7 +22,7 @@ Verbs = Any
 """What `add_subparsers` returns; argparse has no public name for it."""
 
 MODEL_HELP = (
-    "a run folder, a .safetensors, .onnx or .xml file, 'pretrained' (the small network in the package), "
+    "a run folder, a .safetensors, .onnx, .xml or .pth file, 'pretrained' (the network in the package), "
     "or the name of a model (untrained)"
 )
 
@@ -102,6 +105,35 @@ def add_verb(verbs: Verbs, name: str, run: Any, *, help: str) -> argparse.Argume
     return parser
 
 
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """How a network in a file is used, where the file does not say; they become part of the model's name."""
+    parser.add_argument(
+        "--pixels",
+        choices=PIXELS,
+        help="what an .onnx or .xml network expects; default: what its graph says, else imagenet-rgb for "
+        ".onnx and raw-bgr for .xml",
+    )
+    parser.add_argument(
+        "--output", metavar="NAME", help="of an .onnx or .xml network that has several: the embedding's"
+    )
+    parser.set_defaults(run=partial(_with_model_options, parser.get_default("run")))
+
+
+def _with_model_options(run: Callable[[argparse.Namespace], Any], args: argparse.Namespace) -> Any:
+    if args.pixels or args.output:
+        from stca.errors import ConfigError
+        from stca.runs import add_options
+
+        if args.model is None:
+            raise ConfigError("--pixels and --output are for a network in a file", expected="--model FILE")
+        options = {"pixels": args.pixels, "output": args.output}
+        if isinstance(args.model, list):
+            args.model = [add_options(name, **options) for name in args.model]
+        else:
+            args.model = add_options(args.model, **options)
+    return run(args)
+
+
 def add_data(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose the test data; by default the run's."""
     parser.add_argument(
@@ -116,6 +148,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 def add_test_data(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose the test data and how embeddings are computed."""
     add_data(parser)
+    add_model_options(parser)
     parser.add_argument(
         "--clip-len", type=positive, metavar="T", help="frames per clip; default: the model's"
     )

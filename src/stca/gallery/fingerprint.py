@@ -126,7 +126,7 @@ def _options(model: ReIDModel) -> str:
     chosen = {name: as_tuples(value) for name, value in spec.options.items()}
     if isinstance(model, ImageReID):
         chosen["pixels"] = model.pixels  # resolved: the default depends on the kind of file
-    names = sorted(chosen.keys() - {"path", "image_size", "clip_len"})
+    names = sorted(chosen.keys() - {"path", "image_size", "clip_len", "device"})
     return ", ".join(f"{name}={chosen[name]!r}" for name in names if chosen[name] != defaults.get(name))
 
 

@@ -1,4 +1,4 @@
-"""A trained network as a machine runs it best: which runtime, which precision, and the runtimes."""
+"""Fast inference: choice of runtime and precision, and the runtimes (PyTorch, OpenVINO, ONNX Runtime)."""
 
 from stca.inference.opening import open_runtime
 from stca.inference.plan import PRECISIONS, RUNTIMES, Plan, plan_inference

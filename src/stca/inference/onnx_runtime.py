@@ -1,4 +1,4 @@
-"""ONNX Runtime, in float32: for machines that have it and nothing else."""
+"""Inference by ONNX Runtime, in float32, on the CPU."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ class OnnxRuntime:
             yield batch, torch.from_numpy(vectors)
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Nothing to release."""
 
 
 @contextmanager
 def _quiet(name: str) -> Iterator[None]:
-    """A logger without its warnings: torch's exporter tells of packages nobody here needs."""
+    """Suppress a logger's warnings: torch's exporter warns of missing packages that it does not need here."""
     logger = logging.getLogger(name)
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -62,7 +62,7 @@ def to_onnx(network: torch.nn.Module, example: torch.Tensor, name: str) -> bytes
     """The network as the content of an ONNX file, for any number of clips; output "vectors".
 
     Raises:
-        StcaError: it cannot be converted.
+        StcaError: the network cannot be converted to ONNX.
 
     """
     try:

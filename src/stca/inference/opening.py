@@ -1,4 +1,4 @@
-"""From a plan to the runtime it names."""
+"""Open the runtime that a plan names."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def open_runtime(
         plan: of `plan_inference`.
         clip_len: T of all clips.
         neck: which vectors.
-        calibration: called for clips of the kind that will come, where int8 needs some.
+        calibration: returns clips for int8's scales; called only for int8.
 
     Raises:
-        StcaError: the network cannot be converted, unless nobody insists; or a package is missing.
+        StcaError: the network cannot be converted (only if the plan is explicit), or a package is missing.
 
     """
     if plan.runtime in ("torch", "compile"):
@@ -39,7 +39,7 @@ def open_runtime(
     try:
         return _converted(model, plan, clip_len, neck, calibration)
     except StcaError as error:
-        if plan.insists:
+        if plan.explicit:
             raise StcaError(error.what, found=error.found, hint=error.hint or "runtime=torch") from error
         print(f"warning: {error.what}: {error.found}; PyTorch computes instead", file=sys.stderr)
         return TorchRuntime(model, dataclasses.replace(plan, runtime="torch"), neck)

@@ -1,4 +1,4 @@
-"""OpenVINO: on CPUs the fastest by far, in bf16, and in int8 where a little accuracy may go."""
+"""Inference by OpenVINO on the CPU, in float32, bf16 or int8."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from stca.tools.devices import cores
 from stca.tools.openvino_import import import_openvino, openvino_core, openvino_name
 
 _PENDING = 3
-"""Batches that may be under way at a time."""
+"""Batches in flight at a time."""
 
 Vector = Float32[np.ndarray, " D"]
 

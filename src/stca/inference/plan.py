@@ -1,4 +1,4 @@
-"""Which runtime and which precision, by hardware, by what is installed, and by how much there is to do."""
+"""Choose runtime and precision by hardware, installed packages and the amount of work."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ RUNTIMES: dict[RuntimeName, tuple[tuple[Precision, ...], tuple[str, ...]]] = {
     "openvino": (("float32", "bf16", "int8"), ("openvino",)),
     "onnxruntime": (("float32",), ("onnx", "onnxscript", "onnxruntime")),
 }
-"""What each can compute in, and the packages it needs."""
+"""Precisions of each runtime, and the packages it needs."""
 PRECISIONS: tuple[Precision, ...] = ("float32", "bf16", "int8")
 
-WORTH_CONVERTING = 5e14
+CONVERSION_THRESHOLD = 5e14
 """Parameters times pixels from which OpenVINO's faster forward passes pay for the conversion (8 s for `stca`,
 2 s for `stca_small` on two cores): 30 clips of STCA at 384x128, 20,000 of `stca_small`."""
 
@@ -37,14 +37,14 @@ class Plan:
         runtime: a key of `RUNTIMES`.
         precision: one the runtime has.
         device: where.
-        insists: whether somebody asked for this runtime; otherwise PyTorch may stand in for it.
+        explicit: whether the user named this runtime; otherwise PyTorch is used where it fails.
 
     """
 
     runtime: RuntimeName
     precision: Precision
     device: torch.device
-    insists: bool = True
+    explicit: bool = True
 
     def __str__(self) -> str:
         return f"{self.precision} by {self.runtime} on {self.device.type}"
@@ -65,28 +65,28 @@ def plan_inference(
 
     Args:
         model: what will compute.
-        frames: how many it will see in all.
+        frames: number of frames to compute in all.
         device: "auto", "cpu" or "cuda".
         precision: "auto", "float32", "bf16" or "int8".
         runtime: "auto", or a key of `RUNTIMES`.
 
     Raises:
-        ConfigError: a name that does not exist, or a runtime that cannot do what is asked for.
+        ConfigError: a name that does not exist, or a runtime without that precision or device.
         StcaError: a runtime whose packages are not installed.
 
     """
     place = resolve_device(device)
     work = frames * model.image_size[0] * model.image_size[1] * sum(p.numel() for p in model.parameters())
-    small = place.type == "cpu" and work < WORTH_CONVERTING
+    small = place.type == "cpu" and work < CONVERSION_THRESHOLD
     name = _runtime(model, runtime, precision, place=place, small=small)
     if precision not in ("auto", *PRECISIONS):
         raise ConfigError(
             "There is no such precision", expected=f"auto, {', '.join(PRECISIONS)}", found=precision
         )
-    insists = runtime != "auto" or precision == "int8"
+    explicit = runtime != "auto" or precision == "int8"
     if precision == "auto":
-        exact = (small and not insists) or name == "onnxruntime"
-        return Plan(name, "float32" if exact else resolve_precision("auto", place), place, insists)
+        exact = (small and not explicit) or name == "onnxruntime"
+        return Plan(name, "float32" if exact else resolve_precision("auto", place), place, explicit)
     if precision not in RUNTIMES[name][0]:
         raise ConfigError(
             f"The runtime {name} does not compute in {precision}",
@@ -94,7 +94,7 @@ def plan_inference(
             found=f"precision={precision}",
             hint="runtime=openvino" if precision in RUNTIMES["openvino"][0] else None,
         )
-    return Plan(name, precision, place, insists)
+    return Plan(name, precision, place, explicit)
 
 
 def _runtime(

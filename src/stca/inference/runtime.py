@@ -1,4 +1,4 @@
-"""What a runtime is, and PyTorch's."""
+"""The interface of a runtime, and PyTorch's implementation."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from torch import Tensor, nn
 
 from stca.clips import ClipBatch
 from stca.inference.plan import Plan
+from stca.inference.single_threads import SingleThreads
 from stca.inference.vectors import Neck, VectorNet, fold_norms
 from stca.models import ReIDModel
 from stca.tools.devices import compiled
 
 _CACHED_PIXELS = 2**18
-"""Of all frames of all clips at once: single clips of STCA at 384x128, eight of `stca_small`."""
+"""Most pixels per forward pass on a CPU: one clip of STCA at 384x128, eight clips of `stca_small`."""
 
 Results = Iterator[tuple[ClipBatch, Float[Tensor, "B D"]]]
 
 
 @runtime_checkable
 class Runtime(Protocol):
-    """Turns batches of clips into vectors, in their order, as often as it is asked to.
+    """Turns batches of clips into vectors, in their order; `map` may be called repeatedly.
 
-    `name` says what computes: runtime, version, precision.
+    `name` is precision, runtime and version, in words.
     """
 
     name: str
@@ -35,7 +36,7 @@ class Runtime(Protocol):
         ...
 
     def close(self) -> None:
-        """End what was begun, for one its threads."""
+        """Release threads and other resources."""
         ...
 
 
@@ -43,7 +44,8 @@ class TorchRuntime:
     """PyTorch, eager or compiled.
 
     In float32 the network runs as it is. In bf16 batch norms are folded into the convolutions, whose weights
-    are converted once.
+    are converted once. On a CPU clips are computed side by side, each by a thread of its own: threads that
+    share one clip wait for each other in every layer, and on a busy machine mostly for one that does not run.
 
     Args:
         model: what to run; moved to the plan's device.
@@ -55,11 +57,15 @@ class TorchRuntime:
     def __init__(self, model: ReIDModel, plan: Plan, neck: Neck) -> None:
         self.plan, self.bf16 = plan, plan.precision == "bf16"
         model = model.to(plan.device)
+        model.prepare_for(plan.device)
         self._net: Callable[[Tensor], Tensor] = VectorNet(_in_bf16(model) if self.bf16 else model, neck=neck)
         if plan.runtime == "compile":
             self._net = compiled(self._net, instead="runtime=torch")
         by_torch = f"{plan.precision}, PyTorch {torch.__version__} {plan.runtime} on {plan.device.type}"
         self.name = model.computed_by or by_torch
+        # Networks in files have threads of their own, as compiled ones do.
+        alone = plan.device.type != "cpu" or plan.runtime == "compile" or not model.exportable
+        self._threads = None if alone else SingleThreads()
 
     def map(self, batches: Iterable[ClipBatch]) -> Results:
         """Every batch, and its vectors.
@@ -70,12 +76,25 @@ class TorchRuntime:
         """
         for batch in batches:
             frames = batch.frames.to(self.plan.device, non_blocking=True)
-            with torch.inference_mode(), torch.autocast(frames.device.type, torch.bfloat16, self.bf16):
-                vectors = torch.cat([self._net(part) for part in torch.split(frames, self._at_once(frames))])
-            yield batch, vectors.float().cpu()
+            if self._threads is None:
+                parts = [self._compute(part) for part in torch.split(frames, self._at_once(frames))]
+            else:
+                parts = self._threads.map(self._compute, self._shares(frames, self._threads))
+            yield batch, torch.cat(parts).float().cpu()
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """End the threads."""
+        if self._threads:
+            self._threads.close()
+
+    def _compute(self, frames: Tensor) -> Tensor:
+        with torch.inference_mode(), torch.autocast(frames.device.type, torch.bfloat16, self.bf16):
+            return self._net(frames)
+
+    def _shares(self, frames: Tensor, threads: SingleThreads) -> list[Tensor]:
+        """Parts of a batch that stay in the caches; at least as many as threads, if it has as many clips."""
+        share = -(-len(frames) // threads.count)
+        return list(torch.split(frames, min(share, self._at_once(frames))))
 
     def _at_once(self, frames: Tensor) -> int:
         """Clips per forward pass: on a CPU no more than stay in its caches."""

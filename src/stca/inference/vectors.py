@@ -1,4 +1,4 @@
-"""The part of a network that testing needs: frames in, one vector per clip out; norms folded into weights."""
+"""The inference part of a model, from frames to one vector per clip, and folding of batch norms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What training minimises."""
+"""Losses: triplet, centre, and their weighted sum with the ID loss."""
 
 from stca.losses.center import CenterLoss
 from stca.losses.objective import LossParts, ReIDObjective

@@ -3,19 +3,23 @@
 from stca.models.create import MODELS, build_model, create_model
 from stca.models.cross_attention import CrossAttention
 from stca.models.heads import ModelSpec, ReIDModel, ReIDOutput
+from stca.models.image_network import ARCHITECTURES, ImageNetwork
 from stca.models.image_reid import IMAGE_REID_SUFFIXES, ImageReID
 from stca.models.stca import STCA
 from stca.models.two_stream import TwoStream
 from stca.models.weights.foreign import WeightsReport, load_weights
 from stca.models.weights.model_files import load_model, model_bytes, save_model
 from stca.models.weights.pretrained import PRETRAINED, load_pretrained
+from stca.models.weights.reid_checkpoints import load_reid_checkpoint
 
 __all__ = [
+    "ARCHITECTURES",
     "IMAGE_REID_SUFFIXES",
     "MODELS",
     "PRETRAINED",
     "STCA",
     "CrossAttention",
+    "ImageNetwork",
     "ImageReID",
     "ModelSpec",
     "ReIDModel",
@@ -26,6 +30,7 @@ __all__ = [
     "create_model",
     "load_model",
     "load_pretrained",
+    "load_reid_checkpoint",
     "load_weights",
     "model_bytes",
     "save_model",

@@ -45,6 +45,7 @@ class CNN2D(ReIDModel):
         super().__init__(image_size=image_size, clip_len=clip_len)
         self.stream2d = create_stream2d(backbone2d, layers=layers, width=width)
         self.pooling = choose(POOLINGS, pooling, kind="pooling")(self.stream2d.channels[-1])
+        self.frame_by_frame = pooling == "mean"
         self.embedding_dim = self.pooling.dim
         self.head = BNNeck(self.embedding_dim, num_ids)
 

@@ -1,4 +1,4 @@
-"""Plain colours: what a network has to beat."""
+"""A colour histogram as a baseline without learning."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from stca.footage.images import IMAGENET_MEAN, IMAGENET_STD
-from stca.models.heads import NoHead, ReIDModel
+from stca.models.heads import IdentityHead, ReIDModel
 
 
 class ColourHistogram(ReIDModel):
@@ -43,7 +43,7 @@ class ColourHistogram(ReIDModel):
         super().__init__(image_size=image_size, clip_len=clip_len)
         self.stripes, self.bins = stripes, bins
         self.embedding_dim = stripes * bins**3
-        self.head = NoHead()
+        self.head = IdentityHead()
         columns = torch.linspace(-1, 1, image_size[1])
         self.register_buffer("weight", torch.exp(-2 * columns.square()).expand(image_size), persistent=False)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None], persistent=False)

@@ -1,10 +1,11 @@
-"""What every model ends in, and what every model is."""
+"""The base class of all models, its outputs, and the heads."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -35,8 +36,8 @@ class BNNeck(nn.Module):
         return ReIDOutput(pooled, embedding, self.classifier(embedding))
 
 
-class NoHead(nn.Module):
-    """The pooled vector is the embedding; there is nothing to classify."""
+class IdentityHead(nn.Module):
+    """A head without classifier: the pooled vector is the embedding."""
 
     def forward(self, pooled: Float[Tensor, "B D"]) -> ReIDOutput:
         """The same vector twice, and no logits."""
@@ -45,7 +46,7 @@ class NoHead(nn.Module):
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """What it takes to build a model again; travels with its weights."""
+    """Name and options of a model, saved with its weights to build it again."""
 
     name: str
     num_ids: int
@@ -67,8 +68,10 @@ class ReIDModel(nn.Module):
     """False for models that have nothing to learn."""
     exportable: bool = True
     """False for models that are no PyTorch network inside, which no other runtime could take."""
+    frame_by_frame: bool = False
+    """True for models whose vector of a clip is the mean of the vectors of its frames, each by itself."""
     computed_by: str = ""
-    """What computes, in which precision, where it is not PyTorch as it was told to."""
+    """Precision, library and device, where PyTorch does not compute the vectors."""
 
     def __init__(self, *, image_size: tuple[int, int], clip_len: int = 8) -> None:
         super().__init__()
@@ -79,6 +82,9 @@ class ReIDModel(nn.Module):
     def features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B D"]:
         """Clips to one pooled vector each."""
         raise NotImplementedError
+
+    def prepare_for(self, device: torch.device) -> None:
+        """Called before vectors are computed on `device`, for models that do not compute in PyTorch."""
 
     def frame_maps(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T C h w"]:
         """The last 2D feature map of every frame.

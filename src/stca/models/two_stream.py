@@ -1,4 +1,4 @@
-"""What STCA and its plainer relative share: two streams that meet after a stage of the 2D stream."""
+"""The base class of STCA and `Sum`: a 2D and a 3D stream, fused after a stage of the 2D stream."""
 
 from __future__ import annotations
 

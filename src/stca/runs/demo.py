@@ -12,8 +12,9 @@ from stca.evaluation import TestSet, embed_test_set, score
 from stca.models import ReIDModel
 from stca.ranking import RankMetrics
 from stca.run_dir import RunDir
+from stca.runs.open_model import load_run, open_model
 from stca.runs.report import write_report
-from stca.runs.running import load_run, load_test, open_model, train
+from stca.runs.running import load_test, train
 from stca.tools.files import write_text
 from stca.tracklets import Splits
 from stca.walkers import make_walkers

@@ -16,13 +16,8 @@ from stca.datasets.counts import count_unanswered
 from stca.errors import ConfigError, DatasetError
 from stca.evaluation import applicable_protocols, embed_test_set, evaluate, score
 from stca.models import (
-    IMAGE_REID_SUFFIXES,
-    ImageReID,
     ReIDModel,
     build_model,
-    create_model,
-    load_model,
-    load_pretrained,
     load_weights,
 )
 from stca.ranking import RankMetrics
@@ -112,62 +107,6 @@ def load_test(config: RunConfig, train: Splits | None = None) -> Splits:
     return load_dataset(
         data.eval_source or data.source, data.eval_roots, split=data.split, **data.eval_options
     )
-
-
-def load_run(path: Path) -> ReIDModel:
-    """Load the newest model of a run folder, or a .safetensors file, in evaluation mode.
-
-    Raises:
-        CheckpointError: the path is neither of them.
-
-    """
-    return load_model(path if path.suffix == ".safetensors" else RunDir.open(path).model_path())
-
-
-def open_model(name: str, *, like: ReIDModel | None = None, seed: int = 0) -> ReIDModel:
-    """Open a run folder, a .safetensors, .onnx or .xml file, or a model by name, which is then untrained.
-
-    "pretrained", or "pretrained:NAME", is a trained network of the package (`load_pretrained`).
-
-    An .onnx or .xml (OpenVINO) file is an image re-identification network; see `stca.models.ImageReID` for
-    its input format.
-
-    Args:
-        name: path or name.
-        like: an untrained model copies image size and clip length from this one, and its options if it is
-            the same model, so that the two are comparable.
-        seed: random seed for the weights of an untrained model.
-
-    Raises:
-        CheckpointError: there is no model at the path.
-        ConfigError: the name is neither a path nor a model.
-        StcaError: onnxruntime or openvino is needed and not installed.
-
-    """
-    if name.partition(":")[0] == "pretrained":
-        return load_pretrained(name.partition(":")[2] or "stca_small")
-    if Path(name).suffix.lower() in IMAGE_REID_SUFFIXES:
-        return ImageReID(name).eval()
-    if is_path(name):
-        return load_run(Path(name))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        if like is None:
-            return create_model(name, num_ids=1).eval()
-        options = like.spec.options if like.spec.name == name else {}
-        model = create_model(name, num_ids=like.spec.num_ids, image_size=like.image_size, **options)
-    model.clip_len = like.clip_len
-    return model.eval()
-
-
-def is_path(name: str) -> bool:
-    """Whether `name` is a run folder or a file rather than the name of a model."""
-    return Path(name).exists() or len(Path(name).parts) > 1 or is_model_file(name)
-
-
-def is_model_file(name: str) -> bool:
-    """Whether `name` is a single model file, which has no run and no data set."""
-    return Path(name).suffix.lower() in (".safetensors", *IMAGE_REID_SUFFIXES)
 
 
 def evaluate_model(

@@ -57,7 +57,7 @@ def _backward(
     person_ids: Int64[Tensor, " B"],
     micro_batch: int | None,
 ) -> LossParts:
-    pieces = _deal(len(clips), micro_batch or len(clips))
+    pieces = _split_batch(len(clips), micro_batch or len(clips))
     if len(pieces) == 1:
         local = _features(fabric, model, clips)
     else:
@@ -81,8 +81,8 @@ def _backward(
     return losses
 
 
-def _deal(clips: int, most: int) -> list[slice]:
-    """Rows dealt out in turn, at most `most` to a piece; neighbours, who are the same person, apart."""
+def _split_batch(clips: int, most: int) -> list[slice]:
+    """Slices of at most `most` rows; neighbours, which show the same person, go to different slices."""
     count = -(-clips // most)
     return [slice(first, None, count) for first in range(count)]
 

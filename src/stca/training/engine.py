@@ -21,8 +21,8 @@ Fabric = Any
 def launch(config: RunConfig) -> Fabric:
     """A Fabric for `config.devices` processes on this machine; starts those that are not there yet.
 
-    Under torchrun the processes are there, and their number counts. Everything that follows runs in every
-    process; only rank 0 should write.
+    Under torchrun the processes are there, and their number counts. What follows runs in
+    every process; only rank 0 should write.
     """
     from lightning_fabric import Fabric as LightningFabric
     from lightning_fabric.strategies.ddp import DDPStrategy
@@ -58,8 +58,8 @@ def gather(fabric: Fabric, rows: Tensor) -> Tensor:
     return gathered.flatten(0, 1)
 
 
-def spread(fabric: Fabric, tensors: Iterable[Tensor]) -> None:
-    """Every rank gets rank 0's values."""
+def broadcast(fabric: Fabric, tensors: Iterable[Tensor]) -> None:
+    """Copy rank 0's values to every rank."""
     for tensor in tensors:
         tensor.copy_(gather(fabric, tensor[None])[0])
 

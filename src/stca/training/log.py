@@ -1,4 +1,4 @@
-"""What a run writes while it trains."""
+"""Metrics of a training run: metrics.jsonl, TensorBoard, progress bar."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from stca.run_dir import RunDir
 
 
 class Log:
-    """metrics.jsonl, TensorBoard, and a word for the progress bar; counts frames that could not be read.
+    """Writes metrics.jsonl and TensorBoard, and warns of frames that could not be read.
 
     Args:
-        run: where to.
-        config: how often.
+        run: its folder gets the metrics.
+        config: `log_every` steps a line is written.
         start: steps that are behind a run that goes on; what TensorBoard has of later ones is done again.
         writes: False for all ranks but one.
 
@@ -31,12 +31,12 @@ class Log:
         self.run, self.every, self.epochs = run, config.log_every, config.optim.epochs
         self.board = _board(run.path / "tensorboard", start) if writes else None
         self.bad: set[Path] = set()
-        self.words = ""
+        self._status = ""
         self.since, self.clips = time.monotonic(), 0
 
     def status(self) -> str:
         """For the progress bar."""
-        return self.words
+        return self._status
 
     def step(self, step: int, epoch: int, lr: float, losses: LossParts, batch: ClipBatch) -> None:
         """After the losses of a step are known, before the step is taken.
@@ -48,10 +48,10 @@ class Log:
         self._count_bad(batch)
         values = {name: float(value.detach()) for name, value in losses._asdict().items()}
         if not all(map(math.isfinite, values.values())):
-            raise diverged(
+            raise divergence_error(
                 ", ".join(f"{k} {v:g}" for k, v in values.items()), f"step {step}, epoch {epoch + 1}"
             )
-        self.words = f"epoch {epoch + 1}/{self.epochs}, loss {values['total']:.3f}"
+        self._status = f"epoch {epoch + 1}/{self.epochs}, loss {values['total']:.3f}"
         self.clips += len(batch.rows)
         if step % self.every and step != 1:
             return
@@ -60,7 +60,7 @@ class Log:
         self._write("train", step, epoch, {**values, "lr": lr, "clips_per_s": round(speed, 2)})
 
     def evaluation(self, step: int, epoch: int, figures: Mapping[str, float]) -> None:
-        """What a test gave; the speed of training is counted anew, without the test."""
+        """Write the scores of a test; the time it took does not count for the speed of training."""
         self._write("eval", step, epoch, figures)
         self.since, self.clips = time.monotonic(), 0
 
@@ -88,8 +88,8 @@ class Log:
                 )
 
 
-def diverged(found: str, where: str) -> TrainingError:
-    """The error for it."""
+def divergence_error(found: str, where: str) -> TrainingError:
+    """The error of a run whose losses or vectors are no longer finite."""
     return TrainingError(
         "Training diverged",
         expected="finite losses and vectors",

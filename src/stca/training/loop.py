@@ -17,17 +17,17 @@ from stca.run_dir import RunDir
 from stca.tools.progress import progress
 from stca.tracklets import Tracklet
 from stca.training.backward import backward
-from stca.training.engine import Fabric, launch, spread
-from stca.training.log import Log, diverged
-from stca.training.parts import Parts, begin
+from stca.training.engine import Fabric, broadcast, launch
+from stca.training.log import Log, divergence_error
 from stca.training.schedule import (
-    Place,
+    Position,
     batches_from,
     checkpoint_due,
     count_batches,
     evaluation_due,
     learning_rate,
 )
+from stca.training.state import TrainingState, prepare
 
 Evaluate = Callable[[ReIDModel], Mapping[str, float]]
 
@@ -64,29 +64,31 @@ def fit(
     fabric = launch(config) if fabric is None else fabric
     labels = _labels(model, tracklets).to(fabric.device)
     sampler = _sampler(tracklets, config, fabric)
-    parts, place = begin(model, config, run, fabric)
-    stopped_in_test = evaluation_due(place, config) and not _tested(run, place.step)
+    state, position = prepare(model, config, run, fabric)
+    stopped_in_test = evaluation_due(position, config) and not _tested(run, position.step)
     fabric.barrier()  # every rank has read what rank 0 will now change
 
-    log = Log(run, config, start=place.step, writes=fabric.is_global_zero)
-    total = count_batches(place, sampler, config)
-    batches = batches_from(place, tracklets, sampler, config, image_size=model.image_size)
+    log = Log(run, config, start=position.step, writes=fabric.is_global_zero)
+    total = count_batches(position, sampler, config)
+    batches = batches_from(position, tracklets, sampler, config, image_size=model.image_size)
     if fabric.is_global_zero:
         batches = progress(batches, label="train", total=total, status=log.status)
     if evaluate and stopped_in_test:
-        _test(fabric, model, evaluate, log, place)
-    for epoch, place, batch in batches:
+        _test(fabric, model, evaluate, log, position)
+    for epoch, position, batch in batches:
         lr = learning_rate(config.optim, epoch)
         clips = normalise(batch.frames.to(fabric.device, non_blocking=True))
-        losses = _gradients(fabric, parts, clips, labels[batch.rows.to(fabric.device)], config)
-        log.step(place.step, epoch, lr, losses, batch)
-        _step(parts, lr, config.loss.center_weight)
-        if checkpoint_due(place, config):
-            _check_weights(model, clips[:1], f"step {place.step}, epoch {epoch + 1}")
+        losses = _gradients(fabric, state, clips, labels[batch.rows.to(fabric.device)], config)
+        log.step(position.step, epoch, lr, losses, batch)
+        _step(state, lr, config.loss.center_weight)
+        if checkpoint_due(position, config):
+            _check_weights(model, clips[:1], f"step {position.step}, epoch {epoch + 1}")
             if fabric.is_global_zero:
-                run.save_checkpoint(place.step, model_bytes(model), parts.state(place, config, fabric))
-        if evaluate and evaluation_due(place, config):
-            _test(fabric, model, evaluate, log, place)
+                run.save_checkpoint(
+                    position.step, model_bytes(model), state.checkpoint(position, config, fabric)
+                )
+        if evaluate and evaluation_due(position, config):
+            _test(fabric, model, evaluate, log, position)
     log.close()
     vars(model).pop("features", None)
     model.eval()
@@ -94,18 +96,18 @@ def fit(
 
 def _gradients(
     fabric: Fabric,
-    parts: Parts,
+    state: TrainingState,
     clips: Float[Tensor, "B T 3 H W"],
     person_ids: Int64[Tensor, " B"],
     config: RunConfig,
 ) -> LossParts:
     """Of this batch, in place of those of the last one."""
-    parts.optimizer.zero_grad()
-    parts.centers.zero_grad()
+    state.optimizer.zero_grad()
+    state.centers.zero_grad()
     return backward(
         fabric,
-        parts.model,
-        parts.objective,
+        state.model,
+        state.objective,
         clips,
         person_ids,
         micro_batch=config.batch.micro_batch,
@@ -114,23 +116,23 @@ def _gradients(
     )
 
 
-def _step(parts: Parts, lr: float, center_weight: float) -> None:
+def _step(state: TrainingState, lr: float, center_weight: float) -> None:
     """Step the network, and the centres by the gradient of their own loss, whatever its weight in the sum."""
-    for group in parts.optimizer.param_groups:
+    for group in state.optimizer.param_groups:
         group["lr"] = lr
-    parts.optimizer.step()
+    state.optimizer.step()
     if center_weight:
-        for group in parts.centers.param_groups:
+        for group in state.centers.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
                     parameter.grad /= center_weight
-        parts.centers.step()
+        state.centers.step()
 
 
-def _test(fabric: Fabric, model: ReIDModel, evaluate: Evaluate, log: Log, place: Place) -> None:
+def _test(fabric: Fabric, model: ReIDModel, evaluate: Evaluate, log: Log, position: Position) -> None:
     """Every rank with rank 0's running statistics, which are those that are saved."""
-    spread(fabric, model.buffers())
-    log.evaluation(place.step, place.epoch - 1, evaluate(model.eval()))
+    broadcast(fabric, model.buffers())
+    log.evaluation(position.step, position.epoch - 1, evaluate(model.eval()))
     fabric.barrier()
     model.train()
 
@@ -142,7 +144,7 @@ def _check_weights(model: ReIDModel, clips: Float[Tensor, "B T 3 H W"], where: s
         model.train()
     # Past 1e9 the next step's squares and sums are infinite, even if these numbers are not yet.
     if not (vectors.abs() < 1e9).all():
-        raise diverged(f"vectors of up to {float(vectors.abs().max()):.3g}", where)
+        raise divergence_error(f"vectors of up to {float(vectors.abs().max()):.3g}", where)
 
 
 def _tested(run: RunDir, step: int) -> bool:

@@ -1,4 +1,4 @@
-"""What is due when: batches from a place on, learning rates, tests, checkpoints."""
+"""The schedule of a run: batches, learning rates, and when tests and checkpoints are due."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from stca.config import OptimConfig, RunConfig
 from stca.tracklets import Tracklet
 
 
-class Place(NamedTuple):
-    """How far a run is: epochs that are over, batches of the next one, steps in all."""
+class Position(NamedTuple):
+    """Progress of a run: completed epochs, completed batches of the next one, steps in all."""
 
     epoch: int = 0
     batch: int = 0
     step: int = 0
 
     @classmethod
-    def of(cls, state: Mapping[str, Any] | None) -> Place:
+    def of(cls, state: Mapping[str, Any] | None) -> Position:
         """Where a checkpoint was taken; those of before `checkpoint_steps` were all at an epoch's end."""
         return cls() if state is None else cls(state["epoch"], state.get("batch", 0), state["step"])
 
 
 def batches_from(
-    start: Place,
+    start: Position,
     tracklets: Sequence[Tracklet],
     sampler: PKSampler,
     config: RunConfig,
     *,
     image_size: tuple[int, int],
-) -> Iterator[tuple[int, Place, ClipBatch]]:
+) -> Iterator[tuple[int, Position, ClipBatch]]:
     """(epoch, where the run is behind this batch, batch) from `start` to the end."""
     clips = config.clips
     transform = Transform(image_size, flip=clips.flip, crop=clips.crop, per_frame=clips.per_frame)
@@ -53,10 +53,10 @@ def batches_from(
         for number in range(first + 1, len(sampler) + 1):
             step += 1
             over = number == len(sampler)
-            yield epoch, Place(epoch + over, 0 if over else number, step), next(batches)
+            yield epoch, Position(epoch + over, 0 if over else number, step), next(batches)
 
 
-def count_batches(start: Place, sampler: PKSampler, config: RunConfig) -> int:
+def count_batches(start: Position, sampler: PKSampler, config: RunConfig) -> int:
     """How many `batches_from` gives."""
     count = -start.batch
     for epoch in range(start.epoch, config.optim.epochs):
@@ -71,17 +71,17 @@ def learning_rate(optim: OptimConfig, epoch: int) -> float:
     return float(optim.lr * warmup * optim.gamma ** sum(epoch >= each for each in optim.milestones))
 
 
-def checkpoint_due(place: Place, config: RunConfig) -> bool:
-    """Whether to save here."""
-    if config.checkpoint_steps and place.step % config.checkpoint_steps == 0:
+def checkpoint_due(position: Position, config: RunConfig) -> bool:
+    """Whether to save a checkpoint here."""
+    if config.checkpoint_steps and position.step % config.checkpoint_steps == 0:
         return True
-    finished = place.epoch == config.optim.epochs
-    return place.batch == 0 and (finished or place.epoch % config.checkpoint_every == 0)
+    finished = position.epoch == config.optim.epochs
+    return position.batch == 0 and (finished or position.epoch % config.checkpoint_every == 0)
 
 
-def evaluation_due(place: Place, config: RunConfig) -> bool:
-    """Whether to test here: at the end, and at the end of every so many epochs."""
-    if place.batch or not place.epoch:
+def evaluation_due(position: Position, config: RunConfig) -> bool:
+    """Whether to test here: at the end, and after every `config.eval.every` epochs."""
+    if position.batch or not position.epoch:
         return False
     every = config.eval.every
-    return place.epoch == config.optim.epochs or bool(every and place.epoch % every == 0)
+    return position.epoch == config.optim.epochs or bool(every and position.epoch % every == 0)

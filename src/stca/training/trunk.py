@@ -1,4 +1,4 @@
-"""How the trunk computes while it learns: norms over all processes, activations kept or computed again.
+"""Options of the trunk in training: synchronised batch norms, activation checkpointing.
 
 Nothing of this is part of a model: modules are given other forward functions for the length of a step, so any
 `ReIDModel` will do, and parameters, buffers and their names stay what they are.

@@ -1,4 +1,4 @@
-"""Parts of the channels, and parts put together, with channels last in both directions.
+"""Split and join channels in channels-last memory format, forward and backward.
 
 A slice's own gradient is a zeroed whole with the slice copied in, and what `torch.cat` hands back are views
 that no fast kernel takes: on a CPU that costs ten times what the norms between them do.

@@ -1,6 +1,6 @@
-"""3D layers, and the same results by 2D layers over frames: what bf16 on a CPU needs.
+"""3D layers that on a CPU in bf16 are computed by 2D layers over frames, with the same result.
 
-PyTorch 2.13's own bf16 gradient of a 3D kernel is wrong, without a word, where the input is smaller than the
+PyTorch 2.13's own bf16 gradient of a 3D kernel is silently wrong where the input is smaller than the
 kernel (relative errors of 0.7 to infinity, and memory corruption), and does not end within minutes on
 processors with AMX tiles at full STCA's sizes (64 channels, 96x32 places). As a 2D convolution, whose
 channels are those of the frames under the kernel, it is right and fast, and taps that would only see padding
@@ -19,12 +19,12 @@ from torch import Tensor, nn
 
 
 class Conv3d(nn.Conv3d):
-    """`nn.Conv3d`, computed over frames where bf16 is asked for on a CPU."""
+    """`nn.Conv3d`, computed over frames in bf16 on a CPU."""
 
     def forward(self, x: Float[Tensor, "B C t h w"]) -> Float[Tensor, "B D s i j"]:
         """Convolve."""
-        asked = x.dtype == torch.bfloat16 or torch.is_autocast_enabled("cpu")
-        if x.device.type != "cpu" or not asked:
+        in_bf16 = x.dtype == torch.bfloat16 or torch.is_autocast_enabled("cpu")
+        if x.device.type != "cpu" or not in_bf16:
             return super().forward(x)
         if any(size < kernel for size, kernel in zip(x.shape[3:], self.kernel_size[1:], strict=True)):
             with torch.autocast("cpu", enabled=False):  # there 2D kernels have the fault, too
@@ -103,7 +103,7 @@ def conv3d_by_frames(
 
 
 def is_bf16_on_cpu(x: Tensor) -> bool:
-    """Whether the layers here and in `resnet2d` go their other way."""
+    """Whether the layers here and in `resnet2d` use their implementation for bf16 on a CPU."""
     return x.dtype == torch.bfloat16 and x.device.type == "cpu"
 
 

@@ -1,4 +1,4 @@
-"""Weights on disk: our own files, those of other projects, those in the package."""
+"""Weights on disk: our own files, checkpoints of other projects, and the package's pretrained models."""
 
 from stca.models.weights.foreign import WeightsReport, load_weights
 

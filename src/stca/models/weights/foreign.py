@@ -1,4 +1,4 @@
-"""Foreign weights into our networks: ours, the official STCA checkpoint, ImageNet and Kinetics backbones."""
+"""Load weights into our networks: our own, the official STCA checkpoint, ImageNet and Kinetics backbones."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _OFFICIAL = (
 
 @dataclass(frozen=True)
 class WeightsReport:
-    """What became of a checkpoint's tensors.
+    """Which tensors of a checkpoint were used.
 
     `used` are names in the model; `unused` are names in the file; `missing` are the model's own tensors that
     the file does not fill and that keep what they had.
@@ -162,7 +162,7 @@ def _fill(model: ReIDModel, filled: State, *, layout: str, path: Path) -> Weight
         elif name.startswith("head.classifier."):
             unused.append(name)
         else:
-            raise _misfit(model, name, tensor, path)
+            raise _shape_error(model, name, tensor, path)
     missing = tuple(name for name in own if name not in fitting)
     whole = layout in ("stca", "official STCA")
     lost = [n for n in missing if not n.startswith("head.classifier.") and "num_batches" not in n]
@@ -177,7 +177,7 @@ def _fill(model: ReIDModel, filled: State, *, layout: str, path: Path) -> Weight
     return WeightsReport(path, layout, tuple(fitting), tuple(unused), missing)
 
 
-def _misfit(model: ReIDModel, name: str, tensor: Tensor, path: Path) -> CheckpointError:
+def _shape_error(model: ReIDModel, name: str, tensor: Tensor, path: Path) -> CheckpointError:
     if name.startswith("attention."):
         theirs, ours = (max(t.shape) for t in (tensor, model.state_dict()[name]))
         return CheckpointError(

@@ -1,4 +1,4 @@
-"""A model as one .safetensors file: its weights, and what it takes to build it again."""
+"""A model as one .safetensors file: its weights, name and options."""
 
 from __future__ import annotations
 

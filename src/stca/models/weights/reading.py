@@ -1,4 +1,4 @@
-"""What tensors a checkpoint holds. Code in a file is never run.
+"""Read the tensors of a checkpoint. Code in a file is never run.
 
 `torch.load(weights_only=True)` reads tensors and plain containers, and numpy scalars (which the official
 training script saves beside the weights) by a reader of our own.
@@ -20,9 +20,13 @@ from stca.errors import CheckpointError, first_line
 
 State = dict[str, Tensor]
 
+_WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network")
+_MOST_WRAPPERS = 3
+_PREFIXES = ("module.", "_orig_mod.", "model.", "backbone.")
+
 
 def read_state(path: Path) -> State:
-    """The tensors of a checkpoint, unwrapped and without `module.`.
+    """The tensors of a checkpoint, unwrapped, and without the prefixes that wrappers give their names.
 
     Raises:
         CheckpointError: missing, damaged, or not made of tensors alone.
@@ -31,11 +35,12 @@ def read_state(path: Path) -> State:
     if not path.is_file():
         raise CheckpointError("There is no checkpoint", expected="a file", where=path)
     content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
-    for wrapper in ("state_dict", "model_state_dict", "model", "net"):
-        if isinstance(inner := content.get(wrapper), Mapping):
-            content = inner
+    for _ in range(_MOST_WRAPPERS):
+        inner = next((content[name] for name in _WRAPPERS if isinstance(content.get(name), Mapping)), None)
+        if inner is None:
             break
-    state = {str(k).removeprefix("module."): v for k, v in content.items() if isinstance(v, Tensor)}
+        content = inner
+    state = _without_prefixes({str(k): v for k, v in content.items() if isinstance(v, Tensor)})
     if not state:
         raise CheckpointError(
             "This file holds no weights",
@@ -44,6 +49,23 @@ def read_state(path: Path) -> State:
             where=path,
         )
     return state
+
+
+def _without_prefixes(state: State) -> State:
+    """Names without what wrappers put in front of them: `DataParallel`, `torch.compile`, Lightning modules.
+
+    A prefix counts where most names have it; "backbone." is a layer's own name beside fast-reid's "heads.".
+    """
+    while True:
+        for prefix in _PREFIXES:
+            wrapped = sum(name.startswith(prefix) for name in state)
+            if 2 * wrapped > len(state) and not (
+                prefix == "backbone." and any(name.startswith("heads.") for name in state)
+            ):
+                state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+                break
+        else:
+            return state
 
 
 def _read_safetensors(path: Path) -> Mapping[str, Any]:
@@ -97,5 +119,5 @@ def _read_torch(path: Path) -> Mapping[str, Any]:
 
 
 def shorten(names: tuple[str, ...], most: int = 6) -> str:
-    """The first of them, and how many more."""
+    """The first `most` names, and the number of the others."""
     return ", ".join(names[:most]) + (f", and {len(names) - most} more" if len(names) > most else "")

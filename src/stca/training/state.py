@@ -1,4 +1,4 @@
-"""What a training step changes: made at a run's start, or taken up again from its newest checkpoint."""
+"""The state of a training run, new or restored from the newest checkpoint."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from stca.models import ReIDModel, load_weights
 from stca.run_dir import RunDir
 from stca.tools.devices import compiled, keep_freed_memory, resolve_precision
 from stca.training.engine import Fabric
-from stca.training.schedule import Place
+from stca.training.schedule import Position
 
 
-class Parts(NamedTuple):
-    """Network, losses, and what steps them."""
+class TrainingState(NamedTuple):
+    """Network, losses and optimisers."""
 
     model: ReIDModel
     objective: ReIDObjective
@@ -28,11 +28,11 @@ class Parts(NamedTuple):
     centers: torch.optim.Optimizer
     """Of the centres, which belong to the objective."""
 
-    def state(self, place: Place, config: RunConfig, fabric: Fabric) -> dict[str, Any]:
-        """What a checkpoint needs beside the network's weights, and how it was computed."""
+    def checkpoint(self, position: Position, config: RunConfig, fabric: Fabric) -> dict[str, Any]:
+        """Content of a checkpoint beside the network's weights, with precision and number of processes."""
         return {
             **{name: getattr(self, name).state_dict() for name in _RESTORED},
-            **place._asdict(),
+            **position._asdict(),
             "processes": fabric.world_size,
             "precision": resolve_precision(config.precision, fabric.device),
         }
@@ -41,16 +41,18 @@ class Parts(NamedTuple):
 _RESTORED = ("optimizer", "centers", "objective")
 
 
-def begin(model: ReIDModel, config: RunConfig, run: RunDir, fabric: Fabric) -> tuple[Parts, Place]:
-    """Put `model` on its device and everything where the run's newest checkpoint has it.
+def prepare(
+    model: ReIDModel, config: RunConfig, run: RunDir, fabric: Fabric
+) -> tuple[TrainingState, Position]:
+    """Put `model` on its device and restore everything from the run's newest checkpoint, if there is one.
 
     Raises:
         CheckpointError: the checkpoint is damaged, or another network's.
 
     """
     objective = _objective(model, config).to(fabric.device)
-    state = run.load_state()
-    if state is not None:
+    saved = run.load_state()
+    if saved is not None:
         load_weights(model, run.model_path())
     model.to(fabric.device).train()
     if config.compile:
@@ -61,12 +63,12 @@ def begin(model: ReIDModel, config: RunConfig, run: RunDir, fabric: Fabric) -> t
         model.parameters(), lr=config.optim.lr, weight_decay=config.optim.weight_decay, fused=True
     )
     centers = torch.optim.SGD(objective.center.parameters(), lr=config.optim.center_lr)
-    parts = Parts(model, objective, adam, centers)
-    if state is not None:
-        _restore(parts, state, run)
+    state = TrainingState(model, objective, adam, centers)
+    if saved is not None:
+        _restore(state, saved, run)
     if fabric.is_global_zero:
-        _say_how(config, state or {}, fabric)
-    return parts, Place.of(state)
+        _report_settings(config, saved or {}, fabric)
+    return state, Position.of(saved)
 
 
 def _objective(model: ReIDModel, config: RunConfig) -> ReIDObjective:
@@ -82,26 +84,26 @@ def _objective(model: ReIDModel, config: RunConfig) -> ReIDObjective:
     )
 
 
-def _restore(parts: Parts, state: Mapping[str, Any], run: RunDir) -> None:
-    """Fill optimisers and objective."""
+def _restore(state: TrainingState, saved: Mapping[str, Any], run: RunDir) -> None:
+    """Load the states of optimisers and objective."""
     try:
         for name in _RESTORED:
-            getattr(parts, name).load_state_dict(state[name])
+            getattr(state, name).load_state_dict(saved[name])
     except (KeyError, ValueError, RuntimeError) as error:
         raise CheckpointError("The run's training state does not fit", found=error, where=run.path) from error
 
 
-def _say_how(config: RunConfig, state: Mapping[str, Any], fabric: Fabric) -> None:
-    """Device and precision; and where the run began otherwise, that it will not end with the same bits."""
+def _report_settings(config: RunConfig, saved: Mapping[str, Any], fabric: Fabric) -> None:
+    """Print device and precision, and warn where a resumed run began with others."""
     precision = resolve_precision(config.precision, fabric.device)
     print(f"training on {fabric.device.type} in {precision}", file=sys.stderr)
-    if (before := state.get("precision", precision)) != precision:
+    if (before := saved.get("precision", precision)) != precision:
         print(
             f"warning: this run was begun in {before} and goes on in {precision}: it will not end with the "
             "same bits, nor is it a run of either precision",
             file=sys.stderr,
         )
-    if (before := state.get("processes", fabric.world_size)) != fabric.world_size:
+    if (before := saved.get("processes", fabric.world_size)) != fabric.world_size:
         print(
             f"warning: this run was begun with {before} processes and goes on with {fabric.world_size}: it "
             "will not end with the same bits, and without batch.sync_norm its norms see other clips together",
