@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import warnings
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 done; 1 an error that is explained, or a check that failed; 2 a wrong call; 130 interrupted.
 
     """
+    _print_anything()
     given = _parse(arguments)
     try:
         with _plain_warnings():
@@ -51,6 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; what was finished is kept", file=sys.stderr)
         return 130
+
+
+def _print_anything() -> None:
+    """Let a terminal or file in ASCII or cp1252 show what it cannot encode as `\\u5927`, not lose the result."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 @contextmanager
