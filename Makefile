@@ -19,7 +19,7 @@ demo: $(READY)  ## make synthetic walkers, train a small STCA, write a page abou
 	$(BIN)/stca demo --out $(DEMO)
 
 test: $(READY)  ## the fast tests
-	$(BIN)/pytest -n 2 -m "not slow"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: $(READY)  ## the slow ones too: minutes, and up to 20 GB
 	$(BIN)/pytest -m slow

@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _print_anything() -> None:
-    """Let a terminal or file in ASCII or cp1252 show what it cannot encode as `\\u5927`, not lose the result."""
+    """Escape what the terminal or file cannot encode (ASCII, cp1252) instead of failing to print it."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

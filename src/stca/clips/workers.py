@@ -1,4 +1,4 @@
-"""Decoding processes: they deliver without shared memory, and none of them is waited for without a limit."""
+"""Worker processes that decode: what they deliver, within a time limit."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _DIED, _LATE = ("DataLoader worker", "Pin memory thread"), "DataLoader timed out
 def iterate(make_loader: Callable[[int, float], DataLoader[Any]], workers: int) -> Iterator[Any]:
     """What a loader delivers.
 
-    Where no processes can be started (few open files, memory or semaphores are allowed), this process decodes,
-    and a warning says so.
+    Where no process can be started (too few open files, too little memory), this process decodes, with a
+    warning.
 
     Args:
         make_loader: called with the number of workers and a timeout in seconds (0: none).
@@ -39,8 +39,9 @@ def iterate(make_loader: Callable[[int, float], DataLoader[Any]], workers: int) 
         items = iter(make_loader(workers, _CHECK_SECONDS))
     except OSError as error:
         warnings.warn(
-            f"no processes that decode can be started ({error.strerror or error}): this one decodes, which is "
-            "slower; workers=0 (--workers 0) chooses that, and `ulimit -n 1024` allows more open files",
+            f"no worker process can be started ({error.strerror or error}): images are decoded in the main "
+            "process, which is slower; workers=0 (--workers 0) chooses that, `ulimit -n 1024` allows more open "
+            "files",
             stacklevel=2,
         )
         yield from make_loader(0, 0)
@@ -54,7 +55,7 @@ def iterate(make_loader: Callable[[int, float], DataLoader[Any]], workers: int) 
 
 
 def _next(items: Iterator[Item], workers: int) -> Item:
-    """The next item, asked for again and again: only at the end of a wait does PyTorch look for dead workers."""
+    """The next item, in several waits: PyTorch looks for dead workers at the end of each."""
     for _ in range(max(1, round(_PATIENCE_SECONDS / _CHECK_SECONDS))):
         try:
             return next(items)
@@ -66,13 +67,13 @@ def _next(items: Iterator[Item], workers: int) -> Item:
                     "A process that decodes images died",
                     expected=f"{workers} running",
                     found=first_line(error),
-                    hint="workers=0 (--workers 0) decodes in the main process; it may have been killed for want "
-                    "of memory: fewer workers and smaller batches need less",
+                    hint="workers=0 (--workers 0) decodes in the main process; if memory ran out, fewer "
+                    "workers or smaller batches need less",
                 ) from error
             raise
     raise StcaError(
         "The processes that decode images deliver nothing",
         expected=f"a batch within {_PATIENCE_SECONDS:g} s",
         found=f"none from {workers} workers",
-        hint="workers=0 (--workers 0) decodes in the main process; is the disk or network with the images slow?",
+        hint="workers=0 (--workers 0) decodes in the main process; check that the images can be read",
     )
