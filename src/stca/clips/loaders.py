@@ -121,10 +121,10 @@ def train_batches(
 ) -> Iterator[ClipBatch]:
     """Training batches of one epoch after the other, one random clip per drawn tracklet.
 
-    A clip's chance depends on seed, epoch, batch and place in the whole batch alone, so any number of
-    workers, any number of processes together, and a run resumed at batch `first` of the first epoch, see the
-    same clips. Workers live from the first epoch to the last and decode ahead across their borders, so the
-    sampler may be epochs ahead of the batches.
+    A clip's random draws depend on seed, epoch, batch and place in the whole batch alone, so any number of
+    workers or processes, and a run resumed at batch `first` of the first epoch, give the same clips. Workers
+    live from the first epoch to the last and decode ahead across their borders, so the sampler may be epochs
+    ahead of the batches.
     """
     dataset = _Clips(tracklets, transform, clip_len=clip_len, mode=mode)
     yield from _load(dataset, _random_requests(sampler, epochs, first), workers)

@@ -40,8 +40,8 @@ def iterate(make_loader: Callable[[int, float], DataLoader[Any]], workers: int) 
     except OSError as error:
         warnings.warn(
             f"no worker process can be started ({error.strerror or error}): images are decoded in the main "
-            "process, which is slower; workers=0 (--workers 0) chooses that, `ulimit -n 1024` allows more open "
-            "files",
+            "process, which is slower; workers=0 (--workers 0) chooses that, `ulimit -n 1024` allows more "
+            "open files",
             stacklevel=2,
         )
         yield from make_loader(0, 0)
