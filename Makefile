@@ -19,7 +19,7 @@ demo: $(READY)  ## render synthetic walkers, train a small STCA on them, write a
 	$(BIN)/stca demo --out $(DEMO)
 
 test: $(READY)  ## the fast tests
-	$(BIN)/pytest -n 2 -m "not slow"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: $(READY)  ## the slow tests: minutes, and up to 20 GB of memory
 	$(BIN)/pytest -m slow

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from jaxtyping import config as jaxtyping_config
 from jaxtyping import install_import_hook
 from PIL import Image
 
-# Small networks on many threads, in many test processes, mostly wait for each other. Set before torch comes.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Small networks on many threads, in many test processes, mostly wait for each other. Set before torch comes; a
+# variable that is set to nothing is none.
+os.environ["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS") or "1"
 
 # Must run before stca is imported anywhere: it wraps annotated functions in beartype's checks.
 if "stca" not in sys.modules:
@@ -40,6 +42,45 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     """Keep tests out of the user's cache."""
     base = tmp_path_factory.getbasetemp() / "cache"
     monkeypatch.setenv("STCA_CACHE", str(base))
+
+
+HIDDEN = frozenset(filter(None, os.environ.get("STCA_TEST_HIDE", "").split(",")))
+"""What this machine's processor is to do without: "bf16", "int8"."""
+if HIDDEN - {"bf16", "int8"}:
+    raise pytest.UsageError(f"STCA_TEST_HIDE is of bf16 and int8, not {', '.join(sorted(HIDDEN))}")
+
+
+class HidingCore:
+    """An OpenVINO core that does not know of everything the processor has."""
+
+    def __init__(self, core: Any) -> None:
+        self._core = core
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._core, name)
+
+    def get_property(self, device: str, name: str) -> Any:
+        value = self._core.get_property(device, name)
+        if name != "OPTIMIZATION_CAPABILITIES":
+            return value
+        return [kind for kind in value if kind.lower() not in HIDDEN]
+
+
+if HIDDEN:
+
+    @pytest.fixture(autouse=True)
+    def _hide_what_the_processor_has(monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where the product asks PyTorch and OpenVINO, they say what a processor without it makes them say."""
+        import torch
+
+        from stca.inference import openvino_runtime
+
+        core = openvino_runtime.openvino_core
+        monkeypatch.setattr(openvino_runtime, "openvino_core", lambda: HidingCore(core()))
+        if hasattr(torch.cpu, "get_capabilities"):
+            real = torch.cpu.get_capabilities()
+            known = {name: found for name, found in real.items() if not name.endswith(tuple(HIDDEN))}
+            monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: known)
 
 
 @pytest.fixture

@@ -1,5 +1,9 @@
 """Small data made on the spot: tracked sequences and walkers, for tests that run whole commands."""
 
+import atexit
+import functools
+import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +24,23 @@ TINY_MODEL = (
 
 def tiny_walkers(root: Path) -> Path:
     """Six persons to train on and six others to test on, two cameras, in MARS's layout."""
+    return Path(shutil.copytree(_rendered(), root))
+
+
+@functools.cache
+def _rendered() -> Path:
+    """Rendered once a process, and removed at its end."""
+    folder = Path(tempfile.mkdtemp(prefix="stca-tests-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return make_walkers(
-        root, train_persons=6, test_persons=6, cameras=2, frames=(4, 5), size=(64, 32), junk=1, distractors=1
+        folder / "walkers",
+        train_persons=6,
+        test_persons=6,
+        cameras=2,
+        frames=(4, 5),
+        size=(64, 32),
+        junk=1,
+        distractors=1,
     )
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import torch
 
 from sequences import tiny_sequence, tiny_walkers
 from stca import create_model, save_model
+from stca.cli import main
 from stca.models.backbones.resnet2d import ResNet2d
 from stca.models.backbones.resnet3d import ResNet3d
 from stca.walkers import make_scene
@@ -69,28 +71,42 @@ def _small(command: str, home: Path) -> str:
     return re.sub(r"stca train (\w+)", lambda m: f"stca train {m[1]} {SMALL[m[1]]} {TINY}", command)
 
 
-def test_the_commands_run(home: Path) -> None:
+def commands(script: str) -> list[list[str]]:
+    """A shell's words of every command; the README's need nothing else of a shell."""
+    lines = script.replace("\\\n", " ").splitlines()
+    return [words for line in lines if (words := shlex.split(line, comments=True))]
+
+
+def test_the_commands_run(home: Path, as_users_run_it: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process: each would spend most of its time on importing PyTorch."""
     own = [block for block in blocks("sh") if not re.match(r"(make|pip) ", block)]
     assert len(own) >= 3
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    monkeypatch.chdir(home)
     for block in own:
-        script = "set -e\n" + _small(block, home)
-        done = subprocess.run(
-            ["bash", "-c", script], cwd=home, env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
+        for program, *words in commands(_small(block, home)):
+            assert program == "stca"
+            assert main(words) == 0, words
     for picture in ("ranks.png", "attention.png", "curves.png", "cam3.npz"):
         assert (home / picture).stat().st_size > 1000
 
 
-def test_the_programs_run(home: Path) -> None:
+def test_a_shell_finds_the_command(home: Path) -> None:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    call, *_ = (block for block in blocks("sh") if "stca complexity" in block)
+    script = "set -e\n" + next(line for line in call.splitlines() if line.startswith("stca complexity"))
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=home, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
+    assert "41,873,106" in done.stdout
+
+
+def test_the_programs_run(home: Path, as_users_run_it: None, monkeypatch: pytest.MonkeyPatch) -> None:
     programs = blocks("python")
     assert len(programs) == 3
+    monkeypatch.chdir(home)
     for program in programs:
-        done = subprocess.run(
-            [sys.executable, "-c", program], cwd=home, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, f"{program}\n{done.stdout}\n{done.stderr}"
+        exec(compile(program, "README.md", "exec"), {"__name__": "__main__"})
 
 
 def test_make_targets_exist() -> None:

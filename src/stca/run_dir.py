@@ -1,7 +1,7 @@
 """A run's folder: config.yaml, provenance.json, metrics.jsonl, tensorboard/, checkpoints/step-*/.
 
-What is made of them lies beside them; resumes.jsonl says who went on with the run, and from which step;
-.lock is held by who trains.
+Results (reports, figures) are beside them; resumes.jsonl has provenance and first step of every
+resumption; .lock is locked while a process trains.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class RunDir:
     @classmethod
     @contextmanager
     def alone(cls, path: Path) -> Iterator[None]:
-        """Keep every other process from training in the folder, from before `create` to the last step.
+        """Lock the folder against training by other processes, from before `create` to the last step.
 
         Raises:
             ConfigError: another process trains there, or the folder holds something else.
@@ -56,7 +56,7 @@ class RunDir:
 
     @classmethod
     def create(cls, path: Path, config: RunConfig, *, resume: bool = False) -> RunDir:
-        """Start a run's folder, or go back to one. A run that failed before its first step is begun anew.
+        """Create a run's folder, or reopen one. A run that failed before its first step is started again.
 
         Where another process could do the same, hold `alone` meanwhile and while training, as `train` does.
 
@@ -93,7 +93,7 @@ class RunDir:
             )
 
     def _begin(self, config: RunConfig) -> None:
-        """Make the folder, or take over what never came to its first checkpoint."""
+        """Create the folder, or reuse one without any checkpoint."""
         self.path.mkdir(parents=True, exist_ok=True)
         for log in ("metrics.jsonl", "resumes.jsonl"):
             (self.path / log).unlink(missing_ok=True)
@@ -103,7 +103,7 @@ class RunDir:
         write_text(self.path / "provenance.json", json.dumps(provenance(), indent=1) + "\n")
 
     def _go_on(self, config: RunConfig) -> None:
-        """Note who goes on, and from where."""
+        """Record the resumption: its provenance and first step."""
         changed = [d for d in differences(self.config(), config) if not d.startswith(_MAY_CHANGE)]
         if changed:
             raise ConfigError(
@@ -116,7 +116,7 @@ class RunDir:
         _append(self.path / "resumes.jsonl", {"step": str(self.step()), **provenance()})
 
     def _remove_unfinished(self) -> None:
-        """What a process that was killed while it saved has left."""
+        """Remove what a process left that was killed while it saved."""
         for folder in self.path.glob("checkpoints/.unfinished-*"):
             shutil.rmtree(folder)
 

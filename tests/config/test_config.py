@@ -185,7 +185,7 @@ def test_options_of_a_loader_are_given_nowhere_else(assignment: str, complaint: 
 
 
 def test_options_are_named_by_words() -> None:
-    with pytest.raises(ConfigError, match="named by a word"):  # the tests' type check would be first above
+    with pytest.raises(ConfigError, match="needs a name"):  # the tests' type check would be first above
         check_options_of("model", {5: 3})
 
 

@@ -2,15 +2,23 @@
 
 import json
 import re
+from functools import partial
 from pathlib import Path
+
+import pytest
 
 from sequences import TINY_MODEL
 from stca.config import override
 from stca.recipes import small_walkers
-from stca.runs import run_demo
+from stca.runs import demo, run_demo
+from stca.walkers import make_walkers
 
 
-def test_the_demo_leaves_a_page_that_needs_nothing_else(tmp_path: Path) -> None:
+def test_the_demo_leaves_a_page_that_needs_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = partial(make_walkers, cameras=2, frames=(4, 5), size=(64, 32), junk=1, distractors=1)
+    monkeypatch.setattr(demo, "make_walkers", few)
     config = override(small_walkers(), TINY_MODEL)
     result = run_demo(config, tmp_path / "demo", persons=4)
     page = result.report.read_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import warnings
@@ -60,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0 success; 1 an error (on stderr) or a failed check; 2 wrong usage; 130 interrupted.
 
     """
+    _print_anything()
     args = _parse(arguments)
     try:
         with _plain_warnings():
@@ -76,6 +78,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; finished work is kept", file=sys.stderr)
         return 130
+
+
+def _print_anything() -> None:
+    """Escape what the terminal or file cannot encode (ASCII, cp1252) instead of failing to print it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""From `Splits` to batches: which frames, decoded how, changed how, grouped how."""
+"""`Splits` to batches: sampling, decoding, augmentation and grouping of clips."""
 
 from stca.clips.decoding import decode_clip, read_frame
 from stca.clips.loaders import ClipBatch, count_clips, dense_batches, train_batches

@@ -1,4 +1,4 @@
-"""From files to pixels, past single bad frames."""
+"""Decoding of clips; frames that cannot be read are replaced by neighbours."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from stca.clips.decoding import decode_clip
 from stca.clips.pk_sampler import PKSampler
 from stca.clips.sampling import SamplingMode, sample_clips
 from stca.clips.transforms import Transform
+from stca.clips.workers import iterate
 from stca.errors import StcaError
 from stca.tracklets import Tracklet
 
@@ -36,9 +37,27 @@ class ClipBatch:
     rows: Int64[Tensor, " B"]
     bad_frames: tuple[Path, ...]
 
+
+@dataclass(frozen=True)
+class _Decoded:
+    """A batch, or one clip, on its way from a worker.
+
+    In arrays: tensors would be handed over through shared memory, of which a container has 64 MB by default,
+    and PyTorch's loader waits for ever for a batch that found no room there. A pipe takes 38 MB (32 clips of
+    8 frames of 384x128) in some hundredths of a second.
+    """
+
+    frames: UInt8[np.ndarray, "B T H W 3"]
+    rows: Int64[np.ndarray, " B"]
+    bad_frames: tuple[Path, ...]
+
+    def batch(self) -> ClipBatch:
+        return ClipBatch(torch.from_numpy(self.frames), torch.from_numpy(self.rows), self.bad_frames)
+
     def pin_memory(self) -> ClipBatch:
-        """Called by PyTorch's loader."""
-        return ClipBatch(self.frames.pin_memory(), self.rows, self.bad_frames)
+        """Called by a thread of PyTorch's loader."""
+        batch = self.batch()
+        return ClipBatch(batch.frames.pin_memory(), batch.rows, batch.bad_frames)
 
 
 @dataclass(frozen=True)
@@ -48,7 +67,7 @@ class _Request:
     seed: tuple[int, ...] | None = None
 
 
-class _Clips(Dataset["ClipBatch | StcaError"]):
+class _Clips(Dataset["_Decoded | StcaError"]):
     def __init__(
         self,
         tracklets: Sequence[Tracklet],
@@ -59,13 +78,13 @@ class _Clips(Dataset["ClipBatch | StcaError"]):
     ) -> None:
         self.tracklets, self.transform, self.clip_len, self.mode = tracklets, transform, clip_len, mode
 
-    def __getitem__(self, request: _Request) -> ClipBatch | StcaError:
+    def __getitem__(self, request: _Request) -> _Decoded | StcaError:
         try:
             return self._decode(request)
         except StcaError as error:
             return error  # raised in a worker it would arrive as a traceback in a text
 
-    def _decode(self, request: _Request) -> ClipBatch:
+    def _decode(self, request: _Request) -> _Decoded:
         tracklet = self.tracklets[request.row]
         rng = np.random.default_rng(request.seed) if request.seed else None
         if request.frames is None:
@@ -73,18 +92,18 @@ class _Clips(Dataset["ClipBatch | StcaError"]):
         else:
             frames = np.array(request.frames)
         clip = decode_clip(tracklet, frames, self.transform, rng=rng)
-        return ClipBatch(torch.from_numpy(clip.frames)[None], torch.tensor([request.row]), clip.bad)
+        return _Decoded(clip.frames[None], np.array([request.row], np.int64), clip.bad)
 
 
-def _collate(samples: list[ClipBatch | StcaError]) -> ClipBatch | StcaError:
+def _collate(samples: list[_Decoded | StcaError]) -> _Decoded | StcaError:
     clips = []
     for sample in samples:
         if isinstance(sample, StcaError):
             return sample
         clips.append(sample)
-    return ClipBatch(
-        torch.cat([s.frames for s in clips]),
-        torch.cat([s.rows for s in clips]),
+    return _Decoded(
+        np.concatenate([s.frames for s in clips]),
+        np.concatenate([s.rows for s in clips]),
         tuple(itertools.chain.from_iterable(s.bad_frames for s in clips)),
     )
 
@@ -102,10 +121,10 @@ def train_batches(
 ) -> Iterator[ClipBatch]:
     """Training batches of one epoch after the other, one random clip per drawn tracklet.
 
-    A clip's chance depends on seed, epoch, batch and place in the whole batch alone, so any number of
-    workers, any number of processes together, and a run resumed at batch `first` of the first epoch, see the
-    same clips. Workers live from the first epoch to the last and decode ahead across their borders, so the
-    sampler may be epochs ahead of the batches.
+    A clip's random draws depend on seed, epoch, batch and place in the whole batch alone, so any number of
+    workers or processes, and a run resumed at batch `first` of the first epoch, give the same clips. Workers
+    live from the first epoch to the last and decode ahead across their borders, so the sampler may be epochs
+    ahead of the batches.
     """
     dataset = _Clips(tracklets, transform, clip_len=clip_len, mode=mode)
     yield from _load(dataset, _random_requests(sampler, epochs, first), workers)
@@ -149,14 +168,17 @@ def count_clips(tracklets: Sequence[Tracklet], clip_len: int) -> int:
 
 
 def _load(dataset: _Clips, batches: Iterable[list[_Request]], workers: int) -> Iterator[ClipBatch]:
-    loader = DataLoader(
-        dataset,
-        batch_sampler=batches,
-        collate_fn=_collate,
-        num_workers=workers,
-        pin_memory=torch.cuda.is_available(),
-    )
-    for batch in loader:
-        if isinstance(batch, StcaError):
-            raise batch
-        yield batch
+    def make_loader(count: int, timeout: float) -> DataLoader[_Decoded | StcaError]:
+        return DataLoader(
+            dataset,
+            batch_sampler=batches,
+            collate_fn=_collate,
+            num_workers=count,
+            timeout=timeout,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    for item in iterate(make_loader, workers):
+        if isinstance(item, StcaError):
+            raise item
+        yield item.batch() if isinstance(item, _Decoded) else item  # pinned memory holds a ClipBatch

@@ -27,7 +27,7 @@ def sample_clips(
             circle.
             "strided": one clip, N // T frames apart, from a random start.
             "restricted": one clip, a random frame from each of T equal parts (Li et al., CVPR 2018).
-        rng: the source of chance; without it the random modes take the middle.
+        rng: random generator; without it the random modes take the middle.
 
     Returns:
         (clips, T) frame numbers from 0; one row in all modes but "dense".

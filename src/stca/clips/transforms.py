@@ -1,4 +1,4 @@
-"""From decoded frames to what a network reads. Chance is drawn once per clip."""
+"""Decoded frames to network input; random augmentation is drawn once per clip."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ENLARGE = 1.125
 
 
 class Draw(NamedTuple):
-    """What chance decided: mirror or not, and the window (left, top, right, bottom) as parts of the image."""
+    """A random augmentation: mirror or not; the crop (left, top, right, bottom) in fractions of the image."""
 
     flip: bool = False
     window: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)

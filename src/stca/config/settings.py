@@ -10,17 +10,17 @@ from stca.errors import ConfigError
 
 
 def check_options_of(what: str, options: Mapping[Any, object], *, taken: tuple[str, ...] = ()) -> None:
-    """Raise ConfigError where something cannot be passed on as a keyword of a loader or a model.
+    """Raise ConfigError for options that cannot be keyword arguments of a loader or a model.
 
     Args:
         what: "data set" or "model", for the error.
-        options: by keyword.
-        taken: keywords that are given elsewhere.
+        options: keyword to value.
+        taken: keywords that have an option of their own, and its name.
 
     """
     for name in options:
         if not isinstance(name, str):
-            raise ConfigError(f"An option of a {what} is named by a word", expected="name: value", found=name)
+            raise ConfigError(f"An option of a {what} needs a name", expected="name: value", found=name)
         if name in taken:
             raise ConfigError(
                 f"{name} is no option of a {what}'s own",

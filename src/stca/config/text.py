@@ -77,7 +77,7 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
 
 
 def differences(old: RunConfig, new: RunConfig) -> list[str]:
-    """What is not the same, as `optim.lr=0.1 (was 0.2)`; a list and a tuple are all one."""
+    """Options that differ, as `optim.lr=0.1 (was 0.2)`; a list equals a tuple of the same values."""
     before, after = _values(old), _values(new)
     return [f"{key}={value} (was {before[key]})" for key, value in after.items() if value != before[key]]
 

@@ -24,7 +24,7 @@ from stca.tools.progress import progress
 from stca.tracklets import Splits
 
 _FORMAT = 1  # raise it when the same data would give another report
-_NAMED = 10  # problems told one by one, per kind
+_NAMED = 10  # problems listed one by one, per kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class CheckReport:
         published: the numbers to compare with; empty where there are none.
         problems: what is missing or damaged, the first of each kind by name.
         layout: the layout expected.
-        decoded: number of frames that were decoded, 0 unless asked for.
+        decoded: number of frames that were decoded, 0 without `decode`.
 
     """
 
@@ -107,8 +107,8 @@ def check_dataset(
 
     """
     root = Path(root).expanduser().absolute()
-    told = json.dumps([_FORMAT, source, str(root), split, options], default=str, sort_keys=True)
-    memory = cache_dir() / "check" / f"{hashlib.sha256(told.encode()).hexdigest()[:32]}.json"
+    identity = json.dumps([_FORMAT, source, str(root), split, options], default=str, sort_keys=True)
+    memory = cache_dir() / "check" / f"{hashlib.sha256(identity.encode()).hexdigest()[:32]}.json"
     if not decode and (report := _recall(memory)):
         return report
     layout = getattr(sys.modules[find(DATASETS, source, kind="data set").__module__], "LAYOUT", "")
@@ -141,19 +141,19 @@ def _frames_by_folder(splits: Splits) -> dict[str, set[str]]:
 
 
 def _missing(folders: Mapping[str, set[str]]) -> Iterator[str]:
-    missing = told = folders_hit = 0
+    missing = listed = folders_hit = 0
     for folder, names in progress(folders.items(), label="looking for frames", total=len(folders)):
         try:
             there = set(os.listdir(folder))  # noqa: PTH208 (names are all we want of a million files)
         except OSError:
             there = names if split_packed(Path(folder)) else set()  # a pack was written whole
         gone = sorted(names - there)
-        if gone and told < _NAMED:
-            told += 1
+        if gone and listed < _NAMED:
+            listed += 1
             yield f"missing in {folder}: {len(gone)} of {len(names)} frames, the first is {gone[0]}"
         missing += len(gone)
         folders_hit += bool(gone)
-    if folders_hit > told:
+    if folders_hit > listed:
         yield f"missing in all: {missing} frames, in {folders_hit} folders"
 
 
@@ -196,16 +196,16 @@ def _recall(memory: Path) -> CheckReport | None:
         return None  # never checked, gone, or not what this version writes
 
 
-def _report(told: dict[str, Any]) -> CheckReport:
-    """Undo `asdict` and the JSON that knows no tuples."""
+def _report(content: dict[str, Any]) -> CheckReport:
+    """A report from its JSON: the inverse of `asdict`, with lists as tuples."""
     counts = {}
     for name in ("found", "published"):
         parts = {
             part: PartCounts(**numbers | {"lengths": numbers["lengths"] and tuple(numbers["lengths"])})
-            for part, numbers in told[name]["parts"].items()
+            for part, numbers in content[name]["parts"].items()
         }
-        counts[name] = Counts(**told[name] | {"parts": parts})
-    return CheckReport(**told | counts | {"problems": tuple(told["problems"])})
+        counts[name] = Counts(**content[name] | {"parts": parts})
+    return CheckReport(**content | counts | {"problems": tuple(content["problems"])})
 
 
 def _part_lines(found: Counts, published: Counts) -> Iterator[str]:

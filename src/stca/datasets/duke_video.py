@@ -43,8 +43,8 @@ def load(root: Path, *, split: int = 0) -> Splits:
     require(root, _PARTS, name="duke_video", layout=LAYOUT)
     notes: Counter[str] = Counter()
     train, query, gallery = (_read_part(root / part, notes) for part in _PARTS)
-    asked = {t.person_id for t in query}
-    notes["distractors in the gallery"] = len({t.person_id for t in gallery} - asked)
+    queried = {t.person_id for t in query}
+    notes["distractors in the gallery"] = len({t.person_id for t in gallery} - queried)
     counts = {what: count for what, count in notes.items() if count}
     return Splits("duke_video", train, query, gallery, ("duke",), counts)
 

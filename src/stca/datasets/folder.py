@@ -119,7 +119,7 @@ def _nothing(root: Path) -> DatasetError:
     hint = "check the path"
     if any(root.glob("video.json")) or any(root.glob("*/video.json")):
         hint = (
-            "these are tracks by `stca track`, of which nobody says who they are: stca gallery add takes them"
+            "these are tracks by `stca track`, without identities: `stca gallery add` adds them to a gallery"
         )
     elif depth and depth < _DEPTH:
         up = root.absolute().parents[_DEPTH - depth - 1]

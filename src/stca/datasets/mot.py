@@ -34,7 +34,7 @@ def load(
 
     Every tracklet is in all three parts; protocol `same-track`: tracklets of the same track are the
     answers and only the query itself is left out. A sequence is a camera and a track of it a person,
-    both numbered from 1 (nobody knows who appears in two sequences). Sequences with the same tracks to
+    both numbered from 1 (identities are not matched across sequences). Sequences with the same tracks to
     the byte (MOT17 has each three times, once per detector) count once.
 
     Crops are written as JPEG below `stca.tools.files.cache_dir()` at the first call and found there later;

@@ -136,7 +136,7 @@ def _build(sequence: VideoSequence, options: CutOptions, home: Path) -> None:
         try:
             workshop.replace(home)
         except OSError:
-            if not (home / _INDEX).exists():  # else somebody else was faster, and theirs is as good
+            if not (home / _INDEX).exists():  # otherwise another process finished first, with the same result
                 raise
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
@@ -266,5 +266,5 @@ def _crop_name(track: int, frame: int) -> str:
 
 def _fingerprint(sequence: VideoSequence, options: CutOptions) -> str:
     sources = [sequence.tracks, *([sequence.video] if sequence.video else sequence.images)]
-    told = [_FORMAT, asdict(options), [(str(path.absolute()), *size_and_time(path)) for path in sources]]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
+    identity = [_FORMAT, asdict(options), [(str(path.absolute()), *size_and_time(path)) for path in sources]]
+    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]

@@ -1,1 +1,1 @@
-"""What belongs to no stage: files, names, devices, progress, provenance."""
+"""Helpers that every stage uses: files, look-up of names, devices, progress, provenance."""

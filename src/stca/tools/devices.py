@@ -1,4 +1,4 @@
-"""Which processor, and in which precision."""
+"""Devices, precision, processor cores."""
 
 from __future__ import annotations
 

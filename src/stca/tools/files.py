@@ -1,4 +1,4 @@
-"""Writing without ever leaving half a file behind, and without two who write at once."""
+"""Atomic writes, file locks, the cache folder, natural order of names."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ def write_text(path: Path, text: str) -> None:
 
 @contextmanager
 def locked(path: Path, *, taken: str, hint: str | None = None) -> Iterator[None]:
-    """Hold the file `path`, which stays behind, empty; the system frees it when this process dies.
+    """Lock the file `path`, which stays behind, empty; the system unlocks it when this process ends.
 
-    A second hold fails at once, in this process or another. Where the system, or the file's disk, knows no
-    locks, nothing is held.
+    A second lock fails at once, in this process or another. Where the system or the file system has no locks,
+    nothing is locked.
 
     Args:
         path: made where it is missing.
-        taken: what the error says where somebody else holds it.
-        hint: what the error advises.
+        taken: the error's message where it is locked already.
+        hint: the error's advice.
 
     Raises:
-        ConfigError: somebody else holds it.
+        ConfigError: it is locked already.
 
     """
     with path.open("a") as file:

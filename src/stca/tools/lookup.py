@@ -1,4 +1,4 @@
-"""From a name to a function: a key of a table, or `package.module:function`."""
+"""Functions by name: a key of a table, or `package.module:function`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def is_safe(table: Mapping[str, object], name: str) -> bool:
 
 
 def check_options(function: Callable[..., Any], options: Mapping[str, object], *, kind: str) -> None:
-    """Raise ConfigError where `function` takes no keyword of such a name; lists those it takes."""
+    """Raise ConfigError for keywords that `function` does not take; the error lists those it takes."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (ValueError, TypeError) as error:
@@ -65,5 +65,5 @@ def suggest(name: str, valid: Iterable[str]) -> str | None:
 
 
 def as_tuples(value: Any) -> Any:
-    """Lists, which is all that YAML and JSON know, as tuples."""
+    """Lists, as YAML and JSON have them, to tuples, also inside each other."""
     return tuple(map(as_tuples, value)) if isinstance(value, list) else value

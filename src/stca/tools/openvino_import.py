@@ -11,10 +11,10 @@ from stca.errors import StcaError
 
 
 def import_openvino() -> ModuleType:
-    """`import openvino`, which otherwise reports every import and conversion to its makers.
+    """`import openvino`, without its telemetry, which reports every import and conversion.
 
-    What people are searched for with is nobody's business, and without a network the reports keep the process
-    from ending. OpenVINO and NNCF take the absence of their telemetry package as a no.
+    A search for people must not be reported to third parties, and without a network the reports keep the
+    process from ending. OpenVINO and NNCF take the absence of their telemetry package as a no.
 
     Raises:
         StcaError: OpenVINO is not installed.
@@ -48,5 +48,5 @@ def openvino_core() -> Any:
 
 
 def openvino_name() -> str:
-    """What computes, in words."""
+    """Name, version and device, as `OpenVINO 2025.1 on cpu`."""
     return f"OpenVINO {import_openvino().__version__.split('-')[0]} on cpu"

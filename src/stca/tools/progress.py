@@ -22,13 +22,13 @@ def progress(
     total: int | None = None,
     status: Callable[[], str] = lambda: "",
 ) -> Iterator[Item]:
-    """Pass `items` through and show on stderr how far we are and how long it will still take.
+    """Pass `items` through and show on stderr the count and the time left.
 
     Args:
-        items: what is worked through.
-        label: what it is.
-        total: how many, where `len(items)` does not say.
-        status: asked for a few words to put beside the count.
+        items: to iterate over.
+        label: shown before the count.
+        total: their number, where `items` has no length.
+        status: called for a short text beside the count.
 
     """
     if total is None and isinstance(items, Sized):

@@ -1,4 +1,4 @@
-"""What a number needs beside it: command, commit, machine, versions."""
+"""Provenance of a result: command, commit, machine, versions."""
 
 from __future__ import annotations
 

@@ -41,8 +41,8 @@ def make_folder(
         make: fills the folder it is given.
         recipe: all that decides what is made, with "made_by"; written last, as JSON.
         name: of the recipe's file.
-        what: is made, in one word.
-        megabytes: about how many are needed; asked for only when writing failed.
+        what: the kind of content, for messages.
+        megabytes: an estimate of the space needed; called only when writing failed.
 
     Raises:
         DatasetError: `root` holds something else, or it cannot be written.
@@ -108,17 +108,17 @@ def run_jobs(work: Callable[[Job], None], jobs: Sequence[Job], workers: int | No
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-_stops: list[Event] = []  # in a worker: how its parent says that the rest is not wanted
+_stops: list[Event] = []  # in a worker: set by its parent to stop early
 
 
 def stopped() -> bool:
-    """Whether the rest of a job is no longer wanted."""
+    """Whether the parent has asked this worker to stop."""
     return any(stop.is_set() for stop in _stops)
 
 
 def _begin(stop: Event) -> None:
     """Make a process a worker."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears interrupts and stops its workers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles interrupts and stops its workers
     _stops.append(stop)
 
 

@@ -59,7 +59,7 @@ def make_walkers(
         seed: of everything random.
         twins: persons 1 and 2, 3 and 4, ... look the same and differ in gait only: no single frame tells
             them apart (see `people.draw_twins`).
-        distractors: tracklets of people nobody asks for (person 0), in the test part.
+        distractors: tracklets of people without a query (person 0), in the test part.
         junk: tracklets of boxes that miss the person (person -1), in the test part.
         nuisances: how hard it is; None is `Nuisances()`.
         workers: processes; None is one per core.

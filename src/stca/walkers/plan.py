@@ -1,4 +1,4 @@
-"""What is asked for, and who is therefore seen where: settings, people, cameras, tracklets."""
+"""Settings of a synthetic data set, and its plan: persons, cameras and tracklets."""
 
 from __future__ import annotations
 

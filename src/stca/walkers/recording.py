@@ -38,7 +38,7 @@ def write_video(
             # Without B frames the pieces can be put together; threads would change the bytes.
             wanted = {"crf": str(quality), "preset": "veryfast", "bf": "0", "threads": "1"}
             stream = container.add_stream(_ENCODER, rate=rate, options=wanted)
-        except (av.error.FFmpegError, ValueError):  # PyAV's word for a codec it does not know is a ValueError
+        except (av.error.FFmpegError, ValueError):  # PyAV raises ValueError for an unknown codec
             stream = container.add_stream("mpeg4", rate=rate, options={"qscale": "4", "threads": "1"})
         stream.pix_fmt = "yuv420p"
         stream.height, stream.width = size

@@ -1,4 +1,4 @@
-"""The boxes of an imperfect detector that follows somebody."""
+"""Boxes as an imperfect detector would give them for a person over time."""
 
 from __future__ import annotations
 

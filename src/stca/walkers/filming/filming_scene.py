@@ -65,7 +65,7 @@ class _Actor:
 def film_scene(
     settings: SceneSettings, camera: int, visits: Sequence[Visit], first: int, count: int
 ) -> Iterator[tuple[Crop, list[MotRow]]]:
-    """Pictures `first` (from 0) and on of one camera, (H, W, 3) uint8, and the boxes of whoever is in them.
+    """Pictures `first` (from 0) and on of one camera, (H, W, 3) uint8, and the boxes of the people in them.
 
     Boxes hold the whole body, also what is hidden or outside the picture; `visibility` is the share of the
     body that is neither.

@@ -111,7 +111,7 @@ def _compose(
 
 
 def _touches(at: Standing, camera: Camera, window: Window) -> bool:
-    """Whether somebody standing there can be seen in the window at all."""
+    """Whether a person who stands there would be visible in the window."""
     if at.z < 1.5:
         return False
     foot = camera.project(np.array([[at.x, 0, at.z]], np.float32))[0]

@@ -21,7 +21,7 @@ from stca.walkers.plan import Seed, check_range
 SCENE_VERSION = 1
 """Of the pictures: raised whenever the same settings give other scenes."""
 
-_BACK = 3.0  # seconds at least until somebody comes back into the same picture
+_BACK = 3.0  # least seconds until a person returns to the same picture
 _OUTSIDE = 0.8  # metres beyond the edge of the picture where ways begin and end
 
 
@@ -144,7 +144,7 @@ def _of_person(settings: SceneSettings, person: int) -> Iterator[Visit]:
 
 
 def _draw_way(rng: np.random.Generator, walker: Walker, camera: Camera) -> Walk:
-    """Through the picture from side to side, or in, round and out again where somebody came from."""
+    """Through the picture from side to side, or in, around, and out again at the side of entry."""
     bottom = camera.ground(np.array([FRAME[0] - 1.0]), np.array([FRAME[1] / 2]))
     near = float(bottom[1][0]) + 0.3  # where feet are just inside the picture
     far = max(near + 2.0, min(wall_at(camera) - 0.8, camera.distance + 5.0))

@@ -51,7 +51,7 @@ _CURVES = {"hip": _periodic(_HIP), "knee": _periodic(_KNEE), "ankle": _periodic(
 
 @dataclass(frozen=True, slots=True)
 class Gait:
-    """How somebody walks.
+    """A person's gait.
 
     Args:
         frequency: strides (two steps) a second.

@@ -1,4 +1,4 @@
-"""What somebody looks like: build and clothes, drawn from a random generator."""
+"""A person's appearance: build and clothes, drawn from a random generator."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class Nuisances:
             right, seen side-on at chest height.
         background: 0 is one plain grey; 1 is a place of its own for every camera.
         misalignment: how far boxes are off in place and size, per tracklet and per frame.
-        occlusion: how often something, or somebody, comes between or walks along.
+        occlusion: how often an object or another person is in front of the person, or walks beside.
         blur: lens, motion and lost resolution. Drawn independently of how the person moves, so that it
             tells nothing about the gait.
         noise: of the sensor.
