@@ -15,7 +15,7 @@ from stca.errors import CheckpointError, ConfigError, StcaError
 from stca.footage.images import IMAGENET_MEAN, IMAGENET_STD
 from stca.models import ImageReID
 from stca.runs import add_options, open_model
-from stca.tools.onnx_providers import choose_providers
+from stca.tools.onnx_providers import devices_to_try
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -309,14 +309,14 @@ def test_values_that_are_not_finite_are_an_error(tmp_path: Path) -> None:
 def test_a_device_is_a_provider_that_onnx_runtime_has(monkeypatch: pytest.MonkeyPatch) -> None:
     have: Callable[..., list[str]] = lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"]  # noqa: E731
     monkeypatch.setattr(onnxruntime, "get_available_providers", have)
-    assert choose_providers("auto") == ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    assert choose_providers("cpu") == ["CPUExecutionProvider"]
+    assert devices_to_try("auto") == ["cuda", "cpu"]
+    assert devices_to_try("cpu") == ["cpu"]
     with pytest.raises(ConfigError, match=r"no CoreMLExecutionProvider(.|\n)*one of cpu, cuda"):
-        choose_providers("coreml")
+        devices_to_try("coreml")
     with pytest.raises(ConfigError, match="no such device"):
-        choose_providers("npu")
+        devices_to_try("npu")
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    assert choose_providers("auto") == ["CPUExecutionProvider"]
+    assert devices_to_try("auto") == ["cpu"]
 
 
 def test_a_file_is_opened_again_for_the_device_that_computes(

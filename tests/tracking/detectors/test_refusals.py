@@ -10,8 +10,8 @@ from onnx import TensorProto, helper
 import tiny_families as families
 from stca.cli import parsing
 from stca.errors import CheckpointError, ConfigError
+from stca.tools import onnx_providers as providers
 from stca.tracking import Detections, open_detector
-from stca.tracking.detectors import providers
 from stca.tracking.detectors.classes import read_names
 from stca.tracking.detectors.decoding import LAYOUTS
 from stca.tracking.detectors.options import DEVICES, DetectorOptions

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from stca.errors import CheckpointError, ConfigError, first_line
+from stca.errors import ConfigError
 from stca.models.network_files.interface import (
     NetworkInput,
     OpenedNetwork,
@@ -16,7 +16,7 @@ from stca.models.network_files.interface import (
     only_input,
 )
 from stca.models.network_files.onnx_graph import GraphFacts, read_graph, without_cast
-from stca.tools.onnx_providers import choose_providers, device_of
+from stca.tools.onnx_providers import import_onnxruntime, open_session
 
 
 def open_onnx(path: Path, *, pixels: Pixels | None = None, device: str = "cpu") -> OpenedNetwork:
@@ -37,13 +37,12 @@ def open_onnx(path: Path, *, pixels: Pixels | None = None, device: str = "cpu") 
         StcaError: onnxruntime is not installed.
 
     """
-    providers = choose_providers(device)
-    session = _session(str(path), providers, path)
+    session, device = _session(str(path), device, path)
     only_input([each.name for each in session.get_inputs()], path)
     graph = _read_graph(path)
     if session.get_inputs()[0].type == "tensor(uint8)" and not (pixels or "").startswith("raw"):
         if graph.cast_output is not None and not graph.normalises:
-            session = _session(without_cast(path, graph.cast_output), providers, path)
+            session, device = _session(without_cast(path, graph.cast_output), device, path)
         elif pixels is not None:
             raise ConfigError(
                 "An input of whole numbers cannot take these pixels",
@@ -59,7 +58,7 @@ def open_onnx(path: Path, *, pixels: Pixels | None = None, device: str = "cpu") 
         NetworkInput(inputs[0].name, dtype, shape, path),
         tuple(each.name for each in session.get_outputs()),
         lambda pictures, names: session.run(list(names), {inputs[0].name: pictures}),
-        _computed_by(session, dtype.name),
+        _computed_by(device, dtype.name),
         expected,
         graph.computed_from,
         unknown_normalisation=graph.normalises and expected is None,
@@ -73,23 +72,10 @@ def _read_graph(path: Path) -> GraphFacts:
         return GraphFacts()
 
 
-def _session(content: str | bytes, providers: list[str], path: Path) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # others compute here too
-    try:
-        return onnxruntime.InferenceSession(content, options, providers=providers)
-    except Exception as error:  # onnxruntime's own errors share no class
-        raise CheckpointError("Cannot open an ONNX network", found=first_line(error), where=path) from error
+def _session(content: str | bytes, device: str, path: Path) -> tuple[Any, str]:
+    return open_session(content, device, where=path, threads=torch.get_num_threads(), what="an ONNX network")
 
 
-def _computed_by(session: Any, precision: str) -> str:
-    """What computes; the provider that ONNX Runtime really took, which may not be the one it was given."""
-    import onnxruntime
-
-    device = device_of(session.get_providers()[0])
+def _computed_by(device: str, precision: str) -> str:
     precision = "float32" if precision == "uint8" else precision
-    return f"{precision}, ONNX Runtime {onnxruntime.__version__} on {device}"
+    return f"{precision}, ONNX Runtime {import_onnxruntime().__version__} on {device}"

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from stca.tools.onnx_providers import PROVIDERS, import_onnxruntime, open_session
 from stca.tracking.detectors.inputs import TensorInfo
 from stca.tracking.detectors.network import NetworkDetector
 from stca.tracking.detectors.options import DetectorOptions
-from stca.tracking.detectors.providers import import_onnxruntime, open_session
 
 _TYPES: Mapping[str, type] = {
     "tensor(float)": np.float32,
@@ -64,4 +64,7 @@ def open_onnx(path: Path, options: DetectorOptions | None = None) -> NetworkDete
 
     """
     options = options or DetectorOptions()
-    return NetworkDetector(OnnxNetwork(*open_session(path, options.device)), path, options)
+    import_onnxruntime("video")
+    # Several threads call at once, each with an image of its own.
+    session, device = open_session(str(path), options.device, where=path, threads=1, what="a detector")
+    return NetworkDetector(OnnxNetwork(session, PROVIDERS[device][0]), path, options)
