@@ -17,7 +17,7 @@ class WeightAverage:
 
     """
 
-    def __init__(self, model: nn.Module, *, decay: float = 0.999) -> None:
+    def __init__(self, model: nn.Module, *, decay: float = 0.998) -> None:
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
         self.decay = decay
 

@@ -16,7 +16,9 @@ from pathlib import Path
 from stca.datasets import load_dataset
 from stca.embedding import embed_tracklets
 from stca.files import write_text
-from stca.models import ReIDModel
+from stca.models import ImageReID, ReIDModel
+from stca.models.baselines import CNN2D
+from stca.models.colour_histogram import ColourHistogram
 from stca.provenance import provenance
 from stca.ranking import rank
 from stca.runs import open_model
@@ -32,7 +34,8 @@ BASELINES = {
     "retail-0288": "weights/reid/person-reidentification-retail-0288/person-reidentification-retail-0288.xml",
     "OSNet x0.25": "weights/reid/osnet_x0_25_msmt17.onnx",
 }
-OURS = ("stca_small", "colour_histogram")
+OURS = ("pretrained:stca_small", "pretrained:cnn2d_mobile", "colour_histogram")
+FRAMEWISE = (CNN2D, ColourHistogram, ImageReID)
 
 
 def main() -> None:
@@ -60,7 +63,8 @@ def score(model: ReIDModel, shared: Path) -> dict[str, Figures]:
     cells = {}
     for name, folder in SETS.items():
         splits = load_dataset("folder", shared / "reid_sets" / folder)
-        embedded = embed_tracklets(model, splits.gallery, label="", workers=0)
+        clip_len = 1 if isinstance(model, FRAMEWISE) else None  # the same vectors, without repeated frames
+        embedded = embed_tracklets(model, splits.gallery, label="", workers=0, clip_len=clip_len)
         both = rank(embedded, embedded, protocol="cross-camera")
         cells[f"{name}, cross-camera"] = Figures(float(both.cmc[0]), both.mean_ap)
         cells[f"{name}, other cameras only"] = other_cameras(embedded)
