@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
+import queue as queue_module
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -102,7 +103,20 @@ def _feed(source: Source, first: int, queue: Any) -> None:
         torch.set_num_threads(1)
         for batch in make_batches(source, first=first):
             arrays = (batch.pictures, batch.lesson.vectors, batch.lesson.shares)
-            queue.put((*(each.numpy() for each in arrays), batch.seconds))
+            if not _put(queue, (*(each.numpy() for each in arrays), batch.seconds)):
+                return
     except Exception as error:
         queue.put(error)
         raise
+
+
+def _put(queue: Any, item: object) -> bool:
+    """Wait for room; False where the process that learns is gone, even if it was killed."""
+    parent = multiprocessing.parent_process()
+    while parent is None or parent.is_alive():
+        try:
+            queue.put(item, timeout=5)
+            return True
+        except queue_module.Full:
+            continue
+    return False

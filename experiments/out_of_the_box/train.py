@@ -14,6 +14,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from out_of_the_box.learning import Settings, learn
+from out_of_the_box.prepare import prepare
 
 
 def main() -> None:

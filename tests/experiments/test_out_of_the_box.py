@@ -1,6 +1,12 @@
 """Making the shipped weights, on two people, two scenes and a teacher that the test makes."""
 
+import csv
 import dataclasses
+import itertools
+import os
+import signal
+import threading
+import time
 from itertools import islice
 from pathlib import Path
 
@@ -11,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from out_of_the_box.averaging import WeightAverage
 from out_of_the_box.feeding import lessons, make_batches
-from out_of_the_box.learning import Learner, Settings
+from out_of_the_box.learning import Learner, Settings, learn
 from out_of_the_box.material import Material, load_material
 from out_of_the_box.mixing import change_look, draw_look, render
 from out_of_the_box.objective import compare
@@ -21,7 +27,7 @@ from out_of_the_box.schedule import Schedule
 from out_of_the_box.ship import read_average
 from out_of_the_box.student import vectors_and_shares
 from out_of_the_box.teachers import Lesson, Teacher, teacher_path
-from out_of_the_box.validation import other_cameras
+from out_of_the_box.validation import SETS, other_cameras
 
 from models.test_mobilenet import published
 from stca.images import write_jpeg
@@ -75,6 +81,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_jpeg(root / "people_backgrounds" / f"scene{number}.jpg", blob(rng, 200, 640))
     write_teacher(teacher_path(root, "0277"))
     torch.save(published(nested=False), root / "weights" / "imagenet_mobilenetv2.pt")
+    for name, person, camera in itertools.product(SETS.values(), ("1", "2", "3"), ("a", "b")):
+        write_jpeg(root / "reid_sets" / name / person / camera / "0" / "1.jpg", blob(rng, 128, 48))
     return root
 
 
@@ -239,6 +247,29 @@ def test_another_process_makes_the_same_lessons(shared: Path, tmp_path: Path) ->
         pytest.raises(RuntimeError, match="9999"),
     ):
         next(batches)
+
+
+def test_a_run_scores_saves_stops_when_asked_and_goes_on(shared: Path, tmp_path: Path) -> None:
+    once = dataclasses.replace(settings(shared, tmp_path), hours=0)
+    learn(once)
+    learn(once)
+    rows = list(csv.DictReader((tmp_path / "curve.csv").open()))
+    assert [(row["step"], row["pictures"]) for row in rows] == [("1", "4"), ("2", "8")]
+    assert 0 <= float(rows[0]["viper other cameras mAP"]) <= 100
+    assert float(rows[1]["processor hours"]) >= float(rows[0]["processor hours"])
+    before = signal.getsignal(signal.SIGTERM)
+
+    def stop_when_it_listens() -> None:
+        while signal.getsignal(signal.SIGTERM) is before:
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=stop_when_it_listens, daemon=True).start()
+    learn(dataclasses.replace(once, hours=10, steps=10**6))
+    assert signal.getsignal(signal.SIGTERM) is before
+    stopped = Learner(once)
+    stopped.restore()
+    assert stopped.step > 2
 
 
 def numbered(first: int):  # type: ignore[no-untyped-def]
