@@ -17,6 +17,7 @@ from stca.errors import ConfigError, DatasetError
 from stca.evaluation import embed_test_set, evaluate, score
 from stca.lookup import as_tuples
 from stca.models import (
+    DEFAULT_PRETRAINED,
     IMAGE_REID_SUFFIXES,
     ImageReID,
     ReIDModel,
@@ -143,7 +144,7 @@ def open_model(name: str, *, like: ReIDModel | None = None, seed: int = 0) -> Re
 
     """
     if name.partition(":")[0] == "pretrained":
-        return load_pretrained(name.partition(":")[2] or "stca_small")
+        return load_pretrained(name.partition(":")[2] or DEFAULT_PRETRAINED)
     if Path(name).suffix.lower() in IMAGE_REID_SUFFIXES:
         return ImageReID(name).eval()
     if is_path(name):
