@@ -46,7 +46,7 @@ def test_an_unknown_option_lists_those_the_model_has(name: str) -> None:
 
 
 def test_an_unknown_model_lists_those_there_are() -> None:
-    with pytest.raises(ConfigError, match=r"colour_histogram, [a-z0-9_, ]*stca, stca_small"):
+    with pytest.raises(ConfigError, match=r"colour_histogram, [a-z0-9_, ]*stca, stca_mobile, stca_small"):
         create_model("resnet", num_ids=2)
 
 

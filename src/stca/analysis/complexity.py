@@ -94,7 +94,8 @@ def _divide(model: ReIDModel) -> dict[str, list[str]]:
     if not isinstance(model, TwoStream):
         return parts
     stages = [f"stream2d.layer{stage}" for stage in range(1, 5)]
-    before = ["stream2d.conv1", "stream2d.bn1", *stages[: model.stage]]
+    stem = [f"stream2d.{name}" for name, _ in model.stream2d.named_children() if not name.startswith("layer")]
+    before = [*stem, *stages[: model.stage]]
     split = {f"2D to {model.gate}": before, "2D from there": stages[model.stage :], "3D": ["stream3d"]}
     return {**split, **{name: paths for name, paths in parts.items() if not name.startswith("stream")}}
 

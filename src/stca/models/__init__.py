@@ -9,11 +9,12 @@ from stca.models.stca import STCA
 from stca.models.two_stream import TwoStream
 from stca.models.weights.foreign import WeightsReport, load_weights
 from stca.models.weights.model_files import load_model, model_bytes, save_model
-from stca.models.weights.pretrained import PRETRAINED, load_pretrained
+from stca.models.weights.pretrained import DEFAULT_PRETRAINED, PRETRAINED, load_pretrained
 from stca.models.weights.reid_checkpoints import load_reid_checkpoint
 
 __all__ = [
     "ARCHITECTURES",
+    "DEFAULT_PRETRAINED",
     "IMAGE_REID_SUFFIXES",
     "MODELS",
     "PRETRAINED",

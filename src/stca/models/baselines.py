@@ -6,23 +6,25 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from stca.models.backbones.create import choose, create_stream2d, create_stream3d
-from stca.models.backbones.resnet2d import ResNet2d
+from stca.models.backbones.create import Stream2d, choose, create_stream2d, create_stream3d
 from stca.models.heads import BNNeck, ReIDModel
+from stca.models.spatial_pooling import SPATIAL_POOLINGS
 from stca.models.stca import FUSIONS, add_streams
 from stca.models.temporal_pooling import POOLINGS
 from stca.models.two_stream import Streams, TwoStream
 
 
 class CNN2D(ReIDModel):
-    """The 2D stream alone: mean over space, then pooling over time.
+    """The 2D stream alone: pooling over space, then over time.
 
     Args:
         num_ids: identities the classifier knows.
         image_size: (H, W).
         layers: blocks in conv2_x to conv5_x; (3, 4, 6, 3) is ResNet-50.
         width: of the first bottlenecks; 64 is ResNet-50.
-        backbone2d: "resnet50_ibn_a", "resnet50" or "se_resnet50".
+        backbone2d: "resnet50_ibn_a", "resnet50" or "se_resnet50"; or "mobilenet_v2", which has its own depth
+            and width, whatever `layers` and `width` say ("mobilenet_v2_512": with 512 channels at its end).
+        space: a frame's map to its vector: "mean", or "weights", learnt for each place and channel.
         pooling: over time: "mean", "attention" or "lstm".
         clip_len: frames per clip it is meant for; any number works.
 
@@ -39,19 +41,21 @@ class CNN2D(ReIDModel):
         layers: tuple[int, int, int, int] = (3, 4, 6, 3),
         width: int = 64,
         backbone2d: str = "resnet50_ibn_a",
+        space: str = "mean",
         pooling: str = "mean",
         clip_len: int = 8,
     ) -> None:
         super().__init__(image_size=image_size, clip_len=clip_len)
         self.stream2d = create_stream2d(backbone2d, layers=layers, width=width)
-        self.pooling = choose(POOLINGS, pooling, kind="pooling")(self.stream2d.channels[-1])
+        self.space = choose(SPATIAL_POOLINGS, space, kind="space")(self.stream2d.channels[-1], image_size)
+        self.pooling = choose(POOLINGS, pooling, kind="pooling")(self.space.dim)
         self.frame_by_frame = pooling == "mean"
         self.embedding_dim = self.pooling.dim
         self.head = BNNeck(self.embedding_dim, num_ids)
 
     def features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B D"]:
         """All frames at once."""
-        pooled: Tensor = self.pooling(self._frame_maps(clips).mean(dim=(3, 4)))
+        pooled: Tensor = self.pooling(self.space(self._frame_maps(clips)))
         return pooled
 
     def _frame_maps(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T C h w"]:
@@ -105,7 +109,8 @@ class Concat(ReIDModel):
         image_size: (H, W).
         layers: blocks in conv2_x to conv5_x, of both streams; (3, 4, 6, 3) is ResNet-50.
         width: of the first bottlenecks, of both streams; 64 is ResNet-50.
-        backbone2d: "resnet50_ibn_a", "resnet50" or "se_resnet50".
+        backbone2d: "resnet50_ibn_a", "resnet50" or "se_resnet50"; or "mobilenet_v2", which has its own depth
+            and width, whatever `layers` and `width` say ("mobilenet_v2_512": with 512 channels at its end).
         backbone3d: "resnet3d_50", "i3d_resnet50" or "c3d" (which has its own depth).
         pooling: of the 2D stream over time: "mean", "attention" or "lstm".
         stem_frames: frames under the 3D stream's first kernel; None: the backbone's own.
@@ -146,7 +151,7 @@ class Concat(ReIDModel):
         return _each_frame(self.stream2d, clips)
 
 
-def _each_frame(stream: ResNet2d, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T C h w"]:
+def _each_frame(stream: Stream2d, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T C h w"]:
     return torch.unflatten(stream(clips.flatten(0, 1)), 0, clips.shape[:2])
 
 
@@ -158,11 +163,13 @@ class Sum(TwoStream):
         image_size: (H, W), multiples of 16.
         layers: blocks in conv2_x to conv5_x, of both streams; (3, 4, 6, 3) is ResNet-50.
         width: of the first bottlenecks, of both streams; 64 is ResNet-50.
-        backbone2d: "resnet50_ibn_a", "resnet50" or "se_resnet50".
+        backbone2d: "resnet50_ibn_a", "resnet50" or "se_resnet50"; or "mobilenet_v2", which has its own depth
+            and width, whatever `layers` and `width` say ("mobilenet_v2_512": with 512 channels at its end).
         backbone3d: "resnet3d_50", "i3d_resnet50" or "c3d" (which has its own depth).
         gate: the 2D stage after which the streams meet, conv2_x to conv4_x.
         fusion: "sum" is F_S + F_T; "official" is the official code's with A = 0: 2 F_S + F_T, L2-normalised
             over channels, which tells what STCA owes to its norm from what it owes to its gate.
+        space: a frame's map to its vector: "mean", or "weights", learnt for each place and channel.
         pooling: over time: "mean", "attention" or "lstm".
         stem_frames: frames under the 3D stream's first kernel; None: the backbone's own.
         clip_len: frames per clip it is meant for; any number works.
@@ -183,6 +190,7 @@ class Sum(TwoStream):
         backbone3d: str = "resnet3d_50",
         gate: str = "conv4_x",
         fusion: str = "sum",
+        space: str = "mean",
         pooling: str = "mean",
         stem_frames: int | None = None,
         clip_len: int = 8,
@@ -194,6 +202,7 @@ class Sum(TwoStream):
             backbone2d=backbone2d,
             backbone3d=backbone3d,
             gate=gate,
+            space=space,
             pooling=pooling,
             stem_frames=stem_frames,
             clip_len=clip_len,

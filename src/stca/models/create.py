@@ -14,6 +14,11 @@ from stca.models.stca import STCA
 from stca.tools.lookup import check_options, find
 
 _SMALL: dict[str, Any] = {"layers": (1, 1, 1, 1), "width": 16, "image_size": (128, 64), "clip_len": 4}
+_MOBILE: dict[str, Any] = {
+    "backbone2d": "mobilenet_v2_512",
+    "space": "weights",
+    "image_size": (128, 64),
+}
 
 MODELS: dict[str, Callable[..., ReIDModel]] = {
     "stca": STCA,
@@ -27,6 +32,9 @@ MODELS: dict[str, Callable[..., ReIDModel]] = {
     "cnn3d_small": partial(CNN3D, **_SMALL, stem_frames=3),
     "concat_small": partial(Concat, **_SMALL, stem_frames=3),
     "sum_small": partial(Sum, **_SMALL, stem_frames=3),
+    # For laptops: MobileNetV2 reads the frames, and its ImageNet weights are a good start.
+    "stca_mobile": partial(STCA, **_MOBILE, width=16, layers=(1, 1, 1, 1), stem_frames=3, fusion="sum"),
+    "cnn2d_mobile": partial(CNN2D, **_MOBILE),
     "colour_histogram": ColourHistogram,
 }
 

@@ -25,12 +25,14 @@ class STCA(TwoStream):
         image_size: (H, W), multiples of 16; the attention's parameters depend on it.
         layers: blocks in conv2_x to conv5_x, of both streams; (3, 4, 6, 3) is ResNet-50.
         width: of the first bottlenecks, of both streams; 64 is ResNet-50.
-        backbone2d: "resnet50_ibn_a", "resnet50" or "se_resnet50".
+        backbone2d: "resnet50_ibn_a", "resnet50" or "se_resnet50"; or "mobilenet_v2", which has its own depth
+            and width, whatever `layers` and `width` say ("mobilenet_v2_512": with 512 channels at its end).
         backbone3d: "resnet3d_50", "i3d_resnet50" or "c3d" (which has its own depth, whatever `layers` says).
         gate: the 2D stage after which the streams meet, conv2_x to conv4_x; the last in the official code.
         fusion: "official" is F_S(1+A_S) + F_T(1+A_T) + F_S, L2-normalised over channels, as the official
             code does; "sum" leaves the last F_S and the norm out. (The paper does not say.)
         temperature: of the attention's softmax.
+        space: a frame's map to its vector: "mean", or "weights", learnt for each place and channel.
         pooling: of the frames' vectors over time: "mean" as in the paper, "attention" or "lstm".
         stem_frames: frames under the 3D stream's first kernel; None: the backbone's own, 7 for ResNet3D-50.
         clip_len: frames per clip it is meant for; any number works.
@@ -52,6 +54,7 @@ class STCA(TwoStream):
         gate: str = "conv4_x",
         fusion: str = "official",
         temperature: float = 0.025,
+        space: str = "mean",
         pooling: str = "mean",
         stem_frames: int | None = None,
         clip_len: int = 8,
@@ -63,6 +66,7 @@ class STCA(TwoStream):
             backbone2d=backbone2d,
             backbone3d=backbone3d,
             gate=gate,
+            space=space,
             pooling=pooling,
             stem_frames=stem_frames,
             clip_len=clip_len,

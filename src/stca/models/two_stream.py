@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from stca.errors import ConfigError
-from stca.models.backbones.create import choose, create_stream2d, create_stream3d
+from stca.models.backbones.create import choose, create_stream2d, create_stream3d, grid_size
 from stca.models.heads import ReIDModel
+from stca.models.spatial_pooling import SPATIAL_POOLINGS
 from stca.models.temporal_pooling import POOLINGS
 
 GATES = {"conv2_x": 1, "conv3_x": 2, "conv4_x": 3}
@@ -26,16 +26,16 @@ class Streams(NamedTuple):
 class TwoStream(ReIDModel):
     """A 2D stream reads every frame, a 3D stream the clip; a subclass adds a head, and how they meet, `fuse`.
 
-    The rest of the 2D stream goes on with what `fuse` returns; then the mean over space, and pooling over
-    time.
+    The rest of the 2D stream goes on with what `fuse` returns; then pooling over space, and over time.
 
     Args:
         image_size: (H, W), multiples of 16.
         layers: blocks in conv2_x to conv5_x, of both streams; (3, 4, 6, 3) is ResNet-50.
         width: of the first bottlenecks, of both streams; 64 is ResNet-50.
-        backbone2d: "resnet50_ibn_a", "resnet50" or "se_resnet50".
+        backbone2d: a key of `BACKBONES_2D`.
         backbone3d: "resnet3d_50", "i3d_resnet50" or "c3d".
         gate: the 2D stage after which the streams meet.
+        space: pooling over space: "mean" or "weights".
         pooling: over time: "mean", "attention" or "lstm".
         stem_frames: frames under the 3D stream's first kernel; None: the backbone's own.
         clip_len: frames per clip it is meant for; any number works.
@@ -54,6 +54,7 @@ class TwoStream(ReIDModel):
         backbone2d: str,
         backbone3d: str,
         gate: str,
+        space: str,
         pooling: str,
         stem_frames: int | None,
         clip_len: int,
@@ -66,7 +67,8 @@ class TwoStream(ReIDModel):
             backbone3d, layers=layers[: self.stage], width=width, stem_frames=stem_frames
         )
         self.project = _projection(self.stream3d.channels[-1], self.stream2d.channels[self.stage - 1])
-        self.pooling = choose(POOLINGS, pooling, kind="pooling")(self.stream2d.channels[-1])
+        self.space = choose(SPATIAL_POOLINGS, space, kind="space")(self.stream2d.channels[-1], image_size)
+        self.pooling = choose(POOLINGS, pooling, kind="pooling")(self.space.dim)
         self.embedding_dim = self.pooling.dim
 
     def fuse(self, streams: Streams) -> Float[Tensor, "B T C h w"]:
@@ -74,8 +76,8 @@ class TwoStream(ReIDModel):
         raise NotImplementedError
 
     def features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B D"]:
-        """Both streams, where they meet, the rest of the 2D stream; mean over space, then over time."""
-        pooled: Tensor = self.pooling(self._frame_maps(clips).mean(dim=(3, 4)))
+        """Both streams, where they meet, the rest of the 2D stream; pooling over space, then over time."""
+        pooled: Tensor = self.pooling(self.space(self._frame_maps(clips)))
         return pooled
 
     def _frame_maps(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T C h w"]:
@@ -94,22 +96,3 @@ def _projection(channels: int, wanted: int) -> nn.Module:
     if channels == wanted:
         return nn.Identity()
     return nn.Sequential(nn.Conv2d(channels, wanted, 1, bias=False), nn.BatchNorm2d(wanted))
-
-
-def grid_size(image_size: tuple[int, int], stage: int) -> tuple[int, int]:
-    """Height and width of the feature map after 2D stage `stage` (1 to 3).
-
-    Raises:
-        ConfigError: a side that is not a positive multiple of 16.
-
-    """
-    if any(side <= 0 or side % 16 for side in image_size):
-        height, width = (max(16, round(side / 16) * 16) for side in image_size)
-        raise ConfigError(
-            "The image size does not divide",
-            expected="height and width as multiples of 16 pixels",
-            found=f"{image_size[0]}x{image_size[1]}",
-            hint=f"{height}x{width}",
-        )
-    stride = 2 ** (stage + 1)
-    return image_size[0] // stride, image_size[1] // stride

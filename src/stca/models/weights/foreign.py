@@ -12,6 +12,7 @@ from torch import Tensor
 
 from stca.errors import CheckpointError
 from stca.models.heads import ReIDModel
+from stca.models.weights.mobilenet import MOBILENET, into_mobilenet
 from stca.models.weights.reading import State, read_state, shorten
 
 _OFFICIAL = (
@@ -59,10 +60,10 @@ class WeightsReport:
 def load_weights(model: ReIDModel, path: Path, *, inflate: bool = False) -> WeightsReport:
     """Fill `model` from a file and report which tensors were used.
 
-    The layout is recognised by its names: ours; the official STCA checkpoint; a ResNet50(-IBN-a) from
-    ImageNet, into the 2D stream; a ResNet3D-50 from Kinetics, into the 3D stream. It may be wrapped
-    (`{"state_dict": ...}`, also "model", "net") and prefixed (`module.`). A classifier for another number of
-    identities is left out and reported.
+    The layout is recognised by its names: ours; the official STCA checkpoint; a ResNet50(-IBN-a) or a
+    MobileNetV2 from ImageNet, into the 2D stream; a ResNet3D-50 from Kinetics, into the 3D stream. It may be
+    wrapped (`{"state_dict": ...}`, also "model", "net") and prefixed (`module.`). A classifier for another
+    number of identities, or a last layer of MobileNetV2 of other channels, is left out and reported.
 
     Args:
         model: changed in place; untouched when anything fails.
@@ -96,9 +97,11 @@ def _translate(state: State, model: ReIDModel, *, path: Path, inflate: bool) -> 
         if inflate:
             filled |= _inflate(state, own)
         return "ImageNet ResNet", filled
+    if "features.0.0.weight" in state:
+        return MOBILENET, into_mobilenet(state, own, path=path)
     raise CheckpointError(
         "These weights are of no layout that is known",
-        expected="ours, official STCA, ImageNet ResNet50(-IBN-a), or Kinetics ResNet3D-50",
+        expected="ours, official STCA, ImageNet ResNet50(-IBN-a) or MobileNetV2, or Kinetics ResNet3D-50",
         found=f"tensors {shorten(tuple(state))}",
         where=path,
     )

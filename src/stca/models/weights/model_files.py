@@ -17,18 +17,27 @@ from stca.tools.files import atomic_write
 from stca.tools.lookup import as_tuples, is_safe
 
 
-def model_bytes(model: ReIDModel) -> bytes:
-    """Weights, and what it takes to build the model again, as the content of a .safetensors file."""
+def model_bytes(model: ReIDModel, *, half: bool = False) -> bytes:
+    """Weights, and what it takes to build the model again, as the content of a .safetensors file.
+
+    Args:
+        model: what to write.
+        half: keep numbers in float16, in half the space; `load_model` makes float32 of them again.
+
+    """
     spec = {**dataclasses.asdict(model.spec), "clip_len": model.clip_len}
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    kept = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
+    if half:
+        kept = {name: t.half() if t.is_floating_point() else t for name, t in kept.items()}
+    tensors = {name: tensor.contiguous() for name, tensor in kept.items()}
     content: bytes = to_safetensors(tensors, metadata={"stca": json.dumps(spec)})
     return content
 
 
-def save_model(model: ReIDModel, path: Path) -> None:
-    """Write the model as one .safetensors file, atomically."""
+def save_model(model: ReIDModel, path: Path, *, half: bool = False) -> None:
+    """Write the model as one .safetensors file, atomically; `half`: see `model_bytes`."""
     with atomic_write(Path(path)) as file:
-        file.write(model_bytes(model))
+        file.write(model_bytes(model, half=half))
 
 
 def load_model(path: Path) -> ReIDModel:

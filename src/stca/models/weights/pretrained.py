@@ -15,11 +15,16 @@ PRETRAINED = {
 """Names and files."""
 
 
-def load_pretrained(name: str = "stca_small") -> ReIDModel:
+DEFAULT_PRETRAINED = "cnn2d_mobile"
+"""What `load_pretrained()` and `--model pretrained` take."""
+
+
+def load_pretrained(name: str = DEFAULT_PRETRAINED) -> ReIDModel:
     """A trained network, in evaluation mode; it knows its `image_size` and `clip_len`.
 
-    `stca_small` was trained on synthetic walkers alone: enough to try everything, and far from what the
-    same code reaches with real data (docs/stca.md has its figures).
+    `cnn2d_mobile` reads every frame by itself, and a tracklet's vector is the mean over its frames. It learnt
+    from a teacher on photographs of real people; docs/model_card.md has its figures and limits. `stca_small`
+    was trained on synthetic walkers alone: enough to try the STCA network, and blind to real people.
 
     Args:
         name: a key of `PRETRAINED`.

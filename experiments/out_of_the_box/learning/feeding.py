@@ -1,0 +1,121 @@
+"""A process that makes pictures and asks the teacher, while another one learns.
+
+One thread each: two processes that never wait for each other's threads lose less on a busy machine than one
+process with two threads.
+"""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import queue as queue_module
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import torch
+from experiments.out_of_the_box.learning.teachers import Lesson, Teacher, teacher_path
+from experiments.out_of_the_box.pictures.making import make_batch, shrink
+from experiments.out_of_the_box.pictures.material import load_material
+from jaxtyping import UInt8
+from torch import Tensor
+
+_AHEAD = 4
+"""Batches that may wait to be learnt from."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What batches are made from; batch n is the same in every run.
+
+    Args:
+        shared: folder of the raw material and teachers.
+        work: folder with what `prepare.py` made.
+        teacher: number of the teacher.
+        grid: (h, w) of the student's last map.
+        size: (H, W) of the student's pictures.
+        batch: pictures.
+        seed: of chance.
+
+    """
+
+    shared: Path
+    work: Path
+    teacher: str
+    grid: tuple[int, int]
+    size: tuple[int, int]
+    batch: int
+    seed: int
+
+
+class Batch(NamedTuple):
+    """Pictures of the student's size, what the teacher says of them, and processor seconds for both."""
+
+    pictures: UInt8[Tensor, "B H W 3"]
+    lesson: Lesson
+    seconds: float
+
+
+@contextmanager
+def lessons(source: Source, *, first: int) -> Iterator[Iterator[Batch]]:
+    """`make_batches` in a process of its own, which ends with this context."""
+    context = multiprocessing.get_context("spawn")
+    queue: Any = context.Queue(_AHEAD)
+    process = context.Process(target=_feed, args=(source, first, queue), daemon=True)
+    process.start()
+
+    def received() -> Iterator[Batch]:
+        while True:
+            item = queue.get()
+            if isinstance(item, BaseException):
+                raise item
+            *arrays, seconds = item
+            pictures, vectors, shares = map(torch.from_numpy, arrays)
+            yield Batch(pictures, Lesson(vectors, shares), seconds)
+
+    try:
+        yield received()
+    finally:
+        process.terminate()
+        process.join()
+
+
+def make_batches(source: Source, *, first: int) -> Iterator[Batch]:
+    """Batches number `first` and on, without end, made by one thread here."""
+    cv2.setNumThreads(1)
+    material, _ = load_material(source.shared, source.work)
+    teacher = Teacher(teacher_path(source.shared, source.teacher), grid=source.grid, threads=1)
+    for number in itertools.count(first):
+        begun, start = time.process_time(), number * source.batch
+        pictures = make_batch(material, seed=source.seed, first=start, count=source.batch)
+        lesson = teacher(pictures)
+        small = torch.from_numpy(shrink(pictures, source.size))
+        yield Batch(small, lesson, time.process_time() - begun)
+
+
+def _feed(source: Source, first: int, queue: Any) -> None:
+    try:
+        torch.set_num_threads(1)
+        for batch in make_batches(source, first=first):
+            arrays = (batch.pictures, batch.lesson.vectors, batch.lesson.shares)
+            if not _put(queue, (*(each.numpy() for each in arrays), batch.seconds)):
+                return
+    except Exception as error:
+        queue.put(error)
+        raise
+
+
+def _put(queue: Any, item: object) -> bool:
+    """Wait for room; False where the process that learns is gone, even if it was killed."""
+    parent = multiprocessing.parent_process()
+    while parent is None or parent.is_alive():
+        try:
+            queue.put(item, timeout=5)
+            return True
+        except queue_module.Full:
+            continue
+    return False

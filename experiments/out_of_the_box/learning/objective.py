@@ -1,0 +1,43 @@
+"""How far a student is from its teacher."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch.nn.functional as F
+from experiments.out_of_the_box.learning.teachers import Lesson
+from jaxtyping import Float
+from torch import Tensor
+
+RELATIONS = 5.0
+SHARES = 0.5
+STRIPES = 4
+"""Parts of a person from head to foot, whose shares are compared: those of single places are mostly noise
+that others cancel."""
+
+
+class Loss(NamedTuple):
+    """The weighted sum, and its parts as they are watched."""
+
+    total: Tensor
+    cosine: Tensor
+    relations: Tensor
+    shares: Tensor
+
+
+def compare(vectors: Float[Tensor, "B D"], shares: Float[Tensor, "B D h w"], lesson: Lesson) -> Loss:
+    """1 - cosine, 5 times the squared difference of the batch's similarities, and half the shares' error.
+
+    The shares' error is a part of their variance over the batch, so that it has no unit.
+    """
+    shares, expected = _stripes(shares), _stripes(lesson.shares)
+    ours, theirs = F.normalize(vectors), F.normalize(lesson.vectors)
+    cosine = 1 - (ours * theirs).sum(dim=1).mean()
+    relations = (ours @ ours.T - theirs @ theirs.T).square().mean()
+    spread = (expected - expected.mean(dim=0)).square().mean()
+    places = (shares - expected).square().mean() / spread
+    return Loss(cosine + RELATIONS * relations + SHARES * places, cosine, relations, places)
+
+
+def _stripes(shares: Float[Tensor, "B D h w"]) -> Float[Tensor, "B D s"]:
+    return shares.unflatten(2, (STRIPES, -1)).sum(dim=(3, 4))

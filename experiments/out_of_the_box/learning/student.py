@@ -1,0 +1,51 @@
+"""The network that learns: MobileNetV2 from ImageNet weights, and an end like the teacher's."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from experiments.out_of_the_box.learning.teachers import Teacher
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from stca.clips.transforms import normalise
+from stca.models import ReIDModel, create_model, load_weights
+
+
+@functools.cache
+def has_bf16() -> bool:
+    """Whether this processor multiplies bfloat16 itself; training is then about twice as fast."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and torch.cpu._is_avx512_bf16_supported()
+
+
+def create_student(shared: Path, teacher: Teacher) -> ReIDModel:
+    """`cnn2d_mobile` with ImageNet weights in its trunk, and the teacher's last layers to start from."""
+    model = create_model("cnn2d_mobile", num_ids=1)
+    load_weights(model, shared / "weights/imagenet_mobilenetv2.pt")
+    space = model.get_submodule("space")
+    with torch.no_grad():
+        space.weight.copy_(F.adaptive_avg_pool2d(teacher.places, space.weight.shape[1:]) * 4)
+        space.linear.weight.copy_(teacher.linear)
+        space.linear.bias.copy_(teacher.shift)
+        norm = model.get_submodule(
+            "stream2d.layer4.4.1"
+        )  # the teacher's maps are small, and zero in most places
+        norm.weight.fill_(0.2)
+        norm.bias.fill_(-0.1)
+    return model
+
+
+def vectors_and_shares(
+    model: ReIDModel, pictures: UInt8[Tensor, "B h w 3"]
+) -> tuple[Float[Tensor, "B D"], Float[Tensor, "B D h w"]]:
+    """The student's vectors of pictures of its own size, and what each place adds to them."""
+    space: nn.Module = model.get_submodule("space")
+    with torch.autocast("cpu", torch.bfloat16, enabled=model.training and has_bf16()):
+        maps = model.get_submodule("stream2d")(normalise(pictures[:, None])[:, 0])
+    maps = maps.float()
+    weighed = maps * space.weight
+    shares = torch.einsum("dc,bchw->bdhw", space.linear.weight, weighed)
+    return shares.sum(dim=(2, 3)) + space.linear.bias, shares

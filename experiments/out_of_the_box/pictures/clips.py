@@ -1,0 +1,88 @@
+"""Clips of one person of whom some frames are damaged, and the same clips before the damage."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from experiments.out_of_the_box.pictures.material import SIZE, Material
+from experiments.out_of_the_box.pictures.mixing import draw_look, render
+from experiments.out_of_the_box.pictures.spoiling import spoil
+from jaxtyping import Bool, UInt8
+from numpy.random import Generator
+
+from stca.footage.images import RGB
+
+
+class Clip(NamedTuple):
+    """Frames before and after the damage, and which are damaged."""
+
+    clean: UInt8[np.ndarray, "T H W 3"]
+    seen: UInt8[np.ndarray, "T H W 3"]
+    damaged: Bool[np.ndarray, " T"]
+
+
+def make_clip(material: Material, *, seed: int, index: int, frames: int = 8) -> Clip:
+    """Clip `index` of `seed`: somebody as one camera sees them; none to five frames are damaged."""
+    rng = np.random.default_rng((seed, index, 2))
+    person = spoil(rng, render(draw_look(rng, material), material), material)
+    damaged = np.zeros(frames, bool)
+    count = int(rng.integers(0, 6))
+    if rng.random() < 0.5:
+        start = int(rng.integers(0, frames - count + 1))
+        damaged[start : start + count] = True
+    else:
+        damaged[rng.choice(frames, count, replace=False)] = True
+    return damage_clip(rng, walk(rng, person, frames), damaged, material)
+
+
+def walk(rng: Generator, person: RGB, frames: int) -> UInt8[np.ndarray, "T H W 3"]:
+    """One picture as a detector cuts it frame after frame: shifted and scaled a little, with noise."""
+    height, width = SIZE
+    person = np.asarray(cv2.resize(person, (width, height)))
+    out = np.empty((frames, height, width, 3), np.uint8)
+    for frame in out:
+        scale, shift = np.exp(rng.normal(0, 0.03, 2)), rng.normal(0, 0.02, 2) * (width, height)
+        centre = np.array([width, height]) / 2
+        matrix = np.column_stack((np.diag(scale), centre - scale * centre + shift)).astype(np.float32)
+        moved = cv2.warpAffine(person, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+        noise = rng.standard_normal(moved.shape, dtype=np.float32) * 3
+        frame[:] = np.clip(moved + noise, 0, 255)
+    return out
+
+
+def damage_clip(
+    rng: Generator, clean: UInt8[np.ndarray, "T H W 3"], damaged: Bool[np.ndarray, " T"], material: Material
+) -> Clip:
+    """Hide, blur, cut badly, or put somebody else in front of, the frames that are `damaged`."""
+    seen = clean.copy()
+    for number in np.flatnonzero(damaged):
+        seen[number] = damage(rng, clean[number], material)
+    return Clip(clean, seen, damaged)
+
+
+def damage(rng: Generator, frame: RGB, material: Material) -> RGB:
+    """One frame, damaged in one of four ways."""
+    height, width = SIZE
+    way = rng.integers(4)
+    if way == 0:  # hidden from below or above by something plain
+        rows = round(rng.uniform(0.5, 0.85) * height)
+        out = frame.copy()
+        colour = rng.integers(0, 256, 3, dtype=np.uint8)
+        out[slice(-rows, None) if rng.random() < 0.7 else slice(0, rows)] = colour
+        return out
+    if way == 1:
+        return np.asarray(cv2.GaussianBlur(frame, (0, 0), rng.uniform(8, 16)))
+    if way == 2:  # cut badly: half of the person, or far too small
+        scale = rng.uniform(0.3, 0.5) if rng.random() < 0.5 else rng.uniform(1.8, 2.6)
+        shift = rng.uniform(-0.35, 0.35, 2) * (width, height)
+        centre = np.array([width, height]) / 2
+        matrix = np.column_stack((np.eye(2) * scale, centre - scale * centre + shift)).astype(np.float32)
+        return np.asarray(cv2.warpAffine(frame, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE))
+    other = render(draw_look(rng, material), material)
+    columns = round(rng.uniform(0.55, 0.95) * width)
+    out = frame.copy()
+    part = slice(0, columns) if rng.random() < 0.5 else slice(width - columns, width)
+    out[:, part] = other[:, part]
+    return out

@@ -1,0 +1,73 @@
+"""Crops that are cut or rendered once: people in the two free videos and the shop, and our own walkers."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from stca.datasets.walkers import make_walkers
+from stca.footage.images import write_jpeg
+from stca.footage.video import read_video
+from stca.tracking.detectors.detect import open_detector
+
+FOOTAGE = {
+    "intel_ccby/one-by-one-person-detection.mp4": 5,
+    "intel_ccby/people-detection.264": 4,
+    "nvidia_retail/Retail02_short.mp4": 6,
+}
+"""Videos, and every how many frames people are looked for."""
+WALKERS = 120
+_LEAST_HEIGHT = 80
+_LEAST_SCORE = 0.5
+
+
+def prepare(shared: Path, work: Path) -> None:
+    """Leave the crops in `work/video` and `work/walkers`, once."""
+    cut_footage(shared, work / "video")
+    render_walkers(work / "walkers")
+
+
+def render_walkers(out: Path) -> None:
+    """Render people of our own into `out`, three crops from each of up to four cameras; once."""
+    make_walkers(
+        out,
+        train_persons=WALKERS,
+        test_persons=2,
+        cameras=4,
+        tracklets_per_camera=(1, 1),
+        frames=(3, 3),
+        size=(256, 128),
+        seed=77,
+        workers=1,
+    )
+
+
+def cut_footage(shared: Path, out: Path) -> int:
+    """Cut people out of the free videos into `out`, once; returns how many crops there are."""
+    for name, every in FOOTAGE.items():
+        done = out / Path(name).stem
+        if not done.is_dir():
+            _cut_video(shared / "video" / name, done, every, shared / "weights/detector/yolox_nano.onnx")
+    return sum(1 for _ in out.rglob("*.jpg"))
+
+
+def _cut_video(video: Path, done: Path, every: int, detector_path: Path) -> None:
+    """All crops of one video; the folder takes its name when it is complete."""
+    done.parent.mkdir(parents=True, exist_ok=True)
+    detector = open_detector(str(detector_path))
+    with tempfile.TemporaryDirectory(dir=done.parent) as unfinished:
+        folder = Path(unfinished) / "crops"
+        folder.mkdir()
+        for number, frame in enumerate(read_video(video), start=1):
+            if number % every:
+                continue
+            found = detector.detect(frame)
+            for row, (box, score) in enumerate(zip(found.boxes, found.scores, strict=True)):
+                left, top, right, bottom = (round(float(side)) for side in box)
+                high, wide = bottom - top, right - left
+                if score < _LEAST_SCORE or high < _LEAST_HEIGHT or not 1.4 <= high / max(wide, 1) <= 4:
+                    continue
+                crop = frame[max(0, top) : bottom, max(0, left) : right]
+                write_jpeg(folder / f"{number:05d}_{row}.jpg", crop)
+        shutil.move(folder, done)
