@@ -50,6 +50,7 @@ class Network:
         strength: the order among networks of a kind; the highest that was fetched is the default, 0 never is.
         files: the first one is what is opened.
         opened: keywords for opening it.
+        measured: accuracy as this project measured it; empty: not measured.
 
     """
 
@@ -65,6 +66,7 @@ class Network:
     strength: int
     files: tuple[NetworkFile, ...]
     opened: dict[str, Any] = field(default_factory=dict)
+    measured: str = ""
 
     @property
     def bytes(self) -> int | None:

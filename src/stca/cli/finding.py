@@ -49,6 +49,7 @@ def _find(given: argparse.Namespace) -> int:
 
 def find_and_print(videos: list[str], given: argparse.Namespace) -> int:
     """Find people, print who was seen where, and where the page is."""
+    from stca.cli.tracking import choose_detector
     from stca.find import FindOptions, find_people
     from stca.linking.outputs import persons_table
     from stca.tools.progress import format_seconds
@@ -56,9 +57,12 @@ def find_and_print(videos: list[str], given: argparse.Namespace) -> int:
 
     options = FindOptions(
         tracking=TrackOptions(
-            detector=given.detector or "motion", tracker=given.tracker, start=given.start, every=given.every
+            detector=given.detector or choose_detector(),
+            tracker=given.tracker,
+            start=given.start,
+            every=given.every,
         ),
-        model=given.model or "pretrained",
+        model=given.model,
         threshold=given.threshold,
         far=given.far,
         device=given.device,

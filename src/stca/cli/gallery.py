@@ -6,17 +6,9 @@ import argparse
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stca.cli.parsing import Verbs, add_model_options, add_verb, natural, positive
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from stca.gallery import Gallery
-    from stca.models import ReIDModel
-
-DEFAULT_MODEL = "pretrained"
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -67,48 +59,13 @@ def embedding_of(given: argparse.Namespace) -> dict[str, Any]:
     return {name: getattr(given, name) for name in ("device", "precision", "batch_size", "workers")}
 
 
-def open_with_model(path: Path, name: str | None) -> tuple[Gallery, ReIDModel]:
-    """A gallery to add to, created if there is none, and its model: the named one, else its own."""
-    from stca.gallery import Gallery
-    from stca.gallery.store.file import gallery_exists
-    from stca.runs import is_path, open_model
-
-    if name is None and gallery_exists(path):
-        with Gallery.open(path) as gallery:
-            name = _source(gallery)
-    name = name or DEFAULT_MODEL
-    model = open_model(name)
-    source = str(Path(name).absolute()) if is_path(name) else name
-    return Gallery.open(path, model=model, source=source), model
-
-
-def model_of(gallery: Gallery, name: str | None) -> ReIDModel | Callable[[], ReIDModel]:
-    """The named model, which must be the gallery's; else a function that opens the gallery's own."""
-
-    def opened() -> ReIDModel:
-        from stca.runs import open_model
-
-        model = open_model(name or _source(gallery))
-        gallery.require_model(model)
-        return model
-
-    return opened() if name else opened
-
-
-def _source(gallery: Gallery) -> str:
-    from stca.errors import GalleryError
-
-    if gallery.source is None:
-        raise GalleryError("This gallery does not name its model", where=gallery.path, hint="--model MODEL")
-    return gallery.source
-
-
 def _add(given: argparse.Namespace) -> None:
     from stca.gallery import add_tracklets
+    from stca.runs.gallery_model import open_gallery
     from stca.tracks import find_tracklets
 
     tracklets = [found for root in given.tracks for found in find_tracklets(root)]
-    gallery, model = open_with_model(given.gallery, given.model)
+    gallery, model = open_gallery(given.gallery, given.model)
     with gallery:
         done = add_tracklets(gallery, model, tracklets, replace=given.replace, **embedding_of(given))
         print(f"{done}; {len(gallery)} tracklets in {given.gallery}")

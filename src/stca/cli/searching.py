@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stca.cli.gallery import add_embedding, embedding_of, model_of
+from stca.cli.gallery import add_embedding, embedding_of
 from stca.cli.parsing import Verbs, add_verb, picture, positive, seconds
 
 if TYPE_CHECKING:
@@ -126,6 +126,7 @@ def fraction(text: str) -> float:
 
 def _search(given: argparse.Namespace) -> None:
     from stca.gallery import Gallery, find_crops, search_tracklet
+    from stca.runs.gallery_model import gallery_model
 
     low, high = getattr(given, "from"), given.to
     span = (-math.inf if low is None else low, math.inf if high is None else high)
@@ -134,7 +135,7 @@ def _search(given: argparse.Namespace) -> None:
         "time": None if low is None and high is None else span,
     }
     with Gallery.open(given.gallery) as gallery, ExitStack() as stack:
-        model = model_of(gallery, given.model)
+        model = gallery_model(gallery, given.model)
         own = gallery.get(given.query[0]) if len(given.query) == 1 else None
         if own is not None:
             _refuse_for_keys(given)
@@ -238,12 +239,13 @@ def _calibrate(given: argparse.Namespace) -> None:
     from stca.analysis import save_figure
     from stca.gallery import Gallery, calibrate_gallery
     from stca.gallery.figures import calibration_figure
+    from stca.runs.gallery_model import gallery_model
 
     labels = read_labels(given.labels) if given.labels else None
     with Gallery.open(given.gallery) as gallery:
         calibration, searches = calibrate_gallery(
             gallery,
-            model_of(gallery, given.model),
+            gallery_model(gallery, given.model),
             far=given.far,
             labels=labels,
             across=given.across,

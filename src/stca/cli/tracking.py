@@ -37,9 +37,9 @@ def add_verbs(verbs: Verbs) -> None:
     )
     track.add_argument(
         "--detector",
-        default="motion",
-        metavar="motion|FILE",
-        help="motion (background subtraction, fixed cameras), or a YOLO, DETR or SSD network (.onnx, .xml)",
+        metavar="motion|NAME|FILE",
+        help="motion (background subtraction, fixed cameras), a name of `stca weights list --kind detector`, "
+        "or a YOLO, DETR or SSD network (.onnx, .xml); default: the strongest that was fetched, else motion",
     )
     add_detector_options(track)
     track.add_argument(
@@ -130,6 +130,21 @@ def _region(text: str, name: str) -> Region:
         ) from None
 
 
+def choose_detector() -> str:
+    """The default detector, which is printed on stderr."""
+    from stca.tracking import default_detector
+
+    name = default_detector()
+    if name == "motion":
+        words = "`stca weights get yolox_nano` brings one that also sees people who stand still"
+        print(f"detector: motion, for fixed cameras; {words}", file=sys.stderr)
+    else:
+        print(
+            f"detector: {name}, the strongest that was fetched (--detector motion: without)", file=sys.stderr
+        )
+    return name
+
+
 def _track(given: argparse.Namespace) -> int:
     from stca.errors import StcaError
     from stca.footage.video import without_password
@@ -137,7 +152,7 @@ def _track(given: argparse.Namespace) -> int:
     from stca.tracking.outputs import check_drawing, check_zones, tracks_json
 
     options = TrackOptions(
-        detector=given.detector,
+        detector=given.detector or choose_detector(),
         tracker=given.tracker,
         tracks=given.tracks,
         camera=given.camera,

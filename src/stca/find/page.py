@@ -30,14 +30,13 @@ _FEW = 400
 """Up to so many tracklets are shown by three crops, more by one: a page of 1,000 has some 4 MB."""
 
 
-def write_page(gallery: Gallery | None, linking: Linking | None, path: Path, *, model: str) -> Path:
+def write_page(gallery: Gallery | None, linking: Linking | None, path: Path) -> Path:
     """Write the page.
 
     Args:
         gallery: with the vectors of everybody in `linking`; None where nobody was seen.
         linking: persons.
         path: of the HTML file.
-        model: named on the page.
 
     Returns:
         `path`.
@@ -65,7 +64,7 @@ def write_page(gallery: Gallery | None, linking: Linking | None, path: Path, *, 
         persons=len(linking.persons) if linking else 0,
         tracklets=len(records),
         cameras=len(cameras),
-        model=Path(model).name,
+        model=Path(gallery.source or gallery.fingerprint.name).name if gallery else "",
         threshold=None if linking is None else f"{linking.threshold:.2f}",
         provenance=provenance_line(),
         # Inside <script>, only "<" could end the data: names of files are anybody's.

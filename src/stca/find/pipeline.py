@@ -15,7 +15,7 @@ from stca.gallery import Gallery, add_tracklets
 from stca.gallery.search import calibrate_gallery
 from stca.linking import Linking, link_gallery
 from stca.models import ReIDModel
-from stca.runs import is_path, open_model
+from stca.runs.gallery_model import open_gallery
 from stca.tools.files import locked
 from stca.tools.progress import format_seconds
 from stca.tracking import TrackOptions, VideoSummary, write_tracks
@@ -30,7 +30,8 @@ class FindOptions:
 
     Args:
         tracking: of every video.
-        model: as `stca.runs.open_model` takes it.
+        model: as `stca.runs.open_model` takes it; None: that of `out/gallery`, or the best at hand
+            (`stca.runs.gallery_model.default_model`).
         threshold: least mean cosine of two groups that are one person; None: found by calibration.
         far: false-accept rate of a search that the calibration aims at.
         device: "auto", "cpu" or "cuda".
@@ -41,7 +42,7 @@ class FindOptions:
     """
 
     tracking: TrackOptions = field(default_factory=TrackOptions)
-    model: str = "pretrained"
+    model: str | None = None
     threshold: float | None = None
     far: float = 0.01
     device: str = "auto"
@@ -103,18 +104,17 @@ def find_people(
         linking = None
         found = _tracklets(out / "tracks")
         if found:
-            model = open_model(options.model)
-            source = str(Path(options.model).absolute()) if is_path(options.model) else options.model
-            with Gallery.open(out / "gallery", model=model, source=source) as gallery:
-                say(f"2 of 4: compare {len(found)} tracklets by {options.model}")
+            say(f"2 of 4: compare {len(found)} tracklets")
+            gallery, model = open_gallery(out / "gallery", options.model)
+            with gallery:
                 _add(gallery, model, found, options)
                 say("3 of 4: from which score on it is the same person")
                 threshold = _threshold(gallery, model, options)
                 say("4 of 4: link tracklets to persons, write the page")
                 linking = link_gallery(gallery, threshold=threshold)
-                page = write_page(gallery, linking, out / PAGE, model=options.model)
+                page = write_page(gallery, linking, out / PAGE)
         else:
-            page = write_page(None, None, out / PAGE, model=options.model)
+            page = write_page(None, None, out / PAGE)
     return FindResult(page, linking, tuple(summaries), tuple(failed), time.monotonic() - begin)
 
 

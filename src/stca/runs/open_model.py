@@ -9,8 +9,10 @@ from typing import Any
 
 import torch
 
+from stca.catalogue import NETWORKS
 from stca.errors import CheckpointError, ConfigError
 from stca.models import (
+    DEFAULT_PRETRAINED,
     IMAGE_REID_SUFFIXES,
     ImageReID,
     ReIDModel,
@@ -37,7 +39,8 @@ def open_model(name: str, *, like: ReIDModel | None = None, seed: int = 0) -> Re
     printed on stderr. Options may follow a file's name: `net.onnx:pixels=raw-bgr,output=features`, also
     `size=384x128` and `device=cuda`; see `stca.models.ImageReID`.
 
-    "pretrained", or "pretrained:NAME", is a trained network of the package (`load_pretrained`).
+    "pretrained", or "pretrained:NAME", is a trained network of the package (`load_pretrained`); the name of a
+    network of the catalogue (`stca weights list`) is that network, which must have been fetched.
 
     Args:
         name: what to open.
@@ -52,7 +55,9 @@ def open_model(name: str, *, like: ReIDModel | None = None, seed: int = 0) -> Re
 
     """
     if name.partition(":")[0] == "pretrained":
-        return load_pretrained(name.partition(":")[2] or "stca_small")
+        return load_pretrained(name.partition(":")[2] or DEFAULT_PRETRAINED)
+    if name in NETWORKS and not Path(name).exists():
+        return load_pretrained(name)
     file, options = split_options(name)
     suffix = Path(file).suffix.lower()
     if suffix in IMAGE_REID_SUFFIXES:

@@ -7,7 +7,7 @@ numbers), `track_builder` (tracks while they are open; `external_tracks` where a
 of zones, drawn videos and JSON of finished tracks.
 """
 
-from stca.tracking.detectors.detect import DETECTORS, open_detector
+from stca.tracking.detectors.detect import DETECTORS, default_detector, open_detector
 from stca.tracking.detectors.detections import Detections, Detector
 from stca.tracking.detectors.options import DetectorOptions
 from stca.tracking.options import TrackOptions, VideoSummary
@@ -22,6 +22,7 @@ __all__ = [
     "Region",
     "TrackOptions",
     "VideoSummary",
+    "default_detector",
     "open_detector",
     "track_video",
     "write_tracks",

@@ -9,7 +9,7 @@ from pathlib import Path
 from stca.errors import ConfigError, DatasetError
 from stca.footage.sources import Source
 from stca.tracking.associate import TRACKERS
-from stca.tracking.detectors.detect import open_with_options
+from stca.tracking.detectors.detect import detector_file, open_with_options
 from stca.tracking.detectors.detections import Detector
 from stca.tracking.detectors.options import DetectorOptions
 from stca.tracking.regions import Region
@@ -128,8 +128,8 @@ def settings(source: Source, options: TrackOptions) -> dict[str, object]:
     if options.tracks is not None:
         detector = None
         entries |= {"tracker": None, "tracks": f"{options.tracks.name} {_digest(options.tracks)}"}
-    elif Path(options.detector).is_file():
-        detector = f"{options.detector_label} {_digest(*_files(Path(options.detector)))}"
+    elif (file := detector_file(options.detector) or Path(options.detector)).is_file():
+        detector = f"{options.detector_label} {_digest(*_files(file))}"
     del entries["detector"]
     return {
         "source": source.name,

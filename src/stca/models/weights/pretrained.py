@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from stca.catalogue import NETWORKS, Network, path_of
 from stca.errors import ConfigError
 from stca.models.heads import ReIDModel
+from stca.models.image_reid import ImageReID
 from stca.models.weights.model_files import load_model
+from stca.models.weights.reid_checkpoints import load_reid_checkpoint
 from stca.tools.lookup import suggest
 
 PRETRAINED = {
@@ -27,17 +30,28 @@ def load_pretrained(name: str = DEFAULT_PRETRAINED) -> ReIDModel:
     was trained on synthetic walkers alone: enough to try the STCA network, and blind to real people.
 
     Args:
-        name: a key of `PRETRAINED`.
+        name: a key of `PRETRAINED`, or a re-identification network of the catalogue that was fetched
+            (`stca weights list`, `stca weights get NAME`).
 
     Raises:
         ConfigError: no such network.
+        CheckpointError: a network of the catalogue that was not fetched, or whose files are damaged.
 
     """
+    if name in NETWORKS and NETWORKS[name].kind == "reid":
+        return _open_fetched(NETWORKS[name])
     if name not in PRETRAINED:
         raise ConfigError(
             f"There are no weights for {name!r} in the package",
-            expected=f"one of {', '.join(PRETRAINED)}",
+            expected=f"one of {', '.join(PRETRAINED)}, or a network that `stca weights list` shows",
             found=name,
-            hint=suggest(name, PRETRAINED) or "train one, or load_model() a file of yours",
+            hint=suggest(name, [*PRETRAINED, *NETWORKS]) or "train one, or load_model() a file of yours",
         )
     return load_model(PRETRAINED[name])
+
+
+def _open_fetched(network: Network) -> ReIDModel:
+    path = path_of(network.name)
+    if path.suffix == ".pth":
+        return load_reid_checkpoint(path)[0]
+    return ImageReID(path, **network.opened).eval()

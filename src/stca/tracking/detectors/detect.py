@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from stca.catalogue import NETWORKS, best, path_of
 from stca.errors import ConfigError
 from stca.tools.lookup import find
 from stca.tracking.detectors.detections import Detector
@@ -29,7 +30,10 @@ def open_detector(
     layout: str | None = None,
     device: str = "auto",
 ) -> Detector:
-    """Open a detector: `motion`, an .onnx file, an OpenVINO .xml file, or `package.module:function`.
+    """Open a detector: `motion`, a network of the catalogue, an .onnx or OpenVINO .xml file, or a function.
+
+    A network of the catalogue (`stca weights list --kind detector`) must have been fetched before; a function
+    of your own is named `package.module:function`.
 
     What a network's outputs mean is told by their shapes and values; see `detectors.decoding`. The options
     are for what its file does not say.
@@ -55,7 +59,7 @@ def open_detector(
 
 def open_with_options(name: str, options: DetectorOptions) -> Detector:
     """As `open_detector`, with the options as one object."""
-    path = Path(name)
+    path = Path(detector_file(name) or name)
     if path.suffix.lower() in _READERS:
         if not path.is_file():
             raise ConfigError("There is no such detector file", where=path)
@@ -73,3 +77,21 @@ def open_with_options(name: str, options: DetectorOptions) -> Detector:
         )
     detector: Detector = find(DETECTORS, name, kind="detector")()
     return detector
+
+
+def detector_file(name: str) -> Path | None:
+    """The file of a detector of the catalogue, verified; None for every other name.
+
+    Raises:
+        CheckpointError: it was not fetched, or its files are damaged.
+
+    """
+    if name in NETWORKS and NETWORKS[name].kind == "detector" and not Path(name).exists():
+        return path_of(name)
+    return None
+
+
+def default_detector() -> str:
+    """The strongest detector that was fetched (`stca weights get`), else `motion`."""
+    fetched = best("detector")
+    return fetched.name if fetched else "motion"
