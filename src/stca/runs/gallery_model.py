@@ -88,7 +88,7 @@ def describe_default(name: str) -> str:
 
 
 def _lasting(name: str) -> str:
-    """The name under which the model is found from any folder, and after the package's default has changed."""
+    """A name that finds the model from any folder, and after the package's default has changed."""
     if name == "pretrained":
         return f"pretrained:{DEFAULT_PRETRAINED}"
     return str(Path(name).absolute()) if is_path(name) else name
