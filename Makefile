@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 DEMO ?= runs/demo
 
-.PHONY: demo test test-slow check format clean figures figure4 figure5 figure6
+.PHONY: demo demo-training test test-slow check format clean figures figure4 figure5 figure6
 .PHONY: bench study table1 table2 table3 table4 complexity tables
 
 # Options of tables and figures: make table2 DATA=/data/mars SEEDS="0 1 2", make tables TINY=1 (docs/paper.md)
@@ -15,8 +15,11 @@ OPTIONS = $(if $(DATA),--data mars=$(DATA)) $(if $(DUKE),--data duke=$(DUKE)) $(
 CHOICE = $(if $(ONLY),--only "$(ONLY)") $(if $(DRY),--dry-run)
 PAPER = $(BIN)/python -m experiments.paper.paper
 
-demo: $(READY)  ## render synthetic walkers, train a small STCA on them, write an HTML report
-	$(BIN)/stca demo --out $(DEMO)
+demo: $(READY)  ## who is in these videos, as a page: VIDEO="cam1.mp4 cam2.mp4", or a rendered scene
+	$(BIN)/stca demo $(VIDEO) --out $(DEMO)
+
+demo-training: $(READY)  ## render synthetic walkers, train a small STCA on them, write an HTML report
+	$(BIN)/stca demo --training --out $(DEMO)
 
 test: $(READY)  ## the fast tests
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"

@@ -1,20 +1,39 @@
-"""`stca find`."""
+"""`stca find | demo`."""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import sys
 from pathlib import Path
 
 from stca.cli.parsing import Verbs, add_verb, moment, natural, positive
 
 
 def add_verbs(verbs: Verbs) -> None:
-    """Add `find`."""
+    """Add `find` and `demo`."""
     find = add_verb(
         verbs, "find", _find, help="who is in these videos, and where else: from videos to a page"
     )
     find.add_argument("video", nargs="+", help="video files or folders of images, one for each camera")
     add_options(find)
+    find.add_argument("--out", type=Path, default=Path("people"), metavar="DIR", help="where to")
+
+    demo = add_verb(
+        verbs,
+        "demo",
+        _demo,
+        help="`find` on your videos, or on a rendered scene of three cameras",
+    )
+    demo.add_argument("video", nargs="*", help="as of `stca find`")
+    add_options(demo)
+    demo.add_argument("--out", type=Path, default=Path("runs/demo"), metavar="DIR", help="where to")
+    demo.add_argument("--seed", type=natural, default=0, help="random seed of the scene, or of the training")
+    demo.add_argument(
+        "--training",
+        action="store_true",
+        help="instead: train a small STCA on synthetic people and write a report (some five minutes)",
+    )
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -74,3 +93,27 @@ def find_and_print(videos: list[str], given: argparse.Namespace) -> int:
     print("nobody was seen" if result.linking is None else persons_table(result.linking))
     print(f"\nopen {result.page.absolute()}   ({format_seconds(result.seconds)})")
     return 1 if result.failed else 0
+
+
+def _demo(args: argparse.Namespace) -> int:
+    if args.training:
+        return _train(args)
+    videos = args.video
+    if not videos:
+        from stca.walkers import make_scene
+
+        print("rendering a scene of three cameras and eight people", file=sys.stderr, flush=True)
+        scene = make_scene(args.out / "scene", cameras=3, persons=8, seconds=20, seed=args.seed)
+        videos = [str(path) for path in sorted(scene.glob("*/*.mp4"))]
+    return find_and_print(videos, args)
+
+
+def _train(args: argparse.Namespace) -> int:
+    from stca.ranking import compare_table
+    from stca.recipes import small_walkers
+    from stca.runs import run_demo
+
+    result = run_demo(dataclasses.replace(small_walkers(), seed=args.seed), args.out)
+    print(compare_table(result.results))
+    print(f"\nopen {result.report.absolute()}")
+    return 0

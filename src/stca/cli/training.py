@@ -1,4 +1,4 @@
-"""`stca recipes | train | demo`."""
+"""`stca recipes | train`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import inspect
 import time
 from pathlib import Path
 
-from stca.cli.parsing import Verbs, add_verb, natural
+from stca.cli.parsing import Verbs, add_verb
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -27,12 +27,6 @@ def add_verbs(verbs: Verbs) -> None:
     )
     train.add_argument("--out", type=Path, help="run folder; default: runs/RECIPE")
     train.add_argument("--resume", action="store_true", help="continue the run in --out")
-
-    demo = add_verb(
-        verbs, "demo", _demo, help="render synthetic data, train a small STCA on it and write an HTML report"
-    )
-    demo.add_argument("--out", type=Path, default=Path("runs/demo"), help="output folder")
-    demo.add_argument("--seed", type=natural, default=0, help="random seed of data and training")
 
 
 def _recipes(args: argparse.Namespace) -> None:
@@ -75,13 +69,3 @@ def _train(args: argparse.Namespace) -> None:
         for name, value in record.items():
             if record["kind"] == "eval" and "/" in name:
                 print(f"  {name:<24}{100 * value:6.2f} %")
-
-
-def _demo(args: argparse.Namespace) -> None:
-    from stca.ranking import compare_table
-    from stca.recipes import small_walkers
-    from stca.runs import run_demo
-
-    result = run_demo(dataclasses.replace(small_walkers(), seed=args.seed), args.out)
-    print(compare_table(result.results))
-    print(f"\nopen {result.report.absolute()}")

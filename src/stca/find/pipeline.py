@@ -12,6 +12,7 @@ from stca.errors import GalleryError, StcaError
 from stca.find.page import write_page
 from stca.footage.video import without_password
 from stca.gallery import Gallery, add_tracklets
+from stca.gallery.cross_camera import calibrate_across
 from stca.gallery.search import calibrate_gallery
 from stca.linking import Linking, link_gallery
 from stca.models import ReIDModel
@@ -180,6 +181,9 @@ def _add(gallery: Gallery, model: ReIDModel, found: Sequence[FoundTracklet], opt
 def _threshold(gallery: Gallery, model: ReIDModel, options: FindOptions) -> float | None:
     if options.threshold is not None:
         return options.threshold
+    if calibration := calibrate_across(gallery.fingerprint, far=options.far, rows=len(gallery)):
+        gallery.set_calibration(calibration)
+        return None
     try:
         calibrate_gallery(
             gallery,

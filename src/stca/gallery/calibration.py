@@ -20,7 +20,7 @@ from stca.errors import GalleryError
 from stca.gallery.records import Record
 from stca.ranking.open_set import OpenSet, open_set_scores
 
-Method = Literal["labels", "time split"]
+Method = Literal["labels", "time split", "cross-camera sets"]
 _BLOCK = 512
 
 
@@ -75,6 +75,8 @@ class Calibration:
 
     def table(self) -> str:
         """Human-readable summary."""
+        if self.method == "cross-camera sets":
+            return self._cross_camera_table()
         lines = [
             f"threshold {self.threshold:.4f} for a false-accept rate of {100 * self.far:g} % per search",
             f"from {self.method}: {self.searches} searches for people in the gallery, "
@@ -97,6 +99,14 @@ class Calibration:
                 "confidence"
             )
         return "\n".join(lines)
+
+    def _cross_camera_table(self) -> str:
+        far, reached = 100 * self.far, 100 * self.dir_at_threshold
+        return (
+            f"threshold {self.threshold:.4f} for a false-accept rate of {far:g} % per search among "
+            f"{self.rows} tracklets\nfrom pictures of two cameras in public sets: {self.searches} pairs of "
+            f"one person, of which {reached:.0f} % reach it, and {self.impostors} of different people"
+        )
 
 
 def _rate(value: float, searches: int) -> str:

@@ -1,0 +1,88 @@
+"""Thresholds that need no labels: from what a network scores on people of several cameras elsewhere.
+
+`cross_camera_scores.json` holds, for the networks in the package, the cosine of pairs of pictures from two
+cameras on public sets (VIPeR, GRID, PRID2011): of the same person, and of different ones. They are quantiles
+only, made by `python -m experiments.out_of_the_box.thresholds`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stca.errors import RankingError
+from stca.gallery.calibration import Calibration
+from stca.gallery.fingerprint import ModelFingerprint
+
+LEVELS = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 5e-3, 2e-3, 1e-3, 5e-4, 2e-4, 1e-4, 5e-5, 2e-5, 1e-5)
+"""Shares of the pairs of different people whose cosine lies above the stored value."""
+SHARES = tuple(round(0.05 * step, 2) for step in range(1, 20))
+"""Shares of the pairs of one person whose cosine lies below the stored value."""
+
+
+def calibrate_across(fingerprint: ModelFingerprint, *, far: float, rows: int) -> Calibration | None:
+    """A threshold for searches between cameras, from the network's scores on public sets.
+
+    A search is for somebody who is not in the gallery; each of its `rows` tracklets is taken to be an
+    independent chance of a false accept.
+
+    Args:
+        fingerprint: of the gallery's model.
+        far: the wanted false-accept rate, per search.
+        rows: tracklets in the gallery.
+
+    Returns:
+        None where the package has no scores of this network with these weights.
+
+    Raises:
+        RankingError: `far` is not between 0 and 1.
+
+    """
+    if not 0 < far < 1:
+        raise RankingError("A false-accept rate lies between 0 and 1", found=far)
+    sets = _scores().get(fingerprint.weights)
+    if sets is None:
+        return None
+    threshold = float(np.mean([_threshold(each, far, rows) for each in sets.values()]))
+    rates = [
+        float(np.mean([_detected(each, _threshold(each, level, rows)) for each in sets.values()]))
+        for level in (0.01, 0.10)
+    ]
+    return Calibration(
+        threshold=threshold,
+        far=far,
+        method="cross-camera sets",
+        searches=sum(each["pairs"][0] for each in sets.values()),
+        impostors=sum(each["pairs"][1] for each in sets.values()),
+        rows=rows,
+        dir_at_threshold=float(np.mean([_detected(each, threshold) for each in sets.values()])),
+        dir_at_1=rates[0],
+        dir_at_10=rates[1],
+    )
+
+
+def _threshold(scores: Mapping[str, Any], far: float, rows: int) -> float:
+    """The cosine that one of `rows` different people reaches with probability `far`."""
+    wanted = np.log(-np.expm1(np.log1p(-far) / max(rows, 1)))
+    levels, values = np.log(LEVELS)[::-1], np.array(scores["different"])[::-1]
+    if wanted < levels[0]:  # rarer than measured: straight on
+        slope = (values[1] - values[0]) / (levels[1] - levels[0])
+        return float(min(1.0, values[0] + slope * (wanted - levels[0])))
+    return float(np.interp(wanted, levels, values))
+
+
+def _detected(scores: Mapping[str, Any], threshold: float) -> float:
+    """The share of pairs of one person that reach a threshold."""
+    return float(1 - np.interp(threshold, scores["same"], SHARES, left=0.0, right=1.0))
+
+
+@lru_cache(maxsize=1)
+def _scores() -> Mapping[str, Mapping[str, Any]]:
+    """By the digest of the network's weights, then by set."""
+    content = json.loads(Path(__file__).with_name("cross_camera_scores.json").read_text(encoding="utf-8"))
+    return {network["weights"]: network["sets"] for network in content["networks"]}

@@ -1,0 +1,71 @@
+"""Thresholds from public sets: against their definition, and against what ships."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stca.errors import RankingError
+from stca.gallery import Calibration, ModelFingerprint, cross_camera
+from stca.gallery.cross_camera import LEVELS, SHARES, calibrate_across
+from stca.models import load_pretrained
+
+OURS = ModelFingerprint("net", "abc", (128, 64), 8, "after", 16)
+
+
+def normal_scores(*, mean: float) -> dict[str, Any]:
+    """Scores of different people around 0, of one person around `mean`."""
+    rng = np.random.default_rng(0)
+    others, mates = rng.normal(0, 0.1, 2_000_000), rng.normal(mean, 0.1, 100_000)
+    return {
+        "pairs": [len(mates), len(others)],
+        "different": [float(np.quantile(others, 1 - level)) for level in LEVELS],
+        "same": [float(np.quantile(mates, share)) for share in SHARES],
+    }
+
+
+@pytest.fixture
+def _known(monkeypatch: pytest.MonkeyPatch) -> None:
+    sets = {"one": normal_scores(mean=0.5)}
+    monkeypatch.setattr(cross_camera, "_scores", lambda: {"abc": sets})
+
+
+@pytest.mark.usefixtures("_known")
+@pytest.mark.parametrize(("far", "rows"), [(0.1, 1), (0.01, 10), (0.1, 200), (0.3, 5)])
+def test_so_many_searches_for_nobody_reach_the_threshold(far: float, rows: int) -> None:
+    calibration = calibrate_across(OURS, far=far, rows=rows)
+    assert calibration is not None
+    searches = np.random.default_rng(1).normal(0, 0.1, (40_000, rows)).max(axis=1)
+    assert (searches >= calibration.threshold).mean() == pytest.approx(far, rel=0.15)
+    assert 0.95 <= calibration.dir_at_threshold <= 1
+    assert Calibration.from_json(calibration.to_json()) == calibration
+    assert f"among {rows} tracklets" in calibration.table()
+
+
+@pytest.mark.usefixtures("_known")
+def test_larger_galleries_and_lower_rates_need_higher_thresholds() -> None:
+    thresholds = [
+        calibrate_across(OURS, far=far, rows=rows).threshold  # type: ignore[union-attr]
+        for far, rows in ((0.1, 10), (0.01, 10), (0.01, 1000), (0.01, 1_000_000), (1e-9, 10**9))
+    ]
+    assert thresholds == sorted(thresholds)
+    assert thresholds[-1] <= 1
+
+
+def test_other_weights_have_no_scores() -> None:
+    assert calibrate_across(dataclasses.replace(OURS, weights="other"), far=0.01, rows=10) is None
+
+
+def test_a_rate_is_between_0_and_1() -> None:
+    with pytest.raises(RankingError, match="between 0 and 1"):
+        calibrate_across(OURS, far=1.0, rows=10)
+
+
+def test_the_network_in_the_package_has_its_scores() -> None:
+    """Weights that were trained on need `python -m experiments.out_of_the_box.thresholds` again."""
+    fingerprint = ModelFingerprint.of(load_pretrained())
+    calibration = calibrate_across(fingerprint, far=0.01, rows=100)
+    assert calibration is not None
+    assert 0.3 < calibration.threshold < 0.95
+    assert calibration.searches > 500
