@@ -1,6 +1,6 @@
 """What damaged frames cost: 0, 1, 2 and 4 of the 8 frames of every query, for several ways to take the mean.
 
-python experiments/out_of_the_box/damaged.py --shared ../shared --run RUN --video FILE.safetensors
+python experiments/out_of_the_box/damaged.py --shared ../shared --run RUN
 
 People of VIPeR, which nothing was trained on: one camera asks with clips of which some frames are damaged,
 the other answers with clean clips. A clip is one photograph, cut a little otherwise eight times.
@@ -22,8 +22,9 @@ from torch import Tensor
 from stca.datasets import load_dataset
 from stca.files import write_text
 from stca.images import read_image
-from stca.models import ReIDModel, load_model
+from stca.models.temporal_pooling import TemporalConsensus
 from stca.ranking import RankMetrics, rank
+from stca.runs import open_model
 from stca.tracking.quality import sharpness
 from stca.tracklets import Embeddings, Tracklet
 
@@ -31,12 +32,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from out_of_the_box.clips import Clip, damage_clip, walk
 from out_of_the_box.material import load_material
+from out_of_the_box.student import frame_vectors
 from out_of_the_box.teachers import Teacher, teacher_path
-from out_of_the_box.train_video import frame_vectors
 
 DAMAGED = (0, 1, 2, 4)
 FRAMES = 8
 Pool = Callable[[Float[Tensor, "N T D"], Float[Tensor, "N T"]], Float[Tensor, "N D"]]
+
+POOLS: dict[str, Pool] = {
+    "mean": lambda vectors, _: F.normalize(vectors, dim=2).mean(dim=1),
+    "mean weighted by sharpness": lambda vectors, sharp: (F.normalize(vectors, dim=2) * sharp[..., None]).sum(
+        dim=1
+    ),
+    "consensus": lambda vectors, _: TemporalConsensus(vectors.shape[2])(F.normalize(vectors, dim=2)),
+}
 
 
 def main() -> None:
@@ -44,16 +53,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shared", type=Path, required=True, help="folder with reid_sets/ and weights/")
     parser.add_argument("--run", type=Path, required=True, help="folder of the training")
-    parser.add_argument("--video", type=Path, required=True, help="the network with learnt pooling")
+    parser.add_argument("--model", default="pretrained", help="a name or file; a network that reads frames")
     parser.add_argument("--persons", type=int, default=150, help="of VIPeR")
     parser.add_argument("--out", type=Path, help="write the table there too")
     given = parser.parse_args()
     torch.set_num_threads(1)
     queries, gallery = clips_of_viper(given.shared, given.run, given.persons)
-    video = load_model(given.video)
+    model = open_model(given.model)
     teacher = Teacher(teacher_path(given.shared, "0277"), grid=(8, 4), threads=1)
     readers: dict[str, Callable[[np.ndarray], Tensor]] = {
-        "packaged": lambda frames: frame_vectors(video, frames),
+        "packaged": lambda frames: frame_vectors(model, frames),
         "retail-0277": lambda frames: teacher(frames).vectors,
     }
     lines = ["| network | over time | " + " | ".join(f"{n} of {FRAMES} damaged" for n in DAMAGED) + " |"]
@@ -65,7 +74,7 @@ def main() -> None:
             n: torch.tensor([[sharpness(f) for f in clip.seen] for clip in clips])
             for n, clips in queries.items()
         }
-        for how, pool in _pools(video, name).items():
+        for how, pool in POOLS.items():
             target = pool(answers, torch.ones(answers.shape[:2]))
             cells = [_cell(score(pool(asked[n], sharp[n].float()), target)) for n in DAMAGED]
             lines.append(f"| {name} | {how} | " + " | ".join(cells) + " |")
@@ -96,20 +105,6 @@ def clips_of_viper(shared: Path, work: Path, persons: int) -> tuple[dict[int, li
             seen = np.where(damaged[:, None, None, None], whole.seen, clean)
             queries[count].append(Clip(clean, seen, damaged))
     return queries, gallery
-
-
-def _pools(video: ReIDModel, name: str) -> dict[str, Pool]:
-    pools: dict[str, Pool] = {
-        "mean": lambda vectors, _: F.normalize(vectors, dim=2).mean(dim=1),
-        "mean weighted by sharpness": lambda vectors, sharp: (
-            F.normalize(vectors, dim=2) * sharp[..., None]
-        ).sum(dim=1),
-    }
-    if name == "packaged":
-        pools["mean, longer vectors count more"] = lambda vectors, _: vectors.mean(dim=1)
-        pooling = video.get_submodule("pooling")
-        pools["learnt weights"] = lambda vectors, _: pooling(vectors).detach()
-    return pools
 
 
 def score(asked: Float[Tensor, "N D"], answers: Float[Tensor, "N D"]) -> RankMetrics:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
+from out_of_the_box.pictures import shrink
 from out_of_the_box.teachers import Teacher
 from stca.clips.transforms import normalise
 from stca.models import ReIDModel, create_model, load_weights
@@ -49,3 +51,9 @@ def vectors_and_shares(
     weighed = maps * space.weight
     shares = torch.einsum("dc,bchw->bdhw", space.linear.weight, weighed)
     return shares.sum(dim=(2, 3)) + space.linear.bias, shares
+
+
+def frame_vectors(model: ReIDModel, pictures: UInt8[np.ndarray, "N H W 3"]) -> Float[Tensor, "N D"]:
+    """The vectors of pictures of any size."""
+    with torch.no_grad():
+        return vectors_and_shares(model, torch.from_numpy(shrink(pictures, model.image_size)))[0]
