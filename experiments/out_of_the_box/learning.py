@@ -18,6 +18,7 @@ from out_of_the_box.feeding import Source, lessons
 from out_of_the_box.objective import compare
 from out_of_the_box.replay import first_needed, replayed
 from out_of_the_box.schedule import Schedule
+from out_of_the_box.states import read_state
 from out_of_the_box.student import create_student, vectors_and_shares
 from out_of_the_box.teachers import Teacher, teacher_path
 from out_of_the_box.watching import Watch
@@ -39,6 +40,7 @@ class Settings:
     batch: int
     seed: int
     minutes: float
+    start: Path | None = None
 
 
 class Learner:
@@ -57,6 +59,10 @@ class Learner:
         groups = [{"params": decayed, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, lr=settings.rate)
         self.step, self.seconds, self.processor = 0, 0.0, 0.0
+        if settings.start is not None:
+            self.step = read_state(settings.start, self.model)
+            read_state(settings.start, self.average.model)
+        self.begun = self.step
 
     @property
     def source(self) -> Source:
@@ -83,6 +89,7 @@ class Learner:
             "average": self.average.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
+            "begun": self.begun,
             "seconds": self.seconds,
             "processor": self.processor,
         }
@@ -97,7 +104,8 @@ class Learner:
         self.model.load_state_dict(state["model"])
         self.average.model.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.step, self.seconds, self.processor = state["step"], state["seconds"], state["processor"]
+        self.step, self.begun = state["step"], state.get("begun", 0)
+        self.seconds, self.processor = state["seconds"], state["processor"]
 
     def take_step(self, pictures: torch.Tensor, lesson: object, rate: float) -> list[float]:
         """One step; the loss and its parts."""
@@ -117,7 +125,7 @@ def learn(settings: Settings) -> None:
     """Learn until the steps are done, the hours are over, or SIGTERM or SIGINT asks to stop; then save."""
     learner = Learner(settings)
     learner.restore()
-    schedule = Schedule(settings.rate, settings.steps)
+    schedule = Schedule(settings.rate, settings.steps, begun=learner.begun)
     watch = Watch(settings.shared, settings.out, learner.teacher, learner.average.model)
     start = saved = checked = last = time.monotonic()
     with _asked_to_stop() as stop, lessons(learner.source, first=first_needed(learner.step)) as batches:

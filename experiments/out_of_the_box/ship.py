@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from out_of_the_box.material import load_material
 from out_of_the_box.pictures import make_batch
+from out_of_the_box.states import write_state
 from out_of_the_box.student import frame_vectors
 
 POWER = 0.25
@@ -36,9 +37,12 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True, help="folder of the training")
     parser.add_argument("--shared", type=Path, required=True, help="folder of the raw material")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors", help="where to")
+    parser.add_argument("--state", type=Path, metavar="FILE", help="where to, to go on from elsewhere")
     given = parser.parse_args()
     torch.set_num_threads(1)
     model, step = read_average(given.run / "checkpoint.pt")
+    if given.state:
+        write_state(given.state, model, step)
     material, _ = load_material(given.shared, given.run)
     pictures = make_batch(material, seed=ROUND_SEED, first=0, count=ROUND_PICTURES)
     parts = np.array_split(pictures, ROUND_PICTURES // 50)

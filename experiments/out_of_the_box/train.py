@@ -33,6 +33,9 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64, help="pictures a step")
     parser.add_argument("--seed", type=int, default=0, help="of chance")
     parser.add_argument("--minutes", type=float, default=10, help="between two validations")
+    parser.add_argument(
+        "--start", type=Path, metavar="FILE", help="a state of `ship.py --state` to begin from"
+    )
     given = parser.parse_args()
     torch.set_num_threads(1)
     prepare(given.shared, given.out)
