@@ -21,10 +21,10 @@ from stca.models import ReIDModel, create_model, save_model
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from out_of_the_box.material import load_material
-from out_of_the_box.pictures import make_batch
-from out_of_the_box.states import write_state
-from out_of_the_box.student import frame_vectors
+from out_of_the_box.making.material import load_material
+from out_of_the_box.making.pictures import make_batch
+from out_of_the_box.teaching.states import write_state
+from out_of_the_box.teaching.student import frame_vectors
 
 POWER = 0.25
 ROUND_SEED = 99

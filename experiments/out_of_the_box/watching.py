@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from out_of_the_box.material import load_material
-from out_of_the_box.pictures import make_batch, shrink
-from out_of_the_box.student import vectors_and_shares
-from out_of_the_box.teachers import Teacher
+from out_of_the_box.making.material import load_material
+from out_of_the_box.making.pictures import make_batch, shrink
+from out_of_the_box.teaching.student import vectors_and_shares
+from out_of_the_box.teaching.teachers import Teacher
 from out_of_the_box.validation import ValidationSets, watched
 from stca.models import ReIDModel
 

@@ -15,19 +15,19 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from out_of_the_box.averaging import WeightAverage
-from out_of_the_box.feeding import lessons, make_batches
-from out_of_the_box.learning import Learner, Settings, learn
-from out_of_the_box.material import Material, load_material
-from out_of_the_box.mixing import change_look, draw_look, render
-from out_of_the_box.objective import compare
-from out_of_the_box.pictures import GROUP, make_batch, make_picture, shrink
-from out_of_the_box.replay import BETWEEN, first_needed, replayed
-from out_of_the_box.schedule import Schedule
+from out_of_the_box.making.material import Material, load_material
+from out_of_the_box.making.mixing import change_look, draw_look, render
+from out_of_the_box.making.pictures import GROUP, make_batch, make_picture, shrink
 from out_of_the_box.ship import read_average
-from out_of_the_box.states import write_state
-from out_of_the_box.student import vectors_and_shares
-from out_of_the_box.teachers import Lesson, Teacher, teacher_path
+from out_of_the_box.teaching.averaging import WeightAverage
+from out_of_the_box.teaching.feeding import lessons, make_batches
+from out_of_the_box.teaching.learning import Learner, Settings, learn
+from out_of_the_box.teaching.objective import compare
+from out_of_the_box.teaching.replay import BETWEEN, first_needed, replayed
+from out_of_the_box.teaching.schedule import Schedule
+from out_of_the_box.teaching.states import write_state
+from out_of_the_box.teaching.student import vectors_and_shares
+from out_of_the_box.teaching.teachers import Lesson, Teacher, teacher_path
 from out_of_the_box.validation import SETS, other_cameras
 
 from models.test_mobilenet import published
@@ -302,7 +302,7 @@ def test_a_run_scores_saves_stops_when_asked_and_goes_on(shared: Path, tmp_path:
 def numbered(first: int):  # type: ignore[no-untyped-def]
     from itertools import count
 
-    from out_of_the_box.feeding import Batch
+    from out_of_the_box.teaching.feeding import Batch
 
     for number in count(first):
         yield Batch(torch.tensor(number), Lesson(torch.zeros(0), torch.zeros(0)), 1.0)

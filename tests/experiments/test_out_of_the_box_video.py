@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from out_of_the_box.clips import damage, damage_clip, walk
-from out_of_the_box.damaged import score
-from out_of_the_box.material import Material
+from out_of_the_box.damaged import DAMAGED, POOLS, draw, look, score, score_all, table
+from out_of_the_box.making.clips import Clip, damage, damage_clip, walk
+from out_of_the_box.making.material import Material
 from out_of_the_box.ship import POWER, round_off
-from out_of_the_box.student import frame_vectors
+from out_of_the_box.teaching.student import frame_vectors
 
 from stca.models import create_model
 
@@ -59,3 +59,26 @@ def test_scores_are_of_rows_that_belong_together() -> None:
     found = score(answers + 0.01, answers)
     assert (found.cmc[0], found.mean_ap, found.num_queries) == (1, 1, 5)
     assert score(answers.roll(1, dims=0), answers).cmc[0] == 0
+
+
+def test_the_table_is_of_the_same_clips_with_more_and_more_damage() -> None:
+    rng = np.random.default_rng(0)
+    people = [rng.integers(0, 256, (8, 4, 2, 3), dtype=np.uint8) for _ in range(6)]
+    clips, gallery = [], []
+    for person in people:
+        damaged = np.isin(np.arange(8), (1, 3, 4, 7))
+        seen = np.where(damaged[:, None, None, None], np.uint8(255), person)
+        clips.append(Clip(person, seen, damaged))
+        gallery.append(person)
+    found = look(
+        clips, gallery, lambda frames: torch.from_numpy(frames.reshape(len(frames), -1) - 128.0).float()
+    )
+    white = {n: (found.asked[n] == 127).all(dim=2).sum(dim=1).tolist() for n in DAMAGED}
+    assert white == {n: [n] * 6 for n in DAMAGED}
+    rows = score_all("made", found)
+    assert [row.over_time for row in rows] == list(POOLS)
+    assert all(row.metrics[0].cmc[0] == 1 for row in rows)
+    printed = table(rows).splitlines()
+    assert len(printed) == 2 + len(POOLS)
+    assert printed[2].startswith("| made | mean | 100.0 (100-100) / 100.0 (100-100) |")
+    assert len(draw(rows).axes) == 1

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from out_of_the_box.pictures import shrink
-from out_of_the_box.teachers import Teacher
+from out_of_the_box.making.pictures import shrink
+from out_of_the_box.teaching.teachers import Teacher
 from stca.clips.transforms import normalise
 from stca.models import ReIDModel, create_model, load_weights
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from out_of_the_box.material import SIZE, Material
+from out_of_the_box.making.material import SIZE, Material
 from stca.images import RGB
 
 _WAIST = (0.40, 0.58)

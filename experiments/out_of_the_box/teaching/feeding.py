@@ -21,9 +21,9 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from out_of_the_box.material import load_material
-from out_of_the_box.pictures import make_batch, shrink
-from out_of_the_box.teachers import Lesson, Teacher, teacher_path
+from out_of_the_box.making.material import load_material
+from out_of_the_box.making.pictures import make_batch, shrink
+from out_of_the_box.teaching.teachers import Lesson, Teacher, teacher_path
 
 _AHEAD = 4
 """Batches that may wait to be learnt from."""

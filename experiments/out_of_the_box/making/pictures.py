@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from out_of_the_box.material import SIZE, Material
-from out_of_the_box.mixing import change_look, draw_look, render
-from out_of_the_box.spoiling import spoil
+from out_of_the_box.making.material import SIZE, Material
+from out_of_the_box.making.mixing import change_look, draw_look, render
+from out_of_the_box.making.spoiling import spoil
 from stca.images import RGB
 
 GROUP = 2

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from out_of_the_box.material import SIZE, Material
-from out_of_the_box.mixing import draw_look, render, scene_patch
+from out_of_the_box.making.material import SIZE, Material
+from out_of_the_box.making.mixing import draw_look, render, scene_patch
 from stca.images import RGB
 
 

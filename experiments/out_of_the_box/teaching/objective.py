@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from out_of_the_box.teachers import Lesson
+from out_of_the_box.teaching.teachers import Lesson
 
 RELATIONS = 5.0
 SHARES = 0.5

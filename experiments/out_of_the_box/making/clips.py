@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 from numpy.random import Generator
 
-from out_of_the_box.material import SIZE, Material
-from out_of_the_box.mixing import draw_look, render
+from out_of_the_box.making.material import SIZE, Material
+from out_of_the_box.making.mixing import draw_look, render
 from stca.images import RGB
 
 

@@ -13,14 +13,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from out_of_the_box.averaging import WeightAverage
-from out_of_the_box.feeding import Source, lessons
-from out_of_the_box.objective import compare
-from out_of_the_box.replay import first_needed, replayed
-from out_of_the_box.schedule import Schedule
-from out_of_the_box.states import read_state
-from out_of_the_box.student import create_student, vectors_and_shares
-from out_of_the_box.teachers import Teacher, teacher_path
+from out_of_the_box.teaching.averaging import WeightAverage
+from out_of_the_box.teaching.feeding import Source, lessons
+from out_of_the_box.teaching.objective import compare
+from out_of_the_box.teaching.replay import first_needed, replayed
+from out_of_the_box.teaching.schedule import Schedule
+from out_of_the_box.teaching.states import read_state
+from out_of_the_box.teaching.student import create_student, vectors_and_shares
+from out_of_the_box.teaching.teachers import Teacher, teacher_path
 from out_of_the_box.watching import Watch
 from stca.files import atomic_write
 

@@ -1,0 +1,1 @@
+"""Pictures to learn from: raw material, mixtures, damage."""
