@@ -1,6 +1,6 @@
 """What damaged frames cost: 0, 1, 2 and 4 of the 8 frames of every query, for several ways to take the mean.
 
-python -m experiments.out_of_the_box.damaged --shared ../shared --run RUN --video FILE.safetensors
+python -m experiments.out_of_the_box.damaged --shared ../shared --run RUN
 
 People of VIPeR, which nothing was trained on: one camera asks with clips of which some frames are damaged,
 the other answers with clean clips. A clip is one photograph, cut a little otherwise eight times.
@@ -11,22 +11,25 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from experiments.out_of_the_box.learning.teachers import Teacher, teacher_path
-from experiments.out_of_the_box.pictures.clips import Clip, damage_clip, walk
-from experiments.out_of_the_box.pictures.material import load_material
-from experiments.out_of_the_box.train_video import frame_vectors
+from experiments.out_of_the_box.making.clips import Clip, damage_clip, walk
+from experiments.out_of_the_box.making.material import load_material
+from experiments.out_of_the_box.teaching.student import frame_vectors
+from experiments.out_of_the_box.teaching.teachers import Teacher, teacher_path
 from jaxtyping import Float
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from stca.datasets import load_dataset
 from stca.footage.images import read_image
-from stca.models import ReIDModel, load_model
+from stca.models.temporal_pooling import TemporalConsensus
 from stca.ranking import RankMetrics, rank
-from stca.tools.files import write_text
+from stca.runs import open_model
+from stca.tools.files import atomic_write, write_text
 from stca.tracking.quality import sharpness
 from stca.tracklets import Embeddings, Tracklet
 
@@ -34,78 +37,120 @@ DAMAGED = (0, 1, 2, 4)
 FRAMES = 8
 Pool = Callable[[Float[Tensor, "N T D"], Float[Tensor, "N T"]], Float[Tensor, "N D"]]
 
+POOLS: dict[str, Pool] = {
+    "mean": lambda vectors, _: F.normalize(vectors, dim=2).mean(dim=1),
+    "mean weighted by sharpness": lambda vectors, sharp: torch.einsum(
+        "nt,ntd->nd", sharp, F.normalize(vectors, dim=2)
+    ),
+    "consensus": lambda vectors, _: TemporalConsensus(vectors.shape[2])(F.normalize(vectors, dim=2)),
+}
+
+
+class Row(NamedTuple):
+    """One network and one way to take the mean: its figures by the number of damaged frames."""
+
+    network: str
+    over_time: str
+    metrics: dict[int, RankMetrics]
+
+
+class Seen(NamedTuple):
+    """What a network makes of the clips, (N, T, D): of each set of queries and of the gallery; sharpness."""
+
+    asked: dict[int, Tensor]
+    sharp: dict[int, Tensor]
+    answers: Tensor
+
 
 def main() -> None:
     """Parse, make clips, embed, score, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shared", type=Path, required=True, help="folder with reid_sets/ and weights/")
     parser.add_argument("--run", type=Path, required=True, help="folder of the training")
-    parser.add_argument("--video", type=Path, required=True, help="the network with learnt pooling")
+    parser.add_argument("--model", default="pretrained", help="a name or file; a network that reads frames")
     parser.add_argument("--persons", type=int, default=150, help="of VIPeR")
-    parser.add_argument("--out", type=Path, help="write the table there too")
+    parser.add_argument("--out", type=Path, metavar="FILE.md", help="write the table there, and FILE.png")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    queries, gallery = clips_of_viper(given.shared, given.run, given.persons)
-    video = load_model(given.video)
+    clips, gallery = clips_of_viper(given.shared, given.run, given.persons)
+    model = open_model(given.model)
     teacher = Teacher(teacher_path(given.shared, "0277"), grid=(8, 4), threads=1)
-    readers: dict[str, Callable[[np.ndarray], Tensor]] = {
-        "packaged": lambda frames: frame_vectors(video, frames),
-        "retail-0277": lambda frames: teacher(frames).vectors,
-    }
-    lines = ["| network | over time | " + " | ".join(f"{n} of {FRAMES} damaged" for n in DAMAGED) + " |"]
-    lines.append("|---|---|" + "---|" * len(DAMAGED))
-    for name, read in readers.items():
-        answers = torch.stack([read(clip) for clip in gallery])
-        asked = {n: torch.stack([read(clip.seen) for clip in clips]) for n, clips in queries.items()}
-        sharp = {
-            n: torch.tensor([[sharpness(f) for f in clip.seen] for clip in clips])
-            for n, clips in queries.items()
-        }
-        for how, pool in _pools(video, name).items():
-            target = pool(answers, torch.ones(answers.shape[:2]))
-            cells = [_cell(score(pool(asked[n], sharp[n].float()), target)) for n in DAMAGED]
-            lines.append(f"| {name} | {how} | " + " | ".join(cells) + " |")
-            print(lines[-1], flush=True)
-    print("\n".join(lines))
+    rows = score_all("packaged", look(clips, gallery, lambda frames: frame_vectors(model, frames)))
+    rows += score_all("retail-0277", look(clips, gallery, lambda frames: teacher(frames).vectors))
+    print(table(rows))
     if given.out:
-        write_text(given.out, "\n".join(lines) + "\n")
+        write_text(given.out, table(rows) + "\n")
+        with atomic_write(given.out.with_suffix(".png")) as file:
+            draw(rows).savefig(file, dpi=110, format="png")
 
 
-def clips_of_viper(shared: Path, work: Path, persons: int) -> tuple[dict[int, list[Clip]], list[np.ndarray]]:
-    """Queries by the number of damaged frames (each set's are among the next one's), and the gallery."""
+def clips_of_viper(shared: Path, work: Path, persons: int) -> tuple[list[Clip], list[np.ndarray]]:
+    """Queries, of which as many frames are damaged as ever are, and the gallery, which is clean."""
     pictures: dict[int, list[Tracklet]] = {}
     for tracklet in load_dataset("folder", shared / "reid_sets" / "viper").gallery:
         pictures.setdefault(tracklet.person_id, []).append(tracklet)
     _, apart = load_material(shared, work)  # who stands in front is nobody whom the network has seen
     chosen = sorted(pictures)[:: max(1, len(pictures) // persons)][:persons]
-    queries: dict[int, list[Clip]] = {count: [] for count in DAMAGED}
-    gallery = []
+    clips, gallery = [], []
     for person in chosen:
         rng = np.random.default_rng((20, person))
         first, second = (read_image(tracklet.frames[0]) for tracklet in pictures[person])
         clean = walk(rng, first, FRAMES)
         gallery.append(walk(rng, second, FRAMES))
-        order = rng.permutation(FRAMES)
-        whole = damage_clip(rng, clean, np.isin(np.arange(FRAMES), order[: max(DAMAGED)]), apart)
-        for count in DAMAGED:
-            damaged = np.isin(np.arange(FRAMES), order[:count])
-            seen = np.where(damaged[:, None, None, None], whole.seen, clean)
-            queries[count].append(Clip(clean, seen, damaged))
-    return queries, gallery
+        damaged = np.isin(np.arange(FRAMES), rng.permutation(FRAMES)[: max(DAMAGED)])
+        clips.append(damage_clip(rng, clean, damaged, apart))
+    return clips, gallery
 
 
-def _pools(video: ReIDModel, name: str) -> dict[str, Pool]:
-    pools: dict[str, Pool] = {
-        "mean": lambda vectors, _: F.normalize(vectors, dim=2).mean(dim=1),
-        "mean weighted by sharpness": lambda vectors, sharp: (
-            F.normalize(vectors, dim=2) * sharp[..., None]
-        ).sum(dim=1),
-    }
-    if name == "packaged":
-        pools["mean, longer vectors count more"] = lambda vectors, _: vectors.mean(dim=1)
-        pooling = video.get_submodule("pooling")
-        pools["learnt weights"] = lambda vectors, _: pooling(vectors).detach()
-    return pools
+def look(clips: list[Clip], gallery: list[np.ndarray], read: Callable[[np.ndarray], Tensor]) -> Seen:
+    """Read every frame once; where fewer frames are damaged, the last of the damaged ones are clean."""
+    clean = torch.stack([read(clip.clean) for clip in clips])
+    seen = torch.stack([read(clip.seen) for clip in clips])
+    sharp = torch.tensor([[[sharpness(f) for f in frames] for frames in (c.clean, c.seen)] for c in clips])
+    asked, weights = {}, {}
+    for count in DAMAGED:
+        damaged = np.array([c.damaged & (np.cumsum(c.damaged) <= count) for c in clips])
+        mask = torch.from_numpy(damaged)
+        asked[count] = torch.where(mask[..., None], seen, clean)
+        weights[count] = torch.where(mask, sharp[:, 1], sharp[:, 0]).float()
+    return Seen(asked, weights, torch.stack([read(frames) for frames in gallery]))
+
+
+def score_all(network: str, seen: Seen) -> list[Row]:
+    """Every way to take the mean."""
+    rows = []
+    for how, pool in POOLS.items():
+        target = pool(seen.answers, torch.ones(seen.answers.shape[:2]))
+        found = {n: score(pool(seen.asked[n], seen.sharp[n]), target) for n in DAMAGED}
+        rows.append(Row(network, how, found))
+    return rows
+
+
+def table(rows: list[Row]) -> str:
+    """Rank-1 / mAP in percent, with 95 % intervals over persons."""
+    head = "| network | over time | " + " | ".join(f"{n} of {FRAMES} damaged" for n in DAMAGED) + " |"
+    lines = [head, "|---|---|" + "---|" * len(DAMAGED)]
+    for row in rows:
+        cells = " | ".join(_cell(metrics) for metrics in row.metrics.values())
+        lines.append(f"| {row.network} | {row.over_time} | {cells} |")
+    return "\n".join(lines)
+
+
+def draw(rows: list[Row]) -> Figure:
+    """MAP by the number of damaged frames, a panel for each network."""
+    networks = list(dict.fromkeys(row.network for row in rows))
+    figure = Figure(figsize=(4.2 * len(networks), 3.4), layout="constrained")
+    for panel, network in zip(np.atleast_1d(figure.subplots(1, len(networks))), networks, strict=True):
+        for shift, row in enumerate(each for each in rows if each.network == network):
+            found = [metrics.interval("mAP") for metrics in row.metrics.values()]
+            middle = [100 * each.estimate for each in found]
+            down = [100 * (each.estimate - each.low) for each in found]
+            up = [100 * (each.high - each.estimate) for each in found]
+            where = np.array(DAMAGED) + 0.06 * (shift - 1)
+            panel.errorbar(where, middle, yerr=(down, up), marker="o", capsize=2, label=row.over_time)
+        panel.set(title=network, xlabel=f"damaged frames of {FRAMES}", ylabel="mAP, %", xticks=DAMAGED)
+    panel.legend(loc="lower left", fontsize="small")
+    return figure
 
 
 def score(asked: Float[Tensor, "N D"], answers: Float[Tensor, "N D"]) -> RankMetrics:

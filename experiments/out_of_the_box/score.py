@@ -12,7 +12,7 @@ import argparse
 import json
 from pathlib import Path
 
-from experiments.out_of_the_box.learning.validation import SETS, Figures, other_cameras
+from experiments.out_of_the_box.validation import SETS, Figures, other_cameras
 
 from stca.datasets import load_dataset
 from stca.embedding import embed_tracklets

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from experiments.out_of_the_box.learning.validation import SETS
+from experiments.out_of_the_box.validation import SETS
 
 from stca.datasets import load_dataset
 from stca.embedding import embed_tracklets

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from made_gallery import DIM, MARK, vectors
+from made_gallery import DIM, FINGERPRINT, vectors
 from stca.cli import main
 from stca.gallery import Gallery, Record
 
@@ -17,7 +17,7 @@ CAMERAS = ("大门", "Hörsaal", "cam1")
 @pytest.fixture
 def gallery(tmp_path: Path) -> Path:
     place = tmp_path / "gallery"
-    with Gallery.open(place, model=MARK) as made:
+    with Gallery.open(place, model=FINGERPRINT) as made:
         records = [Record(f"{camera}/0001", camera, 0.0, 1.0) for camera in CAMERAS]
         made.add(records, vectors(len(records), dim=DIM))
     return place

@@ -72,12 +72,13 @@ NETWORKS = [
     pytest.param("stca_small", {}, id="stca"),
     pytest.param("cnn2d_small", {"backbone2d": "se_resnet50"}, id="cnn2d-se"),
     pytest.param("concat_small", {"backbone3d": "i3d_resnet50"}, id="concat-i3d"),
+    pytest.param("cnn2d_mobile", {}, id="mobile"),
     pytest.param("sum_small", {"backbone3d": "c3d", "stem_frames": 3}, id="sum-c3d"),
     pytest.param("cnn3d_small", {"backbone3d": "c3d"}, id="cnn3d-c3d"),
 ]
 
 
-@pytest.mark.parametrize(("name", "options"), NETWORKS[:3])
+@pytest.mark.parametrize(("name", "options"), NETWORKS[:4])
 @pytest.mark.parametrize("neck", ["after", "before"])
 def test_openvino_in_float32_is_pytorch(name: str, options: dict[str, object], neck: str) -> None:
     model = model_of(name, **options)

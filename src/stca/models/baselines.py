@@ -25,7 +25,7 @@ class CNN2D(ReIDModel):
         backbone2d: "resnet50_ibn_a", "resnet50" or "se_resnet50"; or "mobilenet_v2", which has its own depth
             and width, whatever `layers` and `width` say ("mobilenet_v2_512": with 512 channels at its end).
         space: a frame's map to its vector: "mean", or "weights", learnt for each place and channel.
-        pooling: over time: "mean", "attention" or "lstm".
+        pooling: over time: "mean", "attention", "lstm" or "consensus".
         clip_len: frames per clip it is meant for; any number works.
 
     Raises:
@@ -112,7 +112,7 @@ class Concat(ReIDModel):
         backbone2d: "resnet50_ibn_a", "resnet50" or "se_resnet50"; or "mobilenet_v2", which has its own depth
             and width, whatever `layers` and `width` say ("mobilenet_v2_512": with 512 channels at its end).
         backbone3d: "resnet3d_50", "i3d_resnet50" or "c3d" (which has its own depth).
-        pooling: of the 2D stream over time: "mean", "attention" or "lstm".
+        pooling: of the 2D stream over time: "mean", "attention", "lstm" or "consensus".
         stem_frames: frames under the 3D stream's first kernel; None: the backbone's own.
         clip_len: frames per clip it is meant for; any number works.
 
@@ -170,7 +170,7 @@ class Sum(TwoStream):
         fusion: "sum" is F_S + F_T; "official" is the official code's with A = 0: 2 F_S + F_T, L2-normalised
             over channels, which tells what STCA owes to its norm from what it owes to its gate.
         space: a frame's map to its vector: "mean", or "weights", learnt for each place and channel.
-        pooling: over time: "mean", "attention" or "lstm".
+        pooling: over time: "mean", "attention", "lstm" or "consensus".
         stem_frames: frames under the 3D stream's first kernel; None: the backbone's own.
         clip_len: frames per clip it is meant for; any number works.
 

@@ -34,7 +34,7 @@ MODELS: dict[str, Callable[..., ReIDModel]] = {
     "sum_small": partial(Sum, **_SMALL, stem_frames=3),
     # For laptops: MobileNetV2 reads the frames, and its ImageNet weights are a good start.
     "stca_mobile": partial(STCA, **_MOBILE, width=16, layers=(1, 1, 1, 1), stem_frames=3, fusion="sum"),
-    "cnn2d_mobile": partial(CNN2D, **_MOBILE),
+    "cnn2d_mobile": partial(CNN2D, **_MOBILE, pooling="consensus"),
     "colour_histogram": ColourHistogram,
 }
 

@@ -33,7 +33,7 @@ class STCA(TwoStream):
             code does; "sum" leaves the last F_S and the norm out. (The paper does not say.)
         temperature: of the attention's softmax.
         space: a frame's map to its vector: "mean", or "weights", learnt for each place and channel.
-        pooling: of the frames' vectors over time: "mean" as in the paper, "attention" or "lstm".
+        pooling: of the frames' vectors over time: "mean" as in the paper, "attention", "lstm" or "consensus".
         stem_frames: frames under the 3D stream's first kernel; None: the backbone's own, 7 for ResNet3D-50.
         clip_len: frames per clip it is meant for; any number works.
 

@@ -36,7 +36,7 @@ class TwoStream(ReIDModel):
         backbone3d: "resnet3d_50", "i3d_resnet50" or "c3d".
         gate: the 2D stage after which the streams meet.
         space: pooling over space: "mean" or "weights".
-        pooling: over time: "mean", "attention" or "lstm".
+        pooling: over time: "mean", "attention", "lstm" or "consensus".
         stem_frames: frames under the 3D stream's first kernel; None: the backbone's own.
         clip_len: frames per clip it is meant for; any number works.
 

@@ -15,22 +15,25 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from experiments.out_of_the_box.learning.averaging import WeightAverage
-from experiments.out_of_the_box.learning.feeding import lessons, make_batches
-from experiments.out_of_the_box.learning.learn import Learner, Settings, learn
-from experiments.out_of_the_box.learning.objective import compare
-from experiments.out_of_the_box.learning.replay import BETWEEN, first_needed, replayed
-from experiments.out_of_the_box.learning.schedule import Schedule
-from experiments.out_of_the_box.learning.student import vectors_and_shares
-from experiments.out_of_the_box.learning.teachers import Lesson, Teacher, teacher_path
-from experiments.out_of_the_box.learning.validation import SETS, other_cameras
-from experiments.out_of_the_box.pictures.making import GROUP, make_batch, make_picture, shrink
-from experiments.out_of_the_box.pictures.material import Material, load_material
-from experiments.out_of_the_box.pictures.mixing import change_look, draw_look, render
+from experiments.out_of_the_box.making.material import Material, load_material
+from experiments.out_of_the_box.making.mixing import change_look, draw_look, render
+from experiments.out_of_the_box.making.pictures import GROUP, make_batch, make_picture, shrink
 from experiments.out_of_the_box.ship import read_average
+from experiments.out_of_the_box.teaching.averaging import WeightAverage
+from experiments.out_of_the_box.teaching.feeding import lessons, make_batches
+from experiments.out_of_the_box.teaching.learning import Learner, Settings, learn
+from experiments.out_of_the_box.teaching.objective import compare
+from experiments.out_of_the_box.teaching.replay import BETWEEN, first_needed, replayed
+from experiments.out_of_the_box.teaching.schedule import Schedule
+from experiments.out_of_the_box.teaching.states import write_state
+from experiments.out_of_the_box.teaching.student import vectors_and_shares
+from experiments.out_of_the_box.teaching.teachers import Lesson, Teacher, teacher_path
+from experiments.out_of_the_box.validation import SETS, other_cameras
 
 from published_mobilenet import published
+from stca.errors import CheckpointError
 from stca.footage.images import write_jpeg
+from stca.models import create_model, save_model
 from stca.tracklets import Embeddings
 
 openvino = pytest.importorskip("openvino", reason="teachers are OpenVINO networks")
@@ -218,6 +221,30 @@ def test_going_on_gives_what_an_uninterrupted_run_gives(shared: Path, tmp_path: 
     assert torch.equal(shipped.state_dict()["space.weight"], whole.average.model.state_dict()["space.weight"])
 
 
+def test_a_small_state_is_enough_to_go_on_elsewhere(shared: Path, tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    first = Learner(settings(shared, tmp_path / "first"))
+    run(first, 2)
+    write_state(tmp_path / "state.safetensors", first.average.model, first.step)
+    begin = dataclasses.replace(settings(shared, tmp_path / "second"), start=tmp_path / "state.safetensors")
+    second = Learner(begin)
+    assert (second.step, second.begun) == (2, 2)
+    for model in (second.model, second.average.model):
+        for name, tensor in first.average.model.state_dict().items():
+            torch.testing.assert_close(model.state_dict()[name], tensor, rtol=1e-3, atol=1e-3)
+    run(second, 1)
+    second.save()
+    third = Learner(begin)
+    third.restore()
+    assert (third.step, third.begun) == (3, 2), "a checkpoint goes before a state"
+    write_state(tmp_path / "other.safetensors", create_model("cnn2d_small", num_ids=1), 1)
+    with pytest.raises(CheckpointError):
+        Learner(dataclasses.replace(begin, start=tmp_path / "other.safetensors"))
+    save_model(first.model, tmp_path / "shipped.safetensors")
+    with pytest.raises(CheckpointError, match="no state of a training"):
+        Learner(dataclasses.replace(begin, start=tmp_path / "shipped.safetensors"))
+
+
 def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(
     shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,7 +302,7 @@ def test_a_run_scores_saves_stops_when_asked_and_goes_on(shared: Path, tmp_path:
 def numbered(first: int):  # type: ignore[no-untyped-def]
     from itertools import count
 
-    from experiments.out_of_the_box.learning.feeding import Batch
+    from experiments.out_of_the_box.teaching.feeding import Batch
 
     for number in count(first):
         yield Batch(torch.tensor(number), Lesson(torch.zeros(0), torch.zeros(0)), 1.0)
@@ -296,6 +323,7 @@ def test_the_rate_goes_up_stays_and_goes_down_to_nothing() -> None:
     assert schedule.rate(750) == pytest.approx(1)
     assert schedule.rate(1000) == schedule.rate(2000) == 0
     assert Schedule(2.0, 2000, warm=10, decay=0.5).rate(750) == 2, "more steps: the plateau is longer"
+    assert Schedule(2.0, 2000, warm=10, decay=0.5, begun=300).rate(304) == 1, "warmed up anew"
 
 
 def test_the_mean_of_the_weights_follows_them() -> None:

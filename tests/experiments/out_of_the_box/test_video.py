@@ -1,16 +1,16 @@
-"""Damaged clips, and a pooling over time that learns which frames to trust."""
+"""Damaged clips, and what is done to the vectors before they are shipped."""
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from experiments.out_of_the_box.damaged import score
-from experiments.out_of_the_box.pictures.clips import damage, make_clip, walk
-from experiments.out_of_the_box.pictures.material import Material
-from experiments.out_of_the_box.train_video import learn_pooling, look, with_pooling
+from experiments.out_of_the_box.damaged import DAMAGED, POOLS, draw, look, score, score_all, table
+from experiments.out_of_the_box.making.clips import Clip, damage, damage_clip, walk
+from experiments.out_of_the_box.making.material import Material
+from experiments.out_of_the_box.ship import POWER, round_off
+from experiments.out_of_the_box.teaching.student import frame_vectors
 
 from stca.models import create_model
-from stca.models.temporal_pooling import TemporalAttention
 
 
 @pytest.fixture(scope="module")
@@ -18,20 +18,6 @@ def material() -> Material:
     rng = np.random.default_rng(0)
     crops = tuple(rng.integers(0, 256, (100, 40, 3), dtype=np.uint8) for _ in range(4))
     return Material({"people": crops}, (rng.integers(0, 256, (90, 200, 3), dtype=np.uint8),))
-
-
-def test_clips_depend_on_seed_and_number_and_only_damaged_frames_differ(material: Material) -> None:
-    counts = set()
-    for index in range(12):
-        clip = make_clip(material, seed=1, index=index, frames=6)
-        again = make_clip(material, seed=1, index=index, frames=6)
-        assert all(np.array_equal(a, b) for a, b in zip(clip, again, strict=True))
-        changed = (clip.clean != clip.seen).any(axis=(1, 2, 3))
-        assert np.array_equal(changed, clip.damaged)
-        counts.add(int(clip.damaged.sum()))
-    assert 0 in counts or 1 in counts
-    assert max(counts) <= 5
-    assert len(counts) > 3
 
 
 def test_a_walk_stays_with_the_person_and_damage_does_not(material: Material) -> None:
@@ -47,43 +33,25 @@ def test_a_walk_stays_with_the_person_and_damage_does_not(material: Material) ->
     assert min(far) > 15
 
 
-def clips_with_marked_damage(number: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Vectors of which the damaged ones are another person's and carry a mark in their first number."""
-    person = torch.randn(number, 1, 16)
-    clean = person + 0.1 * torch.randn(number, 8, 16)
-    clean[..., 0] = 0
-    damaged = torch.rand(number, 8) < 0.4
-    wrong = torch.randn(number, 8, 16)
-    wrong[..., 0] = 2
-    return torch.where(damaged[..., None], wrong, clean), clean.mean(dim=1)
+def test_only_the_frames_that_are_said_are_damaged(material: Material) -> None:
+    clean = np.random.default_rng(0).integers(0, 256, (4, 256, 128, 3), dtype=np.uint8)
+    damaged = np.array([True, False, False, True])
+    clips = [damage_clip(np.random.default_rng(5), clean, damaged, material) for _ in range(2)]
+    assert np.array_equal(clips[0].seen, clips[1].seen)
+    assert np.array_equal((clips[0].seen != clean).any(axis=(1, 2, 3)), damaged)
 
 
-def test_the_pooling_starts_as_the_mean_and_learns_to_leave_damage_out() -> None:
-    torch.manual_seed(0)
-    seen, targets = clips_with_marked_damage(400)
-    start = learn_pooling(seen, targets, steps=0)
-    torch.testing.assert_close(start(seen), seen.mean(dim=1))
-    learnt = learn_pooling(seen, targets, steps=400)
-    fresh, wanted = clips_with_marked_damage(200)
-    before = F.cosine_similarity(fresh.mean(dim=1), wanted).mean()
-    after = F.cosine_similarity(learnt(fresh), wanted).mean()
-    assert after > 0.5 * (1 + before)
-
-
-def test_the_video_network_is_the_frame_network_with_another_mean(material: Material) -> None:
+def test_rounding_off_takes_spread_back_and_nothing_else(material: Material) -> None:
     torch.manual_seed(0)
     model = create_model("cnn2d_mobile", num_ids=1).eval()
-    clip = make_clip(material, seed=1, index=0)
-    seen, target = look(model, clip)
-    assert seen.shape == (1, 8, 256)
-    assert target.shape == (1, 256)
-    pooling = TemporalAttention(256)
-    torch.nn.init.zeros_(pooling.score.weight)
-    torch.nn.init.zeros_(pooling.score.bias)
-    video = with_pooling(model, pooling)
-    clips = torch.randn(2, 4, 3, 128, 64)
-    with torch.no_grad():
-        torch.testing.assert_close(video(clips).embedding, model(clips).embedding, rtol=1e-4, atol=1e-4)
+    pictures = np.random.default_rng(0).integers(0, 256, (6, 256, 128, 3), dtype=np.uint8)
+    before = frame_vectors(model, pictures)
+    vectors = torch.randn(4000, 256) * torch.linspace(0.5, 4, 256) + 3
+    round_off(model, vectors)
+    after = frame_vectors(model, pictures)
+    scale = torch.linspace(0.5, 4, 256).pow(-POWER)
+    wanted = (before - 3) * scale
+    assert F.cosine_similarity(after, wanted).min() > 0.97, "by directions that are next to the axes"
 
 
 def test_scores_are_of_rows_that_belong_together() -> None:
@@ -91,3 +59,26 @@ def test_scores_are_of_rows_that_belong_together() -> None:
     found = score(answers + 0.01, answers)
     assert (found.cmc[0], found.mean_ap, found.num_queries) == (1, 1, 5)
     assert score(answers.roll(1, dims=0), answers).cmc[0] == 0
+
+
+def test_the_table_is_of_the_same_clips_with_more_and_more_damage() -> None:
+    rng = np.random.default_rng(0)
+    people = [rng.integers(0, 256, (8, 4, 2, 3), dtype=np.uint8) for _ in range(6)]
+    clips, gallery = [], []
+    for person in people:
+        damaged = np.isin(np.arange(8), (1, 3, 4, 7))
+        seen = np.where(damaged[:, None, None, None], np.uint8(255), person)
+        clips.append(Clip(person, seen, damaged))
+        gallery.append(person)
+    found = look(
+        clips, gallery, lambda frames: torch.from_numpy(frames.reshape(len(frames), -1) - 128.0).float()
+    )
+    white = {n: (found.asked[n] == 127).all(dim=2).sum(dim=1).tolist() for n in DAMAGED}
+    assert white == {n: [n] * 6 for n in DAMAGED}
+    rows = score_all("made", found)
+    assert [row.over_time for row in rows] == list(POOLS)
+    assert all(row.metrics[0].cmc[0] == 1 for row in rows)
+    printed = table(rows).splitlines()
+    assert len(printed) == 2 + len(POOLS)
+    assert printed[2].startswith("| made | mean | 100.0 (100-100) / 100.0 (100-100) |")
+    assert len(draw(rows).axes) == 1

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from made_gallery import DIM, FINGERPRINT, record, slow_search, vectors
-from stca.cli.gallery import open_with_model
 from stca.errors import GalleryError
 from stca.gallery import Gallery, embedded
 from stca.gallery.index import file as index_file
 from stca.gallery.store.file import FILE
+from stca.runs.gallery_model import open_gallery
 
 ADDER = Path(__file__).parents[2] / "gallery_adder.py"
 SOURCE = Path(__file__).parents[3] / "src"
@@ -161,7 +161,7 @@ def test_killed_while_it_was_made(tmp_path: Path) -> None:
     (tmp_path / "g" / FILE).touch()
     with pytest.raises(GalleryError, match="no gallery"):
         Gallery.open(tmp_path / "g")
-    opened, _ = open_with_model(tmp_path / "g", None)
+    opened, _ = open_gallery(tmp_path / "g", None)
     opened.close()
     for path in (tmp_path / "g").iterdir():
         path.unlink()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from experiments.out_of_the_box.pictures.material import SIZE, Material
-from experiments.out_of_the_box.pictures.mixing import change_look, draw_look, render
-from experiments.out_of_the_box.pictures.spoiling import spoil
+from experiments.out_of_the_box.making.material import SIZE, Material
+from experiments.out_of_the_box.making.mixing import change_look, draw_look, render
+from experiments.out_of_the_box.making.spoiling import spoil
 from jaxtyping import UInt8
 
 from stca.footage.images import RGB

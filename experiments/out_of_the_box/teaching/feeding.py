@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 
 import cv2
 import torch
-from experiments.out_of_the_box.learning.teachers import Lesson, Teacher, teacher_path
-from experiments.out_of_the_box.pictures.making import make_batch, shrink
-from experiments.out_of_the_box.pictures.material import load_material
+from experiments.out_of_the_box.making.material import load_material
+from experiments.out_of_the_box.making.pictures import make_batch, shrink
+from experiments.out_of_the_box.teaching.teachers import Lesson, Teacher, teacher_path
 from jaxtyping import UInt8
 from torch import Tensor
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from experiments.out_of_the_box.learning.feeding import Batch
+from experiments.out_of_the_box.teaching.feeding import Batch
 
 BETWEEN = 16
 """New batches between the first time and the second."""

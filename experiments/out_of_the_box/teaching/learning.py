@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from experiments.out_of_the_box.learning.averaging import WeightAverage
-from experiments.out_of_the_box.learning.feeding import Source, lessons
-from experiments.out_of_the_box.learning.objective import compare
-from experiments.out_of_the_box.learning.replay import first_needed, replayed
-from experiments.out_of_the_box.learning.schedule import Schedule
-from experiments.out_of_the_box.learning.student import create_student, vectors_and_shares
-from experiments.out_of_the_box.learning.teachers import Teacher, teacher_path
-from experiments.out_of_the_box.learning.watching import Watch
+from experiments.out_of_the_box.teaching.averaging import WeightAverage
+from experiments.out_of_the_box.teaching.feeding import Source, lessons
+from experiments.out_of_the_box.teaching.objective import compare
+from experiments.out_of_the_box.teaching.replay import first_needed, replayed
+from experiments.out_of_the_box.teaching.schedule import Schedule
+from experiments.out_of_the_box.teaching.states import read_state
+from experiments.out_of_the_box.teaching.student import create_student, vectors_and_shares
+from experiments.out_of_the_box.teaching.teachers import Teacher, teacher_path
+from experiments.out_of_the_box.watching import Watch
 from torch import nn
 
 from stca.tools.files import atomic_write
@@ -39,6 +40,7 @@ class Settings:
     batch: int
     seed: int
     minutes: float
+    start: Path | None = None
 
 
 class Learner:
@@ -57,6 +59,10 @@ class Learner:
         groups = [{"params": decayed, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, lr=settings.rate)
         self.step, self.seconds, self.processor = 0, 0.0, 0.0
+        if settings.start is not None:
+            self.step = read_state(settings.start, self.model)
+            read_state(settings.start, self.average.model)
+        self.begun = self.step
 
     @property
     def source(self) -> Source:
@@ -83,6 +89,7 @@ class Learner:
             "average": self.average.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
+            "begun": self.begun,
             "seconds": self.seconds,
             "processor": self.processor,
         }
@@ -97,7 +104,8 @@ class Learner:
         self.model.load_state_dict(state["model"])
         self.average.model.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.step, self.seconds, self.processor = state["step"], state["seconds"], state["processor"]
+        self.step, self.begun = state["step"], state.get("begun", 0)
+        self.seconds, self.processor = state["seconds"], state["processor"]
 
     def take_step(self, pictures: torch.Tensor, lesson: object, rate: float) -> list[float]:
         """One step; the loss and its parts."""
@@ -117,7 +125,7 @@ def learn(settings: Settings) -> None:
     """Learn until the steps are done, the hours are over, or SIGTERM or SIGINT asks to stop; then save."""
     learner = Learner(settings)
     learner.restore()
-    schedule = Schedule(settings.rate, settings.steps)
+    schedule = Schedule(settings.rate, settings.steps, begun=learner.begun)
     watch = Watch(settings.shared, settings.out, learner.teacher, learner.average.model)
     start = saved = checked = last = time.monotonic()
     with _asked_to_stop() as stop, lessons(learner.source, first=first_needed(learner.step)) as batches:

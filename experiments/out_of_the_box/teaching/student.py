@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from experiments.out_of_the_box.learning.teachers import Teacher
+from experiments.out_of_the_box.making.pictures import shrink
+from experiments.out_of_the_box.teaching.teachers import Teacher
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
@@ -49,3 +51,9 @@ def vectors_and_shares(
     weighed = maps * space.weight
     shares = torch.einsum("dc,bchw->bdhw", space.linear.weight, weighed)
     return shares.sum(dim=(2, 3)) + space.linear.bias, shares
+
+
+def frame_vectors(model: ReIDModel, pictures: UInt8[np.ndarray, "N H W 3"]) -> Float[Tensor, "N D"]:
+    """The vectors of pictures of any size."""
+    with torch.no_grad():
+        return vectors_and_shares(model, torch.from_numpy(shrink(pictures, model.image_size)))[0]

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from experiments.out_of_the_box.learning.student import vectors_and_shares
-from experiments.out_of_the_box.learning.teachers import Teacher
-from experiments.out_of_the_box.learning.validation import ValidationSets, watched
-from experiments.out_of_the_box.pictures.making import make_batch, shrink
-from experiments.out_of_the_box.pictures.material import load_material
+from experiments.out_of_the_box.making.material import load_material
+from experiments.out_of_the_box.making.pictures import make_batch, shrink
+from experiments.out_of_the_box.teaching.student import vectors_and_shares
+from experiments.out_of_the_box.teaching.teachers import Teacher
+from experiments.out_of_the_box.validation import ValidationSets, watched
 
 from stca.models import ReIDModel
 

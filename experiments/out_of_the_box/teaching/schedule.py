@@ -14,6 +14,7 @@ class Schedule:
         steps: in all.
         warm: steps of warm-up.
         decay: part of the steps in which the rate goes down.
+        begun: the step at which the optimizer was new, from which it is warmed up.
 
     """
 
@@ -21,8 +22,9 @@ class Schedule:
     steps: int
     warm: int = 200
     decay: float = 0.3
+    begun: int = 0
 
     def rate(self, step: int) -> float:
         """Of step `step`, counted from 0."""
         left = (self.steps - step) / max(1, round(self.steps * self.decay))
-        return self.peak * max(0.0, min(1.0, (step + 1) / self.warm, left))
+        return self.peak * max(0.0, min(1.0, (step - self.begun + 1) / self.warm, left))

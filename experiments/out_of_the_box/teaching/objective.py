@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch.nn.functional as F
-from experiments.out_of_the_box.learning.teachers import Lesson
+from experiments.out_of_the_box.teaching.teachers import Lesson
 from jaxtyping import Float
 from torch import Tensor
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from experiments.out_of_the_box.pictures.material import SIZE, Material
+from experiments.out_of_the_box.making.material import SIZE, Material
 from numpy.random import Generator
 
 from stca.footage.images import RGB

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from experiments.out_of_the_box.pictures.material import SIZE, Material
-from experiments.out_of_the_box.pictures.mixing import draw_look, render, scene_patch
+from experiments.out_of_the_box.making.material import SIZE, Material
+from experiments.out_of_the_box.making.mixing import draw_look, render, scene_patch
 from numpy.random import Generator
 
 from stca.footage.images import RGB

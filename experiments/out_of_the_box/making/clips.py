@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from experiments.out_of_the_box.pictures.material import SIZE, Material
-from experiments.out_of_the_box.pictures.mixing import draw_look, render
-from experiments.out_of_the_box.pictures.spoiling import spoil
+from experiments.out_of_the_box.making.material import SIZE, Material
+from experiments.out_of_the_box.making.mixing import draw_look, render
 from jaxtyping import Bool, UInt8
 from numpy.random import Generator
 
@@ -21,20 +20,6 @@ class Clip(NamedTuple):
     clean: UInt8[np.ndarray, "T H W 3"]
     seen: UInt8[np.ndarray, "T H W 3"]
     damaged: Bool[np.ndarray, " T"]
-
-
-def make_clip(material: Material, *, seed: int, index: int, frames: int = 8) -> Clip:
-    """Clip `index` of `seed`: somebody as one camera sees them; none to five frames are damaged."""
-    rng = np.random.default_rng((seed, index, 2))
-    person = spoil(rng, render(draw_look(rng, material), material), material)
-    damaged = np.zeros(frames, bool)
-    count = int(rng.integers(0, 6))
-    if rng.random() < 0.5:
-        start = int(rng.integers(0, frames - count + 1))
-        damaged[start : start + count] = True
-    else:
-        damaged[rng.choice(frames, count, replace=False)] = True
-    return damage_clip(rng, walk(rng, person, frames), damaged, material)
 
 
 def walk(rng: Generator, person: RGB, frames: int) -> UInt8[np.ndarray, "T H W 3"]:
