@@ -25,7 +25,7 @@ def add_verbs(verbs: Verbs) -> None:
         _demo,
         help="`find` on your videos, or on a rendered scene of three cameras",
     )
-    demo.add_argument("video", nargs="*", help="as of `stca find`")
+    demo.add_argument("video", nargs="*", default=[], help="as of `stca find`")
     add_options(demo)
     demo.add_argument("--out", type=Path, default=Path("runs/demo"), metavar="DIR", help="where to")
     demo.add_argument("--seed", type=natural, default=0, help="random seed of the scene, or of the training")
@@ -57,9 +57,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--batch-size", type=positive, default=16, help="clips per forward pass")
     parser.add_argument("--workers", type=natural, default=2, help="processes that decode crops")
-    parser.add_argument(
-        "--out", type=Path, default=Path("people"), metavar="DIR", help="where everything goes"
-    )
 
 
 def _find(given: argparse.Namespace) -> int:
