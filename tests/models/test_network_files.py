@@ -311,7 +311,7 @@ def test_a_device_is_a_provider_that_onnx_runtime_has(monkeypatch: pytest.Monkey
     monkeypatch.setattr(onnxruntime, "get_available_providers", have)
     assert devices_to_try("auto") == ["cuda", "cpu"]
     assert devices_to_try("cpu") == ["cpu"]
-    with pytest.raises(ConfigError, match=r"no CoreMLExecutionProvider(.|\n)*one of cpu, cuda"):
+    with pytest.raises(ConfigError, match=r"no CoreMLExecutionProvider(.|\n)*--device cpu or cuda"):
         devices_to_try("coreml")
     with pytest.raises(ConfigError, match="no such device"):
         devices_to_try("npu")

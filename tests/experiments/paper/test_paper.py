@@ -378,7 +378,7 @@ def test_a_tiny_table_from_end_to_end(
         "| 2 | ours, mars-B | ",
     ):
         assert words in page
-    assert "do not compare with the paper's" in page
+    assert "are not comparable with the paper's" in page
     found = from_csv((tmp_path / "out" / "table3.csv").read_text())
     assert len(found) == 8
     assert all(0 <= each.values[0] <= 100 for each in found)
