@@ -45,7 +45,7 @@ def test_what_computes_something_else_leaves_the_file_before_it(
     export_model(model_of(), tmp_path / name)
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     monkeypatch.setattr("stca.export.LARGEST_ERROR", -1.0)
-    with pytest.raises(StcaError, match="something else"):
+    with pytest.raises(StcaError, match="The exported network gives other vectors"):
         export_model(model_of(), tmp_path / name, neck="before")
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
