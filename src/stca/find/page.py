@@ -64,7 +64,7 @@ def write_page(gallery: Gallery | None, linking: Linking | None, path: Path) -> 
         persons=len(linking.persons) if linking else 0,
         tracklets=len(records),
         cameras=len(cameras),
-        model=Path(gallery.source or gallery.fingerprint.name).name if gallery else "",
+        model=_model_label(gallery) if gallery else "",
         threshold=None if linking is None else f"{linking.threshold:.2f}",
         provenance=provenance_line(),
         # Inside <script>, only "<" could end the data: names of files are anybody's.
@@ -72,6 +72,10 @@ def write_page(gallery: Gallery | None, linking: Linking | None, path: Path) -> 
     )
     write_text(path, page)
     return path
+
+
+def _model_label(gallery: Gallery) -> str:
+    return Path((gallery.source or gallery.fingerprint.name).removeprefix("pretrained:")).name
 
 
 def most_similar(vectors: Float32[np.ndarray, "N D"], count: int) -> list[list[tuple[int, float]]]:
