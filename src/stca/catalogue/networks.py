@@ -50,7 +50,7 @@ class Network:
         strength: the order among networks of a kind; the highest that was fetched is the default, 0 never is.
         files: the first one is what is opened.
         opened: keywords for opening it.
-        measured: accuracy as this project measured it; empty: not measured.
+        measured: rank-1 in percent between cameras, as this project measured it; empty: not measured.
 
     """
 

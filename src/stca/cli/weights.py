@@ -44,7 +44,14 @@ def _list(given: argparse.Namespace) -> None:
         size = f"{network.bytes / 1e6:.1f} MB" if network.bytes else "size not published"
         mark = "fetched" if is_fetched(network) else size
         print(f"{network.name}  [{network.kind}, {mark}]")
-        for words in (network.what, network.figures, f"{network.licence}; {network.seen}", network.page):
+        measured = f"rank-1 between cameras, measured here: {network.measured}" if network.measured else ""
+        for words in (
+            network.what,
+            network.figures,
+            measured,
+            f"{network.licence}; {network.seen}",
+            network.page,
+        ):
             if words:
                 print(f"    {words}")
     print(f"\nstca weights get NAME fetches one to {weights_folder()}")
