@@ -85,7 +85,7 @@ def describe_default(name: str) -> str:
     words = f"model: {DEFAULT_PRETRAINED}, of the package"
     if STRONGEST.measured:
         words += (
-            f"; `stca weights get {STRONGEST.name}` brings a stronger one (rank-1 between cameras in percent: "
+            f"; `stca weights get {STRONGEST.name}` brings a stronger one (rank-1 between cameras, %: "
             f"{STRONGEST.measured}; the package's: {DEFAULT_MEASURED})"
         )
     return words
