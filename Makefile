@@ -16,7 +16,7 @@ CHOICE = $(if $(ONLY),--only "$(ONLY)") $(if $(DRY),--dry-run)
 PAPER = $(BIN)/python -m experiments.paper.paper
 
 demo: $(READY)  ## who is in these videos, as a page: VIDEO="cam1.mp4 cam2.mp4", or a rendered scene
-	$(BIN)/stca demo $(VIDEO) --out $(DEMO)
+	$(BIN)/stca demo $(VIDEO) --out $(if $(VIDEO),runs/find,$(DEMO))
 
 demo-training: $(READY)  ## render synthetic walkers, train a small STCA on them, write an HTML report
 	$(BIN)/stca demo --training --out $(DEMO)

@@ -95,15 +95,16 @@ def find_and_print(videos: list[str], given: argparse.Namespace) -> int:
 def _demo(args: argparse.Namespace) -> int:
     if args.training:
         return _train(args)
-    videos = args.video
-    if not videos:
-        from stca.walkers import make_scene
+    if args.video:
+        return find_and_print(args.video, args)
+    from stca.walkers import make_scene
 
-        print("rendering a scene of three cameras and eight people", file=sys.stderr, flush=True)
-        scene = make_scene(args.out / "scene", cameras=3, persons=8, seconds=20, seed=args.seed)
-        videos = [str(path) for path in sorted(scene.glob("*/*.mp4"))]
-        args.start = 0.0  # its cameras begin together, so their times compare
-    return find_and_print(videos, args)
+    print("rendering a scene of three cameras and eight people", file=sys.stderr, flush=True)
+    scene = make_scene(args.out / "scene", cameras=3, persons=8, seconds=20, seed=args.seed)
+    args.start = 0.0  # its cameras begin together, so their times compare
+    status = find_and_print([str(path) for path in sorted(scene.glob("*/*.mp4"))], args)
+    print(f"the scene has 8 people; `stca link {args.out}/gallery --truth {scene}` scores who was found")
+    return status
 
 
 def _train(args: argparse.Namespace) -> int:

@@ -40,7 +40,7 @@ def add_embedding(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         help="a run's folder, a .safetensors, .onnx, .xml or .pth file, a model's name, or 'pretrained' (the "
-        "small network in the package); default: the gallery's, or pretrained for a new one",
+        "network in the package), a name of `stca weights list`; default: the gallery's, or the best at hand",
     )
     add_model_options(parser)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")

@@ -102,6 +102,8 @@ def find_people(
         summaries, failed = _track(videos, out / "tracks", options.tracking, show=show)
         if failed and not summaries:
             raise failed[0][1]
+        if others := _other_cameras(out / "tracks", summaries):
+            say(f"  note: {out} also holds {others}, shown too; another --out keeps them apart")
         linking = None
         found = _tracklets(out / "tracks")
         if found:
@@ -123,6 +125,14 @@ def _announce(words: str) -> None:
     print(f"step {words}", file=sys.stderr, flush=True)
 
 
+def _other_cameras(tracks: Path, summaries: Sequence[VideoSummary]) -> str:
+    """Cameras of earlier calls, as words."""
+    named = {summary.folder.name for summary in summaries}
+    return ", ".join(
+        sorted(folder.name for folder in tracks.iterdir() if folder.is_dir() and folder.name not in named)
+    )
+
+
 def _track(
     videos: Sequence[str], out: Path, options: TrackOptions, *, show: bool
 ) -> tuple[list[VideoSummary], list[tuple[str, StcaError]]]:
@@ -134,7 +144,7 @@ def _track(
             summaries.append(_track_one(video, out, options, show=show))
         except StcaError as error:
             failed.append((without_password(video), error))
-            if show:
+            if show and len(videos) > 1:  # the error of a single one is raised
                 print(f"error: {without_password(video)}: {error}", file=sys.stderr)
             continue
         if show:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from stca.errors import ConfigError, GalleryError, RankingError
+from stca.gallery.cross_camera import calibrate_across
 from stca.gallery.gallery import Gallery
 from stca.gallery.records import Record
 from stca.linking.clustering import average_linkage, cosine_distances
@@ -99,7 +100,9 @@ def find_persons(
 ) -> Linking:
     """As `link_gallery`, without writing to the gallery."""
     if threshold is None:
-        calibration = gallery.calibration()
+        calibration = gallery.calibration() or calibrate_across(
+            gallery.fingerprint, far=0.01, rows=len(gallery)
+        )
         if calibration is None:
             raise GalleryError(
                 "This gallery has no threshold yet",
