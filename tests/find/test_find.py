@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from stca.cli import main
-from stca.errors import FrameError, GalleryError
+from stca.errors import ConfigError, FrameError, GalleryError
 from stca.find import FindOptions, find_people
 from stca.find.page import most_similar
-from stca.gallery import Gallery
-from stca.tracking import TrackOptions
+from stca.gallery import Gallery, add_tracklets
+from stca.runs import open_model
+from stca.tracking import TrackOptions, write_tracks
+from stca.tracks import find_tracklets
 from street import Walker, write_street
 
 pytest.importorskip("av")
@@ -131,3 +133,37 @@ def test_most_similar_is_a_full_sort() -> None:
     for row, found in enumerate(most_similar(vectors, 5)):
         scores = [(float(vectors[row] @ vectors[other]), other) for other in range(30) if other != row]
         assert [other for other, _ in found] == [other for _, other in sorted(scores, reverse=True)[:5]]
+
+
+def test_rows_that_somebody_added_stay_in_the_gallery(videos: list[str], tmp_path: Path) -> None:
+    find_people(videos[:1], tmp_path / "out", OPTIONS)
+    list(write_tracks(videos[1], tmp_path / "extra", TrackOptions(detector="street:colours", camera="other")))
+    model = open_model("colour_histogram")
+    with Gallery.open(tmp_path / "out" / "gallery", model=model) as gallery:
+        add_tracklets(gallery, model, find_tracklets(tmp_path / "extra"), workers=0, device="cpu")
+        before = {record.key for record in gallery.records()}
+    find_people(videos[:1], tmp_path / "out", OPTIONS)
+    with Gallery.open(tmp_path / "out" / "gallery") as gallery:
+        assert {record.key for record in gallery.records()} == before
+    assert any(key.startswith("other/") for key in before)
+
+
+def test_a_page_of_somebody_else_is_not_written_over(videos: list[str], tmp_path: Path) -> None:
+    (tmp_path / "people.html").write_text("precious")
+    with pytest.raises(ConfigError, match="another file where the page"):
+        find_people(videos, tmp_path, OPTIONS)
+    assert [path.name for path in tmp_path.iterdir()] == ["people.html"]
+    assert (tmp_path / "people.html").read_text() == "precious"
+
+
+def test_what_cannot_work_is_said_before_any_work(videos: list[str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="cannot be made"):
+        find_people(videos, tmp_path / "file" / "out", OPTIONS)
+    (tmp_path / "door.avi").write_bytes(Path(videos[0]).read_bytes())
+    with pytest.raises(ConfigError, match=r"same name(.|\n)*door"):
+        find_people([videos[0], str(tmp_path / "door.avi")], tmp_path / "out", OPTIONS)
+    for wrong in ({"far": 0.0}, {"far": float("nan")}, {"threshold": float("nan")}, {"threshold": 2.0}):
+        with pytest.raises(ConfigError):
+            FindOptions(**wrong)
+    assert not (tmp_path / "out").exists()

@@ -167,7 +167,14 @@ def _copy(answer: Any, out: IO[bytes], part: Path, file: NetworkFile, have: int,
         have += len(chunk)
         arrived[0] = have
         if have > most:
-            raise ValueError(f"more than {most:,} bytes arrive")
+            out.truncate(0)
+            raise DownloadError(
+                f"What arrives is not {file.name} as its publisher describes it",
+                expected=f"{most:,} bytes",
+                found="more; it was removed",
+                where=answer.geturl(),
+                hint="try again later, or another STCA_WEIGHTS_MIRROR",
+            )
         try:
             out.write(chunk)
             out.flush()

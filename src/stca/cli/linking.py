@@ -16,7 +16,8 @@ def add_verbs(verbs: Verbs) -> None:
         "--threshold",
         type=float,
         metavar="X",
-        help="minimum mean cosine between two groups of one person; default: from `stca calibrate`, else from public sets",
+        help="minimum mean cosine between two groups of one person; default: from `stca calibrate`, else "
+        "from public sets",
     )
     verb.add_argument(
         "--travel",

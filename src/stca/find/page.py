@@ -74,6 +74,15 @@ def write_page(gallery: Gallery | None, linking: Linking | None, path: Path) -> 
     return path
 
 
+def is_our_page(path: Path) -> bool:
+    """Whether a file is a page that `write_page` wrote."""
+    try:
+        with path.open("rb") as file:
+            return b'content="stca find"' in file.read(2000)
+    except OSError:
+        return False
+
+
 def _model_label(gallery: Gallery) -> str:
     return Path((gallery.source or gallery.fingerprint.name).removeprefix("pretrained:")).name
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stca.errors import GalleryError, StcaError
-from stca.find.page import write_page
+from stca.errors import ConfigError, GalleryError, StcaError
+from stca.find.page import is_our_page, write_page
+from stca.footage.sources import camera_name
 from stca.footage.video import without_password
 from stca.gallery import Gallery, add_tracklets
 from stca.gallery.cross_camera import calibrate_across
@@ -40,6 +42,9 @@ class FindOptions:
         batch_size: clips per forward pass.
         workers: processes that decode crops.
 
+    Raises:
+        ConfigError: a rate or a threshold out of its range.
+
     """
 
     tracking: TrackOptions = field(default_factory=TrackOptions)
@@ -50,6 +55,16 @@ class FindOptions:
     precision: str = "auto"
     batch_size: int = 16
     workers: int = 2
+
+    def __post_init__(self) -> None:
+        if not 0 < self.far < 1:
+            raise ConfigError(
+                "A false-accept rate lies between 0 and 1", expected="for example 0.01", found=self.far
+            )
+        if self.threshold is not None and not -1 <= self.threshold <= 1:
+            raise ConfigError(
+                "A threshold is a cosine", expected="a number from -1 to 1", found=self.threshold
+            )
 
 
 @dataclass(frozen=True)
@@ -88,7 +103,8 @@ def find_people(
         show: tell each step and its progress on stderr.
 
     Raises:
-        ConfigError: another process works in `out`.
+        ConfigError: two videos of one name, or `out` cannot be made, holds another `people.html`, or another
+            process works in it.
         GalleryError: `out/gallery` was made by another model.
         StcaError: no video could be read (the first one's error), or a package is not installed.
 
@@ -96,7 +112,8 @@ def find_people(
     options = options or FindOptions()
     begin = time.monotonic()
     say = _announce if show else (lambda words: None)
-    out.mkdir(parents=True, exist_ok=True)
+    _require_names_of_their_own(videos)
+    _prepare(out)
     with locked(out / ".lock", taken="Another process works in this folder", hint="another --out"):
         say(f"1 of 4: find and follow people in {len(videos)} video{'s' * (len(videos) > 1)}")
         summaries, failed = _track(videos, out / "tracks", options.tracking, show=show)
@@ -119,6 +136,33 @@ def find_people(
         else:
             page = write_page(None, None, out / PAGE)
     return FindResult(page, linking, tuple(summaries), tuple(failed), time.monotonic() - begin)
+
+
+def _require_names_of_their_own(videos: Sequence[str]) -> None:
+    """Every video is a camera, and its name is the camera's."""
+    names = Counter(map(camera_name, videos))
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise ConfigError(
+            "Two videos have the same name, which is their camera's",
+            found=", ".join(twice),
+            hint="rename one of them, or `stca track --camera NAME` for each, then `stca gallery add` and "
+            "`stca link`",
+        )
+
+
+def _prepare(out: Path) -> None:
+    """Make the folder; raise ConfigError where it cannot be one, or holds a page that is not ours."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            "This folder cannot be made", found=error.strerror, where=out, hint="another --out"
+        ) from error
+    page = out / PAGE
+    if page.exists() and not is_our_page(page):
+        raise ConfigError(
+            "There is another file where the page would be written", where=page, hint="another --out"
+        )
 
 
 def _announce(words: str) -> None:
@@ -173,8 +217,17 @@ def _tracklets(tracks: Path) -> list[FoundTracklet]:
 
 
 def _add(gallery: Gallery, model: ReIDModel, found: Sequence[FoundTracklet], options: FindOptions) -> None:
-    """Embed what is new; what is no longer in the tracks folder leaves the gallery too."""
-    gone = {record.key for record in gallery.records()} - {tracklet.key for tracklet in found}
+    """Embed what is new; rows of crops that are no longer in the tracks folder leave the gallery.
+
+    Rows from other folders, which somebody added, stay.
+    """
+    tracks = gallery.path.absolute().parent / "tracks"
+    ours = {
+        record.key
+        for record in gallery.records()
+        if record.folder is not None and record.folder.absolute().is_relative_to(tracks)
+    }
+    gone = ours - {tracklet.key for tracklet in found}
     gallery.remove(*sorted(gone))
     add_tracklets(
         gallery,
