@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -204,7 +203,7 @@ def _as_stca_error(error: OSError, out: Path) -> StcaError:
 
 def _require_one_camera_each(videos: list[str], options: TrackOptions, draw: Path | None) -> None:
     from stca.errors import ConfigError
-    from stca.footage.sources import camera_name
+    from stca.footage.sources import require_distinct_cameras
 
     if len(videos) > 1 and (options.camera or options.tracks or draw):
         option = "--camera" if options.camera else "--tracks" if options.tracks else "--draw"
@@ -215,13 +214,7 @@ def _require_one_camera_each(videos: list[str], options: TrackOptions, draw: Pat
             if options.camera
             else None,
         )
-    names = Counter(map(camera_name, videos))
-    if twice := [name for name, count in names.items() if count > 1]:
-        raise ConfigError(
-            "Two videos have the same name, and the camera is named after it",
-            found=", ".join(twice),
-            hint="run the command once per video, with --camera NAME",
-        )
+    require_distinct_cameras(videos, hint="run the command once per video, with --camera NAME")
 
 
 def _require_finite(videos: list[str], *, drawn: bool = False) -> None:
@@ -250,16 +243,10 @@ def _require_finite(videos: list[str], *, drawn: bool = False) -> None:
 
 
 def _run(video: str, given: argparse.Namespace, options: TrackOptions) -> VideoSummary:
-    from stca.tracking import write_tracks
+    from stca.tracking import track_whole
     from stca.tracking.outputs import draw_tracks, write_zones
 
-    running = write_tracks(video, given.out, options, show=True)
-    while True:
-        try:
-            next(running)
-        except StopIteration as end:
-            summary: VideoSummary = end.value
-            break
+    summary = track_whole(video, given.out, options, show=True)
     if given.zone:
         write_zones(summary.folder, given.zone)
     if given.draw:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from stca.errors import ConfigError, GalleryError, StcaError
 from stca.find.page import is_our_page, write_page
-from stca.footage.sources import camera_name
+from stca.footage.sources import require_distinct_cameras
 from stca.footage.video import without_password
 from stca.gallery import Gallery, add_tracklets
 from stca.gallery.cross_camera import calibrate_across
@@ -21,7 +20,7 @@ from stca.models import ReIDModel
 from stca.runs.gallery_model import open_gallery
 from stca.tools.files import locked
 from stca.tools.progress import format_seconds
-from stca.tracking import TrackOptions, VideoSummary, write_tracks
+from stca.tracking import TrackOptions, VideoSummary, track_whole
 from stca.tracks import FoundTracklet, find_tracklets
 
 PAGE = "people.html"
@@ -112,7 +111,11 @@ def find_people(
     options = options or FindOptions()
     begin = time.monotonic()
     say = _announce if show else (lambda words: None)
-    _require_names_of_their_own(videos)
+    require_distinct_cameras(
+        videos,
+        hint="rename one of them, or `stca track --camera NAME` for each, then `stca gallery add` and "
+        "`stca link`",
+    )
     _prepare(out)
     with locked(out / ".lock", taken="Another process works in this folder", hint="another --out"):
         say(f"1 of 4: find and follow people in {len(videos)} video{'s' * (len(videos) > 1)}")
@@ -120,7 +123,7 @@ def find_people(
         if failed and not summaries:
             raise failed[0][1]
         if others := _other_cameras(out / "tracks", summaries):
-            say(f"  note: {out} also holds {others}, shown too; another --out keeps them apart")
+            say(f"1 of 4: {out} also holds {others}, shown too; another --out keeps them apart")
         linking = None
         found = _tracklets(out / "tracks")
         if found:
@@ -136,18 +139,6 @@ def find_people(
         else:
             page = write_page(None, None, out / PAGE)
     return FindResult(page, linking, tuple(summaries), tuple(failed), time.monotonic() - begin)
-
-
-def _require_names_of_their_own(videos: Sequence[str]) -> None:
-    """Every video is a camera, and its name is the camera's."""
-    names = Counter(map(camera_name, videos))
-    if twice := [name for name, count in names.items() if count > 1]:
-        raise ConfigError(
-            "Two videos have the same name, which is their camera's",
-            found=", ".join(twice),
-            hint="rename one of them, or `stca track --camera NAME` for each, then `stca gallery add` and "
-            "`stca link`",
-        )
 
 
 def _prepare(out: Path) -> None:
@@ -185,7 +176,7 @@ def _track(
     for number, video in enumerate(videos, start=1):
         begin = time.monotonic()
         try:
-            summaries.append(_track_one(video, out, options, show=show))
+            summaries.append(track_whole(video, out, options, show=show))
         except StcaError as error:
             failed.append((without_password(video), error))
             if show and len(videos) > 1:  # the error of a single one is raised
@@ -197,16 +188,6 @@ def _track(
             words = f"{summary.tracklets} tracklets in {summary.frames} frames, {took}"
             print(f"  video {number} of {len(videos)}, {summary.video}: {words}", file=sys.stderr, flush=True)
     return summaries, failed
-
-
-def _track_one(video: str, out: Path, options: TrackOptions, *, show: bool) -> VideoSummary:
-    running = write_tracks(video, out, options, show=show)
-    while True:
-        try:
-            next(running)
-        except StopIteration as end:
-            summary: VideoSummary = end.value
-            return summary
 
 
 def _tracklets(tracks: Path) -> list[FoundTracklet]:

@@ -6,7 +6,8 @@ import configparser
 import os
 import re
 import warnings
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from stca.errors import ConfigError, FrameError
@@ -18,7 +19,15 @@ from stca.footage.streams import open_address, read_stream
 from stca.footage.video import DEFAULT_RATE, open_video
 from stca.tools.files import natural_key
 
-__all__ = ["DEFAULT_RATE", "Frame", "Source", "camera_name", "open_source", "read_stream"]
+__all__ = [
+    "DEFAULT_RATE",
+    "Frame",
+    "Source",
+    "camera_name",
+    "open_source",
+    "read_stream",
+    "require_distinct_cameras",
+]
 
 _LEAST_RATE, _LARGEST_RATE = 0.001, 10_000
 
@@ -81,6 +90,17 @@ def open_source(
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return _images(path, [path], frame_rate)
     return _file(path, frame_rate, coded)
+
+
+def require_distinct_cameras(places: Iterable[str | Path], *, hint: str) -> None:
+    """Raise ConfigError, with this hint, where two places have the same `camera_name`."""
+    names = Counter(map(camera_name, places))
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise ConfigError(
+            "Two videos have the same name, and the camera is named after it",
+            found=", ".join(twice),
+            hint=hint,
+        )
 
 
 def camera_name(place: str | Path) -> str:

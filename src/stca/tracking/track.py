@@ -117,6 +117,17 @@ def write_tracks(
         folder.close()
 
 
+def track_whole(path: str | Path, out: Path, options: TrackOptions, *, show: bool = False) -> VideoSummary:
+    """As `write_tracks`, to the end of the video; its tracklets lie in the summary's folder."""
+    running = write_tracks(path, out, options, show=show)
+    while True:
+        try:
+            next(running)
+        except StopIteration as end:
+            summary: VideoSummary = end.value
+            return summary
+
+
 def _external_tracks(source: Source, options: TrackOptions, *, show: bool) -> ExternalTracks | None:
     if options.tracks is None:
         return None
