@@ -49,6 +49,9 @@ def test_the_strongest_that_was_fetched_is_the_best(
     fetch(strong)
     assert best("reid") is strong
     assert best("detector") is None
+    (folder / "strong" / strong.files[0].name).write_bytes(b"broken")
+    with pytest.warns(UserWarning, match="strong was fetched, but its files are damaged"):
+        assert best("reid") is weak
 
 
 def test_a_network_is_verified_before_it_is_opened(
@@ -106,6 +109,10 @@ def test_the_verbs(
 def test_the_real_list_can_be_read(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     assert main(["weights", "list"]) == 0
     shown = capsys.readouterr().out
-    assert all(f"{name}  [" in shown for name in NETWORKS)
+    assert [line.split()[0] for line in shown.splitlines()[1:-2]] == list(NETWORKS), "a line for each"
+    assert max(map(len, shown.splitlines()[:-1])) < 160
+    assert main(["weights", "list", "--long"]) == 0
+    long = capsys.readouterr().out
+    assert all(f"{name}  [" in long and network.page in long for name, network in NETWORKS.items())
     assert main(["weights", "list", "--kind", "detector"]) == 0
     assert "retail-0277" not in capsys.readouterr().out

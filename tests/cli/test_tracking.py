@@ -164,6 +164,14 @@ def test_a_full_disk_is_said(
     assert "Errno" not in said
 
 
+def test_a_first_frame_without_tracks_is_refused(
+    videos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(videos[0], "--out", tmp_path / "o", "--first-frame", "0") == 1
+    assert "expected: --tracks FILE" in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
+
+
 def test_the_same_name_twice(videos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(videos[0], videos[0], "--out", tmp_path / "o") == 1
     assert "same name" in capsys.readouterr().err

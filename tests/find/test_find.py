@@ -167,3 +167,26 @@ def test_what_cannot_work_is_said_before_any_work(videos: list[str], tmp_path: P
         with pytest.raises(ConfigError):
             FindOptions(**wrong)
     assert not (tmp_path / "out").exists()
+
+
+def test_more_videos_are_tracked_as_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from stca.cli.finding import _detector_of
+
+    monkeypatch.setattr("stca.tracking.default_detector", lambda: "yolox_nano")
+    assert _detector_of(tmp_path) == "yolox_nano"
+    for camera, detector in (("door", "motion"), ("yard", "motion")):
+        (tmp_path / "tracks" / camera).mkdir(parents=True)
+        (tmp_path / "tracks" / camera / "video.json").write_text(json.dumps({"detector": detector}))
+    assert _detector_of(tmp_path) == "motion"
+    assert "was tracked with" in capsys.readouterr().err
+    (tmp_path / "tracks" / "door" / "video.json").write_text(json.dumps({"detector": "yolox_nano 0123abcd"}))
+    assert _detector_of(tmp_path) == "yolox_nano", "two detectors: the default"
+    (tmp_path / "tracks" / "yard" / "video.json").write_text("{")
+    assert _detector_of(tmp_path) == "yolox_nano"
+
+
+def test_the_demo_of_training_takes_no_videos(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--training", "a.mp4", "--out", str(tmp_path / "demo")]) == 1
+    assert "found:    a.mp4" in capsys.readouterr().err

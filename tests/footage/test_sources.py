@@ -326,3 +326,7 @@ def test_nobody_at_an_address() -> None:
     with pytest.raises(FrameError, match="Cannot open") as error:
         open_source(f"http://user:secret@127.0.0.1:{port}/live")
     assert "secret" not in str(error.value)
+
+
+def test_a_file_name_cannot_command_the_terminal() -> None:
+    assert without_password("a\x1b[31m\n\udce9.mp4") == "a%1B[31m%0A%E9.mp4"

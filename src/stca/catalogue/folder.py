@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 from pathlib import Path
 from typing import Literal
 
@@ -30,9 +31,20 @@ def is_fetched(network: Network) -> bool:
 
 
 def best(kind: Kind) -> Network | None:
-    """The strongest network of a kind that was fetched; None where none was."""
-    here = [network for network in NETWORKS.values() if network.kind == kind and is_fetched(network)]
-    return max((network for network in here if network.strength), key=lambda n: n.strength, default=None)
+    """The strongest network of a kind that was fetched; None where none was.
+
+    One whose files are damaged is passed over, with a warning.
+    """
+    here = [n for n in NETWORKS.values() if n.kind == kind and n.strength and is_fetched(n)]
+    for network in sorted(here, key=lambda n: -n.strength):
+        if all(state == "ok" for state in verify(network).values()):
+            return network
+        warnings.warn(
+            f"{network.name} was fetched, but its files are damaged, so it is not used: "
+            f"stca weights get {network.name} fetches it again",
+            stacklevel=2,
+        )
+    return None
 
 
 def verify(network: Network) -> dict[Path, State]:

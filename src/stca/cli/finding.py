@@ -25,7 +25,12 @@ def add_verbs(verbs: Verbs) -> None:
         _demo,
         help="`find` on your videos, or on a rendered scene of three cameras",
     )
-    demo.add_argument("video", nargs="*", default=[], help="as of `stca find`")
+    demo.add_argument(
+        "video",
+        nargs="*",
+        default=[],
+        help="video files or folders of images, one for each camera; default: render a scene",
+    )
     add_options(demo)
     demo.add_argument("--out", type=Path, default=Path("runs/demo"), metavar="DIR", help="where to")
     demo.add_argument("--seed", type=natural, default=0, help="random seed of the scene, or of the training")
@@ -38,19 +43,39 @@ def add_verbs(verbs: Verbs) -> None:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """What `find` and `demo` can be told; everything is an option of one of the steps."""
-    parser.add_argument("--detector", metavar="NAME|FILE", help="as of `stca track`")
-    parser.add_argument("--tracker", choices=("ocsort", "bytetrack"), default="ocsort", help="the same")
     parser.add_argument(
-        "--start", type=moment, metavar="ISO", help="when the videos began, as of `stca track`"
+        "--detector",
+        metavar="motion|NAME|FILE",
+        help="motion (fixed cameras), a name of `stca weights list --kind detector`, or a network (.onnx, "
+        ".xml); default: what --out was tracked with, else the strongest that was fetched, else motion",
+    )
+    parser.add_argument(
+        "--tracker", choices=("ocsort", "bytetrack"), default="ocsort", help="how boxes become tracks"
+    )
+    parser.add_argument(
+        "--start", type=moment, metavar="ISO", help="when the videos began, e.g. 2026-01-31T10:00:00 (local)"
     )
     parser.add_argument(
         "--every", type=positive, default=1, metavar="N", help="look at every N-th frame only"
     )
-    parser.add_argument("--model", help="as of `stca gallery add`")
     parser.add_argument(
-        "--threshold", type=float, metavar="X", help="as of `stca link`; default: found by calibration"
+        "--model",
+        help="network that compares people: a run's folder, a file, a name of `stca weights list`; default: "
+        "that of --out, else the best at hand",
     )
-    parser.add_argument("--far", type=float, default=0.01, metavar="RATE", help="as of `stca calibrate`")
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        metavar="X",
+        help="minimum mean cosine between two groups of one person; default: found by calibration",
+    )
+    parser.add_argument(
+        "--far",
+        type=float,
+        default=0.01,
+        metavar="RATE",
+        help="false-accept rate that the calibration aims at: searches for people who are not there",
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
     parser.add_argument(
         "--precision", choices=("float32", "bf16", "auto"), default="auto", help="of the network"
@@ -65,7 +90,6 @@ def _find(given: argparse.Namespace) -> int:
 
 def find_and_print(videos: list[str], given: argparse.Namespace) -> int:
     """Find people, print who was seen where, and where the page is."""
-    from stca.cli.tracking import choose_detector
     from stca.find import FindOptions, find_people
     from stca.linking.outputs import persons_table
     from stca.tools.progress import format_seconds
@@ -73,7 +97,7 @@ def find_and_print(videos: list[str], given: argparse.Namespace) -> int:
 
     options = FindOptions(
         tracking=TrackOptions(
-            detector=given.detector or choose_detector(),
+            detector=given.detector or _detector_of(given.out),
             tracker=given.tracker,
             start=given.start,
             every=given.every,
@@ -92,8 +116,30 @@ def find_and_print(videos: list[str], given: argparse.Namespace) -> int:
     return 1 if result.failed else 0
 
 
+def _detector_of(out: Path) -> str:
+    """The detector that a folder was tracked with, so that more videos fit to it; else the default."""
+    from stca.catalogue import NETWORKS
+    from stca.cli.tracking import choose_detector
+    from stca.tracking import recorded_detectors
+
+    before = recorded_detectors(out / "tracks")
+    if len(before) == 1 and (name := before.pop()) in {"motion", *NETWORKS}:
+        print(f"detector: {name}, as {out} was tracked with (--detector, and another --out)", file=sys.stderr)
+        return name
+    return choose_detector()
+
+
 def _demo(args: argparse.Namespace) -> int:
+    from stca.errors import ConfigError
+
     if args.training:
+        if args.video:
+            raise ConfigError(
+                "The demo of training renders its own people",
+                expected="stca demo --training, without videos",
+                found=" ".join(args.video),
+                hint="`stca find` takes videos",
+            )
         return _train(args)
     if args.video:
         return find_and_print(args.video, args)

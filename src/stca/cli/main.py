@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import os
 import sys
@@ -73,11 +74,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, BrokenPipeError):  # `stca ... | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
-        print(f"error: {error.strerror or error}\n  where:    {error.filename or 'no file'}", file=sys.stderr)
+        print(f"error: {_describe(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted; finished work is kept", file=sys.stderr)
         return 130
+
+
+def _describe(error: OSError) -> StcaError:
+    """An error of the operating system, which may name no file: a full disk does not."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return StcaError(
+        error.strerror or str(error),
+        where=error.filename,
+        hint="make room, and run the command again: finished parts are kept" if full else None,
+    )
 
 
 def _print_anything() -> None:

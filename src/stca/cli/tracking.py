@@ -145,7 +145,7 @@ def choose_detector() -> str:
 
 
 def _track(given: argparse.Namespace) -> int:
-    from stca.errors import StcaError
+    from stca.errors import ConfigError, StcaError
     from stca.footage.video import without_password
     from stca.tracking import TrackOptions
     from stca.tracking.outputs import check_drawing, check_zones, tracks_json
@@ -163,6 +163,8 @@ def _track(given: argparse.Namespace) -> int:
         coded=given.coded,
         masks=tuple(given.mask),
     )
+    if given.first_frame is not None and given.tracks is None:
+        raise ConfigError("--first-frame is for the numbers in a file of tracks", expected="--tracks FILE")
     check_zones(given.zone)
     if given.draw:
         check_drawing(given.draw, given.video)

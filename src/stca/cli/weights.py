@@ -6,8 +6,14 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from stca.cli.parsing import Verbs, add_verb
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stca.catalogue import Network
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -19,6 +25,9 @@ def add_verbs(verbs: Verbs) -> None:
         below, "list", _list, help="the catalogue: what each network is, its terms, what is here"
     )
     shown.add_argument("--kind", choices=("reid", "detector", "backbone"), help="only these")
+    shown.add_argument(
+        "--long", action="store_true", help="what each network is, its published figures, terms and page"
+    )
     shown.add_argument("--json", action="store_true", help="everything that is known, as JSON")
 
     get = add_verb(below, "get", _get, help="fetch networks; resumes, and verifies their SHA-256")
@@ -40,21 +49,42 @@ def _list(given: argparse.Namespace) -> None:
             json.dumps([{**asdict(network), "fetched": is_fetched(network)} for network in chosen], indent=1)
         )
         return
-    for network in chosen:
-        size = f"{network.bytes / 1e6:.1f} MB" if network.bytes else "size not published"
-        mark = "fetched" if is_fetched(network) else size
-        print(f"{network.name}  [{network.kind}, {mark}]")
+    print(_details(chosen) if given.long else _table(chosen))
+    print(f"\nstca weights get NAME fetches one to {weights_folder()}; --long says more of each")
+
+
+def _table(networks: Sequence[Network]) -> str:
+    """A line for each network."""
+    width = max(len(network.name) for network in networks)
+    lines = [
+        f"{'name':<{width}}  {'kind':<8}  {'size':<8}  {'licence':<12}  rank-1 between cameras, measured"
+    ]
+    lines += [
+        f"{network.name:<{width}}  {network.kind:<8}  {_size(network):<8}  "
+        f"{network.licence.split(' ')[0].rstrip(';,'):<12}  {network.measured}".rstrip()
+        for network in networks
+    ]
+    return "\n".join(lines)
+
+
+def _details(networks: Sequence[Network]) -> str:
+    """What each network is, its published figures, terms and page."""
+    lines = []
+    for network in networks:
+        lines.append(f"{network.name}  [{network.kind}, {_size(network)}]")
         measured = f"rank-1 between cameras, measured here: {network.measured}" if network.measured else ""
-        for words in (
-            network.what,
-            network.figures,
-            measured,
-            f"{network.licence}; {network.seen}",
-            network.page,
-        ):
-            if words:
-                print(f"    {words}")
-    print(f"\nstca weights get NAME fetches one to {weights_folder()}")
+        terms = f"{network.licence}; {network.seen}"
+        words = (network.what, network.figures, measured, terms, network.page)
+        lines += [f"    {line}" for line in words if line]
+    return "\n".join(lines)
+
+
+def _size(network: Network) -> str:
+    from stca.catalogue import is_fetched
+
+    if is_fetched(network):
+        return "fetched"
+    return f"{network.bytes / 1e6:.1f} MB" if network.bytes else "unknown"
 
 
 def _get(given: argparse.Namespace) -> None:

@@ -176,8 +176,11 @@ def without_password(place: Path | str) -> str:
 
 
 def printable(name: str) -> str:
-    """A file name that can be printed and written as UTF-8: bytes that are none become `%E9`."""
-    return re.sub("[\udc80-\udcff]", lambda found: f"%{ord(found[0]) - 0xDC00:02X}", name)
+    """A file name that can be printed and written as UTF-8.
+
+    Bytes that are no UTF-8, and control characters, which a terminal would obey, become `%E9`.
+    """
+    return re.sub("[\x00-\x1f\x7f-\x9f\udc80-\udcff]", lambda found: f"%{ord(found[0]) & 0xFF:02X}", name)
 
 
 def video_stream(container: Any, place: Path | str) -> Any:

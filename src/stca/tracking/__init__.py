@@ -13,6 +13,7 @@ from stca.tracking.detectors.options import DetectorOptions
 from stca.tracking.options import TrackOptions, VideoSummary
 from stca.tracking.regions import Region
 from stca.tracking.track import track_video, track_whole, write_tracks
+from stca.tracking.writing import recorded_detectors
 
 __all__ = [
     "DETECTORS",
@@ -24,6 +25,7 @@ __all__ = [
     "VideoSummary",
     "default_detector",
     "open_detector",
+    "recorded_detectors",
     "track_video",
     "track_whole",
     "write_tracks",
