@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "stca"
 
 FLOORS = (
-    "errors version tools protocols tracklets distance",
+    "errors version tools protocols tracklets distance client",
     "footage catalogue",
     "boxes tracks",
     "datasets walkers clips models losses ranking config run_dir tracking",
@@ -23,6 +23,7 @@ FLOORS = (
     "linking",
     "recipes runs",
     "find",
+    "web",
     "cli moved_modules",
     "__init__ __main__",
 )

@@ -1,0 +1,90 @@
+"""The application: the guard, the interface below `/api/v1`, the pages."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.responses import JSONResponse, Response
+
+from stca.errors import StcaError
+from stca.version import __version__
+from stca.web import api
+from stca.web.access.guard import Guard
+from stca.web.problems import MEDIA_TYPE, problem, problem_of, status_of
+from stca.web.settings import ServerSettings
+from stca.web.state import ServerState
+
+API = "/api/v1"
+
+
+def create_app(settings: ServerSettings) -> FastAPI:
+    """The server as an ASGI application.
+
+    Raises:
+        GalleryError: the gallery cannot be opened.
+
+    """
+    state = ServerState(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        state.close()
+
+    app = FastAPI(
+        title="stca",
+        version=__version__,
+        summary="Find people in the videos of several cameras",
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.server = state
+    api.add_routes(app, prefix=API)
+    app.add_exception_handler(StcaError, _stca_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(StarletteHTTPException, _http_error)
+    app.add_exception_handler(Exception, _bug)
+    hosts = {"localhost", "127.0.0.1", "::1", *settings.names}
+    if not settings.loopback:
+        hosts.add(settings.host)
+    app.add_middleware(Guard, tokens=state.tokens, hosts=frozenset(hosts), local=settings.loopback)
+    return app
+
+
+def _stca_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, StcaError)
+    retry = getattr(error, "retry_after", None)
+    return JSONResponse(
+        problem_of(error, instance=request.url.path),
+        status_code=status_of(error),
+        media_type=MEDIA_TYPE,
+        headers=None if retry is None else {"Retry-After": str(retry)},
+    )
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    errors = [
+        {"where": ".".join(map(str, each["loc"])), "what": str(each["msg"])} for each in error.errors()[:20]
+    ]
+    content = problem(422, title="The request is invalid", instance=request.url.path, errors=errors)
+    return JSONResponse(content, status_code=422, media_type=MEDIA_TYPE)
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException | StarletteHTTPException)
+    content = problem(error.status_code, title=str(error.detail), instance=request.url.path)
+    return JSONResponse(
+        content, status_code=error.status_code, media_type=MEDIA_TYPE, headers=dict(error.headers or {})
+    )
+
+
+def _bug(request: Request, error: Exception) -> Response:
+    content = problem(500, title="The server failed", instance=request.url.path, hint="see the server's log")
+    return JSONResponse(content, status_code=500, media_type=MEDIA_TYPE)
