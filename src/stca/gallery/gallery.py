@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +12,7 @@ import numpy as np
 
 from stca.errors import GalleryError
 from stca.gallery.calibration import Calibration
+from stca.gallery.corrections import Change, Correction
 from stca.gallery.embedded import EmbeddedEngine
 from stca.gallery.engine import Engine, Vector, Vectors
 from stca.gallery.fingerprint import ModelFingerprint
@@ -181,6 +182,29 @@ class Gallery:
         """Content digests of those keys that exist."""
         return self._store.known(keys)
 
+    # ---- corrections by people (made by stca.linking.persons) ----
+
+    def corrections(self) -> list[Correction]:
+        """The log of corrections, oldest first; undone ones too."""
+        raise NotImplementedError
+
+    def hidden(self) -> frozenset[str]:
+        """Keys of tracklets that are nobody: not searched, linked or counted."""
+        raise NotImplementedError
+
+    def correct(self, plan: Callable[[Mapping[str, int | None]], Change]) -> Correction:
+        """Write a correction into the log and move its tracklets, in one commit.
+
+        Args:
+            plan: called with the person of every key as of the commit.
+
+        """
+        raise NotImplementedError
+
+    def undo_correction(self, number: int) -> Correction:
+        """Undo a correction by its id (`stca.linking.persons.undo`)."""
+        raise NotImplementedError
+
     # ---- search ----
 
     def search(
@@ -191,6 +215,7 @@ class Gallery:
         cameras: Sequence[str] | None = None,
         time: tuple[float, float] | None = None,
         without: str | None = None,
+        hidden: bool = False,
     ) -> list[Hit]:
         """The most similar tracklets.
 
@@ -201,6 +226,7 @@ class Gallery:
             time: (from, to) in seconds, inclusive: only tracklets whose time span overlaps it; tracklets
                 without times are excluded.
             without: a key to exclude: the query's own.
+            hidden: search hidden tracklets too.
 
         Raises:
             GalleryError: a vector of another dimension, zero or not finite; a k below 1; a time that ends
