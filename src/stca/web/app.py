@@ -14,6 +14,7 @@ from stca.errors import StcaError
 from stca.version import __version__
 from stca.web import api
 from stca.web.access.guard import Guard
+from stca.web.metrics import CountRequests, Metrics
 from stca.web.problems import MEDIA_TYPE, problem, problem_of, status_of
 from stca.web.settings import ServerSettings
 from stca.web.state import ServerState
@@ -45,6 +46,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.server = state
+    app.state.metrics = Metrics()
     api.add_routes(app, prefix=API)
     app.add_exception_handler(StcaError, _stca_error)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -54,6 +56,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
     if not settings.loopback:
         hosts.add(settings.host)
     app.add_middleware(Guard, tokens=state.tokens, hosts=frozenset(hosts), local=settings.loopback)
+    app.add_middleware(CountRequests, metrics=app.state.metrics)
     return app
 
 

@@ -159,7 +159,6 @@ class GalleryInfo(Model):
     threshold: float | None
     far: float | None = Field(description="false-accept rate that the threshold is for")
     calibration: str | None = Field(description="where the threshold comes from")
-    calibrated: float | None = Field(description="when, in POSIX seconds; null: not known")
     index: str
     bytes_on_disk: int
 
@@ -179,3 +178,65 @@ class SavedSearchIn(Model):
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
     request: SearchRequest
+
+
+class CorrectionIn(Model):
+    """A correction; which other entries it needs depends on its kind."""
+
+    kind: Literal["same", "different", "name", "merge", "take out", "split", "hide", "show"]
+    keys: list[Annotated[str, Field(max_length=1000)]] = Field(
+        [],
+        max_length=10_000,
+        description="same, different: the query; take out, split, hide, show: the tracklets",
+    )
+    others: list[Annotated[str, Field(max_length=1000)]] = Field(
+        [], max_length=1, description="same, different: the answer"
+    )
+    person: int | None = Field(None, description="name: the person; merge: the person that stays")
+    other_person: int | None = Field(None, description="merge: the person that becomes part of it")
+    name: str | None = Field(None, description="name: 1 to 100 printable characters")
+
+
+class Correction(Model):
+    """An entry of the log of corrections."""
+
+    id: int
+    time: float
+    kind: str
+    keys: list[str]
+    others: list[str]
+    text: str
+    author: str
+    undone: float | None
+    renumbered: bool = Field(description="whether persons were numbered anew since")
+
+
+class CorrectionPage(Model):
+    """Some corrections, newest first, and where to go on."""
+
+    items: list[Correction]
+    next: str | None
+    total: int
+
+
+class Health(Model):
+    """Whether the server answers."""
+
+    status: Literal["ok"]
+    version: str
+
+
+class AuditPage(Model):
+    """Some lines of the audit log, newest first, and where to go on."""
+
+    items: list[dict[str, Any]]
+    next: str | None
+    total: int
+
+
+class SavedSearchPage(Model):
+    """Some saved searches, newest first, and where to go on."""
+
+    items: list[SavedSearch]
+    next: str | None
+    total: int

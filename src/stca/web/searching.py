@@ -188,5 +188,3 @@ def _asked(state: ServerState, snapshot: Snapshot, request: schemas.SearchReques
 def _embedded(state: ServerState, query: Query) -> Float32[np.ndarray, " D"]:
     with state.model_lock:
         return embed(state.gallery, state.model(), [query.found], batch_size=16, workers=0)[0]
-
-

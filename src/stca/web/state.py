@@ -6,13 +6,18 @@ import threading
 from functools import cached_property
 
 from stca.gallery import Gallery
-from stca.linking.persons import persons
+from stca.gallery.corrections import Correction
+from stca.linking.persons import persons, undo
 from stca.models import ReIDModel
 from stca.runs.gallery_model import gallery_model
+from stca.web import schemas
 from stca.web.access.audit import AuditLog
-from stca.web.access.tokens import Tokens
+from stca.web.access.tokens import Tokens, User
+from stca.web.correcting import apply_correction
 from stca.web.listing import Snapshot
+from stca.web.problems import not_found
 from stca.web.saved import SavedSearches
+from stca.web.searching import run_search
 from stca.web.settings import ServerSettings
 
 
@@ -63,6 +68,45 @@ class ServerState:
                     if other != key:
                         said[other] = correction.kind == "same"
         return said
+
+    def search(self, request: schemas.SearchRequest, who: User) -> schemas.SearchResult:
+        """Answer a search, once it is in the audit log."""
+        asked = request.model_dump(by_alias=True, exclude_none=True, exclude={"vector"})
+        if request.vector is not None:
+            asked["vector"] = len(request.vector)
+        self.audit.write(who.name, who.role, "search", **asked)
+        return run_search(self, request)
+
+    def correct(self, given: schemas.CorrectionIn, who: User) -> Correction:
+        """Make a correction, and write it into the audit log."""
+        made = apply_correction(self.gallery, given, author=who.name)
+        self.audit.write(who.name, who.role, f"correct: {given.kind}", correction=made.id)
+        return made
+
+    def undo(self, number: int, who: User) -> Correction:
+        """Undo a correction, and write it into the audit log; a WebError of status 404 if there is none."""
+        if all(correction.id != number for correction in self.gallery.corrections()):
+            raise not_found("There is no such correction", found=number)
+        undone = undo(self.gallery, number)
+        self.audit.write(who.name, who.role, "undo correction", correction=number)
+        return undone
+
+    def info(self) -> schemas.GalleryInfo:
+        """What the gallery holds."""
+        snapshot, stats, calibration = self.snapshot(), self.gallery.stats(), self.gallery.calibration()
+        return schemas.GalleryInfo(
+            tracklets=stats.tracklets,
+            persons=len(snapshot.persons),
+            cameras=snapshot.cameras_out(),
+            hidden=len(snapshot.hidden),
+            model=self.gallery.source or self.gallery.fingerprint.name,
+            dim=stats.dim,
+            threshold=calibration and calibration.threshold,
+            far=calibration and calibration.far,
+            calibration=calibration and calibration.method,
+            index=stats.index,
+            bytes_on_disk=stats.bytes_on_disk,
+        )
 
     # ---- the model ----
 
