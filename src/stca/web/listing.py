@@ -157,7 +157,7 @@ class Snapshot:
     def tracklet_page(
         self, filters: Filters, *, hidden: bool = False, cursor: str | None = None, limit: int = 60
     ) -> schemas.TrackletPage:
-        """Tracklets that pass the filters, newest first; hidden ones only if asked for, and then only those."""
+        """Tracklets that pass the filters, newest first: either the hidden ones or the others."""
         found = [
             record
             for key, record in self.records.items()

@@ -139,7 +139,7 @@ class QueryOut(Model):
 
 
 class SearchResult(Model):
-    """Answers, best first, and the verdict: is it somebody of the gallery?"""
+    """Answers, best first, and whether the best one is the person."""
 
     query: QueryOut
     threshold: float | None

@@ -141,9 +141,8 @@ def _refusal(refusal: Refusal, scope: Scope) -> Response:
     wants_page = "text/html" in headers.get("accept", "") and not path.startswith("/api/")
     if refusal.status == 401 and wants_page and scope["method"] in _READING:
         query = scope.get("query_string", b"").decode("latin-1")
-        return RedirectResponse(
-            f"/login?next={quote(path + ('?' + query if query else ''))}", status_code=303
-        )
+        target = f"{path}?{query}" if query else path
+        return RedirectResponse(f"/login?next={quote(target, safe='')}", status_code=303)
     if wants_page:
         return PlainTextResponse(f"{refusal.title}.\n{refusal.hint}\n", status_code=refusal.status)
     content = problem(refusal.status, title=refusal.title, hint=refusal.hint, instance=path)
