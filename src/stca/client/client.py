@@ -88,7 +88,8 @@ class Client:
         Args:
             cameras: only these.
             persons: only these.
-            first, last: seen within these seconds.
+            first: seen at or after, in seconds.
+            last: seen at or before.
             hidden: only hidden ones, instead of those that are not.
 
         """
@@ -127,8 +128,8 @@ class Client:
         """The most similar tracklets.
 
         Args:
-            request: entries of `stca.web.schemas.SearchRequest`: one of `key`, `vector`, `upload` and `frame`,
-                and for example `k=10`, `cameras=["north"]`.
+            request: entries of `stca.web.schemas.SearchRequest`: one of `key`, `vector`, `upload` and
+                `frame`, and for example `k=10`, `cameras=["north"]`.
 
         """
         return self._post(schemas.SearchResult, "/search", schemas.SearchRequest(**request))
