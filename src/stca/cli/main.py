@@ -15,15 +15,17 @@ from stca.cli import (
     evaluating,
     exporting,
     finding,
-    gallery,
-    linking,
     pictures,
+<<<<<<< HEAD
     searching,
     serving,
+=======
+>>>>>>> corrections
     tracking,
     training,
     weights,
 )
+from stca.cli.galleries import gallery, linking, persons, searching
 from stca.errors import StcaError
 from stca.version import __version__
 
@@ -48,7 +50,11 @@ def build_parser() -> argparse.ArgumentParser:
         gallery,
         searching,
         linking,
+<<<<<<< HEAD
         serving,
+=======
+        persons,
+>>>>>>> corrections
         weights,
     )
     for group in groups:

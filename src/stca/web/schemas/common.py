@@ -28,5 +28,5 @@ class Problem(BaseModel):
 class Health(Model):
     """Whether the server answers."""
 
-    status: Literal[ok]
+    status: Literal["ok"]
     version: str
