@@ -16,11 +16,7 @@ from stca.cli import (
     exporting,
     finding,
     pictures,
-<<<<<<< HEAD
-    searching,
     serving,
-=======
->>>>>>> corrections
     tracking,
     training,
     weights,
@@ -50,11 +46,8 @@ def build_parser() -> argparse.ArgumentParser:
         gallery,
         searching,
         linking,
-<<<<<<< HEAD
         serving,
-=======
         persons,
->>>>>>> corrections
         weights,
     )
     for group in groups:
