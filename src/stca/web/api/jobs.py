@@ -14,6 +14,7 @@ from stca.web.api.uploads import FORM
 from stca.web.jobs import Job, NewVideo, allowed_video, list_videos
 from stca.web.listing import page
 from stca.web.problems import WebError
+from stca.web.receiving import receive_videos
 from stca.web.uploads import TRACKED
 
 router = APIRouter(tags=["jobs"])
@@ -24,7 +25,7 @@ JobId = Annotated[int, Path(ge=1, le=2**62)]
 def videos(state: State) -> list[schemas.Video]:
     """Videos that may be added: those in the folders that the server's owner allowed."""
     return [
-        schemas.Video(name=each.name, bytes=each.size, modified=each.modified, added=state.is_added(each.path))
+        schemas.Video(name=each.name, bytes=each.size, modified=each.changed, added=state.is_added(each.path))
         for each in list_videos(state.settings.videos)
     ]
 
@@ -50,7 +51,7 @@ def add_videos(state: State, who: Who, given: schemas.JobIn) -> schemas.Job:
 async def add_uploaded_videos(request: Request, state: State, who: Who) -> schemas.Job:
     """Upload videos, track them, and add the people to the gallery."""
     state.upload_rate.require(who.name)
-    files, fields = await state.receive_videos(request)
+    files, fields = await receive_videos(state, request)
     return await run_in_threadpool(_start_uploaded, state, who, files, fields.get("start"))
 
 
@@ -115,7 +116,5 @@ def _seconds(text: str | None) -> float | None:
         if not math.isfinite(seconds):
             raise ValueError
     except ValueError:
-        raise WebError(
-            "A video's start is a number of POSIX seconds", status=422, found=text[:100]
-        ) from None
+        raise WebError("A video's start is a number of POSIX seconds", status=422, found=text[:100]) from None
     return seconds

@@ -79,5 +79,5 @@ def upload_out(state: ServerState, identifier: str) -> schemas.Upload:
             for number, picture in enumerate(found.pictures, start=1)
         ],
         notes=list(found.notes),
-        expires=found.expires,
+        expires=state.uploads.expires(identifier),
     )
