@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import uvicorn
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from made_gallery import FINGERPRINT, record, vectors
@@ -45,3 +49,19 @@ def client_of(server: TestClient, *, token: str | None = None) -> Iterator[Clien
     """Our own client on that server."""
     with Client(LOCAL, token=token, transport=server._transport) as client:
         yield client
+
+
+@contextmanager
+def running(folder: Path, **settings: Any) -> Iterator[tuple[str, FastAPI]]:
+    """The address of a server that listens on loopback, and its application."""
+    app = create_app(ServerSettings(folder, **settings))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}", app
+        finally:
+            server.should_exit = True
+            thread.join(20)

@@ -17,6 +17,7 @@ from stca.web import api
 from stca.web.access.guard import Guard
 from stca.web.metrics import CountRequests, Metrics
 from stca.web.problems import MEDIA_TYPE, problem, problem_of, status_of
+from stca.web.schemas import Problem
 from stca.web.searching import SavedAnswers
 from stca.web.settings import ServerSettings
 from stca.web.state import ServerState
@@ -52,6 +53,15 @@ def schema() -> dict[str, Any]:
     return _routes(None).openapi()
 
 
+class _App(FastAPI):
+    """Adds problem details to the OpenAPI document, which no route names as its own answer."""
+
+    def openapi(self) -> dict[str, Any]:
+        document = super().openapi()
+        document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+        return document
+
+
 def _hosts(settings: ServerSettings) -> frozenset[str]:
     """Names under which the server may be asked."""
     hosts = {"localhost", "127.0.0.1", "::1", *settings.names}
@@ -60,7 +70,7 @@ def _hosts(settings: ServerSettings) -> frozenset[str]:
 
 def _routes(lifespan: Any) -> FastAPI:
     """The application without what it needs to answer."""
-    app = FastAPI(
+    app = _App(
         title="stca",
         version=__version__,
         summary="Find people in the videos of several cameras",

@@ -10,10 +10,9 @@ from fastapi import Depends, Query, Request
 from stca.web.access.tokens import User
 from stca.web.listing import Filters
 from stca.web.problems import MEDIA_TYPE, WebError
-from stca.web.schemas import Problem
 from stca.web.state import ServerState
 
-_PROBLEM = {"content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}}
+_PROBLEM = {"content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     "4XX": {"description": "The request cannot be answered", **_PROBLEM},
     422: {"description": "The request is invalid", **_PROBLEM},
