@@ -51,8 +51,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--threshold",
         type=float,
         metavar="X",
-        help="as of `stca link`; default: the gallery's own if labels or corrections went into it, else found by "
-        "calibration",
+        help="as of `stca link`; default: the gallery's own if it came from people, else calibrated",
     )
     parser.add_argument("--far", type=float, default=0.01, metavar="RATE", help="as of `stca calibrate`")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")

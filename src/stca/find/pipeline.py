@@ -232,11 +232,14 @@ def _threshold(
     """The wanted threshold; None for the gallery's own, which is calibrated unless people had a say in it."""
     if options.threshold is not None:
         return options.threshold
-    if (kept := gallery.calibration()) and kept.by_people:
+    across = calibrate_across(gallery.fingerprint, far=options.far, rows=len(gallery))
+    kept = gallery.calibration()
+    # Where there is no other, halves of tracklets are measured anew below, with the corrections.
+    if kept and kept.by_people and (across or kept.method != "time split"):
         say(f"3 of 4: kept {kept.threshold:.4f}, which `stca calibrate` found from {kept.method}")
         return None
-    if calibration := calibrate_across(gallery.fingerprint, far=options.far, rows=len(gallery)):
-        gallery.set_calibration(calibration)
+    if across:
+        gallery.set_calibration(across)
         return None
     try:
         calibrate_gallery(

@@ -38,8 +38,8 @@ def add_verbs(verbs: Verbs) -> None:
         "--labels",
         type=Path,
         metavar="FILE.csv",
-        help="identities, columns key,person; default: those of the tracklets, else corrections (stca person) "
-        "if there are enough, else each is split in two",
+        help="identities, columns key,person; default: those of the tracklets, else enough corrections (stca "
+        "person), else each is split in two",
     )
     calibrate.add_argument("--across", action="store_true", help="compare only different cameras")
     calibrate.add_argument("--plot", type=picture, metavar="FILE.png", help="write a figure of DIR over FAR")

@@ -19,6 +19,8 @@ hide, show: `keys` are nobody (a poster, a dummy), or somebody after all.
 """
 KINDS: tuple[Kind, ...] = get_args(Kind)
 MOST_CHARACTERS = 100
+_JOINERS = {0x200C: None, 0x200D: None}
+"""Invisible, but part of names in Persian, Hindi and others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,8 @@ class Change:
 
 def require_words(what: str, text: str, *, least: int) -> None:
     """Raise GalleryError unless a text is printable, of `least` to 100 characters, and not only spaces."""
-    if least <= len(text) <= MOST_CHARACTERS and text == text.strip() and text.isprintable():
+    shown = text.translate(_JOINERS)
+    if least <= len(text) <= MOST_CHARACTERS and text == text.strip() and shown.isprintable():
         return
     raise GalleryError(
         f"This is no {what}",

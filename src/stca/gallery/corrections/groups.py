@@ -115,11 +115,14 @@ class Groups:
     def _told_apart(self, keys: Sequence[str], others: Sequence[str]) -> bool:
         """Whether of every pair between these some word says that they are different people."""
         empty: dict[int, int] = {}
+        sides = {key: self._apart.get(key, empty) for key in (*keys, *others)}
+        for word, side in sides[keys[0]].items():  # one word on all of them, which is what is usual
+            if all(sides[key].get(word) == side for key in keys) and all(
+                sides[key].get(word) == 1 - side for key in others
+            ):
+                return True
         return all(
-            any(
-                self._apart.get(b, empty).get(word) == 1 - side
-                for word, side in self._apart.get(a, empty).items()
-            )
+            any(sides[b].get(word) == 1 - side for word, side in sides[a].items())
             for a in keys
             for b in others
         )
@@ -127,8 +130,7 @@ class Groups:
     def _said_together(self, keys: Sequence[str], others: Sequence[str]) -> bool:
         """Whether of every pair between these some word says that they are one person."""
         empty: set[int] = set()
-        return all(
-            not self._together.get(a, empty).isdisjoint(self._together.get(b, empty))
-            for a in keys
-            for b in others
-        )
+        words = {key: self._together.get(key, empty) for key in (*keys, *others)}
+        if set.intersection(*words.values()):
+            return True
+        return all(not words[a].isdisjoint(words[b]) for a in keys for b in others)
