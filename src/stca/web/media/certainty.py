@@ -159,7 +159,7 @@ def _neighbours(records: Sequence[Record], most: int) -> list[Record]:
 
 
 def _sentence(who: str, share: float, known: tuple[float, float], pairs: int) -> str:
-    """ "Of 1,000 pairs of different people, 2 reach this score."."""
+    """As in: Of 1,000 pairs of different people, 2 reach this score."""
     least, largest = known
     if least == 0.0 and share in (0.0, 1.0):  # counted
         return f"{'None' if share == 0.0 else 'All'} of {pairs:,} pairs of {who} reach this score."
