@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stca.gallery import Gallery
+from stca.gallery import Calibration, Gallery
 from stca.linking.persons import Person
 from street import Walker, write_street
 
@@ -41,6 +41,8 @@ def walkers(tmp_path_factory: pytest.TempPathFactory) -> Path:
         workers=0,
     )
     find_people([str(videos / "door.avi"), str(videos / "yard.avi")], root / "out", options)
+    with Gallery.open(root / "out" / "gallery") as made:
+        made.set_calibration(Calibration(0.5, 0.01, "labels", 10, 10, 10, 0.9, 0.9, 0.95))
     return root
 
 

@@ -123,7 +123,7 @@ def _from_pairs(known_pairs: CalibrationSet, *, labels: bool) -> Certainty | Non
     return Certainty(source, shares, (len(different), len(same)), ((0.0, 1.0), (0.0, 1.0)))
 
 
-def _reaching(found: Scores, scores: Scores) -> Scores:
+def _reaching(found: Float64[np.ndarray, " N"], scores: Scores) -> Scores:
     """The share of sorted values that are at least as large as each score."""
     count: Scores = len(found) - np.searchsorted(found, scores, side="left")
     return count / len(found)
