@@ -62,7 +62,7 @@ class Tracks:
     @property
     def boxes_fit(self) -> bool:
         """Whether boxes are in pixels of the frames as shown."""
-        return self.metadata.get("boxes_refer_to", "displayed frames") == "displayed frames"
+        return bool(self.metadata.get("boxes_refer_to", "displayed frames") == "displayed frames")
 
 
 def tracks_by_folder(records: Mapping[str, Record]) -> dict[str, list[Tracks]]:
