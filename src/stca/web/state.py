@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from functools import cached_property
+from pathlib import Path
 
 from stca.gallery import Gallery
 from stca.gallery.corrections import Correction
@@ -14,11 +15,12 @@ from stca.web import schemas
 from stca.web.access.audit import AuditLog
 from stca.web.access.tokens import Tokens, User
 from stca.web.correcting import apply_correction
+from stca.web.jobs import Jobs
 from stca.web.listing import Snapshot
 from stca.web.problems import not_found
 from stca.web.saved import SavedSearches
-from stca.web.searching import run_search
 from stca.web.settings import ServerSettings
+from stca.web.uploads import RateLimit, Uploads
 
 
 class ServerState:
@@ -38,12 +40,19 @@ class ServerState:
         self.tokens = Tokens(settings.folder / "tokens.json")
         self.audit = AuditLog(settings.folder / "audit.log")
         self.saved = SavedSearches(settings.folder)
+        self.uploads = Uploads(settings.folder / "uploads")
+        self.upload_rate = RateLimit(rate=0.5, burst=20)
+        self.jobs = Jobs(settings.folder, settings.gallery, model=settings.model)
         self.model_lock = threading.RLock()
         self._snapshot_lock = threading.Lock()
         self._snapshot: tuple[object, Snapshot] | None = None
+        self.streams = 0
+        self.closing = threading.Event()
 
     def close(self) -> None:
-        """Close the files."""
+        """End the event streams, and close the files."""
+        self.closing.set()
+        self.jobs.close()
         self.gallery.close()
 
     # ---- the gallery ----
@@ -69,14 +78,6 @@ class ServerState:
                         said[other] = correction.kind == "same"
         return said
 
-    def search(self, request: schemas.SearchRequest, who: User) -> schemas.SearchResult:
-        """Answer a search, once it is in the audit log."""
-        asked = request.model_dump(by_alias=True, exclude_none=True, exclude={"vector"})
-        if request.vector is not None:
-            asked["vector"] = len(request.vector)
-        self.audit.write(who.name, who.role, "search", **asked)
-        return run_search(self, request)
-
     def correct(self, given: schemas.CorrectionIn, who: User) -> Correction:
         """Make a correction, and write it into the audit log."""
         made = apply_correction(self.gallery, given, author=who.name)
@@ -90,6 +91,12 @@ class ServerState:
         undone = undo(self.gallery, number)
         self.audit.write(who.name, who.role, "undo correction", correction=number)
         return undone
+
+    def is_added(self, video: Path) -> bool:
+        """Whether a job has added a video to the gallery."""
+        return any(
+            each.path == video and each.state == "done" for job in self.jobs.list() for each in job.videos
+        )
 
     def info(self) -> schemas.GalleryInfo:
         """What the gallery holds."""

@@ -60,22 +60,8 @@ def persons_of(gallery: Gallery) -> list[Person]:
     return [Person(number, f"Ana {number}", tuple(some)) for number, some in groups.items()]
 
 
-class Uploads:
-    """Stands for the store of uploads: one, of pictures at given places."""
-
-    def __init__(self) -> None:
-        self.paths: list[Path] = []
-
-    def pictures(self, name: str) -> list[Path]:
-        from stca.web.problems import not_found
-
-        if name != "abc":
-            raise not_found("There is no such upload", found=name)
-        return self.paths
-
-
 @pytest.fixture
-def make_client() -> Callable[..., TestClient]:
+def make_client(tmp_path: Path) -> Callable[..., TestClient]:
     pytest.importorskip("fastapi")
     from fastapi import FastAPI
     from starlette.testclient import TestClient
@@ -87,6 +73,9 @@ def make_client() -> Callable[..., TestClient]:
     from stca.web.media.footage import Footage
     from stca.web.media.routes import router
     from stca.web.state import ServerState
+    from stca.web.uploads import Uploads
+
+    folder = tmp_path / "uploads"
 
     class Server(ServerState):
         """Without what pictures do not need."""
@@ -95,7 +84,7 @@ def make_client() -> Callable[..., TestClient]:
             self.gallery, self._open_it = gallery, open_it
             self._all = Snapshot.of(list(gallery.records()), persons_of(gallery), frozenset())
             self.footage = Footage(lambda: self._all.records, videos)
-            self.uploads = Uploads()
+            self.uploads = Uploads(folder)
             self.model_lock = threading.RLock()
 
         def snapshot(self) -> Snapshot:

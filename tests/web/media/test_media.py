@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -105,8 +106,7 @@ def test_a_whole_frame(client: Any, walkers: Path) -> None:
         "play/nobody/1",
         "crop/1/nobody/1",
         "frame/roof/1",
-        "upload/xyz/1",
-        "upload/abc/2",
+        f"upload/{'0' * 32}/1",
         "sheet/77.png",
         "sheet/77.pdf",
         "sightings/77.csv",
@@ -149,14 +149,18 @@ def test_crops_that_are_gone_or_broken(
         assert client.get("/media/why/door/0009").status_code == 404
 
 
-def test_an_upload(client: Any, tmp_path: Path) -> None:
-    Image.new("RGB", (90, 60), (9, 99, 200)).save(tmp_path / "000001.jpg")
-    client.app.state.server.uploads.paths.append(tmp_path / "000001.jpg")
-    response = client.get("/media/upload/abc/1")
+def test_an_upload(client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "000001.jpg"
+    Image.new("RGB", (90, 60), (9, 99, 200)).save(path)
+    held = SimpleNamespace(pictures=(SimpleNamespace(path=path, width=90, height=60),))
+    monkeypatch.setattr(client.app.state.server.uploads, "get", lambda _: held)
+    response = client.get(f"/media/upload/{'a' * 32}/1")
     assert response.headers["x-frame-size"] == "90x60"
-    assert response.content == (tmp_path / "000001.jpg").read_bytes()
-    (tmp_path / "000001.jpg").write_bytes(b"<svg/>")
-    assert client.get("/media/upload/abc/1").status_code == 404
+    assert response.headers["content-type"] == "image/jpeg"
+    assert response.content == path.read_bytes()
+    assert client.get(f"/media/upload/{'a' * 32}/2").status_code == 404
+    path.unlink()
+    assert client.get(f"/media/upload/{'a' * 32}/1").status_code == 404
 
 
 def test_a_persons_sheet_and_sightings(client: Any, gallery: Gallery) -> None:
