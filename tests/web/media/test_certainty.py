@@ -10,6 +10,7 @@ import pytest
 from made_gallery import DIM, FINGERPRINT, vectors
 from stca.gallery import Calibration, Gallery, ModelFingerprint, Record
 from stca.gallery.cross_camera import _scores, calibrate_across
+from stca.linking.persons import judge
 from stca.web.media.certainty import GRID, Certainty, _sentence, certainty, curve_points
 
 CALIBRATION = Calibration(0.6, 0.01, "labels", 10, 10, 10, 0.5, 0.5, 0.5)
@@ -70,6 +71,19 @@ def test_without_labels_those_who_were_there_at_once_are_different(tmp_path: Pat
     assert found.at(0.2) == (pytest.approx(np.mean(np.array(pairs) >= 0.2), abs=1e-3), None)
     assert "same time" in found.source
     assert "one person" not in found.words(0.2)
+
+
+def test_what_people_said_overrules_labels(tmp_path: Path) -> None:
+    with labelled_gallery(tmp_path / "g") as gallery:
+        before = certainty(gallery, known(gallery))
+        one, other = (next(k for k, r in known(gallery).items() if r.label == label) for label in (1, 2))
+        judge(gallery, one, other, same=True)
+        after = certainty(gallery, known(gallery))
+    assert before is not None
+    assert after is not None
+    assert after.pairs[1] > before.pairs[1]
+    assert after.pairs[0] < before.pairs[0]
+    assert "corrections and labels" in after.source
 
 
 def test_a_large_gallery_is_sampled_by_whole_persons(tmp_path: Path) -> None:

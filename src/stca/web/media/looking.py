@@ -17,10 +17,13 @@ from stca.tracklets import Tracklet
 from stca.tracks import FoundTracklet
 from stca.web.problems import not_found
 
-_MOST_FRAMES = 32
+_MOST_FRAMES = 24
 """Of a tracklet, whose parts are computed; whole clips spread evenly over it."""
 _DRAWN = 8
 _TALL, _GAP, _BAR = 224, 6, 10
+_RED, _BLUE = (178, 24, 43), (33, 102, 172)
+_STRONG = 0.97
+"""Quantile of the parts of the places that gets the full colour: a few would drown all others."""
 
 NOTES: dict[str, str] = {
     "places": "Red places add to the likeness, blue ones take away from it. The places and a constant add up "
@@ -160,7 +163,7 @@ def _row(look: Look) -> UInt8[np.ndarray, "h w 3"]:
             tile = _over(tile, look.maps, place, attention=look.detail == "attention")
         bar = np.full((_BAR, size[0], 3), 232, np.uint8)
         filled = round(abs(look.values[place]) / largest * size[0])
-        bar[2:, :filled] = (178, 24, 43) if look.values[place] >= 0 else (33, 102, 172)
+        bar[2:, :filled] = _RED if look.values[place] >= 0 else _BLUE
         tiles += [np.concatenate([tile, bar]), np.full((_TALL + _BAR, _GAP, 3), 255, np.uint8)]
     row: np.ndarray = np.concatenate(tiles[:-1], axis=1)
     return row
@@ -170,18 +173,17 @@ def _over(
     tile: UInt8[np.ndarray, "H W 3"], maps: Float[np.ndarray, "N h w"], place: int, *, attention: bool
 ) -> UInt8[np.ndarray, "H W 3"]:
     """A crop in grey with its map over it."""
-    from matplotlib import colormaps
-
-    low, high = (float(maps.min()), float(maps.max())) if attention else (0.0, float(np.abs(maps).max()))
+    low = float(maps.min()) if attention else 0.0
+    high = float(maps.max() if attention else np.quantile(np.abs(maps), _STRONG))
     scaled = (maps[place] - low) / (high - low if high > low else 1.0)
     picture = Image.fromarray(scaled.astype(np.float32)).resize(tile.shape[1::-1], Image.Resampling.BILINEAR)
-    values = np.asarray(picture)
-    grey = np.repeat(tile @ np.array([0.299, 0.587, 0.114]), 3).reshape(tile.shape)
+    values = np.asarray(picture)[..., None].clip(-1, 1)
+    grey = (tile @ np.array([0.299, 0.587, 0.114]))[..., None]
     if attention:
-        colours, weight = colormaps["viridis"](values)[..., :3], np.full(values.shape, 0.6)
+        from matplotlib import colormaps
+
+        colours, weight = 255 * colormaps["viridis"](values[..., 0])[..., :3], np.full(values.shape, 0.6)
     else:
-        colours = colormaps["RdBu_r"](0.5 + values / 2)[..., :3]
-        weight = 0.15 + 0.65 * np.sqrt(np.abs(values))
-    mixed = weight[..., None] * 255 * colours + (1 - weight[..., None]) * grey
-    drawn: np.ndarray = mixed.clip(0, 255).astype(np.uint8)
-    return drawn
+        colours, weight = np.where(values >= 0, _RED, _BLUE), 0.75 * np.abs(values)
+    mixed: np.ndarray = weight * colours + (1 - weight) * grey
+    return mixed.clip(0, 255).astype(np.uint8)
