@@ -19,6 +19,7 @@ from stca.cli import (
     linking,
     pictures,
     searching,
+    serving,
     tracking,
     training,
     weights,
@@ -47,6 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
         gallery,
         searching,
         linking,
+        serving,
         weights,
     )
     for group in groups:

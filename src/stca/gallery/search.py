@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from stca.gallery.adding import crops_digest, record_of
 from stca.gallery.calibration import Calibration, CalibrationSet, calibrate, labelled, relabel
@@ -26,6 +27,7 @@ def search_tracklet(
     *,
     cameras: Sequence[str] | None = None,
     time: tuple[float, float] | None = None,
+    hidden: bool = False,
     device: str = "auto",
     precision: str = "float32",
     batch_size: int = 16,
@@ -42,6 +44,7 @@ def search_tracklet(
         k: maximum number of hits.
         cameras: as `Gallery.search`.
         time: as `Gallery.search`.
+        hidden: as `Gallery.search`.
         device: "auto", "cpu" or "cuda".
         precision: "float32", "bf16" or "auto".
         batch_size: clips per forward pass.
@@ -55,9 +58,10 @@ def search_tracklet(
         DatasetError: crops that cannot be read.
 
     """
+    filters: dict[str, Any] = {"cameras": cameras, "time": time, "hidden": hidden}
     own = gallery.get(found.key)
     if own is not None and own[0].content == crops_digest(found):
-        return own[0], gallery.search(own[1], k, cameras=cameras, time=time, without=found.key)
+        return own[0], gallery.search(own[1], k, without=found.key, **filters)
     vectors = embed(
         gallery,
         _loaded(model),
@@ -67,7 +71,7 @@ def search_tracklet(
         batch_size=batch_size,
         workers=workers,
     )
-    return record_of(found), gallery.search(vectors[0], k, cameras=cameras, time=time)
+    return record_of(found), gallery.search(vectors[0], k, **filters)
 
 
 def calibrate_gallery(

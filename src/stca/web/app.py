@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
@@ -23,7 +24,7 @@ API = "/api/v1"
 
 
 def create_app(settings: ServerSettings) -> FastAPI:
-    """The server as an ASGI application.
+    """The server as an ASGI application; the gallery is closed when it ends.
 
     Raises:
         GalleryError: the gallery cannot be opened.
@@ -36,6 +37,26 @@ def create_app(settings: ServerSettings) -> FastAPI:
         yield
         state.close()
 
+    app = _routes(lifespan)
+    app.state.server, app.state.metrics = state, Metrics()
+    app.add_middleware(Guard, tokens=state.tokens, hosts=_hosts(settings), local=settings.loopback)
+    app.add_middleware(CountRequests, metrics=app.state.metrics)
+    return app
+
+
+def schema() -> dict[str, Any]:
+    """The OpenAPI document of the interface below `/api/v1`."""
+    return _routes(None).openapi()
+
+
+def _hosts(settings: ServerSettings) -> frozenset[str]:
+    """Names under which the server may be asked."""
+    hosts = {"localhost", "127.0.0.1", "::1", *settings.names}
+    return frozenset(hosts if settings.loopback else hosts | {settings.host})
+
+
+def _routes(lifespan: Any) -> FastAPI:
+    """The application without what it needs to answer."""
     app = FastAPI(
         title="stca",
         version=__version__,
@@ -45,18 +66,11 @@ def create_app(settings: ServerSettings) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.state.server = state
-    app.state.metrics = Metrics()
     api.add_routes(app, prefix=API)
     app.add_exception_handler(StcaError, _stca_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(StarletteHTTPException, _http_error)
     app.add_exception_handler(Exception, _bug)
-    hosts = {"localhost", "127.0.0.1", "::1", *settings.names}
-    if not settings.loopback:
-        hosts.add(settings.host)
-    app.add_middleware(Guard, tokens=state.tokens, hosts=frozenset(hosts), local=settings.loopback)
-    app.add_middleware(CountRequests, metrics=app.state.metrics)
     return app
 
 
