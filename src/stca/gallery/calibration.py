@@ -215,6 +215,21 @@ def calibrate(
     return calibration, searches
 
 
+def pair_scores(
+    known_pairs: CalibrationSet,
+) -> tuple[Float32[np.ndarray, " A"], Float32[np.ndarray, " B"]]:
+    """The cosines of all pairs of different people, and of all pairs of one person, each pair once."""
+    different, same = [], []
+    for start in range(0, len(known_pairs.records), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        mates, non_mates = _mate_masks(known_pairs, block, across=False)
+        later = np.arange(len(known_pairs.records)) > start + np.arange(len(mates))[:, None]
+        scores = known_pairs.vectors[block] @ known_pairs.vectors.T
+        different.append(scores[non_mates & later])
+        same.append(scores[mates & later])
+    return np.concatenate(different), np.concatenate(same)
+
+
 def _codes(names: Sequence[Hashable]) -> Int64[np.ndarray, " N"]:
     """Number the distinct names from 0."""
     codes: dict[Hashable, int] = {}
