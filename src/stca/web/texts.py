@@ -20,8 +20,6 @@ def text(name: str, **values: object) -> str:
     form: str = TEXTS[name]
     if "|" in form:
         form = form.split("|")[0 if values.get("n") == 1 else 1]
-    return form.format_map({key: _shown(value) for key, value in values.items()}) if values else form
-
-
-def _shown(value: object) -> object:
-    return f"{value:,}" if isinstance(value, int) else value
+    if isinstance(number := values.get("n"), int):
+        values["n"] = f"{number:,}"
+    return form.format_map(values) if values else form

@@ -13,8 +13,8 @@ from starlette.responses import Response
 from stca.gallery.corrections import Correction
 from stca.web import schemas
 from stca.web.listing import Snapshot, page
-from stca.web.pages.rendering import go, is_partial, render, state_of, user_of
-from stca.web.pages.tiles import Tile, tracklet_tile
+from stca.web.pages.shown.rendering import go, is_partial, render, state_of, user_of
+from stca.web.pages.shown.tiles import Tile, tracklet_tile
 from stca.web.problems import WebError
 
 router = APIRouter()

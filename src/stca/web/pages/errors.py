@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import Response
 
-from stca.web.pages.rendering import render
+from stca.web.pages.shown.rendering import render
 from stca.web.texts import TEXTS
 
 _NO_PAGES = ("/api/", "/media/", "/static/")

@@ -10,10 +10,10 @@ from starlette.responses import Response
 
 from stca.web import schemas
 from stca.web.listing import Filters, Snapshot
-from stca.web.pages.rendering import go, render, state_of, user_of
+from stca.web.pages.shown.rendering import go, render, state_of, user_of
 from stca.web.pages.search import search_address
-from stca.web.pages.tiles import Tile, tracklet_tile
-from stca.web.pages.words import POSIX
+from stca.web.pages.shown.tiles import Tile, tracklet_tile
+from stca.web.pages.shown.words import POSIX
 from stca.web.state import ServerState
 
 router = APIRouter()

@@ -12,9 +12,9 @@ from starlette.responses import Response
 from stca.gallery.records import Record
 from stca.linking.persons import Person
 from stca.web.listing import Snapshot, longest, span
-from stca.web.pages import drawing
-from stca.web.pages.rendering import render, state_of
-from stca.web.pages.tiles import Tile, person_tile, tracklet_tile
+from stca.web.pages.shown import drawing
+from stca.web.pages.shown.rendering import render, state_of
+from stca.web.pages.shown.tiles import Tile, person_tile, tracklet_tile
 from stca.web.state import ServerState
 
 router = APIRouter()

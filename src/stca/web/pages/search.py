@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
@@ -11,16 +11,20 @@ from pydantic import ValidationError
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
+from stca.errors import StcaError
 from stca.web import schemas
 from stca.web.listing import Snapshot
-from stca.web.pages import drawing
-from stca.web.pages.rendering import address, go, render, state_of, user_of
-from stca.web.pages.tiles import frame_url
-from stca.web.problems import WebError
+from stca.web.pages.shown import drawing
+from stca.web.pages.shown.rendering import address, go, render, state_of, user_of
+from stca.web.pages.shown.tiles import frame_url
+from stca.web.problems import WebError, status_of
+from stca.web.state import ServerState
 
 router = APIRouter()
 FEWEST, MOST = 24, 192
 """Answers on a page at first, and at most."""
+MOST_PICTURES = 8
+"""Of an upload that are shown beside the answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +33,14 @@ class Picture:
 
     Args:
         image: address of a picture.
-        box: left, top, width, height of the person in it, in its own pixels; None: the whole of it.
+        box: left, top, width, height of the person in it; None: the whole of it.
+        size: width and height of the picture that the box is in.
 
     """
 
     image: str
     box: tuple[float, float, float, float] | None = None
+    size: tuple[int, int] | None = None
 
 
 @router.get("/search")
@@ -45,7 +51,12 @@ def search(request: Request) -> Response:
     snapshot = state.snapshot()
     strip = drawing.strip([r for key, r in snapshot.records.items() if key not in snapshot.hidden])
     asked = _without_open_ends(request_of(params), strip)
-    result = state.search(asked, user_of(request))
+    try:
+        result = state.search(asked, user_of(request))
+    except StcaError as error:
+        if asked.upload is None or status_of(error) != 422:
+            raise
+        return _which(request, asked, error)
     return render(
         request,
         "_results.html" if _only_results(request) else "search.html",
@@ -55,11 +66,27 @@ def search(request: Request) -> Response:
         chosen=strip.chosen(asked.from_, asked.to) if strip else None,
         cameras=sorted({record.camera for record in snapshot.records.values()}),
         persons=_persons(snapshot, asked, result),
-        pictures=_pictures(request, asked),
+        pictures=_pictures(state, asked),
         hidden_fields=_query_fields(params),
         accepted=sum(bool(hit.accepted) for hit in result.hits),
         more=_more(params, asked, result),
         name=_name(snapshot, result),
+    )
+
+
+def _which(request: Request, asked: schemas.SearchRequest, error: StcaError) -> Response:
+    """Ask for a box, where an upload shows nobody, or several people."""
+    pictures = upload_pictures(state_of(request), asked.upload or "")
+    return render(
+        request,
+        "which.html",
+        status=422,
+        error=error.what,
+        hint=error.hint,
+        upload=asked.upload,
+        pictures=pictures,
+        image=min(asked.image, len(pictures)),
+        box=asked.box,
     )
 
 
@@ -151,15 +178,26 @@ def _persons(
     return found
 
 
-def _pictures(request: Request, asked: schemas.SearchRequest) -> list[Picture]:
+def _pictures(state: ServerState, asked: schemas.SearchRequest) -> list[Picture]:
     if asked.frame is not None:
-        return [Picture(frame_url(asked.frame.camera, asked.frame.frame), asked.frame.box)]
-    if asked.upload is not None:
-        many = len(state_of(request).uploads.pictures(asked.upload))
-        if asked.box is not None:
-            return [Picture(f"/media/upload/{asked.upload}/{asked.image}", asked.box)]
-        return [Picture(f"/media/upload/{asked.upload}/{number}") for number in range(1, min(many, 12) + 1)]
-    return []
+        video = state.footage.video(asked.frame.camera)
+        address = frame_url(asked.frame.camera, asked.frame.frame)
+        return [Picture(address, asked.frame.box, (video.width, video.height))]
+    if asked.upload is None:
+        return []
+    found = upload_pictures(state, asked.upload)
+    if asked.box is not None:
+        return [replace(found[asked.image - 1], box=asked.box)]
+    step = max(1, -(-len(found) // MOST_PICTURES))
+    return found[::step]
+
+
+def upload_pictures(state: ServerState, upload: str) -> list[Picture]:
+    """All pictures of an upload."""
+    return [
+        Picture(f"/media/upload/{upload}/{number}", None, (picture.width, picture.height))
+        for number, picture in enumerate(state.uploads.get(upload).pictures, start=1)
+    ]
 
 
 def _query_fields(params: QueryParams) -> list[tuple[str, str]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from stca.web.pages.rendering import render, state_of
-from stca.web.pages.tiles import frame_url
+from stca.web.pages.shown.rendering import render, state_of
+from stca.web.pages.shown.tiles import frame_url
 
 router = APIRouter()
 

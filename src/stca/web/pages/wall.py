@@ -10,8 +10,8 @@ from starlette.responses import Response
 from stca.gallery.records import Record
 from stca.linking.persons import Person
 from stca.web.listing import Snapshot, page
-from stca.web.pages.rendering import render, state_of
-from stca.web.pages.tiles import Tile, person_tile, tracklet_tile
+from stca.web.pages.shown.rendering import render, state_of
+from stca.web.pages.shown.tiles import Tile, person_tile, tracklet_tile
 
 router = APIRouter()
 PAGE = 48

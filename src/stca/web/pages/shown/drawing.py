@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stca.gallery.records import Record
-from stca.web.pages.words import is_date
+from stca.web.pages.shown.words import is_date, utc_offset
 
 WIDTH = 1000
 BINS = 80
@@ -36,6 +36,7 @@ class Strip:
         first, last: seconds at its ends.
         bars: on a height of 100; a taller one for more tracklets.
         step: seconds by which its handles move.
+        offset: seconds that the server's time zone is ahead of UTC.
 
     """
 
@@ -43,6 +44,7 @@ class Strip:
     last: float
     bars: tuple[Bar, ...]
     step: float
+    offset: float = 0.0
 
     def place(self, seconds: float) -> float:
         """Where a time stands, from 0 to `WIDTH`."""
@@ -77,7 +79,7 @@ def strip(records: Sequence[Record]) -> Strip | None:
         for place, n in enumerate(counts)
         if n
     )
-    return Strip(first, last, bars, (last - first) / 1000)
+    return Strip(first, last, bars, (last - first) / 1000, utc_offset(first))
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,11 +42,6 @@ def tracklet_tile(snapshot: Snapshot, record: Record) -> Tile:
     return Tile(record.key, snapshot.tracklet_out(record), None, record.folder is not None)
 
 
-def camera_folder(record: Record) -> str | None:
-    """The folder of the tracks of a tracklet's video, by which its frames are asked for."""
-    return None if record.folder is None else record.folder.parent.name
-
-
 def frame_url(folder: str, frame: int) -> str:
     """The address of a whole frame."""
     return f"/media/frame/{quote(folder, safe='')}/{frame}"

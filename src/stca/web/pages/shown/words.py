@@ -17,6 +17,14 @@ def is_date(seconds: float) -> bool:
     return POSIX <= seconds <= MAX_SECONDS
 
 
+def utc_offset(seconds: float) -> float:
+    """Seconds that the server's time zone is ahead of UTC at a moment; 0 within a video."""
+    if not is_date(seconds):
+        return 0.0
+    offset = datetime.fromtimestamp(seconds).astimezone().utcoffset()
+    return offset.total_seconds() if offset else 0.0
+
+
 def date(seconds: float | None) -> str:
     """The day, 31 Jan 2026, in the server's time zone; empty within a video."""
     if seconds is None or not is_date(seconds):

@@ -13,15 +13,16 @@ from fastapi import Request
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from stca.gallery.corrections import Correction
 from stca.version import __version__
 from stca.web.access.tokens import User
-from stca.web.pages import words
+from stca.web.pages.shown import words
 from stca.web.state import ServerState
 from stca.web.texts import text
 
 NOBODY = User("", "viewer")
 """Whoever sees a page that needs no token."""
-_STATIC = Path(__file__).parent.parent / "static"
+_STATIC = Path(__file__).parents[2] / "static"
 
 
 def render(
@@ -48,8 +49,7 @@ def render(
             path=request.url.path,
             here=here(request),
             partial=is_partial(request),
-            done=request.query_params.get("done", ""),
-            **content,
+            **{"toast": _done(request), **content},
         )
     )
     return HTMLResponse(html, status, headers)
@@ -74,11 +74,12 @@ def environment() -> Environment:
         version=__version__,
     )
     made.filters.update(
-        when=words.when,
+        words_of_time=lambda span: words.when(*span),
         moment=words.moment,
         date=words.date,
         duration=words.duration,
         count=words.count,
+        clock=words.clock,
         size=words.size,
         iso=words.iso,
     )
@@ -141,6 +142,15 @@ def is_partial(request: Request) -> bool:
     """Whether htmx asks for a part of a page, not for a whole one."""
     wanted = request.headers.get("hx-request") == "true"
     return wanted and request.headers.get("hx-history-restore-request") != "true"
+
+
+def _done(request: Request) -> Correction | None:
+    """The correction that the form before this page made."""
+    number = request.query_params.get("done", "")
+    if not number.isdecimal():
+        return None
+    found = state_of(request).gallery.corrections()
+    return next((each for each in reversed(found) if str(each.id) == number and each.counts), None)
 
 
 def go(request: Request, place: str, *, done: int | None = None) -> Response:
