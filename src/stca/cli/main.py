@@ -15,15 +15,13 @@ from stca.cli import (
     evaluating,
     exporting,
     finding,
-    gallery,
-    linking,
     pictures,
-    searching,
     serving,
     tracking,
     training,
     weights,
 )
+from stca.cli.galleries import gallery, linking, persons, searching
 from stca.errors import StcaError
 from stca.version import __version__
 
@@ -49,6 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
         searching,
         linking,
         serving,
+        persons,
         weights,
     )
     for group in groups:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 
-from stca.client.errors import ServerError, raise_for_problem
+from stca.client.connection import API, Connection
+from stca.client.errors import raise_for_problem
 from stca.web import schemas
 
-Model = TypeVar("Model", bound=schemas.Model)
-_API = "/api/v1"
 
-
-class Client:
+class Client(Connection):
     """A connection to a server.
 
     `with Client("http://127.0.0.1:8000") as client: client.search(key="cam1/0003")`
@@ -41,12 +39,7 @@ class Client:
         timeout: float = 120.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        self._http = httpx.Client(base_url=address, headers=headers, timeout=timeout, transport=transport)
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._http.close()
+        super().__init__(address, token=token, timeout=timeout, transport=transport)
 
     def __enter__(self) -> Client:
         return self
@@ -255,7 +248,7 @@ class Client:
 
     def events(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """(name, content) of events `job`, `gallery` and `answer` as they come; the present state first."""
-        with self._http.stream("GET", f"{_API}/events", timeout=None) as response:
+        with self._http.stream("GET", f"{API}/events", timeout=None) as response:
             if not response.is_success:
                 response.read()
             raise_for_problem(response)
@@ -265,42 +258,6 @@ class Client:
                     name = line.removeprefix("event: ")
                 elif line.startswith("data: "):
                     yield name, json.loads(line.removeprefix("data: "))
-
-    # ---- requests ----
-
-    def _get(self, kind: type[Model], path: str) -> Model:
-        return kind.model_validate(self._request("GET", path).json())
-
-    def _post(self, kind: type[Model], path: str, content: schemas.Model) -> Model:
-        body = content.model_dump(mode="json", by_alias=True, exclude_unset=True)
-        return kind.model_validate(self._request("POST", path, json=body).json())
-
-    def _pages(self, kind: Callable[..., Any], path: str, query: Mapping[str, Any]) -> Iterator[Any]:
-        cursor: str | None = None
-        while True:
-            asked = {**query, **({} if cursor is None else {"cursor": cursor})}
-            page = kind(**self._request("GET", path, params=asked).json())
-            yield from page.items
-            cursor = page.next
-            if cursor is None:
-                return
-
-    def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        return self._send(method, _API + path, **options)
-
-    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
-        try:
-            response = self._http.request(method, path, **options)
-        except httpx.TransportError as error:
-            raise ServerError(
-                "The server cannot be reached",
-                status=0,
-                found=error,
-                where=str(self._http.base_url),
-                hint="does `stca serve` run there?",
-            ) from error
-        raise_for_problem(response)
-        return response
 
 
 def _filters(

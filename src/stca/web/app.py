@@ -17,10 +17,13 @@ from stca.web import api
 from stca.web.access.guard import Guard
 from stca.web.metrics import CountRequests, Metrics
 from stca.web.problems import MEDIA_TYPE, problem, problem_of, status_of
+from stca.web.searching import SavedAnswers
 from stca.web.settings import ServerSettings
 from stca.web.state import ServerState
 
 API = "/api/v1"
+MOST_BYTES = 1 << 20
+"""Of a request's body; uploads have limits of their own."""
 
 
 def create_app(settings: ServerSettings) -> FastAPI:
@@ -38,7 +41,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
         state.close()
 
     app = _routes(lifespan)
-    app.state.server, app.state.metrics = state, Metrics()
+    app.state.server, app.state.metrics, app.state.answers = state, Metrics(), SavedAnswers(state)
     app.add_middleware(Guard, tokens=state.tokens, hosts=_hosts(settings), local=settings.loopback)
     app.add_middleware(CountRequests, metrics=app.state.metrics)
     return app
@@ -64,6 +67,7 @@ def _routes(lifespan: Any) -> FastAPI:
         openapi_url=f"{API}/openapi.json",
         docs_url=None,
         redoc_url=None,
+        max_body_size=MOST_BYTES,
         lifespan=lifespan,
     )
     api.add_routes(app, prefix=API)

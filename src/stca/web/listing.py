@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -201,7 +200,7 @@ def _read_cursor(cursor: str) -> tuple[int, str]:
         place, name = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if type(place) is not int or place < 0 or type(name) is not str:
             raise ValueError
-    except (ValueError, binascii.Error, RecursionError):
+    except (ValueError, TypeError, RecursionError):
         raise WebError(
             "This is no cursor", status=422, expected="`next` of the page before", found=cursor[:100]
         ) from None

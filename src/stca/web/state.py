@@ -17,7 +17,6 @@ from stca.web.correcting import apply_correction
 from stca.web.listing import Snapshot
 from stca.web.problems import not_found
 from stca.web.saved import SavedSearches
-from stca.web.searching import run_search
 from stca.web.settings import ServerSettings
 
 
@@ -41,9 +40,12 @@ class ServerState:
         self.model_lock = threading.RLock()
         self._snapshot_lock = threading.Lock()
         self._snapshot: tuple[object, Snapshot] | None = None
+        self.streams = 0
+        self.closing = threading.Event()
 
     def close(self) -> None:
-        """Close the files."""
+        """End the event streams, and close the files."""
+        self.closing.set()
         self.gallery.close()
 
     # ---- the gallery ----
@@ -68,14 +70,6 @@ class ServerState:
                     if other != key:
                         said[other] = correction.kind == "same"
         return said
-
-    def search(self, request: schemas.SearchRequest, who: User) -> schemas.SearchResult:
-        """Answer a search, once it is in the audit log."""
-        asked = request.model_dump(by_alias=True, exclude_none=True, exclude={"vector"})
-        if request.vector is not None:
-            asked["vector"] = len(request.vector)
-        self.audit.write(who.name, who.role, "search", **asked)
-        return run_search(self, request)
 
     def correct(self, given: schemas.CorrectionIn, who: User) -> Correction:
         """Make a correction, and write it into the audit log."""

@@ -45,7 +45,7 @@ async def _stream(request: Request, state: ServerState) -> AsyncIterator[str]:
         quiet = 0.0
         while not state.closing.is_set() and not await request.is_disconnected():
             sent = False
-            for name, number, content in await run_in_threadpool(_now, state):
+            for name, number, content in await run_in_threadpool(_now, request, state):
                 text = json.dumps(content)
                 if seen.get(f"{name} {number}") != text:
                     seen[f"{name} {number}"] = text
@@ -60,12 +60,12 @@ async def _stream(request: Request, state: ServerState) -> AsyncIterator[str]:
         state.streams -= 1
 
 
-def _now(state: ServerState) -> list[tuple[str, int, Any]]:
+def _now(request: Request, state: ServerState) -> list[tuple[str, int, Any]]:
     """(event, number, content) of everything that a client may be told."""
     found: list[tuple[str, int, Any]] = [("job", job.id, job.model_dump()) for job in state.list_jobs()]
     snapshot = state.snapshot()
     found.append(("gallery", 0, {"tracklets": len(snapshot.records), "persons": len(snapshot.persons)}))
-    for search, result in state.answers_of_saved():
+    for search, result in request.app.state.answers.now():
         best = result.hits[0] if result.hits and result.hits[0].accepted else None
         content = {
             "search": search.id,

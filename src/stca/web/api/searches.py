@@ -9,15 +9,16 @@ from fastapi import APIRouter, Path
 from stca.web import schemas
 from stca.web.api.common import Cursor, Limit, State, Who
 from stca.web.listing import page
+from stca.web.searching import search
 
 router = APIRouter(tags=["searches"])
 SearchId = Annotated[int, Path(ge=1, le=2**62)]
 
 
 @router.post("/search")
-def search(state: State, who: Who, request: schemas.SearchRequest) -> schemas.SearchResult:
+def search_gallery(state: State, who: Who, request: schemas.SearchRequest) -> schemas.SearchResult:
     """The most similar tracklets, and whether the best one is the person."""
-    return state.search(request, who)
+    return search(state, request, who)
 
 
 @router.get("/searches")

@@ -112,6 +112,8 @@ def _stats(given: argparse.Namespace) -> None:
     print(f"{stats.tracklets:,} tracklets, {len(stats.cameras)} cameras, {stats.persons} persons named")
     for camera, count in stats.cameras.items():
         print(f"  {camera:<16} {count:>9,}")
+    if stats.hidden:
+        print(f"hidden    {stats.hidden:,} of them: stca person show")
     if stats.first is not None and stats.last is not None:
         print(f"seen      {format_time(stats.first)} to {format_time(stats.last)}")
     weights = fingerprint.weights[:12] or "not known"
