@@ -82,7 +82,7 @@ def pair_scores(
 ) -> tuple[Float32[np.ndarray, " A"], Float32[np.ndarray, " B"]]:
     """The cosines of all pairs of different people, and of all pairs of one person, each pair once."""
     different, same = [], []
-    for block, mates, non_mates in mate_masks(known_pairs):
+    for block, mates, non_mates in mate_masks(known_pairs, across=False):
         later = np.arange(len(known_pairs.records)) > block.start + np.arange(len(mates))[:, None]
         scores = known_pairs.vectors[block] @ known_pairs.vectors.T
         different.append(scores[non_mates & later])

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from fastapi import Request
+from fastapi import FastAPI, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
+from starlette.types import Scope
 
 from stca.web.pages.shown.rendering import render
+from stca.web.problems import MEDIA_TYPE
 from stca.web.texts import TEXTS
 
 _NO_PAGES = ("/api/", "/media/", "/static/")
@@ -19,6 +23,30 @@ def wants_page(request: Request) -> bool:
     if request.url.path.startswith(_NO_PAGES):
         return False
     return "text/html" in request.headers.get("accept", "") or request.headers.get("hx-request") == "true"
+
+
+def show_errors_as_pages(app: FastAPI) -> None:
+    """Let each handler of errors that the application has answer people with a page, programs as before."""
+    for kind, handler in list(app.exception_handlers.items()):
+        app.add_exception_handler(kind, _as_page(handler))
+
+
+def _as_page(handler: Callable[..., Any]) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def answer(request: Request, error: Exception) -> Response:
+        made = handler(request, error)
+        response: Response = await made if isinstance(made, Awaitable) else made
+        if not wants_page(request) or response.media_type != MEDIA_TYPE:
+            return response
+        kept = ("retry-after", "allow")
+        headers = {name: value for name, value in response.headers.items() if name in kept}
+        return await run_in_threadpool(error_page, request, json.loads(bytes(response.body)), headers=headers)
+
+    return answer
+
+
+def refusal_page(scope: Scope, problem: Mapping[str, Any]) -> Response:
+    """What the guard says to somebody who may not see a page."""
+    return error_page(Request(scope), problem)
 
 
 def error_page(
@@ -42,5 +70,5 @@ def error_page(
         detail=problem.get("detail"),
         hint=problem.get("hint"),
         errors=problem.get("errors") or [],
-        retry=extra.get("Retry-After"),
+        retry=extra.get("retry-after"),
     )

@@ -30,6 +30,7 @@ def jobs(request: Request) -> Response:
         jobs=_shown(state),
         videos=[(video.name, video.size) for video in list_videos(state.settings.videos)],
         folders=bool(state.settings.videos),
+        uploads=False,
     )
 
 

@@ -12,7 +12,7 @@ from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from stca.errors import StcaError
-from stca.web import schemas
+from stca.web import schemas, searching
 from stca.web.listing import Snapshot
 from stca.web.pages.shown import drawing
 from stca.web.pages.shown.rendering import address, go, render, state_of, user_of
@@ -52,7 +52,7 @@ def search(request: Request) -> Response:
     strip = drawing.strip([r for key, r in snapshot.records.items() if key not in snapshot.hidden])
     asked = _without_open_ends(request_of(params), strip)
     try:
-        result = state.search(asked, user_of(request))
+        result = searching.search(state, asked, user_of(request))
     except StcaError as error:
         if asked.upload is None or status_of(error) != 422:
             raise
