@@ -7,7 +7,18 @@ from pathlib import Path
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from stca.web.pages import corrections, entrance, gallery, jobs, people, search, tracklets, uploads, videos, wall
+from stca.web.pages import (
+    corrections,
+    entrance,
+    gallery,
+    jobs,
+    people,
+    search,
+    tracklets,
+    uploads,
+    videos,
+    wall,
+)
 from stca.web.pages.errors import refusal_page, show_errors_as_pages
 
 __all__ = ["add_pages", "refusal_page"]

@@ -10,8 +10,8 @@ from starlette.responses import Response
 
 from stca.web import schemas
 from stca.web.listing import Filters, Snapshot
-from stca.web.pages.shown.rendering import go, render, state_of, user_of
 from stca.web.pages.search import search_address
+from stca.web.pages.shown.rendering import go, render, state_of, user_of
 from stca.web.pages.shown.tiles import Tile, tracklet_tile
 from stca.web.pages.shown.words import POSIX
 from stca.web.state import ServerState
@@ -72,7 +72,9 @@ def saved(request: Request) -> Response:
     """Searches that somebody gave a name."""
     state = state_of(request)
     snapshot = state.snapshot()
-    return render(request, "saved.html", searches=[_saved(state, snapshot, each) for each in state.saved.all()])
+    return render(
+        request, "saved.html", searches=[_saved(state, snapshot, each) for each in state.saved.all()]
+    )
 
 
 @router.post("/saved/{number}/remove")

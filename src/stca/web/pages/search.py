@@ -111,7 +111,9 @@ def request_of(params: QueryParams) -> schemas.SearchRequest:
         WebError: it means none.
 
     """
-    one = {name: params.get(name) or None for name in ("key", "upload", "from", "to", "verdict", "image", "k")}
+    one = {
+        name: params.get(name) or None for name in ("key", "upload", "from", "to", "verdict", "image", "k")
+    }
     given: dict[str, Any] = {name: value for name, value in one.items() if value is not None}
     given["k"] = given.get("k", FEWEST)
     for name in ("cameras", "persons"):
@@ -167,11 +169,11 @@ def _only_results(request: Request) -> bool:
 def _persons(
     snapshot: Snapshot, asked: schemas.SearchRequest, result: schemas.SearchResult
 ) -> list[tuple[int, str | None, int, bool]]:
-    """(number, name, answers, chosen) of persons to choose from: those among the answers, and those chosen."""
+    """(number, name, answers, chosen) of persons among the answers, and of those chosen already."""
     counts = Counter(hit.tracklet.person for hit in result.hits if hit.tracklet.person is not None)
     chosen = [number for number in asked.persons or () if number not in counts]
     found = []
-    for number in [*chosen, *(number for number, _ in counts.most_common(12))]:
+    for number in [*chosen, *(number for number, _ in counts.most_common(8))]:
         person = snapshot.persons.get(number)
         if person is not None:
             found.append((number, person.name, counts[number], number in (asked.persons or ())))

@@ -72,13 +72,14 @@ def frames_of(state: ServerState, record: Record) -> dict[str, Any] | None:
         return None
     around = round(AROUND * video.frame_rate)
     first, last = seen.boxes[0][0], seen.boxes[-1][0]
+    middle = seen.boxes[len(seen.boxes) // 2][0]
     boxes = {number: [round(value, 1) for value in box] for number, box in seen.boxes}
     return {
-        "poster": frame_url(seen.folder, first),
+        "poster": frame_url(seen.folder, middle),
         "address": frame_url(seen.folder, 0).removesuffix("0"),
         "first": max(1, first - around),
         "last": last + around if video.num_frames is None else min(last + around, video.num_frames),
-        "begins": first,
+        "begins": middle,
         "rate": video.frame_rate,
         "width": video.width,
         "height": video.height,
@@ -126,7 +127,9 @@ def curve_of(request: Request, score: float | None) -> Curve | None:
     places = [(point[0] - LOWEST) / (1 - LOWEST) for point in points]
     same = [(x, point[2]) for x, point in zip(places, points, strict=True) if point[2] is not None]
     return Curve(
-        different=drawing.path_of([(x, point[1]) for x, point in zip(places, points, strict=True)], height=300),
+        different=drawing.path_of(
+            [(x, point[1]) for x, point in zip(places, points, strict=True)], height=300
+        ),
         same=drawing.path_of(same, height=300),
         threshold=None if threshold is None else _place(threshold),
         score=None if score is None else _place(score),

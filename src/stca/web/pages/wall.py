@@ -64,9 +64,7 @@ def single_tracklets(snapshot: Snapshot) -> list[Record]:
     """Tracklets that are of no such person, newest first; not the hidden ones."""
     linked = {record.key for person in linked_persons(snapshot) for record in person.records}
     return [
-        record
-        for key, record in snapshot.records.items()
-        if key not in linked and key not in snapshot.hidden
+        record for key, record in snapshot.records.items() if key not in linked and key not in snapshot.hidden
     ]
 
 

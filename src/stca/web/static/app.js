@@ -110,7 +110,17 @@ document.addEventListener("error", (event) => {
     image.classList.add("gone");
   }
 }, true);
+document.addEventListener("load", (event) => shape(event.target), true);
+
+// A crop that is as wide as high is mostly not a whole person: it is shown whole, not cut to a column.
+function shape(image) {
+  if (image instanceof HTMLImageElement && image.classList.contains("crop")) {
+    image.classList.toggle("is-wide", image.naturalWidth > 0.72 * image.naturalHeight);
+  }
+}
+
 for (const image of document.images) {
+  if (image.complete && image.naturalWidth) shape(image);
   if (image.complete && !image.naturalWidth && image.loading !== "lazy") image.dispatchEvent(new Event("error"));
 }
 watch(document);
@@ -126,6 +136,11 @@ function setMenu(open) {
 }
 
 menuButton?.addEventListener("click", () => setMenu(menuButton.getAttribute("aria-expanded") !== "true"));
+
+// In a small window, filters begin folded, so that the answers are near.
+if (matchMedia("(max-width: 62rem)").matches) {
+  for (const fold of document.querySelectorAll("[data-folds]")) fold.open = false;
+}
 
 // ---- messages ----
 

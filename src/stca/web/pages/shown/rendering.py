@@ -26,7 +26,12 @@ _STATIC = Path(__file__).parents[2] / "static"
 
 
 def render(
-    request: Request, template: str, *, status: int = 200, headers: dict[str, str] | None = None, **content: Any
+    request: Request,
+    template: str,
+    *,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+    **content: Any,
 ) -> HTMLResponse:
     """A template of `web/templates` as an answer.
 
