@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from functools import cached_property
+from pathlib import Path
 
 from stca.gallery import Gallery
 from stca.gallery.corrections import Correction
@@ -14,10 +15,12 @@ from stca.web import schemas
 from stca.web.access.audit import AuditLog
 from stca.web.access.tokens import Tokens, User
 from stca.web.correcting import apply_correction
+from stca.web.jobs import Jobs
 from stca.web.listing import Snapshot
 from stca.web.problems import not_found
 from stca.web.saved import SavedSearches
 from stca.web.settings import ServerSettings
+from stca.web.uploads import RateLimit, Uploads
 
 
 class ServerState:
@@ -37,6 +40,9 @@ class ServerState:
         self.tokens = Tokens(settings.folder / "tokens.json")
         self.audit = AuditLog(settings.folder / "audit.log")
         self.saved = SavedSearches(settings.folder)
+        self.uploads = Uploads(settings.folder / "uploads")
+        self.upload_rate = RateLimit(rate=0.5, burst=20)
+        self.jobs = Jobs(settings.folder, settings.gallery, model=settings.model)
         self.model_lock = threading.RLock()
         self._snapshot_lock = threading.Lock()
         self._snapshot: tuple[object, Snapshot] | None = None
@@ -46,6 +52,7 @@ class ServerState:
     def close(self) -> None:
         """End the event streams, and close the files."""
         self.closing.set()
+        self.jobs.close()
         self.gallery.close()
 
     # ---- the gallery ----
@@ -84,6 +91,12 @@ class ServerState:
         undone = undo(self.gallery, number)
         self.audit.write(who.name, who.role, "undo correction", correction=number)
         return undone
+
+    def is_added(self, video: Path) -> bool:
+        """Whether a job has added a video to the gallery."""
+        return any(
+            each.path == video and each.state == "done" for job in self.jobs.list() for each in job.videos
+        )
 
     def info(self) -> schemas.GalleryInfo:
         """What the gallery holds."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from stca.web.api import audit, corrections, gallery, persons, searches, tracklets
+from stca.web.api import audit, corrections, events, gallery, jobs, persons, searches, tracklets, uploads
 from stca.web.api.common import PROBLEMS
 
-_PARTS = (gallery, tracklets, persons, searches, corrections, audit)
+_PARTS = (gallery, tracklets, persons, searches, corrections, uploads, jobs, events, audit)
 
 
 def add_routes(app: FastAPI, *, prefix: str) -> None:

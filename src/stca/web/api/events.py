@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from stca.web.api.common import State
+from stca.web.api.jobs import job_out
 from stca.web.problems import WebError
 from stca.web.state import ServerState
 
@@ -62,7 +63,9 @@ async def _stream(request: Request, state: ServerState) -> AsyncIterator[str]:
 
 def _now(request: Request, state: ServerState) -> list[tuple[str, int, Any]]:
     """(event, number, content) of everything that a client may be told."""
-    found: list[tuple[str, int, Any]] = [("job", job.id, job.model_dump()) for job in state.list_jobs()]
+    found: list[tuple[str, int, Any]] = [
+        ("job", job.id, job_out(job).model_dump()) for job in state.jobs.list()
+    ]
     snapshot = state.snapshot()
     found.append(("gallery", 0, {"tracklets": len(snapshot.records), "persons": len(snapshot.persons)}))
     for search, result in request.app.state.answers.now():
