@@ -1,8 +1,14 @@
 """The score threshold below which a search has no match."""
 
 from stca.gallery.calibration.calibration import Calibration, Method
-from stca.gallery.calibration.known_pairs import CalibrationSet, count_searches, labelled, relabel
-from stca.gallery.calibration.measuring import calibrate, measure, pair_scores
+from stca.gallery.calibration.known_pairs import (
+    CalibrationSet,
+    count_searches,
+    labelled,
+    pair_scores,
+    relabel,
+)
+from stca.gallery.calibration.measuring import calibrate, measure
 
 __all__ = [
     "Calibration",

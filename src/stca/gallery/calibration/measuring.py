@@ -9,7 +9,6 @@ camera to be different people. What people have corrected overrules both.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float32
 
 from stca.errors import GalleryError
 from stca.gallery.calibration.calibration import Calibration
@@ -75,16 +74,3 @@ def calibrate(
         dir_at_10=searches.dir_at_far(0.10),
     )
     return calibration, searches
-
-
-def pair_scores(
-    known_pairs: CalibrationSet,
-) -> tuple[Float32[np.ndarray, " A"], Float32[np.ndarray, " B"]]:
-    """The cosines of all pairs of different people, and of all pairs of one person, each pair once."""
-    different, same = [], []
-    for block, mates, non_mates in mate_masks(known_pairs, across=False):
-        later = np.arange(len(known_pairs.records)) > block.start + np.arange(len(mates))[:, None]
-        scores = known_pairs.vectors[block] @ known_pairs.vectors.T
-        different.append(scores[non_mates & later])
-        same.append(scores[mates & later])
-    return np.concatenate(different), np.concatenate(same)

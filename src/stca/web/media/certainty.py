@@ -10,6 +10,8 @@ from jaxtyping import Float, Float64
 
 from stca.gallery import Gallery
 from stca.gallery.calibration import CalibrationSet, labelled, pair_scores
+from stca.gallery.calibration.corrected import corrected
+from stca.gallery.corrections.resolving import resolve
 from stca.gallery.cross_camera import LEVELS, SHARES, pair_rates
 from stca.gallery.records import Record
 
@@ -61,11 +63,11 @@ def certainty(gallery: Gallery, records: Mapping[str, Record], *, sample: int = 
     """What is known of the scores of pairs in a gallery.
 
     From the public sets where the gallery's threshold comes from them; else from the gallery itself: from
-    its labels, or from tracklets that are in one camera's view at the same time.
+    what people corrected, its labels, and tracklets that are in one camera's view at the same time.
 
     Args:
         gallery: whose calibration says where its threshold comes from.
-        records: all of it, by key.
+        records: all of it that is not hidden, by key.
         sample: of how many tracklets the pairs are compared, at most.
 
     Returns:
@@ -76,13 +78,18 @@ def certainty(gallery: Gallery, records: Mapping[str, Record], *, sample: int = 
     public = calibration is None or calibration.method == "cross-camera sets"
     if public and (measured := _from_public_sets(gallery)) is not None:
         return measured
+    resolved = resolve(gallery.corrections())
+    named = {key for group in (*resolved.groups, *resolved.apart) for key in group}
     marked = [record for record in records.values() if record.label is not None]
-    chosen = _whole_persons(marked, sample) if marked else _neighbours(list(records.values()), sample)
+    chosen = [records[key] for key in sorted(named & records.keys())][:sample]
+    chosen += _whole_persons(marked, sample) if marked else _neighbours(list(records.values()), sample)
+    chosen = list({record.key: record for record in chosen}.values())[:sample]
     known = [(record, found[1]) for record in chosen if (found := gallery.get(record.key)) is not None]
     if not known:
         return None
     pairs = labelled([record for record, _ in known], np.stack([vector for _, vector in known]))
-    return _from_pairs(pairs, labels=bool(marked))
+    origin = [*(["corrections"] if named else []), *(["labels"] if marked else [])]
+    return _from_pairs(corrected(pairs, resolved), " and ".join(origin))
 
 
 def _from_public_sets(gallery: Gallery) -> Certainty | None:
@@ -103,7 +110,7 @@ def _from_public_sets(gallery: Gallery) -> Certainty | None:
     return Certainty(source, shares, found[2], ((LEVELS[-1], LEVELS[0]), (1 - SHARES[-1], 1 - SHARES[0])))
 
 
-def _from_pairs(known_pairs: CalibrationSet, *, labels: bool) -> Certainty | None:
+def _from_pairs(known_pairs: CalibrationSet, origin: str) -> Certainty | None:
     different, same = (np.sort(scores).astype(np.float64) for scores in pair_scores(known_pairs))
     if len(different) < _LEAST_PAIRS:
         return None
@@ -112,18 +119,15 @@ def _from_pairs(known_pairs: CalibrationSet, *, labels: bool) -> Certainty | Non
     def shares(scores: Scores) -> tuple[Scores, Scores | None]:
         return _reaching(different, scores), _reaching(same, scores) if enough else None
 
-    if labels:
-        source = f"From this gallery's labels: {len(different):,} pairs of different people"
-        source += f" and {len(same):,} of one person." if enough else "; too few of one person."
-    else:
-        source = (
-            f"From this gallery: {len(different):,} pairs of people who were in one camera's view at the "
-            "same time. Which pairs show one person is not known without labels."
-        )
+    by = f"by its {origin} and by who was" if origin else "who were"
+    source = (
+        f"From this gallery: {len(different):,} pairs of different people, {by} in one camera's view at the "
+        f"same time, and {f'{len(same):,}' if enough else 'too few'} known pairs of one person."
+    )
     return Certainty(source, shares, (len(different), len(same)), ((0.0, 1.0), (0.0, 1.0)))
 
 
-def _reaching(found: Scores, scores: Scores) -> Scores:
+def _reaching(found: Float64[np.ndarray, " N"], scores: Scores) -> Scores:
     """The share of sorted values that are at least as large as each score."""
     count: Scores = len(found) - np.searchsorted(found, scores, side="left")
     return count / len(found)
@@ -159,7 +163,7 @@ def _neighbours(records: Sequence[Record], most: int) -> list[Record]:
 
 
 def _sentence(who: str, share: float, known: tuple[float, float], pairs: int) -> str:
-    """ "Of 1,000 pairs of different people, 2 reach this score."."""
+    """As in: Of 1,000 pairs of different people, 2 reach this score."""
     least, largest = known
     if least == 0.0 and share in (0.0, 1.0):  # counted
         return f"{'None' if share == 0.0 else 'All'} of {pairs:,} pairs of {who} reach this score."

@@ -13,9 +13,9 @@ from stca.errors import DatasetError, FrameError
 from stca.footage.images import RGB
 from stca.gallery.records import Record
 from stca.tracks import read_track
-from stca.web.media.frames import VideoFrames
-from stca.web.media.images import ImageFrames
-from stca.web.media.tracked import Tracks, identity_of, places, tracks_by_folder
+from stca.web.media.videos.frames import VideoFrames
+from stca.web.media.videos.images import ImageFrames
+from stca.web.media.videos.tracked import Tracks, identity_of, places, tracks_by_folder
 from stca.web.problems import not_found
 
 _OPEN = 4
@@ -26,6 +26,7 @@ _LOOK_AGAIN = 10.0
 _AMBIGUOUS = "several folders of tracks have this name"
 
 Box = tuple[float, float, float, float]
+Frames = ImageFrames | VideoFrames
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class TrackedVideo:
     width: int
     height: int
     boxes_fit: bool
-    _frames: ImageFrames | VideoFrames = field(repr=False)
+    _frames: Frames = field(repr=False)
 
     def image(self, frame: int) -> RGB:
         """Frame number `frame`, from 1, as tracking counted; errors as of `VideoFrames.image`."""
@@ -136,10 +137,9 @@ class Footage:
         self._records, self._videos = records, videos
         self._lock = threading.Lock()
         self._seen: tuple[Mapping[str, Record], dict[str, list[Tracks]]] | None = None
-        self._found: dict[tuple[str, tuple[int, ...]], tuple[Path | None, str, float]] = {}
-        self._opened: OrderedDict[tuple[Path, tuple[int, ...], bool], ImageFrames | VideoFrames] = (
-            OrderedDict()
-        )
+        self._places: dict[str, list[Path]] = {}  # where files of the videos' names are
+        self._looked = -_LOOK_AGAIN
+        self._opened: OrderedDict[tuple[object, ...], Frames] = OrderedDict()
 
     def close(self) -> None:
         """Close the videos that are open."""
@@ -207,11 +207,12 @@ class Footage:
 
     # ---- videos ----
 
-    def _open(self, path: Path, tracks: Tracks) -> ImageFrames | VideoFrames:
-        key = path, tracks.identity, path.is_dir()
+    def _open(self, path: Path, tracks: Tracks) -> Frames:
+        folder = path.is_dir()
+        key = path, folder, tracks.identity, tracks.frames
         with self._lock:
             frames = self._opened.pop(key, None)
-            if frames is None and key[2]:
+            if frames is None and folder:
                 frames = ImageFrames(path, frame_rate=tracks.frame_rate)
             elif frames is None:
                 frames = VideoFrames(path, frames=tracks.frames)
@@ -225,23 +226,20 @@ class Footage:
         """The video, or why there is none to show."""
         if not tracks.identity:
             return None, "it was no file but a live camera"
-        key = tracks.name, tracks.identity
-        path, problem, when = self._found.get(key, (None, "", -_LOOK_AGAIN))
-        if path is not None and identity_of(path) == tracks.identity:
-            return path, ""
-        if path is not None or time.monotonic() - when >= _LOOK_AGAIN:
-            path, problem = self._look_for(*key)
-            self._found[key] = path, problem, time.monotonic()
-        return path, problem
-
-    def _look_for(self, name: str, identity: tuple[int, ...]) -> tuple[Path | None, str]:
         if not self._videos:
             return None, "the server was started without folders of videos"
-        another = False
-        for place in places(self._videos, name):
-            if identity_of(place) == identity:
-                return place, ""
-            another = True
-        if another:
-            return None, f"another file of the name {name}: its size, or the time of its last change, differs"
-        return None, f"no file of the name {name}"
+        candidates = self._places.get(tracks.name, [])
+        path = next((path for path in candidates if identity_of(path) == tracks.identity), None)
+        if path is None and time.monotonic() - self._looked >= _LOOK_AGAIN:
+            names = {each.name for several in self._folders().values() for each in several}
+            self._places, self._looked = places(self._videos, names), time.monotonic()
+            candidates = self._places.get(tracks.name, [])
+            path = next((path for path in candidates if identity_of(path) == tracks.identity), None)
+        if path is not None:
+            return path, ""
+        if not candidates:
+            return None, f"no file of the name {tracks.name}"
+        return None, (
+            f"another file of the name {tracks.name}: its size or the time of its last change is not that of "
+            "the file that was tracked"
+        )

@@ -183,4 +183,5 @@ def _over(
         colours = colormaps["RdBu_r"](0.5 + values / 2)[..., :3]
         weight = 0.15 + 0.65 * np.sqrt(np.abs(values))
     mixed = weight[..., None] * 255 * colours + (1 - weight[..., None]) * grey
-    return mixed.clip(0, 255).astype(np.uint8)
+    drawn: np.ndarray = mixed.clip(0, 255).astype(np.uint8)
+    return drawn

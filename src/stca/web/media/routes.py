@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Callable
 from typing import Annotated, Any
 
-import simplejpeg
 from fastapi import APIRouter, Header, Path, Query
 from starlette.responses import Response
 
@@ -23,6 +22,7 @@ _CACHE = "private, no-cache"
 _KEPT = ByteCache(96 << 20)
 
 Number = Annotated[int, Path(ge=1, le=2**40)]
+Upload = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 Etag = Annotated[str | None, Header(alias="If-None-Match", max_length=2000)]
 Answer = Annotated[str | None, Query(max_length=1000, description="key of a tracklet it is compared with")]
 
@@ -91,17 +91,17 @@ def get_frame(
 
 
 @router.get("/media/upload/{upload}/{number}", **_sends("image/jpeg"))
-def get_upload(state: State, upload: str, number: Number, seen: Etag = None) -> Response:
+def get_upload(state: State, upload: Upload, number: Number, seen: Etag = None) -> Response:
     """One of the pictures that an upload was made into, from 1; X-Frame-Size as for frames."""
-    paths = state.uploads.pictures(upload)
-    if number > len(paths):
-        raise not_found("There is no such picture", expected=f"1 to {len(paths)}", found=number)
+    found = state.uploads.get(upload).pictures
+    if number > len(found):
+        raise not_found("There is no such picture", expected=f"1 to {len(found)}", found=number)
+    picture = found[number - 1]
     try:
-        data = paths[number - 1].read_bytes()
-        height, width = simplejpeg.decode_jpeg_header(data)[:2]
-    except (OSError, ValueError) as error:
-        raise not_found("This picture cannot be read", found=number) from error
-    return _file(data, "image/jpeg", seen, headers={"X-Frame-Size": f"{width}x{height}"})
+        data = picture.path.read_bytes()
+    except OSError as error:  # it was removed a moment ago
+        raise not_found("This picture is gone", found=number) from error
+    return _file(data, "image/jpeg", seen, headers={"X-Frame-Size": f"{picture.width}x{picture.height}"})
 
 
 # ---- persons ----

@@ -106,7 +106,8 @@ def _look_out(look: Look) -> out.LookOut:
 
 
 def _certainty(gallery: Gallery, snapshot: Snapshot, score: float) -> out.CertaintyOut | None:
-    found = certainty(gallery, snapshot.records)
+    shown = {key: record for key, record in snapshot.records.items() if key not in snapshot.hidden}
+    found = certainty(gallery, shown)
     if found is None:
         return None
     points = [out.CurvePoint(score=a, different=b, same=c) for a, b, c in curve_points(found)]

@@ -30,7 +30,6 @@ def jobs(request: Request) -> Response:
         jobs=_shown(state),
         videos=[(video.name, video.size) for video in list_videos(state.settings.videos)],
         folders=bool(state.settings.videos),
-        uploads=False,
     )
 
 
@@ -52,7 +51,7 @@ def add(
     state, user = state_of(request), user_of(request)
     if not videos:
         raise WebError("No video was chosen", status=422, hint="mark the videos that are to be added")
-    began = _began(start)
+    began = seconds_of(start)
     chosen = [
         NewVideo(allowed_video(state.settings.videos, name), camera.strip() or None, began) for name in videos
     ]
@@ -77,7 +76,7 @@ def _shown(state: ServerState) -> list[dict[str, Any]]:
 
 
 def _job(job: Job) -> dict[str, Any]:
-    names = [video.path.name for video in job.videos]
+    names = [video.camera or video.path.name for video in job.videos]
     return {
         "id": job.id,
         "title": ", ".join(names[:3]) + (f" +{len(names) - 3}" if len(names) > 3 else ""),
@@ -93,7 +92,7 @@ def _job(job: Job) -> dict[str, Any]:
     }
 
 
-def _began(text: str) -> float | None:
+def seconds_of(text: str) -> float | None:
     """A time of the form as POSIX seconds; the server's time zone holds."""
     if not text:
         return None

@@ -114,7 +114,9 @@ document.addEventListener("load", (event) => shape(event.target), true);
 
 // A crop that is as wide as high is mostly not a whole person: it is shown whole, not cut to a column.
 function shape(image) {
-  if (image instanceof HTMLImageElement && image.classList.contains("crop")) {
+  if (!(image instanceof HTMLImageElement)) return;
+  if (image.classList.contains("why")) image.classList.add("is-loaded");
+  if (image.classList.contains("crop")) {
     image.classList.toggle("is-wide", image.naturalWidth > 0.72 * image.naturalHeight);
   }
 }

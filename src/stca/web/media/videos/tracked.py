@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ class Tracks:
     @property
     def boxes_fit(self) -> bool:
         """Whether boxes are in pixels of the frames as shown."""
-        return self.metadata.get("boxes_refer_to", "displayed frames") == "displayed frames"
+        return bool(self.metadata.get("boxes_refer_to", "displayed frames") == "displayed frames")
 
 
 def tracks_by_folder(records: Mapping[str, Record]) -> dict[str, list[Tracks]]:
@@ -93,20 +93,24 @@ def _metadata(path: Path) -> dict[str, Any] | None:
     return found if valid else None
 
 
-def places(folders: tuple[Path, ...], name: str) -> Iterator[Path]:
-    """Files and folders of images of this name inside the folders; links that lead out of them are none."""
+def places(folders: Iterable[Path], names: Set[str]) -> dict[str, list[Path]]:
+    """Files and folders of images of these names inside the folders; links that lead out of them are none."""
+    found: dict[str, list[Path]] = {}
     looked = 0
     for folder in folders:
         root = folder.resolve()
+        if (name := camera_name(root)) in names:
+            found.setdefault(name, []).append(root)
         for base, folders_here, files in os.walk(root):
             looked += len(folders_here) + len(files)
             if looked > _MOST_ENTRIES:
-                return
-            if base == str(root) and camera_name(root) == name:
-                yield root
-            named = [Path(base) / file for file in files if printable(file) == name]
-            named += [path for each in folders_here if camera_name(path := Path(base) / each) == name]
-            yield from (path for path in named if path.resolve().is_relative_to(root))
+                return found
+            named = [(printable(file), Path(base) / file) for file in files]
+            named += [(camera_name(Path(base) / each), Path(base) / each) for each in folders_here]
+            for name, path in named:
+                if name in names and path.resolve().is_relative_to(root):
+                    found.setdefault(name, []).append(path)
+    return found
 
 
 def identity_of(path: Path) -> tuple[int, ...] | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from stca.footage.clock import Clock
 from stca.footage.video import DEFAULT_RATE, open_video
-from stca.web.media.seeking import SeekIndex, frames_from
+from stca.web.media.videos.seeking import SeekIndex, frames_from
 
 _RECENT, _RECENT_BYTES = 32, 48 << 20
 """Decoded frames that a reader keeps, for requests that come out of order: at most, and their bytes."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -14,9 +15,9 @@ from stca.errors import FrameError
 from stca.footage.display import Display
 from stca.footage.images import RGB
 from stca.footage.video import open_video
-from stca.web.media.images import no_frame
-from stca.web.media.readers import Reader, from_beginning, from_entry
-from stca.web.media.seeking import NotThereError, SeekIndex, build_index
+from stca.web.media.videos.images import no_frame
+from stca.web.media.videos.readers import Reader, from_beginning, from_entry
+from stca.web.media.videos.seeking import NotThereError, SeekIndex, build_index
 from stca.web.problems import WebError
 
 _READERS = 3
@@ -35,18 +36,15 @@ class VideoFrames:
     Args:
         path: of the file.
         frames: how many frames tracking read; None where it did not read all.
-        coded: as `stca.footage.video.read_video`.
         patience: seconds that one request may take.
 
     """
 
-    def __init__(
-        self, path: Path, *, frames: int | None, coded: bool = False, patience: float = PATIENCE
-    ) -> None:
-        self._path, self._count, self._coded, self._patience = path, frames, coded, patience
+    def __init__(self, path: Path, *, frames: int | None, patience: float = PATIENCE) -> None:
+        self._path, self._count, self._patience = path, frames, patience
         self._lock = threading.Lock()
         self._readers: list[Reader] = []  # the one used last comes last
-        self._times: list[float] = []  # of the frames from 1 that were read in order
+        self._times = array("d")  # of the frames from 1 that were read in order
         self._index: SeekIndex | None = None
         self._index_built = False
         self._display: Display | None = None
@@ -119,7 +117,12 @@ class VideoFrames:
         while reader.next <= number:
             if time.monotonic() > deadline:
                 raise _busy(f"frame {reader.next} was reached")
-            step = reader.step()
+            try:
+                step = reader.step()
+            except BaseException:  # it cannot go on
+                self._readers.remove(reader)
+                reader.close()
+                raise
             if step is None:
                 raise no_frame(number, reader.next - 1)
             if reader.first == 1 and reader.next == len(self._times) + 2:
@@ -158,7 +161,7 @@ class VideoFrames:
                 first = next((frame for _, frame in islice(video.decode(), 1)), None)
                 if first is None:
                     raise FrameError("No frame of a video can be read", where=self._path)
-                display = Display(video.stream, video.name, coded=self._coded)
+                display = Display(video.stream, video.name)
                 self._size = display.size(first)
             self._display = display
         return self._display
