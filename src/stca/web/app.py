@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from stca.errors import StcaError
 from stca.version import __version__
-from stca.web import api
+from stca.web import api, pages
 from stca.web.access.guard import Guard
 from stca.web.metrics import CountRequests, Metrics
 from stca.web.problems import MEDIA_TYPE, problem, problem_of, status_of
@@ -43,7 +43,13 @@ def create_app(settings: ServerSettings) -> FastAPI:
 
     app = _routes(lifespan)
     app.state.server, app.state.metrics, app.state.answers = state, Metrics(), SavedAnswers(state)
-    app.add_middleware(Guard, tokens=state.tokens, hosts=_hosts(settings), local=settings.loopback)
+    app.add_middleware(
+        Guard,
+        tokens=state.tokens,
+        hosts=_hosts(settings),
+        local=settings.loopback,
+        page=pages.refusal_page,
+    )
     app.add_middleware(CountRequests, metrics=app.state.metrics)
     return app
 
@@ -85,6 +91,7 @@ def _routes(lifespan: Any) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(StarletteHTTPException, _http_error)
     app.add_exception_handler(Exception, _bug)
+    pages.add_pages(app)
     return app
 
 

@@ -7,8 +7,10 @@ A page of another site must not reach a server on loopback, neither by a name th
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers
@@ -69,11 +71,21 @@ class Guard:
         tokens: who has one.
         hosts: host names and addresses, without ports, under which the server may be asked.
         local: whether requests without a token are of this machine's user.
+        page: makes a page of problem details, for people; None: they get plain text.
 
     """
 
-    def __init__(self, app: ASGIApp, *, tokens: Tokens, hosts: frozenset[str], local: bool) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        tokens: Tokens,
+        hosts: frozenset[str],
+        local: bool,
+        page: Callable[[Scope, Mapping[str, Any]], Response] | None = None,
+    ) -> None:
         self._app, self._tokens, self._hosts, self._local = app, tokens, hosts, local
+        self._page = page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -90,7 +102,7 @@ class Guard:
 
         decided = self.decide(scope)
         if isinstance(decided, Refusal):
-            await _refusal(decided, scope)(scope, receive, send_with_headers)
+            await _refusal(decided, scope, self._page)(scope, receive, send_with_headers)
             return
         scope.setdefault("state", {})["user"] = decided
         await self._app(scope, receive, send_with_headers)
@@ -134,7 +146,9 @@ def _headers(path: str, message: Message) -> list[tuple[bytes, bytes]]:
     ]
 
 
-def _refusal(refusal: Refusal, scope: Scope) -> Response:
+def _refusal(
+    refusal: Refusal, scope: Scope, page: Callable[[Scope, Mapping[str, Any]], Response] | None
+) -> Response:
     """As problem details, as a way to the login page, or as plain text where somebody reads it."""
     headers = Headers(scope=scope)
     path = scope["path"]
@@ -143,9 +157,11 @@ def _refusal(refusal: Refusal, scope: Scope) -> Response:
         query = scope.get("query_string", b"").decode("latin-1")
         target = f"{path}?{query}" if query else path
         return RedirectResponse(f"/login?next={quote(target, safe='')}", status_code=303)
+    content = problem(refusal.status, title=refusal.title, hint=refusal.hint, instance=path)
+    if wants_page and page is not None and refusal.status != 421:
+        return page(scope, content)
     if wants_page:
         return PlainTextResponse(f"{refusal.title}.\n{refusal.hint}\n", status_code=refusal.status)
-    content = problem(refusal.status, title=refusal.title, hint=refusal.hint, instance=path)
     extra = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else None
     return JSONResponse(content, status_code=refusal.status, media_type=MEDIA_TYPE, headers=extra)
 
