@@ -15,6 +15,7 @@ from stca.errors import StcaError
 from stca.version import __version__
 from stca.web import api, pages
 from stca.web.access.guard import Guard
+from stca.web.media.routes import router as media_router
 from stca.web.metrics import CountRequests, Metrics
 from stca.web.problems import MEDIA_TYPE, problem, problem_of, status_of
 from stca.web.schemas import Problem
@@ -91,6 +92,7 @@ def _routes(lifespan: Any) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(StarletteHTTPException, _http_error)
     app.add_exception_handler(Exception, _bug)
+    app.include_router(media_router)
     pages.add_pages(app)
     return app
 
