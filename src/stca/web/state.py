@@ -17,6 +17,7 @@ from stca.web.access.tokens import Tokens, User
 from stca.web.correcting import apply_correction
 from stca.web.jobs import Jobs
 from stca.web.listing import Snapshot
+from stca.web.media.footage import Footage
 from stca.web.problems import not_found
 from stca.web.saved import SavedSearches
 from stca.web.settings import ServerSettings
@@ -43,6 +44,7 @@ class ServerState:
         self.uploads = Uploads(settings.folder / "uploads")
         self.upload_rate = RateLimit(rate=0.5, burst=20)
         self.jobs = Jobs(settings.folder, settings.gallery, model=settings.model)
+        self.footage = Footage(lambda: self.snapshot().records, settings.videos)
         self.model_lock = threading.RLock()
         self._snapshot_lock = threading.Lock()
         self._snapshot: tuple[object, Snapshot] | None = None
@@ -53,6 +55,7 @@ class ServerState:
         """End the event streams, and close the files."""
         self.closing.set()
         self.jobs.close()
+        self.footage.close()
         self.gallery.close()
 
     # ---- the gallery ----
