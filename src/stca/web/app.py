@@ -15,7 +15,7 @@ from stca.errors import StcaError
 from stca.version import __version__
 from stca.web import api, pages
 from stca.web.access.guard import Guard
-from stca.web.media.routes import router as media
+from stca.web.media.routes import router as media_router
 from stca.web.metrics import CountRequests, Metrics
 from stca.web.problems import MEDIA_TYPE, problem, problem_of, status_of
 from stca.web.schemas import Problem
@@ -88,11 +88,11 @@ def _routes(lifespan: Any) -> FastAPI:
         lifespan=lifespan,
     )
     api.add_routes(app, prefix=API)
-    app.include_router(media)
     app.add_exception_handler(StcaError, _stca_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(StarletteHTTPException, _http_error)
     app.add_exception_handler(Exception, _bug)
+    app.include_router(media_router)
     pages.add_pages(app)
     return app
 

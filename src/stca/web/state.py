@@ -44,7 +44,8 @@ class ServerState:
         self.uploads = Uploads(settings.folder / "uploads")
         self.upload_rate = RateLimit(rate=0.5, burst=20)
         self.jobs = Jobs(settings.folder, settings.gallery, model=settings.model)
-        self.footage = Footage(lambda: self.snapshot().records, settings.videos)
+        places = (*settings.videos, self.jobs.videos)
+        self.footage = Footage(lambda: self.snapshot().records, places)
         self.model_lock = threading.RLock()
         self._snapshot_lock = threading.Lock()
         self._snapshot: tuple[object, Snapshot] | None = None
