@@ -56,6 +56,7 @@ class ServerState:
         """End the event streams, and close the files."""
         self.closing.set()
         self.jobs.close()
+        self.footage.close()
         self.gallery.close()
 
     # ---- the gallery ----
