@@ -56,8 +56,8 @@ _HOMES = {
     "stca.config": "RunConfig",
     "stca.datasets": "DATASETS load_dataset",
     "stca.embedding": "embed_tracklets",
-    "stca.errors": "CheckpointError ConfigError DatasetError DownloadError FrameError GalleryError RankingError "
-    "StcaError TrainingError",
+    "stca.errors": "CheckpointError ConfigError DatasetError DownloadError FrameError GalleryError "
+    "RankingError StcaError TrainingError",
     "stca.evaluation": "evaluate",
     "stca.export": "ExportReport export_model",
     "stca.gallery": "Gallery Hit ModelFingerprint ModelMark Record add_tracklets",
