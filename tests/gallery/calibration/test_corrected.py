@@ -15,6 +15,7 @@ from stca.gallery.calibration.corrected import corrected, corrections_alone, suf
 from stca.gallery.corrections import Resolved
 from stca.linking.persons import hide, judge, merge_persons, split_person
 from stca.ranking.open_set import OpenSet
+from stca.runs import open_model
 
 
 def people(count: int, each: int, *, seed: int = 0) -> tuple[list[Record], np.ndarray]:
@@ -180,7 +181,7 @@ def test_few_corrections_do_not_make_a_threshold(gallery: Gallery) -> None:
     with pytest.raises(
         GalleryError, match=r"give 8 searches for people in the gallery(.|\n)*at least 30 and 100"
     ):
-        calibrate_gallery(gallery, lambda: None, far=0.01)
+        calibrate_gallery(gallery, open_model("colour_histogram"), far=0.01)
     assert gallery.calibration() is None
 
 

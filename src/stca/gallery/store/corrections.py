@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from stca.errors import GalleryError
-from stca.gallery.corrections import Change, Correction, PersonTable
+from stca.gallery.corrections import KINDS, Change, Correction, PersonTable
 from stca.gallery.corrections.correction import hidden_keys
 from stca.gallery.store.rows import sqlite_value
 from stca.gallery.store.store import Store
@@ -197,7 +197,9 @@ class CorrectedStore(Store):
                 return [_correction(row, c, known, linkings) for row, c in zip(rows, contents, strict=True)]
             except (ValueError, TypeError, AttributeError) as error:
                 raise GalleryError(
-                    "The log of corrections is damaged", found=error, where=self.folder
+                    "The log of corrections is damaged, or of a later version",
+                    found=error,
+                    where=self.folder,
                 ) from error
 
 
@@ -205,6 +207,8 @@ def _correction(
     row: tuple[Any, ...], contents: dict[str, str], known: Mapping[str, str], linkings: int
 ) -> Correction:
     number, when, kind, keys, others, text, author, undone, _, linking = row
+    if kind not in KINDS:
+        raise ValueError(f"a kind that this version does not know: {kind!r}")
     gone = frozenset(key for key, content in contents.items() if known.get(key) != content)
     return Correction(
         number,
