@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -53,7 +58,7 @@ def test_an_older_gallery_that_can_only_be_read(tmp_path: Path) -> None:
         store = CorrectedStore(OLD, db, writable=False)
         assert (store.corrections(), store.hidden(), store.hidden_ids()) == ([], frozenset(), [])
         with pytest.raises(GalleryError, match="can only be read"):
-            store.correct(lambda table: Change("hide", (next(iter(table.persons)),)))
+            store.correct(lambda table: Change("hide", ("x",)))
 
 
 def test_all_of_a_correction_is_written_or_nothing(gallery: Gallery) -> None:
@@ -93,3 +98,34 @@ def test_what_a_later_version_says_is_not_passed_over(gallery: Gallery) -> None:
         db.execute("UPDATE corrections SET kind = 'adopt'")
     with pytest.raises(GalleryError, match="does not know: 'adopt'"):
         gallery.corrections()
+
+
+CORRECTING = """
+import sys
+from stca.gallery import Gallery
+from stca.linking.persons import hide, merge_persons, split_person, undo
+with Gallery.open(sys.argv[1]) as gallery:
+    keys = [record.key for record in gallery.records()]
+    print("open", flush=True)
+    while True:
+        for done in (merge_persons(gallery, 0, 1), hide(gallery, keys[:1]), split_person(gallery, keys[2:4])):
+            pass
+        for entry in gallery.corrections()[-3:]:
+            undo(gallery, entry.id)
+"""
+
+
+def test_killed_in_the_middle_of_corrections(gallery: Gallery) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3] / "src")}
+    command = [sys.executable, "-c", CORRECTING, str(gallery.path)]
+    for turn in range(2):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"open\n"
+            time.sleep(0.1 + 0.07 * turn)
+            process.send_signal(signal.SIGKILL)
+        for entry in gallery.corrections():
+            if entry.counts:
+                undo(gallery, entry.id)
+        assert {r.key: r.person for r in gallery.records()} == {record(n).key: n // 2 for n in range(6)}
+        assert gallery.hidden() == frozenset()
