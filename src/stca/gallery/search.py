@@ -97,8 +97,8 @@ def calibrate_gallery(
     Who is who comes from `labels`; else from the tracklets' own labels, if there are at least two persons
     and one of them has several tracklets; else from corrections by people alone, if they make 30 searches
     for people in the gallery and 1 / `far` for people not in it; else each tracklet is split in two and
-    embedded again (`time_split_set`). Corrections overrule labels and halves; `Calibration.note` says what was
-    used and why. Hidden tracklets are left out.
+    embedded again (`time_split_set`). Corrections overrule labels and halves; `Calibration.note` says what
+    was used and why. Hidden tracklets are left out.
 
     Args:
         gallery: a writable gallery.
@@ -168,8 +168,8 @@ def _known_pairs(
     enough, words = suffices(alone, far=far, across=across)
     if enough:
         note = (
-            f"{judged} suffice. Known to be different are these, who look more alike than most, and tracklets "
-            "that one camera saw at once"
+            f"{judged} suffice. Known to be different are these, who look more alike than most, and "
+            "tracklets that one camera saw at once"
         )
         return alone, len(pairs), note
     note = f"{judged} came first, but give {words}"
