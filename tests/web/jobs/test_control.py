@@ -5,6 +5,8 @@ import os
 import signal
 import sys
 import threading
+import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -28,10 +30,15 @@ class Line:
 
 
 @pytest.fixture
-def line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Line:
-    monkeypatch.setattr("stca.web.jobs.control.end_group", lambda: None)
+def line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Line]:
+    """At its end the server goes away, which would end this process."""
+    ended = threading.Event()
+    monkeypatch.setattr("stca.web.jobs.control.end_group", ended.set)
     monkeypatch.setattr("stca.web.jobs.control._REPORT_EVERY", 0.0)
-    return Line(tmp_path / "reports")
+    made = Line(tmp_path / "reports")
+    yield made
+    made.server.close()
+    assert ended.wait(60)
 
 
 def test_progress_is_the_share_of_all_frames(line: Line) -> None:
@@ -63,7 +70,7 @@ def test_a_pause_holds_the_work_and_does_not_count(line: Line) -> None:
     line.server.write("pause\n")
     line.server.flush()
     while line.control._goes_on.is_set():
-        pass
+        time.sleep(0.001)
     working = threading.Thread(target=progress.tracked, args=(2, 10))
     working.start()
     working.join(0.2)
@@ -94,7 +101,7 @@ def test_when_the_server_ends_the_worker_and_what_it_started_end(tmp_path: Path)
             signal.pause()
         os._exit(1)
     while not (tmp_path / "ready").exists():
-        pass
+        time.sleep(0.001)
     os.close(reading)
     os.close(writing)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
