@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "stca"
 
 FLOORS = (
-    "errors version tools protocols tracklets distance client",
+    "errors version tools protocols tracklets distance",
     "footage catalogue",
     "boxes tracks",
     "datasets walkers clips models losses ranking config run_dir tracking",
@@ -24,6 +24,7 @@ FLOORS = (
     "recipes runs",
     "find",
     "web",
+    "client",
     "cli moved_modules",
     "__init__ __main__",
 )

@@ -13,8 +13,8 @@ import pytest
 
 import stca
 from stca.cli import main
+from stca.cli.galleries.searching import read_labels
 from stca.cli.parsing import moment
-from stca.cli.searching import read_labels
 from stca.embedding import Embedder
 from stca.errors import DatasetError, GalleryError
 from stca.footage.images import write_jpeg

@@ -48,7 +48,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--model", help="as of `stca gallery add`")
     parser.add_argument(
-        "--threshold", type=float, metavar="X", help="as of `stca link`; default: found by calibration"
+        "--threshold",
+        type=float,
+        metavar="X",
+        help="as of `stca link`; default: the gallery's own if it came from people, else calibrated",
     )
     parser.add_argument("--far", type=float, default=0.01, metavar="RATE", help="as of `stca calibrate`")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
@@ -67,7 +70,7 @@ def find_and_print(videos: list[str], given: argparse.Namespace) -> int:
     """Find people, print who was seen where, and where the page is."""
     from stca.cli.tracking import choose_detector
     from stca.find import FindOptions, find_people
-    from stca.linking.outputs import persons_table
+    from stca.linking.outputs import corrections_note, persons_table
     from stca.tools.progress import format_seconds
     from stca.tracking import TrackOptions
 
@@ -87,7 +90,9 @@ def find_and_print(videos: list[str], given: argparse.Namespace) -> int:
         workers=given.workers,
     )
     result = find_people(videos, given.out, options, show=True)
-    print("nobody was seen" if result.linking is None else persons_table(result.linking))
+    print("nobody was seen" if result.linking is None else persons_table(result.linking, result.names))
+    if result.linking and (note := corrections_note(result.linking)):
+        print(note)
     print(f"\nopen {result.page.absolute()}   ({format_seconds(result.seconds)})")
     return 1 if result.failed else 0
 

@@ -5,12 +5,15 @@ Each takes effect at once, in one commit with its entry in the gallery's log, an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from stca.gallery.corrections import Correction
+from stca.errors import GalleryError
+from stca.gallery.corrections import Change, Correction, Kind, PersonTable
 from stca.gallery.gallery import Gallery
 from stca.gallery.records import Record
+from stca.linking.linking import by_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +34,51 @@ class Person:
 
 def persons(gallery: Gallery) -> list[Person]:
     """All persons by number. Tracklets without a person, and hidden ones, are of none."""
-    raise NotImplementedError
+    groups: dict[int, list[Record]] = {}
+    hidden = gallery.hidden()
+    for record in gallery.records():
+        if record.person is not None and record.key not in hidden:
+            groups.setdefault(record.person, []).append(record)
+    numbers = {record.key: number for number, group in groups.items() for record in group}
+    names = names_of(gallery.corrections(), numbers)
+    return [
+        Person(number, names.get(number), tuple(sorted(groups[number], key=by_time)))
+        for number in sorted(groups)
+    ]
 
 
 def person_names(gallery: Gallery) -> dict[int, str]:
     """The names of persons by number, of those that have one."""
-    raise NotImplementedError
+    return names_of(gallery.corrections(), gallery.person_numbers())
+
+
+def names_of(corrections: Sequence[Correction], numbers: Mapping[str, int]) -> dict[int, str]:
+    """The names of persons by number.
+
+    A name is that of the tracklets that the person had then, until they are named again or taken out. The
+    newest name comes first: it goes to the person with most of its tracklets; an older name goes to the
+    person with most of its own among those that have none yet.
+
+    Args:
+        corrections: the log, oldest first.
+        numbers: person by key.
+
+    """
+    names: dict[int, str] = {}
+    elsewhere: set[str] = set()
+    """Tracklets that were named later, or are of another person than they were when they were named."""
+    for correction in reversed(corrections):
+        if not correction.counts or correction.kind not in ("name", "take out", "split", "hide"):
+            continue
+        keys, _ = correction.standing()
+        if correction.kind == "name":
+            mine = [numbers[key] for key in keys if key in numbers and key not in elsewhere]
+            for number, _ in Counter(mine).most_common():  # of equally many, the one with the first tracklet
+                if number not in names:
+                    names[number] = correction.text
+                    break
+        elsewhere.update(keys)
+    return names
 
 
 def name_person(gallery: Gallery, number: int, name: str, *, author: str = "") -> Correction:
@@ -46,7 +88,11 @@ def name_person(gallery: Gallery, number: int, name: str, *, author: str = "") -
         GalleryError: no such person; a name that is not 1 to 100 printable characters; a read-only gallery.
 
     """
-    raise NotImplementedError
+
+    def plan(table: PersonTable) -> Change:
+        return Change("name", _person(gallery, table, number), text=name, author=author)
+
+    return gallery.correct(plan)
 
 
 def merge_persons(gallery: Gallery, first: int, second: int, *, author: str = "") -> Correction:
@@ -56,7 +102,19 @@ def merge_persons(gallery: Gallery, first: int, second: int, *, author: str = ""
         GalleryError: no such persons, or one of them twice; a read-only gallery.
 
     """
-    raise NotImplementedError
+
+    def plan(table: PersonTable) -> Change:
+        if first == second:
+            raise GalleryError(
+                "A person cannot be merged with itself",
+                expected="two persons",
+                found=first,
+                where=gallery.path,
+            )
+        keys, others = (_person(gallery, table, number) for number in (first, second))
+        return Change("merge", keys, others, author=author, persons=dict.fromkeys(others, first))
+
+    return gallery.correct(plan)
 
 
 def take_out(gallery: Gallery, key: str, *, author: str = "") -> Correction:
@@ -66,7 +124,7 @@ def take_out(gallery: Gallery, key: str, *, author: str = "") -> Correction:
         GalleryError: no such tracklet, or one without a person or alone; a read-only gallery.
 
     """
-    raise NotImplementedError
+    return _split(gallery, "take out", [key], author)
 
 
 def split_person(gallery: Gallery, keys: Sequence[str], *, author: str = "") -> Correction:
@@ -77,7 +135,7 @@ def split_person(gallery: Gallery, keys: Sequence[str], *, author: str = "") -> 
             a read-only gallery.
 
     """
-    raise NotImplementedError
+    return _split(gallery, "split", keys, author)
 
 
 def hide(gallery: Gallery, keys: Sequence[str], *, author: str = "") -> Correction:
@@ -87,7 +145,14 @@ def hide(gallery: Gallery, keys: Sequence[str], *, author: str = "") -> Correcti
         GalleryError: a missing tracklet, or one that is hidden already; a read-only gallery.
 
     """
-    raise NotImplementedError
+
+    def plan(table: PersonTable) -> Change:
+        chosen = _chosen(gallery, table, keys)
+        if again := [key for key in chosen if key in table.hidden]:
+            raise GalleryError(f"{again[0]!r} is hidden already", where=gallery.path)
+        return Change("hide", chosen, author=author, persons=dict.fromkeys(chosen))
+
+    return gallery.correct(plan)
 
 
 def show(gallery: Gallery, keys: Sequence[str], *, author: str = "") -> Correction:
@@ -97,7 +162,14 @@ def show(gallery: Gallery, keys: Sequence[str], *, author: str = "") -> Correcti
         GalleryError: a missing tracklet, or one that is not hidden; a read-only gallery.
 
     """
-    raise NotImplementedError
+
+    def plan(table: PersonTable) -> Change:
+        chosen = _chosen(gallery, table, keys)
+        if seen := [key for key in chosen if key not in table.hidden]:
+            raise GalleryError(f"{seen[0]!r} is not hidden", where=gallery.path)
+        return Change("show", chosen, author=author)
+
+    return gallery.correct(plan)
 
 
 def judge(gallery: Gallery, query: str, answer: str, *, same: bool, author: str = "") -> Correction:
@@ -107,17 +179,79 @@ def judge(gallery: Gallery, query: str, answer: str, *, same: bool, author: str 
         GalleryError: a missing tracklet, or the same one twice; a read-only gallery.
 
     """
-    raise NotImplementedError
+
+    def plan(table: PersonTable) -> Change:
+        if len(_chosen(gallery, table, [query, answer])) < 2:
+            raise GalleryError(
+                "A tracklet is no answer to itself", expected="two tracklets", found=query, where=gallery.path
+            )
+        return Change("same" if same else "different", (query,), (answer,), author=author)
+
+    return gallery.correct(plan)
 
 
 def undo(gallery: Gallery, id: int) -> Correction:
     """Undo a correction, in any order.
 
-    Tracklets that are still of the person that it gave them go back to the one of before, unless persons
-    were numbered anew since (`Correction.renumbered`): then it counts for the next `stca link`.
+    Its tracklets get the person that they would have without it, unless persons were numbered anew since
+    (`Correction.renumbered`): then no tracklet moves before the next `stca link`.
 
     Raises:
         GalleryError: no such correction, or one that was undone already; a read-only gallery.
 
     """
-    raise NotImplementedError
+    return gallery.undo_correction(id)
+
+
+def _split(gallery: Gallery, kind: Kind, keys: Sequence[str], author: str) -> Correction:
+    def plan(table: PersonTable) -> Change:
+        chosen = _chosen(gallery, table, keys)
+        of = {table.persons[key] for key in chosen}
+        number = next(iter(of))
+        if len(of) > 1 or number is None:
+            raise GalleryError(
+                "These tracklets are not of one person",
+                expected="tracklets of one person",
+                found=", ".join(f"{key} of {_name(table.persons[key])}" for key in chosen[:5]),
+                where=gallery.path,
+                hint="see `stca person list`",
+            )
+        rest = tuple(key for key in _person(gallery, table, number) if key not in set(chosen))
+        if not rest:
+            raise GalleryError(
+                f"Person {number} has no other tracklets",
+                expected="some of a person's tracklets",
+                found=f"all {len(chosen)} of them",
+                where=gallery.path,
+            )
+        return Change(kind, chosen, rest, author=author, persons=dict.fromkeys(chosen, table.free))
+
+    return gallery.correct(plan)
+
+
+def _name(person: int | None) -> str:
+    return "nobody" if person is None else f"person {person}"
+
+
+def _person(gallery: Gallery, table: PersonTable, number: int) -> tuple[str, ...]:
+    """The tracklets of a person."""
+    keys = tuple(key for key, person in table.persons.items() if person == number and key not in table.hidden)
+    if not keys:
+        raise GalleryError(
+            f"The gallery has no person {number}", where=gallery.path, hint="see `stca person list`"
+        )
+    return keys
+
+
+def _chosen(gallery: Gallery, table: PersonTable, keys: Sequence[str]) -> tuple[str, ...]:
+    """Keys, each once."""
+    if isinstance(keys, str):
+        keys = (keys,)
+    if not keys:
+        raise GalleryError("No tracklet is named", expected="at least one key", where=gallery.path)
+    for key in keys:
+        if key not in table.persons:
+            raise GalleryError(
+                f"The gallery has no tracklet {key!r}", where=gallery.path, hint="see `stca gallery list`"
+            )
+    return tuple(dict.fromkeys(keys))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import quote
 
-from stca.gallery.figures import format_span, format_time
 from stca.gallery.records import Record
+from stca.gallery.times import format_span, format_time
 from stca.linking.persons import Person
 from stca.web import schemas
 from stca.web.problems import WebError, not_found
@@ -157,7 +156,7 @@ class Snapshot:
     def tracklet_page(
         self, filters: Filters, *, hidden: bool = False, cursor: str | None = None, limit: int = 60
     ) -> schemas.TrackletPage:
-        """Tracklets that pass the filters, newest first; hidden ones only if asked for, and then only those."""
+        """Tracklets that pass the filters, newest first: either the hidden ones or the others."""
         found = [
             record
             for key, record in self.records.items()
@@ -201,7 +200,7 @@ def _read_cursor(cursor: str) -> tuple[int, str]:
         place, name = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if type(place) is not int or place < 0 or type(name) is not str:
             raise ValueError
-    except (ValueError, binascii.Error, RecursionError):
+    except (ValueError, TypeError, RecursionError):
         raise WebError(
             "This is no cursor", status=422, expected="`next` of the page before", found=cursor[:100]
         ) from None

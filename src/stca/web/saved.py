@@ -86,7 +86,9 @@ class SavedSearches:
                     db.commit()
                     return rows
         except (sqlite3.Error, OSError) as error:
-            raise GalleryError("The server's own file cannot be used", found=error, where=self._path) from error
+            raise GalleryError(
+                "The server's own file cannot be used", found=error, where=self._path
+            ) from error
 
 
 def _saved(row: tuple[object, ...]) -> schemas.SavedSearch:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import tempfile
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float32
@@ -16,11 +17,10 @@ from stca.gallery import Hit, Query, Record, embed
 from stca.gallery.query import open_query
 from stca.gallery.unit_vectors import unit_vectors
 from stca.web import schemas
+from stca.web.access.tokens import User
 from stca.web.listing import Filters, Snapshot
 from stca.web.problems import WebError
-
-if TYPE_CHECKING:
-    from stca.web.state import ServerState
+from stca.web.state import ServerState
 
 _MOST = 200
 """Answers that are looked through where some of them are left out afterwards."""
@@ -42,6 +42,20 @@ class _Asked:
     title: str
     record: Record | None = None
     notes: tuple[str, ...] = ()
+
+
+def search(state: ServerState, request: schemas.SearchRequest, who: User) -> schemas.SearchResult:
+    """Answer somebody's search, once it is in the audit log.
+
+    Raises:
+        StcaError: as `run_search`; the audit log cannot be written.
+
+    """
+    asked = request.model_dump(by_alias=True, exclude_none=True, exclude={"vector"})
+    if request.vector is not None:
+        asked["vector"] = len(request.vector)  # a vector is somebody's likeness
+    state.audit.write(who.name, who.role, "search", **asked)
+    return run_search(state, request)
 
 
 def run_search(state: ServerState, request: schemas.SearchRequest) -> schemas.SearchResult:
@@ -74,6 +88,36 @@ def run_search(state: ServerState, request: schemas.SearchRequest) -> schemas.Se
         verdict=_verdict(hits),
         hits=_shown(state, snapshot, asked, hits, request),
     )
+
+
+class SavedAnswers:
+    """The answers to saved searches, searched again only after a change of the gallery.
+
+    Args:
+        state: of the server.
+
+    """
+
+    def __init__(self, state: ServerState) -> None:
+        self._state = state
+        self._lock = threading.Lock()
+        self._version: object = None
+        self._found: list[tuple[schemas.SavedSearch, schemas.SearchResult]] = []
+
+    def now(self) -> list[tuple[schemas.SavedSearch, schemas.SearchResult]]:
+        """Every saved search and its answers; those whose tracklet is gone are left out."""
+        with self._lock:
+            saved = self._state.saved.all()
+            version = self._state.gallery.version(), tuple(each.id for each in saved)
+            if version != self._version:
+                known = self._state.snapshot().records
+                self._found = [
+                    (each, run_search(self._state, each.request))
+                    for each in saved
+                    if each.request.key in known
+                ]
+                self._version = version
+            return self._found
 
 
 def _verdict(hits: list[Hit]) -> Literal["somebody", "nobody", "unknown"]:
@@ -179,14 +223,15 @@ def _asked(state: ServerState, snapshot: Snapshot, request: schemas.SearchReques
             assert request.frame is not None
             video = state.footage.video(request.frame.camera)
             title = f"{request.frame.camera}, frame {request.frame.frame}"
-            query = open_query(
-                [video.path], Path(work), box=request.frame.box, at=video.seconds(request.frame.frame)
-            )
+            photo, box = video.photo(request.frame.frame), request.frame.box
+            if photo is not None:
+                query = open_query([photo], Path(work), box=box)
+            else:
+                seconds = video.seconds(request.frame.frame)
+                query = open_query([video.path], Path(work), box=box, at=seconds)
         return _Asked(_embedded(state, query), title, notes=query.notes)
 
 
 def _embedded(state: ServerState, query: Query) -> Float32[np.ndarray, " D"]:
     with state.model_lock:
         return embed(state.gallery, state.model(), [query.found], batch_size=16, workers=0)[0]
-
-

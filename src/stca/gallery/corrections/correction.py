@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -19,6 +19,8 @@ hide, show: `keys` are nobody (a poster, a dummy), or somebody after all.
 """
 KINDS: tuple[Kind, ...] = get_args(Kind)
 MOST_CHARACTERS = 100
+_JOINERS = {0x200C: None, 0x200D: None}
+"""Invisible, but part of names in Persian, Hindi and others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,22 @@ class Correction:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonTable:
+    """The persons of a gallery at the moment of a correction.
+
+    Args:
+        persons: of every key; None: unknown.
+        hidden: keys that are nobody.
+        free: a number that no person has, and none had since persons were last numbered.
+
+    """
+
+    persons: Mapping[str, int | None]
+    hidden: frozenset[str]
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """What a new correction says, and which tracklets it moves (`Gallery.correct`).
 
@@ -94,10 +112,21 @@ class Change:
 
 def require_words(what: str, text: str, *, least: int) -> None:
     """Raise GalleryError unless a text is printable, of `least` to 100 characters, and not only spaces."""
-    if least <= len(text) <= MOST_CHARACTERS and text == text.strip() and text.isprintable():
+    shown = text.translate(_JOINERS)
+    if least <= len(text) <= MOST_CHARACTERS and text == text.strip() and shown.isprintable():
         return
     raise GalleryError(
         f"This is no {what}",
         expected=f"{least} to {MOST_CHARACTERS} printable characters, no space at either end",
         found=ascii(text if len(text) <= MOST_CHARACTERS else f"{text[:40]}..."),
     )
+
+
+def hidden_keys(corrections: Sequence[Correction]) -> frozenset[str]:
+    """Keys whose last correction of the kinds "hide" and "show" hides them."""
+    hidden: set[str] = set()
+    for correction in corrections:
+        if correction.counts and correction.kind in ("hide", "show"):
+            keys, _ = correction.standing()
+            (hidden.update if correction.kind == "hide" else hidden.difference_update)(keys)
+    return frozenset(hidden)

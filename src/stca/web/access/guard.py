@@ -6,9 +6,12 @@ A page of another site must not reach a server on loopback, neither by a name th
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers
@@ -17,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stca.web.access.tokens import Tokens, User
 from stca.web.problems import MEDIA_TYPE, problem
+from stca.web.uploads.queue import RateLimit
 
 COOKIE = "stca_token"
 LOCAL = User("local", "editor")
@@ -50,6 +54,7 @@ class Refusal:
     status: int
     title: str
     hint: str
+    retry_after: int | None = None
 
 
 def required_role(method: str, path: str) -> str | None:
@@ -69,11 +74,23 @@ class Guard:
         tokens: who has one.
         hosts: host names and addresses, without ports, under which the server may be asked.
         local: whether requests without a token are of this machine's user.
+        rate: limit of requests of each user, and of each address without one; files of the pages are free.
+        page: makes a page of problem details, for people; None: they get plain text.
 
     """
 
-    def __init__(self, app: ASGIApp, *, tokens: Tokens, hosts: frozenset[str], local: bool) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        tokens: Tokens,
+        hosts: frozenset[str],
+        local: bool,
+        rate: RateLimit | None = None,
+        page: Callable[[Scope, Mapping[str, Any]], Response] | None = None,
+    ) -> None:
         self._app, self._tokens, self._hosts, self._local = app, tokens, hosts, local
+        self._rate, self._page = rate, page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -89,8 +106,10 @@ class Guard:
             await send(message)
 
         decided = self.decide(scope)
+        if not scope["path"].startswith("/static/") and (wait := self._wait(scope, decided)):
+            decided = Refusal(429, "Too many requests", "wait, then try again", math.ceil(wait))
         if isinstance(decided, Refusal):
-            await _refusal(decided, scope)(scope, receive, send_with_headers)
+            await _refusal(decided, scope, self._page)(scope, receive, send_with_headers)
             return
         scope.setdefault("state", {})["user"] = decided
         await self._app(scope, receive, send_with_headers)
@@ -113,6 +132,13 @@ class Guard:
             return Refusal(403, "Viewers may search, not change anything", "ask for a token of an editor")
         return user
 
+    def _wait(self, scope: Scope, decided: User | Refusal | None) -> float:
+        """Seconds until the one who asks may do so."""
+        if self._rate is None:
+            return 0.0
+        client = scope.get("client") or ("", 0)
+        return self._rate.wait(decided.name if isinstance(decided, User) else f"address {client[0]}")
+
     def _user(self, headers: Headers) -> User | None:
         kind, _, secret = headers.get("authorization", "").partition(" ")
         if kind:
@@ -134,19 +160,29 @@ def _headers(path: str, message: Message) -> list[tuple[bytes, bytes]]:
     ]
 
 
-def _refusal(refusal: Refusal, scope: Scope) -> Response:
+def _refusal(
+    refusal: Refusal, scope: Scope, page: Callable[[Scope, Mapping[str, Any]], Response] | None
+) -> Response:
     """As problem details, as a way to the login page, or as plain text where somebody reads it."""
     headers = Headers(scope=scope)
     path = scope["path"]
     wants_page = "text/html" in headers.get("accept", "") and not path.startswith("/api/")
     if refusal.status == 401 and wants_page and scope["method"] in _READING:
         query = scope.get("query_string", b"").decode("latin-1")
-        return RedirectResponse(f"/login?next={quote(path + ('?' + query if query else ''))}", status_code=303)
-    if wants_page:
-        return PlainTextResponse(f"{refusal.title}.\n{refusal.hint}\n", status_code=refusal.status)
+        target = f"{path}?{query}" if query else path
+        return RedirectResponse(f"/login?next={quote(target, safe='')}", status_code=303)
     content = problem(refusal.status, title=refusal.title, hint=refusal.hint, instance=path)
-    extra = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else None
-    return JSONResponse(content, status_code=refusal.status, media_type=MEDIA_TYPE, headers=extra)
+    if wants_page and page is not None and refusal.status != 421:
+        answer = page(scope, content)
+    elif wants_page:
+        answer = PlainTextResponse(f"{refusal.title}.\n{refusal.hint}\n", status_code=refusal.status)
+    else:
+        answer = JSONResponse(content, status_code=refusal.status, media_type=MEDIA_TYPE)
+    if refusal.status == 401:
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    if refusal.retry_after is not None:
+        answer.headers["Retry-After"] = str(refusal.retry_after)
+    return answer
 
 
 def _matches(patterns: tuple[str, ...], path: str) -> bool:

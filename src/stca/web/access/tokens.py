@@ -65,7 +65,7 @@ class Tokens:
             ConfigError: a name that is in use, empty, or too long.
 
         """
-        if not (name.isprintable() and 1 <= len(name.strip()) and len(name) <= _LONGEST):
+        if not (name.isprintable() and len(name.strip()) >= 1 and len(name) <= _LONGEST):
             raise ConfigError(
                 "A token needs the name of its owner", expected=f"1 to {_LONGEST} letters", found=repr(name)
             )

@@ -22,12 +22,14 @@ class AllowedVideo:
         name: its path below one of the folders, with `/`; `allowed_video` takes it.
         size: in bytes.
         changed: when, POSIX seconds.
+        path: of the file.
 
     """
 
     name: str
     size: int
     changed: float
+    path: Path
 
 
 def allowed_video(folders: Sequence[Path], name: str) -> Path:
@@ -71,7 +73,7 @@ def list_videos(folders: Sequence[Path]) -> list[AllowedVideo]:
                 continue
             if (inside := _resolved(folders, name)) is not None:
                 status = inside.stat()
-                found[name] = AllowedVideo(name, status.st_size, status.st_mtime)
+                found[name] = AllowedVideo(name, status.st_size, status.st_mtime, inside)
             if len(found) >= MOST_LISTED:
                 break
     return sorted(found.values(), key=lambda video: video.name)

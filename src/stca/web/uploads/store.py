@@ -87,6 +87,10 @@ class Uploads:
             return found.labels[0]
         return f"{len(found.pictures)} pictures"
 
+    def expires(self, upload: str) -> float:
+        """When an upload is removed, in POSIX seconds."""
+        return self.get(upload).folder.stat().st_mtime + KEPT_SECONDS
+
     def query(
         self,
         upload: str,
