@@ -22,6 +22,7 @@ from stca.web.schemas import Problem
 from stca.web.searching import SavedAnswers
 from stca.web.settings import ServerSettings
 from stca.web.state import ServerState
+from stca.web.uploads import RateLimit
 
 API = "/api/v1"
 MOST_BYTES = 1 << 20
@@ -49,6 +50,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
         tokens=state.tokens,
         hosts=_hosts(settings),
         local=settings.loopback,
+        rate=RateLimit(rate=50, burst=500),  # a wall of people asks for a hundred pictures at once
         page=pages.refusal_page,
     )
     app.add_middleware(CountRequests, metrics=app.state.metrics)

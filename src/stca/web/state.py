@@ -10,7 +10,6 @@ from stca.gallery import Gallery
 from stca.gallery.corrections import Correction
 from stca.linking.persons import persons, undo
 from stca.models import ReIDModel
-from stca.runs.gallery_model import gallery_model
 from stca.web import schemas
 from stca.web.access.audit import AuditLog
 from stca.web.access.tokens import Tokens, User
@@ -56,6 +55,7 @@ class ServerState:
         """End the event streams, and close the files."""
         self.closing.set()
         self.jobs.close()
+        self.footage.close()
         self.gallery.close()
 
     # ---- the gallery ----
@@ -122,6 +122,8 @@ class ServerState:
 
     @cached_property
     def _open_model(self) -> ReIDModel:
+        from stca.runs.gallery_model import gallery_model
+
         chosen = gallery_model(self.gallery, self.settings.model)
         return chosen if isinstance(chosen, ReIDModel) else chosen()
 
