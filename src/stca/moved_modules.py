@@ -25,6 +25,7 @@ _TABLE = {
     ): "detect detections decoding motion onnx_detector=onnx openvino_detector=openvino",
     ("gallery", "gallery.store"): "sqlite store_file=file transactions rows",
     ("gallery", "gallery.index"): "indexes index_file=file index_training=training tuning faiss_import",
+    ("cli", "cli.galleries"): "gallery linking searching",
     ("recipes", "recipes"): "building=common",
     ("runs", "runs"): "sharing=distributed_embedding",
     ("gallery", "gallery"): "asking=search marks=fingerprint",

@@ -67,7 +67,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--threshold",
         type=float,
         metavar="X",
-        help="minimum mean cosine between two groups of one person; default: found by calibration",
+        help="minimum mean cosine between two groups of one person; default: the gallery's own if it came "
+        "from people, else found by calibration",
     )
     parser.add_argument(
         "--far",
@@ -91,7 +92,7 @@ def _find(given: argparse.Namespace) -> int:
 def find_and_print(videos: list[str], given: argparse.Namespace) -> int:
     """Find people, print who was seen where, and where the page is."""
     from stca.find import FindOptions, find_people
-    from stca.linking.outputs import persons_table
+    from stca.linking.outputs import corrections_note, persons_table
     from stca.tools.progress import format_seconds
     from stca.tracking import TrackOptions
 
@@ -111,7 +112,9 @@ def find_and_print(videos: list[str], given: argparse.Namespace) -> int:
         workers=given.workers,
     )
     result = find_people(videos, given.out, options, show=True)
-    print("nobody was seen" if result.linking is None else persons_table(result.linking))
+    print("nobody was seen" if result.linking is None else persons_table(result.linking, result.names))
+    if result.linking and (note := corrections_note(result.linking)):
+        print(note)
     print(f"\nopen {result.page.absolute()}   ({format_seconds(result.seconds)})")
     return 1 if result.failed else 0
 

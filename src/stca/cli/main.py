@@ -16,14 +16,13 @@ from stca.cli import (
     evaluating,
     exporting,
     finding,
-    gallery,
-    linking,
     pictures,
-    searching,
+    serving,
     tracking,
     training,
     weights,
 )
+from stca.cli.galleries import gallery, linking, persons, searching
 from stca.errors import StcaError
 from stca.version import __version__
 
@@ -48,6 +47,8 @@ def build_parser() -> argparse.ArgumentParser:
         gallery,
         searching,
         linking,
+        serving,
+        persons,
         weights,
     )
     for group in groups:

@@ -16,9 +16,10 @@ from PIL import Image
 from stca.errors import FrameError
 from stca.footage.images import read_image
 from stca.gallery import Gallery, find_crops
-from stca.gallery.figures import format_span, format_time
 from stca.gallery.records import Record
+from stca.gallery.times import format_span, format_time
 from stca.linking import Linking
+from stca.linking.persons import names_of
 from stca.tools.files import write_text
 from stca.tools.provenance import provenance_line
 from stca.tracks import representative_crops
@@ -44,14 +45,19 @@ def write_page(gallery: Gallery | None, linking: Linking | None, path: Path) -> 
     """
     records: list[Record] = []
     answers: list[list[tuple[int, float]]] = []
-    if gallery is not None and linking is not None:
-        records, vectors = gallery.table()
-        answers = most_similar(vectors, ANSWERS)
+    names: dict[int, str] = {}
     numbers = linking.numbers() if linking else {}
+    if gallery is not None and linking is not None:
+        every, vectors = gallery.table()
+        shown = [row for row, record in enumerate(every) if record.key in numbers]
+        records = [every[row] for row in shown]
+        answers = most_similar(vectors[shown], ANSWERS)
+        names = names_of(gallery.corrections(), numbers)
     cameras = sorted({record.camera for record in records})
     content = {
         "threshold": linking.threshold if linking else None,
         "cameras": cameras,
+        "names": names,
         "tracklets": [
             _tracklet(record, numbers[record.key], similar, crops=3 if len(records) <= _FEW else 1)
             for record, similar in zip(records, answers, strict=True)

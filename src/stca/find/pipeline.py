@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from stca.gallery import Gallery, add_tracklets
 from stca.gallery.cross_camera import calibrate_across
 from stca.gallery.search import calibrate_gallery
 from stca.linking import Linking, link_gallery
+from stca.linking.persons import person_names
 from stca.models import ReIDModel
 from stca.runs.gallery_model import open_gallery
 from stca.tools.files import locked
@@ -76,6 +77,7 @@ class FindResult:
         videos: a summary for every video that could be tracked.
         failed: video and error of those that could not.
         seconds: it all took.
+        names: that people have given to persons, by number.
 
     """
 
@@ -84,6 +86,7 @@ class FindResult:
     videos: tuple[VideoSummary, ...]
     failed: tuple[tuple[str, StcaError], ...]
     seconds: float
+    names: Mapping[int, str] = field(default_factory=dict)
 
 
 def find_people(
@@ -124,7 +127,7 @@ def find_people(
             raise failed[0][1]
         if others := _other_cameras(out / "tracks", summaries):
             say(f"1 of 4: {out} also holds {others}, shown too; another --out keeps them apart")
-        linking = None
+        linking, names = None, {}
         found = _tracklets(out / "tracks")
         if found:
             say(f"2 of 4: compare {len(found)} tracklets")
@@ -132,13 +135,14 @@ def find_people(
             with gallery:
                 _add(gallery, model, found, options)
                 say("3 of 4: from which score on it is the same person")
-                threshold = _threshold(gallery, model, options)
+                threshold = _threshold(gallery, model, options, say)
                 say("4 of 4: link tracklets to persons, write the page")
                 linking = link_gallery(gallery, threshold=threshold)
                 page = write_page(gallery, linking, out / PAGE)
+                names = person_names(gallery)
         else:
             page = write_page(None, None, out / PAGE)
-    return FindResult(page, linking, tuple(summaries), tuple(failed), time.monotonic() - begin)
+    return FindResult(page, linking, tuple(summaries), tuple(failed), time.monotonic() - begin, names)
 
 
 def _prepare(out: Path) -> None:
@@ -222,11 +226,20 @@ def _add(gallery: Gallery, model: ReIDModel, found: Sequence[FoundTracklet], opt
     )
 
 
-def _threshold(gallery: Gallery, model: ReIDModel, options: FindOptions) -> float | None:
+def _threshold(
+    gallery: Gallery, model: ReIDModel, options: FindOptions, say: Callable[[str], None]
+) -> float | None:
+    """The wanted threshold; None for the gallery's own, which is calibrated unless people had a say in it."""
     if options.threshold is not None:
         return options.threshold
-    if calibration := calibrate_across(gallery.fingerprint, far=options.far, rows=len(gallery)):
-        gallery.set_calibration(calibration)
+    across = calibrate_across(gallery.fingerprint, far=options.far, rows=len(gallery))
+    kept = gallery.calibration()
+    # Where there is no other, halves of tracklets are measured anew below, with the corrections.
+    if kept and kept.by_people and (across or kept.method != "time split"):
+        say(f"3 of 4: kept {kept.threshold:.4f}, which `stca calibrate` found from {kept.method}")
+        return None
+    if across:
+        gallery.set_calibration(across)
         return None
     try:
         calibrate_gallery(

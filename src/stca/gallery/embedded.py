@@ -18,7 +18,7 @@ from stca.gallery.index.file import SavedIndex, load_index, save_index
 from stca.gallery.index.indexes import ExactIndex, FastIndex, Index
 from stca.gallery.index.tuning import Mask
 from stca.gallery.records import Added, Record
-from stca.gallery.store.store import Store
+from stca.gallery.store.corrections import CorrectedStore
 
 EXACT_VALUES = 1 << 25
 """Up to this many numbers (rows times dimensions; 128 MiB) search is exact, in some ten milliseconds."""
@@ -28,13 +28,13 @@ _BATCH = 1000
 class EmbeddedEngine:
     """One open gallery folder. Thread-safe; other processes may read and write at the same time."""
 
-    def __init__(self, store: Store, dim: int) -> None:
+    def __init__(self, store: CorrectedStore, dim: int) -> None:
         self._store, self._dim = store, dim
         self._lock = threading.RLock()
         self._reset()
 
     @property
-    def store(self) -> Store:
+    def store(self) -> CorrectedStore:
         """The SQLite store."""
         return self._store
 
@@ -58,11 +58,6 @@ class EmbeddedEngine:
         """Remove all of these rows, or none."""
         with self._lock:
             self._store.remove(keys)
-
-    def set_persons(self, persons: dict[str, int | None]) -> None:
-        """Set persons by key."""
-        with self._lock:
-            self._store.set_persons(persons)
 
     # ---- reading ----
 
@@ -98,11 +93,12 @@ class EmbeddedEngine:
         cameras: frozenset[str] | None,
         time: tuple[float, float] | None,
         without: str | None,
+        hidden: bool,
     ) -> list[tuple[Record, float]]:
         """The nearest records and their scores, best first; ties in insertion order."""
         with self._lock, self._store.read_transaction():
             self._refresh()
-            allowed = self._allowed(cameras, time)
+            allowed = self._allowed(cameras, time, hidden)
             more = count + (without is not None)
             positions = (
                 self._index.search(query, more, allowed) if len(self._index) else np.empty(0, np.int64)
@@ -141,6 +137,7 @@ class EmbeddedEngine:
         self._codes: dict[str, int] = {}
         self._camera = np.empty(0, dtype=np.int32)
         self._first, self._last = np.empty(0), np.empty(0)
+        self._hidden: Mask = np.empty(0, dtype=bool)
         self._counters = (-1, 0, 0)
         self._filters: dict[object, Mask | None] = {}
         self._saved = 0
@@ -161,6 +158,7 @@ class EmbeddedEngine:
             self._filters.clear()
             if self._needs_rebuild():
                 self._rebuild()
+            self._hidden = np.isin(self._ids, self._store.hidden_ids())
             self._counters = counters
         except BaseException:
             self._reset()  # never search a partly updated index
@@ -257,19 +255,23 @@ class EmbeddedEngine:
         save_index(self._store.folder, SavedIndex(self._index, self._ids, gallery, *commit))
         self._saved = len(self._ids)
 
-    def _allowed(self, cameras: frozenset[str] | None, time: tuple[float, float] | None) -> Mask | None:
+    def _allowed(
+        self, cameras: frozenset[str] | None, time: tuple[float, float] | None, hidden: bool
+    ) -> Mask | None:
         """Mask of the rows that pass the filters; None if all do. The last 16 masks are cached."""
-        key = cameras, time
+        key = cameras, time, hidden
         if key not in self._filters:
             if len(self._filters) >= 16:
                 self._filters.clear()
-            self._filters[key] = self._mask(cameras, time)
+            self._filters[key] = self._mask(cameras, time, hidden)
         return self._filters[key]
 
-    def _mask(self, cameras: frozenset[str] | None, time: tuple[float, float] | None) -> Mask | None:
-        if cameras is None and time is None and self._alive.all():
+    def _mask(
+        self, cameras: frozenset[str] | None, time: tuple[float, float] | None, hidden: bool
+    ) -> Mask | None:
+        mask = self._alive.copy() if hidden else self._alive & ~self._hidden
+        if cameras is None and time is None and mask.all():
             return None
-        mask = self._alive.copy()
         if cameras is not None:
             mask &= np.isin(self._camera, [self._codes[c] for c in cameras if c in self._codes])
         if time is not None:

@@ -29,10 +29,6 @@ class Engine(Protocol):
         """Remove all of these rows, or none."""
         ...
 
-    def set_persons(self, persons: dict[str, int | None]) -> None:
-        """Set persons by key, all of them or none."""
-        ...
-
     def records(self) -> Iterator[Record]:
         """All records, in insertion order."""
         ...
@@ -57,8 +53,9 @@ class Engine(Protocol):
         cameras: frozenset[str] | None,
         time: tuple[float, float] | None,
         without: str | None,
+        hidden: bool,
     ) -> list[tuple[Record, float]]:
-        """The nearest rows that pass the filters, best first, with their cosines."""
+        """The nearest rows that pass the filters, best first, with their cosines; `hidden` ones if asked."""
         ...
 
     def describe(self) -> str:

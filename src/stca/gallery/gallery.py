@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -12,12 +12,13 @@ import numpy as np
 
 from stca.errors import GalleryError
 from stca.gallery.calibration import Calibration
+from stca.gallery.corrections.gallery_log import GalleryLog
 from stca.gallery.embedded import EmbeddedEngine
 from stca.gallery.engine import Engine, Vector, Vectors
 from stca.gallery.fingerprint import ModelFingerprint
 from stca.gallery.records import Added, Hit, Record, Stats
+from stca.gallery.store.corrections import CorrectedStore
 from stca.gallery.store.file import bytes_on_disk_of, can_create, create_file, gallery_exists, open_file
-from stca.gallery.store.store import Store
 from stca.gallery.unit_vectors import unit_vectors
 from stca.models import ReIDModel
 from stca.tools.lookup import suggest
@@ -25,15 +26,15 @@ from stca.tools.lookup import suggest
 _MODEL, _SOURCE, _CALIBRATION = "model", "model source", "calibration"
 
 
-class Gallery:
+class Gallery(GalleryLog):
     """Tracklets with their embedding vectors on disk, searched by cosine similarity.
 
     `with Gallery.open(path) as gallery: gallery.search(vector, k=10)`
     """
 
-    def __init__(self, path: Path, store: Store, fingerprint: ModelFingerprint) -> None:
+    def __init__(self, path: Path, store: CorrectedStore, fingerprint: ModelFingerprint) -> None:
+        super().__init__(store)
         self.path, self.fingerprint = path, fingerprint
-        self._store = store
         self._engine: Engine = EmbeddedEngine(store, fingerprint.dim)
 
     @classmethod
@@ -64,10 +65,10 @@ class Gallery:
         fingerprint = ModelFingerprint.of(model) if isinstance(model, ReIDModel) else model
         if fingerprint is not None and not gallery_exists(folder, wait=wait) and can_create(folder):
             notes = {_MODEL: fingerprint.to_json()} | ({_SOURCE: source} if source else {})
-            store = Store(folder, create_file(folder, notes, wait=wait), writable=True)
+            store = CorrectedStore(folder, create_file(folder, notes, wait=wait), writable=True)
         else:
             connection, writable = open_file(folder, wait=wait)
-            store = Store(folder, connection, writable=writable)
+            store = CorrectedStore(folder, connection, writable=writable)
         try:
             own = ModelFingerprint.from_json(store.meta(_MODEL) or "")
             if fingerprint is not None:
@@ -152,15 +153,6 @@ class Gallery:
             self.require_key(key)
         self._engine.remove(tuple(dict.fromkeys(keys)))
 
-    def set_persons(self, persons: Mapping[str, int | None]) -> None:
-        """Set the person of tracklets by key (None: unknown), in one commit.
-
-        Raises:
-            GalleryError: a missing key, or a person that is not an integer; then nothing is written.
-
-        """
-        self._engine.set_persons(dict(persons))
-
     def records(self) -> Iterator[Record]:
         """All records, in insertion order."""
         return self._engine.records()
@@ -191,6 +183,7 @@ class Gallery:
         cameras: Sequence[str] | None = None,
         time: tuple[float, float] | None = None,
         without: str | None = None,
+        hidden: bool = False,
     ) -> list[Hit]:
         """The most similar tracklets.
 
@@ -201,6 +194,7 @@ class Gallery:
             time: (from, to) in seconds, inclusive: only tracklets whose time span overlaps it; tracklets
                 without times are excluded.
             without: a key to exclude: the query's own.
+            hidden: search hidden tracklets too.
 
         Raises:
             GalleryError: a vector of another dimension, zero or not finite; a k below 1; a time that ends
@@ -215,7 +209,7 @@ class Gallery:
         if isinstance(cameras, str):
             cameras = (cameras,)
         chosen = None if cameras is None else frozenset(cameras)
-        found = self._engine.search(unit, k, cameras=chosen, time=time, without=without)
+        found = self._engine.search(unit, k, cameras=chosen, time=time, without=without, hidden=hidden)
         calibration = self.calibration()
         return [
             Hit(rank, record, score, None if calibration is None else score >= calibration.threshold)
@@ -241,10 +235,15 @@ class Gallery:
             dim=self.fingerprint.dim,
             index=self._engine.describe(),
             bytes_on_disk=bytes_on_disk_of(self.path),
+            hidden=len(self.hidden()),
         )
 
     def __len__(self) -> int:
         return sum(self._store.counts()[0].values())
+
+    def version(self) -> tuple[int, int]:
+        """A value that changes with every change of the gallery's file, by whatever process."""
+        return self._store.version()
 
     # ---- the threshold ----
 

@@ -134,6 +134,7 @@ class Stats:
         dim: D, dimension of the vectors.
         index: description of the search index.
         bytes_on_disk: size of all its files.
+        hidden: number of those tracklets that are nobody (`stca person hide`).
 
     """
 
@@ -145,6 +146,7 @@ class Stats:
     dim: int
     index: str
     bytes_on_disk: int
+    hidden: int = 0
 
 
 def updated_record(old: Record, new: Record) -> Record:

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
+import numpy as np
+
+from stca.errors import GalleryError
 from stca.gallery.adding import crops_digest, record_of
 from stca.gallery.calibration import Calibration, CalibrationSet, calibrate, labelled, relabel
+from stca.gallery.calibration.corrected import corrected, corrections_alone, suffices
+from stca.gallery.corrections import labelled_pairs, resolve
 from stca.gallery.embedding import embed
 from stca.gallery.gallery import Gallery
 from stca.gallery.records import Hit, Record
@@ -26,6 +33,7 @@ def search_tracklet(
     *,
     cameras: Sequence[str] | None = None,
     time: tuple[float, float] | None = None,
+    hidden: bool = False,
     device: str = "auto",
     precision: str = "float32",
     batch_size: int = 16,
@@ -42,6 +50,7 @@ def search_tracklet(
         k: maximum number of hits.
         cameras: as `Gallery.search`.
         time: as `Gallery.search`.
+        hidden: as `Gallery.search`.
         device: "auto", "cpu" or "cuda".
         precision: "float32", "bf16" or "auto".
         batch_size: clips per forward pass.
@@ -55,9 +64,10 @@ def search_tracklet(
         DatasetError: crops that cannot be read.
 
     """
+    filters: dict[str, Any] = {"cameras": cameras, "time": time, "hidden": hidden}
     own = gallery.get(found.key)
     if own is not None and own[0].content == crops_digest(found):
-        return own[0], gallery.search(own[1], k, cameras=cameras, time=time, without=found.key)
+        return own[0], gallery.search(own[1], k, without=found.key, **filters)
     vectors = embed(
         gallery,
         _loaded(model),
@@ -67,7 +77,7 @@ def search_tracklet(
         batch_size=batch_size,
         workers=workers,
     )
-    return record_of(found), gallery.search(vectors[0], k, cameras=cameras, time=time)
+    return record_of(found), gallery.search(vectors[0], k, **filters)
 
 
 def calibrate_gallery(
@@ -84,9 +94,11 @@ def calibrate_gallery(
 ) -> tuple[Calibration, OpenSet]:
     """Find the threshold for a false-accept rate, and store it in the gallery.
 
-    Identities come from `labels`; else from the tracklets' own labels, if there are at least two persons and
-    one of them has several tracklets; else each tracklet is split in two and embedded again
-    (`time_split_set`).
+    Who is who comes from `labels`; else from the tracklets' own labels, if there are at least two persons
+    and one of them has several tracklets; else from corrections by people alone, if they make 30 searches
+    for people in the gallery and 1 / `far` for people not in it; else each tracklet is split in two and
+    embedded again (`time_split_set`). Corrections overrule labels and halves; `Calibration.note` says what
+    was used and why. Hidden tracklets are left out.
 
     Args:
         gallery: a writable gallery.
@@ -105,26 +117,70 @@ def calibrate_gallery(
         RankingError: `far` is not between 0 and 1.
 
     """
-    known_pairs = _by_labels(gallery, labels) or time_split_set(
-        gallery,
-        _loaded(model),
-        device=device,
-        precision=precision,
-        batch_size=batch_size,
-        workers=workers,
-    )
+
+    def split() -> CalibrationSet:
+        return time_split_set(
+            gallery,
+            _loaded(model),
+            device=device,
+            precision=precision,
+            batch_size=batch_size,
+            workers=workers,
+        )
+
+    known_pairs, corrections, note = _known_pairs(gallery, labels, split, far=far, across=across)
     calibration, searches = calibrate(known_pairs, far=far, across=across)
+    if known_pairs.method == "corrections":
+        note += (
+            f": a search met {calibration.rows} of them, the gallery has {len(known_pairs.records)} tracklets"
+        )
+    calibration = replace(calibration, corrections=corrections, note=note)
     gallery.set_calibration(calibration)
     return calibration, searches
 
 
-def _by_labels(gallery: Gallery, labels: Mapping[str, int] | None) -> CalibrationSet | None:
-    """Identities from `labels`, else the tracklets' own labels; None if those define no pairs."""
+def _known_pairs(
+    gallery: Gallery,
+    labels: Mapping[str, int] | None,
+    split: Callable[[], CalibrationSet],
+    *,
+    far: float,
+    across: bool,
+) -> tuple[CalibrationSet, int, str]:
+    """Who is known to be who; the number of pairs by people in it, and a note about them."""
+    hidden, log = gallery.hidden(), gallery.corrections()
     records, vectors = gallery.table()
     if labels is not None:
-        return labelled(relabel(records, dict(labels)), vectors)
+        records = relabel(records, dict(labels))
+    shown = np.array([record.key not in hidden for record in records], dtype=bool)
+    records, vectors = [record for record in records if record.key not in hidden], vectors[shown]
     known = [record.label for record in records if record.label is not None]
-    return labelled(records, vectors) if 1 < len(set(known)) < len(known) else None
+    by_labels = labels is not None or 1 < len(set(known)) < len(known)
+    resolved, pairs = resolve(log), labelled_pairs(log)
+    same = sum(pair.same for pair in pairs)
+    judged = f"pairs judged by people ({same} of one person, {len(pairs) - same} of different people)"
+    if not pairs:
+        return (labelled(records, vectors) if by_labels else split()), 0, ""
+    if by_labels:
+        known_pairs = corrected(labelled(records, vectors), resolved)
+        return known_pairs, len(pairs), f"{judged} came before the labels"
+    alone = corrections_alone(records, vectors, resolved)
+    enough, words = suffices(alone, far=far, across=across)
+    if enough:
+        note = (
+            f"{judged} suffice. Known to be different are these, who look more alike than most, and "
+            "tracklets that one camera saw at once"
+        )
+        return alone, len(pairs), note
+    note = f"{judged} came first, but give {words}"
+    try:
+        return corrected(split(), resolved), len(pairs), f"{note}. Halves of tracklets were used too"
+    except GalleryError as error:
+        hint = "more corrections, or --labels FILE.csv with columns key,person"
+        found = f"{error.found}; {note}"
+        raise GalleryError(
+            error.what, expected=error.expected, found=found, where=error.where, hint=hint
+        ) from error
 
 
 def _loaded(model: Model) -> ReIDModel:

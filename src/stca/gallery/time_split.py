@@ -32,7 +32,7 @@ def time_split_set(
     known to be different people.
 
     Args:
-        gallery: whose crops are still in the folders they were added from.
+        gallery: whose crops are still in the folders they were added from; hidden tracklets are left out.
         model: the gallery's model.
         device: "auto", "cpu" or "cuda".
         precision: as `add_tracklets`.
@@ -60,7 +60,8 @@ def time_split_set(
 
 def _splittable(gallery: Gallery, limit: int) -> list[tuple[Record, FoundTracklet]]:
     chosen: list[tuple[Record, FoundTracklet]] = []
-    records = [record for record in gallery.records() if record.first is not None]
+    hidden = gallery.hidden()
+    records = [r for r in gallery.records() if r.first is not None and r.key not in hidden]
     for record in records[:: max(1, -(-len(records) // limit))]:
         found = find_crops(record)
         if found is not None and len(found.frames) >= 2 * _LEAST_FRAMES:

@@ -1,6 +1,8 @@
-"""Average-linkage clustering with cannot-link constraints."""
+"""Average-linkage clustering with cannot-link and must-link constraints."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64
@@ -35,12 +37,14 @@ def cosine_distances(vectors: Float[np.ndarray, "N D"]) -> Float32[np.ndarray, "
     return distances
 
 
-def average_linkage(distances: Float32[np.ndarray, "N N"], *, threshold: float) -> Int64[np.ndarray, " N"]:
+def average_linkage(
+    distances: Float32[np.ndarray, "N N"], *, threshold: float, together: Sequence[Sequence[int]] = ()
+) -> Int64[np.ndarray, " N"]:
     """Merge the two closest clusters repeatedly, until no two are closer than `threshold`.
 
     The distance of two clusters is the mean over their pairs. Rows at infinite distance (cannot-link) are
-    never in one cluster. Except for exact ties, the result does not depend on the order of the rows, and the
-    clusters of a larger threshold are unions of those of a smaller one.
+    never in one cluster, unless `together` says so. Except for exact ties, the result does not depend on the
+    order of the rows, and the clusters of a larger threshold are unions of those of a smaller one.
 
     Uses nearest-neighbour chains (Murtagh, *The Computer Journal* 26, 1983), in O(N^2) time. The result is
     that of merging the closest pair first, since average linkage is reducible: a union is never closer to a
@@ -49,6 +53,8 @@ def average_linkage(distances: Float32[np.ndarray, "N N"], *, threshold: float) 
     Args:
         distances: (N, N), symmetric; **overwritten**.
         threshold: maximum distance at which clusters are merged.
+        together: disjoint groups of rows that are one cluster from the beginning, whatever their distances;
+            a group keeps the cannot-links of all its rows to others.
 
     Returns:
         (N,) cluster number of each row, from 0 in the order of their first rows.
@@ -62,6 +68,8 @@ def average_linkage(distances: Float32[np.ndarray, "N N"], *, threshold: float) 
     count = len(distances)
     np.fill_diagonal(distances, np.inf)
     parent, sizes = np.arange(count), np.ones(count)
+    for group in together:
+        _unite(distances, parent, sizes, np.unique(np.asarray(group, dtype=np.int64)))
     for start in range(count):
         chain = [start] if parent[start] == start and np.isfinite(sizes[start]) else []
         while chain:
@@ -80,6 +88,24 @@ def average_linkage(distances: Float32[np.ndarray, "N N"], *, threshold: float) 
             else:
                 chain.append(nearest)
     return _numbered(parent)
+
+
+def _unite(
+    distances: Float32[np.ndarray, "N N"],
+    parent: np.ndarray,
+    sizes: np.ndarray,
+    group: Int64[np.ndarray, " G"],
+) -> None:
+    """Make a group of rows one cluster, in its first row."""
+    if len(group) < 2:
+        return
+    row = distances[group].mean(axis=0, dtype=np.float64).astype(np.float32)
+    into, gone = group[0], group[1:]
+    row[group] = np.inf
+    distances[:, gone] = np.inf
+    distances[into], distances[:, into] = row, row
+    parent[gone] = into
+    sizes[into] = len(group)
 
 
 def _merge(distances: Float32[np.ndarray, "N N"], sizes: np.ndarray, into: int, gone: int) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 
 from stca.errors import ConfigError, GalleryError, RankingError
+from stca.gallery.corrections import Correction, Resolved, resolve
+from stca.gallery.corrections.resolving import statements
 from stca.gallery.cross_camera import calibrate_across
 from stca.gallery.gallery import Gallery
 from stca.gallery.records import Record
@@ -46,11 +48,19 @@ class Linking:
         persons: the tracklets of each person in time order; persons in the order of their first appearance,
             numbered from 1.
         threshold: minimum mean cosine at which two groups were merged.
+        hidden: keys of tracklets that people have hidden; they are of no person.
+        corrected: number of corrections by people that bound it.
+        left_out: those of them that contradict newer ones, and do not count in that.
+        log: state of the gallery's corrections at that time (`Gallery.log_state`).
 
     """
 
     persons: tuple[tuple[Record, ...], ...]
     threshold: float
+    hidden: tuple[str, ...] = ()
+    corrected: int = 0
+    left_out: tuple[Correction, ...] = ()
+    log: tuple[int, int] | None = None
 
     def numbers(self) -> dict[str, int]:
         """Person number, from 1, by tracklet key."""
@@ -79,20 +89,51 @@ def link_gallery(
 ) -> Linking:
     """Group a gallery's tracklets into persons, and store the persons in it.
 
+    Corrections by people (`stca.linking.persons`) bind the result, as `link` says.
+
     Args:
         gallery: earlier persons are replaced.
         threshold: as `link`; None: the gallery's calibrated threshold.
         travel: as `link`.
 
     Raises:
-        GalleryError: no threshold given or calibrated, an empty gallery, or a read-only one.
+        GalleryError: no threshold given or calibrated, an empty gallery, a read-only one, or one in which
+            people correct persons all the while.
         RankingError: too many tracklets.
         ConfigError: a threshold out of range.
 
     """
-    linking = find_persons(gallery, threshold=threshold, travel=travel)
-    gallery.set_persons(linking.numbers())
+    for last in (False, False, True):
+        linking = find_persons(gallery, threshold=threshold, travel=travel)
+        try:
+            store_persons(gallery, linking)
+            break
+        except CorrectedMeanwhileError:
+            if last:
+                raise
     return linking
+
+
+class CorrectedMeanwhileError(GalleryError):
+    """People have corrected persons between the reading and the writing of a linking."""
+
+
+def store_persons(gallery: Gallery, linking: Linking) -> None:
+    """Write the persons of a linking into its gallery.
+
+    Raises:
+        CorrectedMeanwhileError: people have corrected persons since it was computed; nothing is written.
+        GalleryError: a tracklet was removed since, or a read-only gallery.
+
+    """
+    persons: dict[str, int | None] = {**linking.numbers(), **dict.fromkeys(linking.hidden)}
+    if not gallery.set_persons(persons, log=linking.log):
+        raise CorrectedMeanwhileError(
+            "Somebody corrected persons while they were linked",
+            expected="no correction meanwhile; nothing was written",
+            where=gallery.path,
+            hint="link again",
+        )
 
 
 def find_persons(
@@ -111,10 +152,22 @@ def find_persons(
                 hint="stca calibrate, or --threshold X",
             )
         threshold = calibration.threshold
+    log, corrections, hidden = gallery.log_state(), gallery.corrections(), gallery.hidden()
     records, vectors = gallery.table()
-    if not records:
-        raise GalleryError("There is nothing to link", found="an empty gallery", where=gallery.path)
-    return link(records, vectors, threshold=threshold, travel=travel)
+    seen = np.array([record.key not in hidden for record in records], dtype=bool)
+    if not seen.any():
+        found = "only hidden tracklets" if records else "an empty gallery"
+        raise GalleryError("There is nothing to link", found=found, where=gallery.path)
+    resolved = resolve(corrections)
+    shown = [record for record in records if record.key not in hidden]
+    linking = link(shown, vectors[seen], threshold=threshold, travel=travel, corrections=resolved)
+    return replace(
+        linking,
+        hidden=tuple(sorted(hidden)),
+        corrected=len(statements(corrections)) - len(resolved.left_out),
+        left_out=resolved.left_out,
+        log=log,
+    )
 
 
 def link(
@@ -123,19 +176,22 @@ def link(
     *,
     threshold: float,
     travel: Travel | None = None,
+    corrections: Resolved | None = None,
 ) -> Linking:
     """Group tracklets into persons by average linkage.
 
     The two groups with the largest mean cosine between their tracklets are merged, repeatedly, until it falls
     below `threshold`. Never in one group are tracklets of one camera that overlap in time, and tracklets of
     two cameras that are closer in time than `travel` allows. Only times of one clock are compared
-    (`clock_groups`). The result does not depend on the order of the tracklets.
+    (`clock_groups`). What people say overrules times: their groups are one person from the beginning, and
+    nobody whom they told apart is in one group. The result does not depend on the order of the tracklets.
 
     Args:
         records: N, up to 40,000; memory grows with N squared (10,000: 1 GB, 10 s).
         vectors: (N, D), one per tracklet, of any length above 0.
         threshold: from -1 to 1.
         travel: minimum seconds between cameras; other pairs are unconstrained.
+        corrections: from `stca.gallery.corrections.resolve`; keys that `records` lacks are ignored.
 
     Raises:
         RankingError: different numbers of tracklets and vectors, a zero vector, too many tracklets.
@@ -152,6 +208,21 @@ def link(
         raise ConfigError(
             "A linking threshold is a cosine", expected="a number from -1 to 1", found=threshold
         )
+    distances = cosine_distances(vectors)
+    _forbid_by_times(distances, records, travel)
+    together = _bind(distances, records, corrections or Resolved())
+    labels = average_linkage(distances, threshold=1 - threshold, together=together)
+    groups: dict[int, list[Record]] = {}
+    # By time, so that the result does not depend on the order of the tracklets.
+    for row in sorted(range(len(records)), key=lambda row: by_time(records[row])):
+        groups.setdefault(int(labels[row]), []).append(records[row])
+    return Linking(tuple(map(tuple, groups.values())), threshold)
+
+
+def _forbid_by_times(
+    distances: Float32[np.ndarray, "N N"], records: Sequence[Record], travel: Travel | None
+) -> None:
+    """Pairs that cannot be one person get an infinite distance."""
     where, clocks = [record.camera for record in records], [record.clock for record in records]
     cameras = sorted(set(where))
     number = {camera: index for index, camera in enumerate(cameras)}
@@ -165,21 +236,38 @@ def link(
         warnings.warn(
             f"{', '.join(several)}: several videos of unknown start (stca track --start); travel times "
             "to other cameras are not applied to them",
-            stacklevel=2,
+            stacklevel=3,
         )
-    distances = cosine_distances(vectors)
     forbid_impossible(distances, seen, least_seconds(travel, cameras) if travel else None)
-    labels = average_linkage(distances, threshold=1 - threshold)
-    groups: dict[int, list[Record]] = {}
-    # By time, so that the result does not depend on the order of the tracklets.
-    for row in sorted(range(len(records)), key=lambda row: _by_time(records[row])):
-        groups.setdefault(int(labels[row]), []).append(records[row])
-    return Linking(tuple(map(tuple, groups.values())), threshold)
+
+
+def _bind(
+    distances: Float32[np.ndarray, "N N"], records: Sequence[Record], corrections: Resolved
+) -> list[list[int]]:
+    """Pairs that people told apart get an infinite distance; the rows of those they joined are returned.
+
+    A pair stands for all pairs between the groups of its keys; the first rows suffice, since a group is one
+    cluster from the beginning.
+    """
+    row = {record.key: index for index, record in enumerate(records)}
+    together = [[row[key] for key in group if key in row] for group in corrections.groups]
+    first = {
+        key: rows[0]
+        for group, rows in zip(corrections.groups, together, strict=True)
+        if rows
+        for key in group
+    }
+    for pair in corrections.apart:
+        a, b = (first.get(key, row.get(key)) for key in pair)
+        if a is not None and b is not None:
+            distances[a, b] = distances[b, a] = np.inf
+    return together
 
 
 def _seconds(time: float | None) -> float:
     return np.nan if time is None else time
 
 
-def _by_time(record: Record) -> tuple[float, str, str]:
+def by_time(record: Record) -> tuple[float, str, str]:
+    """Sort key: the time order of a person's tracklets; those without times come last."""
     return np.inf if record.first is None else record.first, record.camera, record.key

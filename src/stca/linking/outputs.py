@@ -6,11 +6,11 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from stca.errors import GalleryError
-from stca.gallery.figures import format_time
+from stca.gallery.times import format_time
 from stca.linking.contact_sheet import sheet_names, write_contact_sheets
 from stca.linking.linking import Linking
 from stca.linking.tracks import mot_rows, write_mot_files
@@ -94,19 +94,46 @@ def _read_file_list(out: Path) -> set[str]:
         return set()
 
 
-def persons_table(linking: Linking) -> str:
-    """One line per person and camera, with first and last time."""
+def persons_table(linking: Linking, names: Mapping[int, str] | None = None) -> str:
+    """One line per person and camera, with first and last time.
+
+    Args:
+        linking: of a gallery.
+        names: of persons by number, at the end of a person's first line.
+
+    """
     lines = [f"{'person':>6}  {'camera':<12}{'first':>27}{'last':>27}{'tracklets':>11}"]
     before = None
     for appearance in linking.appearances():
-        name = "" if appearance.person == before else str(appearance.person)
+        new = appearance.person != before
         before = appearance.person
+        number = str(before) if new else ""
+        name = (names or {}).get(before, "") if new else ""
         times = f"{_shown(appearance.first):>27}{_shown(appearance.last):>27}"
-        lines.append(f"{name:>6}  {appearance.camera:<12}{times}{appearance.tracklets:>11}")
+        lines.append(
+            f"{number:>6}  {appearance.camera:<12}{times}{appearance.tracklets:>11}  {name}".rstrip()
+        )
     count = len(linking.persons)
     tracklets = sum(map(len, linking.persons))
     summary = f"{tracklets} tracklets are {count} {'person' if count == 1 else 'persons'}"
     return "\n".join([*lines, f"{summary} (mean cosine of at least {linking.threshold:.3f})"])
+
+
+def corrections_note(linking: Linking) -> str:
+    """What corrections by people did to a linking; empty if there are none."""
+    parts = []
+    if linking.corrected:
+        parts.append(f"corrections by people that hold: {linking.corrected}")
+    if left_out := linking.left_out:
+        numbers = ", ".join(str(each.id) for each in left_out[:5]) + ", ..." * (len(left_out) > 5)
+        verbs = ("contradict", "are") if len(left_out) > 1 else ("contradicts", "is")
+        parts.append(
+            f"{len(left_out)} {verbs[0]} newer ones and {verbs[1]} left out where they do "
+            f"(number {numbers} of `stca person log`)"
+        )
+    if linking.hidden:
+        parts.append(f"hidden tracklets: {len(linking.hidden)}")
+    return "; ".join(parts)
 
 
 def _shown(seconds: float | None) -> str:

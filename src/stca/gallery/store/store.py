@@ -19,7 +19,7 @@ from stca.errors import GalleryError
 from stca.gallery.engine import Vector, Vectors
 from stca.gallery.records import Added, Record, updated_record
 from stca.gallery.store.file import FILE, has_clock
-from stca.gallery.store.rows import COLUMNS, digest, record_from_row, row_values, sqlite_value
+from stca.gallery.store.rows import COLUMNS, digest, record_from_row, row_values
 from stca.gallery.store.sqlite import sqlite_errors
 from stca.gallery.store.transactions import Transactions
 
@@ -158,20 +158,6 @@ class Store(Transactions):
                 self._delete_row(self._require_row(key))
             if keys:
                 self._count_change(removed=len(keys))
-
-    def set_persons(self, persons: dict[str, int | None]) -> None:
-        """Set persons by key, in one commit.
-
-        Raises:
-            GalleryError: a key is missing; then nothing is written.
-
-        """
-        with self._write_transaction():
-            for key, given in persons.items():
-                person = sqlite_value("person", given, key)
-                self._db.execute(
-                    "UPDATE tracklets SET person = ? WHERE id = ?", (person, self._require_row(key))
-                )
 
     def _require_row(self, key: str) -> int:
         number = self.number_of(key)

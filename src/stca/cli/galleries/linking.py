@@ -42,8 +42,9 @@ def add_verbs(verbs: Verbs) -> None:
 def _link(given: argparse.Namespace) -> None:
     from stca.gallery import Gallery
     from stca.linking.constraints import read_travel
-    from stca.linking.linking import find_persons
-    from stca.linking.outputs import persons_table, write_linking
+    from stca.linking.linking import find_persons, store_persons
+    from stca.linking.outputs import corrections_note, persons_table, write_linking
+    from stca.linking.persons import person_names
     from stca.linking.scores import (
         import_trackeval,
         read_truth,
@@ -61,8 +62,11 @@ def _link(given: argparse.Namespace) -> None:
         linking = find_persons(gallery, threshold=given.threshold, travel=travel)
         scores = truth and (score_linking(unlinked(linking), truth), score_linking(linking, truth))
         written = write_linking(linking, given.out) if given.out else []
-        gallery.set_persons(linking.numbers())  # last, when nothing else can fail
-    print(persons_table(linking))
+        store_persons(gallery, linking)  # last, when nothing else can fail
+        names = person_names(gallery)
+    print(persons_table(linking, names))
+    if note := corrections_note(linking):
+        print(note)
     for path in written:
         print(path)
     if scores:

@@ -73,7 +73,7 @@ def _add(given: argparse.Namespace) -> None:
 
 def _list(given: argparse.Namespace) -> None:
     from stca.gallery import Gallery
-    from stca.gallery.figures import format_span
+    from stca.gallery.times import format_span
 
     with Gallery.open(given.gallery) as gallery:
         records = [r for r in gallery.records() if not given.camera or r.camera in given.camera]
@@ -98,7 +98,7 @@ def _remove(given: argparse.Namespace) -> None:
 
 def _stats(given: argparse.Namespace) -> None:
     from stca.gallery import Gallery
-    from stca.gallery.figures import format_time
+    from stca.gallery.times import format_time
 
     with Gallery.open(given.gallery) as gallery:
         stats, calibration, fingerprint = gallery.stats(), gallery.calibration(), gallery.fingerprint
@@ -112,6 +112,8 @@ def _stats(given: argparse.Namespace) -> None:
     print(f"{stats.tracklets:,} tracklets, {len(stats.cameras)} cameras, {stats.persons} persons named")
     for camera, count in stats.cameras.items():
         print(f"  {camera:<16} {count:>9,}")
+    if stats.hidden:
+        print(f"hidden    {stats.hidden:,} of them: stca person show")
     if stats.first is not None and stats.last is not None:
         print(f"seen      {format_time(stats.first)} to {format_time(stats.last)}")
     weights = fingerprint.weights[:12] or "not known"

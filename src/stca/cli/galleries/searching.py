@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stca.cli.gallery import add_embedding, embedding_of
+from stca.cli.galleries.gallery import add_embedding, embedding_of
 from stca.cli.parsing import Verbs, add_verb, picture, positive, seconds
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def add_verbs(verbs: Verbs) -> None:
         "--labels",
         type=Path,
         metavar="FILE.csv",
-        help="identities, columns key,person; default: those of the tracklets, else each is split in two",
+        help="identities, columns key,person; default: those of the tracklets, else enough corrections (stca "
+        "person), else each is split in two",
     )
     calibrate.add_argument("--across", action="store_true", help="compare only different cameras")
     calibrate.add_argument("--plot", type=picture, metavar="FILE.png", help="write a figure of DIR over FAR")
@@ -83,6 +84,9 @@ def _add_search(verbs: Verbs) -> None:
             metavar="TIME",
             help=f"{meaning} this time: seconds, or 2026-01-31T10:00:00 (local; or with Z or an offset)",
         )
+    search.add_argument(
+        "--hidden", action="store_true", help="search the tracklets that `stca person hide` hid too"
+    )
     search.add_argument("--sheet", type=picture, metavar="FILE.png", help="write a contact sheet")
     search.add_argument("--json", action="store_true", help="print JSON instead of a table")
     add_embedding(search)
@@ -133,6 +137,7 @@ def _search(given: argparse.Namespace) -> None:
     filters: dict[str, Any] = {
         "cameras": given.camera,
         "time": None if low is None and high is None else span,
+        "hidden": given.hidden,
     }
     with Gallery.open(given.gallery) as gallery, ExitStack() as stack:
         model = gallery_model(gallery, given.model)
@@ -191,7 +196,7 @@ def _query_crops(given: argparse.Namespace, gallery: Gallery, work: Path) -> Fou
 
 def table(hits: Sequence[Hit], threshold: float | None) -> str:
     """Results, a line each, and a line about the threshold."""
-    from stca.gallery.figures import format_span
+    from stca.gallery.times import format_span
 
     if not hits:
         return "no tracklet passes the filters (stca gallery stats lists cameras and times)"
@@ -220,7 +225,8 @@ def _draw(
 ) -> None:
     from stca.analysis import save_figure
     from stca.gallery import find_crops
-    from stca.gallery.figures import answer_figure, format_time
+    from stca.gallery.figures import answer_figure
+    from stca.gallery.times import format_time
 
     start = "" if record.first is None else format_time(record.first)
     figure = answer_figure(

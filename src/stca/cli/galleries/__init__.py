@@ -1,0 +1,1 @@
+"""Commands about galleries: add and list, search and calibrate, link, correct."""

@@ -1,0 +1,116 @@
+"""A calibrated score threshold, and how it was determined."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import numpy as np
+
+from stca.errors import GalleryError
+
+Method = Literal["labels", "time split", "cross-camera sets", "corrections"]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A score threshold and how it was determined.
+
+    Args:
+        threshold: cosine similarity; hits at or above it are accepted.
+        far: the requested false-accept rate, per search.
+        method: where the identities came from.
+        searches: number of mated searches (the person is in the gallery).
+        impostors: number of non-mated searches (the person is not in the gallery).
+        rows: gallery rows of the median non-mated search; with more rows, false accepts are more frequent.
+        dir_at_threshold: detection and identification rate at this threshold.
+        dir_at_1: detection and identification rate at FAR 1 %.
+        dir_at_10: detection and identification rate at FAR 10 %.
+        corrections: number of pairs of tracklets about which people have said who is who.
+        note: what of these was used, and why.
+
+    """
+
+    threshold: float
+    far: float
+    method: Method
+    searches: int
+    impostors: int
+    rows: int
+    dir_at_threshold: float
+    dir_at_1: float
+    dir_at_10: float
+    corrections: int = 0
+    note: str = ""
+
+    def to_json(self) -> str:
+        """Serialise; without corrections, as versions before them did."""
+        content = asdict(self)
+        if not self.corrections:
+            del content["corrections"], content["note"]
+        return json.dumps(content)
+
+    @classmethod
+    def from_json(cls, text: str) -> Calibration:
+        """Parse what `to_json` wrote.
+
+        Raises:
+            GalleryError: not what `to_json` wrote.
+
+        """
+        try:
+            return cls(**json.loads(text))
+        except (ValueError, TypeError) as error:
+            raise GalleryError("A gallery's stored calibration is damaged", found=error) from error
+
+    @property
+    def by_people(self) -> bool:
+        """Whether somebody has said who is who for it; a threshold of other origin should not replace it."""
+        return self.method in ("labels", "corrections") or self.corrections > 0
+
+    @property
+    def measured(self) -> bool:
+        """Whether there were enough non-mated searches to measure a rate as low as `far`."""
+        return self.far * self.impostors >= 1
+
+    def table(self) -> str:
+        """Human-readable summary."""
+        if self.method == "cross-camera sets":
+            return self._cross_camera_table()
+        lines = [
+            f"threshold {self.threshold:.4f} for a false-accept rate of {100 * self.far:g} % per search",
+            f"from {self.method}: {self.searches} searches for people in the gallery, "
+            f"{self.impostors} for people not in it, among {self.rows} tracklets each",
+            f"DIR (right and above the threshold): {_rate(self.dir_at_threshold, self.searches)}",
+            f"DIR at FAR  1 %: {_rate(self.dir_at_1, self.searches)}",
+            f"DIR at FAR 10 %: {_rate(self.dir_at_10, self.searches)}",
+        ]
+        lines += [self.note] if self.note else []
+        if self.method == "time split":
+            lines.append(
+                "note: without labels, each tracklet was split into two halves, which are more alike than "
+                "tracklets of two cameras: across cameras this threshold is too strict, and tracks that mix "
+                "people make it stricter still. Use --labels FILE.csv where identities are known"
+            )
+        if not self.measured:
+            limit = min(1.0, 3 / self.impostors)
+            lines.append(
+                f"note: {self.impostors} searches are too few to measure {100 * self.far:g} %. The threshold "
+                f"is just above all of their scores; the true rate is below {100 * limit:.2g} % with 95 % "
+                "confidence"
+            )
+        return "\n".join(lines)
+
+    def _cross_camera_table(self) -> str:
+        far, reached = 100 * self.far, 100 * self.dir_at_threshold
+        return (
+            f"threshold {self.threshold:.4f} for a false-accept rate of {far:g} % per search among "
+            f"{self.rows} tracklets\nfrom pictures of two cameras in public sets: {self.searches} pairs of "
+            f"one person, of which {reached:.0f} % reach it, and {self.impostors} of different people"
+        )
+
+
+def _rate(value: float, searches: int) -> str:
+    half = 1.96 * np.sqrt(value * (1 - value) / searches)
+    return f"{100 * value:.1f} +- {100 * half:.1f} %"

@@ -1,0 +1,72 @@
+"""The persons of a gallery and the log of corrections by people: a part of `Gallery`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from stca.gallery.corrections.correction import Change, Correction, PersonTable
+from stca.gallery.records import Record
+from stca.gallery.store.corrections import CorrectedStore, LogState
+
+
+class GalleryLog:
+    """`Gallery` without its vectors. `stca.linking.persons` has the operations that people know."""
+
+    def __init__(self, store: CorrectedStore) -> None:
+        self._store = store
+
+    def set_persons(self, persons: Mapping[str, int | None], *, log: LogState | None = None) -> bool:
+        """Set the person of tracklets by key (None: unknown), in one commit.
+
+        Args:
+            persons: the new numbering of persons; corrections made before move no tracklet when undone.
+            log: write nothing if `log_state` is another by now: people have corrected persons meanwhile.
+
+        Returns:
+            whether it was written.
+
+        Raises:
+            GalleryError: a missing key, or a person that is not an integer; then nothing is written.
+
+        """
+        return self._store.set_persons(persons, log=log)
+
+    def corrections(self) -> list[Correction]:
+        """The log, oldest first; undone ones too."""
+        return self._store.corrections()
+
+    def hidden(self) -> frozenset[str]:
+        """Keys of tracklets that are nobody: not searched, linked or counted."""
+        return self._store.hidden()
+
+    def log_state(self) -> LogState:
+        """Changes with every correction and every undoing."""
+        return self._store.log_state()
+
+    def person_numbers(self) -> dict[str, int]:
+        """Person by key, of the tracklets that have one."""
+        return self._store.person_numbers()
+
+    def persons_of(self, keys: Sequence[str]) -> dict[str, int | None]:
+        """Person by key, of those keys that exist; None: unknown."""
+        return self._store.persons_of(keys)
+
+    def records_of_persons(self, persons: Sequence[int]) -> list[Record]:
+        """Records of these persons, in no order."""
+        return self._store.records_of_persons(persons)
+
+    def correct(self, plan: Callable[[PersonTable], Change]) -> Correction:
+        """Write a correction into the log and move its tracklets, in one commit.
+
+        Args:
+            plan: says what is to be written, from the persons at that moment; must not use this gallery.
+
+        Raises:
+            GalleryError: a missing key; what `plan` raises; a read-only gallery. Then nothing is written.
+
+        """
+        return self._store.correct(plan)
+
+    def undo_correction(self, number: int) -> Correction:
+        """Undo a correction by its id; see `stca.linking.persons.undo`."""
+        return self._store.undo(number)
