@@ -21,19 +21,45 @@ class ReIDOutput(NamedTuple):
 
 
 class BNNeck(nn.Module):
-    """Batch norm without shift, then a classifier without bias (Luo et al., "Bag of tricks", 2019)."""
+    """Batch norm without shift, then a classifier without bias (Luo et al., "Bag of tricks", 2019).
 
-    def __init__(self, dim: int, num_ids: int) -> None:
+    Args:
+        dim: D.
+        num_ids: identities the classifier knows.
+        shift: learn the norm's shift and the classifier's bias as well, as older systems do.
+
+    """
+
+    def __init__(self, dim: int, num_ids: int, *, shift: bool = False) -> None:
         super().__init__()
         self.norm = nn.BatchNorm1d(dim)
-        self.norm.bias.requires_grad_(False)
-        self.classifier = nn.Linear(dim, num_ids, bias=False)
-        nn.init.normal_(self.classifier.weight, std=0.001)
+        self.norm.bias.requires_grad_(shift)
+        self.classifier = _classifier(dim, num_ids, bias=shift)
 
     def forward(self, pooled: Float[Tensor, "B D"]) -> ReIDOutput:
         """Embedding after the norm, one logit per identity."""
         embedding = self.norm(pooled)
         return ReIDOutput(pooled, embedding, self.classifier(embedding))
+
+
+class LinearHead(nn.Module):
+    """A classifier alone, with bias: the pooled vector is the embedding."""
+
+    def __init__(self, dim: int, num_ids: int) -> None:
+        super().__init__()
+        self.classifier = _classifier(dim, num_ids, bias=True)
+
+    def forward(self, pooled: Float[Tensor, "B D"]) -> ReIDOutput:
+        """The same vector twice, one logit per identity."""
+        return ReIDOutput(pooled, pooled, self.classifier(pooled))
+
+
+def _classifier(dim: int, num_ids: int, *, bias: bool) -> nn.Linear:
+    linear = nn.Linear(dim, num_ids, bias=bias)
+    nn.init.normal_(linear.weight, std=0.001)
+    if bias:
+        nn.init.zeros_(linear.bias)
+    return linear
 
 
 class IdentityHead(nn.Module):

@@ -12,9 +12,12 @@ from torch import Tensor
 
 from stca.errors import CheckpointError
 from stca.models.heads import ReIDModel
+from stca.models.peers import PeerModel
 from stca.models.weights.mobilenet import MOBILENET, into_mobilenet
+from stca.models.weights.peers import is_official_peer, official_name
 from stca.models.weights.reading import State, read_state, shorten
 
+_OFFICIAL_LAYOUT = "official"
 _OFFICIAL = (
     (r"base_a1\.0\.", "stream2d.conv1."),
     (r"base_a1\.1\.", "stream2d.bn1."),
@@ -60,10 +63,11 @@ class WeightsReport:
 def load_weights(model: ReIDModel, path: Path, *, inflate: bool = False) -> WeightsReport:
     """Fill `model` from a file and report which tensors were used.
 
-    The layout is recognised by its names: ours; the official STCA checkpoint; a ResNet50(-IBN-a) or a
-    MobileNetV2 from ImageNet, into the 2D stream; a ResNet3D-50 from Kinetics, into the 3D stream. It may be
-    wrapped (`{"state_dict": ...}`, also "model", "net") and prefixed (`module.`). A classifier for another
-    number of identities, or a last layer of MobileNetV2 of other channels, is left out and reported.
+    The layout is recognised by its names: ours; the official STCA checkpoint, or that of the peer that
+    `model` is; a ResNet50(-IBN-a) or a MobileNetV2 from ImageNet, into the 2D stream; a ResNet3D-50 from
+    Kinetics, into the 3D stream. It may be wrapped (`{"state_dict": ...}`, also "model", "net") and prefixed
+    (`module.`). A classifier for another number of identities, or a last layer of MobileNetV2 of other
+    channels, is left out and reported.
 
     Args:
         model: changed in place; untouched when anything fails.
@@ -79,14 +83,18 @@ def load_weights(model: ReIDModel, path: Path, *, inflate: bool = False) -> Weig
     state = read_state(path)
     layout, filled = _translate(state, model, path=path, inflate=inflate)
     report = _fill(model, filled, layout=layout, path=path)
-    return dataclasses.replace(report, unused=_in_the_file(report.unused, state))
+    return dataclasses.replace(report, unused=_in_the_file(report.unused, state, model))
 
 
 def _translate(state: State, model: ReIDModel, *, path: Path, inflate: bool) -> tuple[str, State]:
     """Name the layout and give the tensors our names."""
     own = model.state_dict()
+    if isinstance(model, PeerModel) and is_official_peer(state, model):
+        return f"{_OFFICIAL_LAYOUT} {model.system}", {
+            official_name(k, model.system): v for k, v in state.items()
+        }
     if "base_a1.0.weight" in state:
-        return "official STCA", {_official_name(k): v for k, v in state.items()}
+        return f"{_OFFICIAL_LAYOUT} STCA", {_official_name(k): v for k, v in state.items()}
     if any(name in own for name in state):
         return "stca", state
     stem = state.get("conv1.weight")
@@ -115,9 +123,12 @@ def _official_name(name: str) -> str:
     return name
 
 
-def _in_the_file(names: tuple[str, ...], state: State) -> tuple[str, ...]:
+def _in_the_file(names: tuple[str, ...], state: State, model: ReIDModel) -> tuple[str, ...]:
     """Our names back to those of the file."""
-    theirs = {_official_name(name): name for name in state}
+    if isinstance(model, PeerModel):
+        theirs = {official_name(name, model.system): name for name in state}
+    else:
+        theirs = {_official_name(name): name for name in state}
     return tuple(
         name if name in state else theirs.get(name) or re.sub(r"^stream[23]d\.", "", name) for name in names
     )
@@ -167,7 +178,7 @@ def _fill(model: ReIDModel, filled: State, *, layout: str, path: Path) -> Weight
         else:
             raise _shape_error(model, name, tensor, path)
     missing = tuple(name for name in own if name not in fitting)
-    whole = layout in ("stca", "official STCA")
+    whole = layout == "stca" or layout.startswith(_OFFICIAL_LAYOUT)
     lost = [n for n in missing if not n.startswith("head.classifier.") and "num_batches" not in n]
     if not fitting or (whole and lost):
         raise CheckpointError(

@@ -1,0 +1,149 @@
+"""Every peer is the official network: same weights, same clips, same answers."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from stca.errors import CheckpointError, ConfigError
+from stca.models import PEERS, ReIDModel, WeightsReport, create_model, load_weights
+from stca.models.peers import SYSTEMS
+
+TOLERANCE = 1e-4
+DATA = Path(__file__).parent.parent.parent / "data" / "peers"
+RECORDED = json.loads((DATA / "peers.json").read_text())
+
+MAPS: dict[str, Callable[[ReIDModel, Tensor], dict[str, Tensor]]] = {}
+"""By system: what was recorded beside vectors and logits, by its name in the official outputs."""
+
+IDLE: dict[str, str] = {}
+"""By system: a pattern of parameters that nothing passes through, though the official checkpoints hold them."""
+
+Loaded = tuple[str, ReIDModel, WeightsReport]
+
+
+def meta(name: str, **options: object) -> ReIDModel:
+    """A network without numbers in it."""
+    with torch.device("meta"):
+        return create_model(name, num_ids=625, **options).eval()
+
+
+def error(found: Tensor, expected: np.ndarray) -> float:
+    """Largest difference, relative to the largest value."""
+    assert found.shape == expected.shape
+    return float(np.abs(found.numpy() - expected).max() / np.abs(expected).max())
+
+
+def test_outputs_are_the_official_ones(loaded: Loaded, official: ModuleType) -> None:
+    name, model, _ = loaded
+    frames = PEERS[name].clip_len
+    clips = official.clips(name, frames)[:1]
+    with torch.inference_mode():
+        found = model(clips)._asdict()
+        recorded = {key.removeprefix(f"t{frames}_"): value for key, value in official.outputs(name).items()}
+        if recorded.keys() - found.keys():
+            found |= MAPS[PEERS[name].system](model, clips)
+    errors = {key: error(found[key], value) for key, value in recorded.items()}
+    assert max(errors.values()) <= TOLERANCE, errors
+
+
+def test_every_tensor_of_the_official_checkpoint_is_used(loaded: Loaded, official: ModuleType) -> None:
+    name, model, report = loaded
+    assert report.layout == f"official {PEERS[name].system}"
+    assert report.unused == report.missing == ()
+    assert sorted(report.used) == sorted(model.state_dict())
+    assert len(report.used) == len(official.shapes(name))
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_parameters_and_multiply_adds_are_counted_as_in_the_official_network(name: str) -> None:
+    model, entry = meta(name), RECORDED[name]
+    assert sum(each.numel() for each in model.parameters()) == entry["parameters"]
+    clips = torch.empty(1, entry["macs_frames"], 3, *entry["resolution"], device="meta")
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        model.head(model.features(clips))
+    logits = sum(  # the official networks do not compute them in evaluation mode
+        part.weight.numel() for key, part in model.named_modules() if key.startswith("head.classifier")
+    )
+    assert counter.get_total_flops() == 2 * (entry["macs_one_clip"] + logits)
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_the_table_says_what_was_recorded(name: str) -> None:
+    peer, entry = PEERS[name], RECORDED[name]
+    system = SYSTEMS[peer.system]
+    model = meta(name)
+    assert model.system == peer.system
+    assert (model.clip_len, model.image_size) == (peer.clip_len, peer.image_size)
+    assert peer.image_size == tuple(entry["resolution"])
+    assert peer.clip_len == entry["frames"][0]
+    assert entry["repository"].startswith(system.code)
+    if entry["paper_mars"] is None:
+        assert peer.mars is None
+    else:
+        figures = entry["paper_mars"]["mAP"], entry["paper_mars"]["rank1"]
+        assert peer.mars is not None
+        assert (peer.mars.mean_ap, peer.mars.rank1) == figures
+
+
+def test_the_table_has_every_network_that_was_recorded() -> None:
+    assert set(PEERS) == set(RECORDED)
+    assert {peer.system for peer in PEERS.values()} == set(SYSTEMS)
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_clips_of_a_batch_do_not_see_each_other_and_gradients_reach_every_parameter(name: str) -> None:
+    torch.manual_seed(0)
+    frames = PEERS[name].clip_len
+    try:
+        model = create_model(name, num_ids=3, image_size=(64, 32))
+    except ConfigError:  # made for one image size
+        pytest.skip(f"{name} has one image size")
+    clips = torch.randn(3, frames, 3, 64, 32)
+    with torch.inference_mode():
+        together = model.eval()(clips).embedding
+        alone = torch.cat([model(clip[None]).embedding for clip in clips])
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
+    assert together.shape == (3, model.embedding_dim)
+    output = model.train()(clips)
+    (output.embedding.square().mean() + output.logits.square().mean()).backward()
+    for key, parameter in model.named_parameters():
+        idle = IDLE.get(PEERS[name].system)
+        if parameter.requires_grad and not (idle and re.search(idle, key)):
+            assert parameter.grad is not None, key
+            assert parameter.grad.isfinite().all(), key
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_clips_of_a_length_that_does_not_fit_are_refused(name: str) -> None:
+    model = meta(name)
+    height, width = PEERS[name].image_size
+    multiple = model.frames_fixed or model.frames_multiple
+    for frames in {0, multiple + 1} if multiple > 1 else {0}:
+        with pytest.raises(ConfigError, match=rf"expected: +.*{multiple} frames"):
+            model(torch.empty(1, frames, 3, height, width, device="meta"))
+
+
+def test_a_checkpoint_with_a_tensor_too_few_is_refused(official: ModuleType, tmp_path: Path) -> None:
+    state = official.state_dict("resnet50tp")
+    del state["base.7.2.bn3.weight"]
+    torch.save({"state_dict": state}, tmp_path / "damaged.pth")
+    model = create_model("resnet50tp", num_ids=625)
+    with pytest.raises(CheckpointError, match=r"stream2d\.layer4\.2\.bn3\.weight"):
+        load_weights(model, tmp_path / "damaged.pth")
+
+
+def test_tensors_that_are_not_used_are_reported_by_their_names(official: ModuleType, tmp_path: Path) -> None:
+    state = official.state_dict("resnet50tp") | {"base.8.weight": torch.zeros(1)}
+    torch.save(state, tmp_path / "more.pth")
+    model = create_model("resnet50tp", num_ids=10)
+    report = load_weights(model, tmp_path / "more.pth")
+    assert set(report.unused) == {"base.8.weight", "classifier.weight", "classifier.bias"}
+    assert set(report.missing) == {"head.classifier.weight", "head.classifier.bias"}
