@@ -18,6 +18,8 @@ from stca.models.weights.peers import is_official_peer, official_name
 from stca.models.weights.reading import State, read_state, shorten
 
 _OFFICIAL_LAYOUT = "official"
+_OF_IDENTITIES = re.compile(r"head\S*\.classifier\.")
+"""Tensors that depend on the number of identities; some peers have several heads."""
 _OFFICIAL = (
     (r"base_a1\.0\.", "stream2d.conv1."),
     (r"base_a1\.1\.", "stream2d.bn1."),
@@ -169,17 +171,16 @@ def _fill(model: ReIDModel, filled: State, *, layout: str, path: Path) -> Weight
         if name not in own:
             unused.append(name)
             continue
-        while tensor.ndim > own[name].ndim and tensor.shape[-1] == 1:
-            tensor = tensor.squeeze(-1)
+        tensor = _without_ones(tensor, own[name].ndim)
         if tensor.shape == own[name].shape:
             fitting[name] = tensor
-        elif name.startswith("head.classifier."):
+        elif _OF_IDENTITIES.search(name):
             unused.append(name)
         else:
             raise _shape_error(model, name, tensor, path)
     missing = tuple(name for name in own if name not in fitting)
     whole = layout == "stca" or layout.startswith(_OFFICIAL_LAYOUT)
-    lost = [n for n in missing if not n.startswith("head.classifier.") and "num_batches" not in n]
+    lost = [n for n in missing if not _OF_IDENTITIES.search(n) and "num_batches" not in n]
     if not fitting or (whole and lost):
         raise CheckpointError(
             "This checkpoint does not fill this model",
@@ -189,6 +190,14 @@ def _fill(model: ReIDModel, filled: State, *, layout: str, path: Path) -> Weight
         )
     model.load_state_dict(fitting, strict=False)
     return WeightsReport(path, layout, tuple(fitting), tuple(unused), missing)
+
+
+def _without_ones(tensor: Tensor, ndim: int) -> Tensor:
+    """Kernels of one place as matrices, and those of one frame as kernels of images."""
+    while tensor.ndim > ndim and tensor.shape[-1] == 1:
+        tensor = tensor.squeeze(-1)
+    one_frame = (tensor.ndim, ndim) == (5, 4) and tensor.shape[2] == 1
+    return tensor.squeeze(2) if one_frame else tensor
 
 
 def _shape_error(model: ReIDModel, name: str, tensor: Tensor, path: Path) -> CheckpointError:

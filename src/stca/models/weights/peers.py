@@ -31,8 +31,105 @@ _AGGREGATION: Rules = (
 _CLASSIFIER: Rules = ((r"^classifier\.", "head.classifier."),)
 _BN: Rules = ((r"^bn\.", "head.norm."), *_CLASSIFIER)
 
+_STAGES: Rules = ((r"^(conv1|bn1|layer\d)\.", r"stream2d.\1."),)
+_BICNET: Rules = (
+    (r"^layer1_h2l\.", "links.0."),
+    (r"^layer2_h2l\.", "links.1."),
+    (r"^layer3_h2l\.", "links.2."),
+    (r"^TKS\.conv1\.", "tks.near."),
+    (r"^TKS\.conv2\.", "tks.far."),
+    (r"^TKS\.fc1\.", "tks.squeeze."),
+    (r"^TKS\.fc2\.", "tks.expand."),
+    (r"^TKS\.W\.", "tks.norm."),
+    (r"^DAO\.conv\.(\d)\.", r"dao.attention.\1.score."),
+    (r"^DAO\.conv1\.(\d)\.conv\.", r"dao.attention.\1.mix."),
+    (r"^DAO\.conv1\.(\d)\.bn\.", r"dao.attention.\1.norm."),
+    (r"^DAO\.W\.", "dao.norms."),
+)
+_STMN: Rules = (
+    (r"^features\.backbone\.layer4_val\.", "value_stage."),
+    (r"^features\.backbone\.layer4_key_s\.", "spatial_key_stage."),
+    (r"^features\.backbone\.layer4_key_t\.", "temporal_key_stage."),
+    (r"^features\.backbone\.", "stream2d."),
+    (r"^smem\.bn\.", "spatial.norm."),
+    (r"^smem\.", "spatial."),
+    (r"^tmem\.", "temporal."),
+    (r"^bn_s\.", "frame_head.norm."),
+    (r"^cls_s\.", "frame_head.classifier."),
+    (r"^bn_t\.", "head.norm."),
+    (r"^cls_t\.", "head.classifier."),
+)
+_TCLNET: Rules = (
+    (r"^layer2\.4\.W\.", "boosting.project."),
+    (r"^TSE_Module\.layer4\.", "erasing.shared."),
+    (r"^TSE_Module\.branch\.", "erasing.branches."),
+    (r"^TSE_Module\.conv_reduce\.", "erasing.reduce."),
+    (r"^TSE_Module\.conv_erase\.", "erasing.project."),
+    (r"^bn\.0\.", "head.first.norm."),
+    (r"^bn\.1\.", "head.second.norm."),
+    (r"^classifier\.0\.", "head.first.classifier."),
+    (r"^classifier\.1\.", "head.second.classifier."),
+)
+_SINET: Rules = (
+    (r"\.(?:chl_reduction|down_channel)\.", ".squeeze."),
+    (r"\.thw_reduction\.", ".integrate."),
+    (r"\.thw_expansion\.0\.", ".distribute."),
+    (r"\.chl_expansion\.0\.", ".expand."),
+    (r"\.up_channel\.", ".expand."),
+    (r"\.se\.", ".gate."),
+)
+_PSTA: Rules = (
+    (r"^base\.", "stream2d."),
+    (r"^down_channel\.", "reduce."),
+    (r"^layer1\.", "pyramid.0."),
+    (r"^layer2\.", "pyramid.1."),
+    (r"^layer3\.", "pyramid.2."),
+    (r"\.Embeding\.", ".reduce."),
+    (r"\.TRAG\.", ".temporal."),
+    (r"\.SRAG\.", ".spatial."),
+    (r"\.conv_block\.", ".block."),
+    (r"\.(?:gamma_temporal|alphi_appearance)\.", ".query."),
+    (r"\.(?:beta_temporal|delta_appearance)\.", ".key."),
+    (r"\.gg_(?:temporal|spatial)\.", ".relate."),
+    (r"\.tte_para\.", ".compare."),
+    (r"\.(?:te_para|spa_para)\.", ".score."),
+    (r"\.theta_channel\.", ".squeeze."),
+    (r"\.(?:channel_para|app_channel)\.", ".channel_weights."),
+    (r"^bottleneck\.2\.", "head.norm."),
+    (r"^classifier\.2\.", "head.classifier."),
+    (r"^bottleneck\.([01])\.", r"lower_heads.\1.norm."),
+    (r"^classifier\.([01])\.", r"lower_heads.\1.classifier."),
+)
+_GRL: Rules = (
+    (r"^cnn\.backbone\.base\.", "base."),
+    *_BASE,
+    (r"^cnn\.backbone\.glo_fc\.", "correlation.clip."),
+    (r"^cnn\.backbone\.corr_atte\.", "correlation.score."),
+    (r"^cnn\.temporal_learning_block\.uncorr_memo_(for|back)ward\.", r"\1wards.update."),
+    (r"^cnn\.temporal_learning_block\.(for|back)ward_f1\.", r"\1wards.of_memory."),
+    (r"^cnn\.temporal_learning_block\.(for|back)ward_f2\.", r"\1wards.of_frame."),
+    (r"^cnn\.temporal_learning_block\.channel_atte_foreward_corr\.", "forwards.gate."),
+    (r"^cnn\.temporal_learning_block\.channel_atte_backward_corr\.", "backwards.gate."),
+    (r"^cnn\.corr_bn\.", "correlated_norm."),
+    (r"^cnn\.uncorr_bn\.", "uncorrelated_norm."),
+    (r"^siamese\.feat([QK])\.", r"pool.\1.0."),
+    (r"^siamese\.feat([QK])_bn\.", r"pool.\1.1."),
+    (r"^pool\.Q\.", "pool.query."),
+    (r"^pool\.K\.", "pool.key."),
+    (r"^siamese\.featV\.", "verification.unused.0."),
+    (r"^siamese\.featV_bn\.", "verification.unused.1."),
+    (r"^siamese\.classifierBN\.", "verification.norm."),
+    (r"^siamese\.classifierlinear\.", "verification.classifier."),
+)
+
 OFFICIAL_NAMES: dict[str, Rules] = {
     "RevisitTempool": (*_BASE, *_AGGREGATION, *_CLASSIFIER),
+    "BiCnet-TKS": (*_BICNET, *_STAGES, *_BN),
+    "STMN": _STMN,
+    "TCLNet": (*_TCLNET, *_STAGES),
+    "SINet": (*_SINET, *_OVER_TIME, *_BN),
+    "PSTA": _PSTA,
+    "GRL": _GRL,
 }
 """By system."""
 
