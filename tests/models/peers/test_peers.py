@@ -20,7 +20,20 @@ TOLERANCE = 1e-4
 DATA = Path(__file__).parent.parent.parent / "data" / "peers"
 RECORDED = json.loads((DATA / "peers.json").read_text())
 
-MAPS: dict[str, Callable[[ReIDModel, Tensor], dict[str, Tensor]]] = {}
+
+def cosam_maps(model: ReIDModel, clips: Tensor) -> dict[str, Tensor]:
+    first = 3 if model.se else 2
+    found = {}
+    for number, common in enumerate(model.common(clips), first):
+        found[f"spatial_mask_{number}"] = common.masks.flatten(2).flatten(0, 1)
+        found[f"channel_gate_{number}"] = common.gates.repeat_interleave(clips.shape[1], dim=0)
+    return found
+
+
+MAPS: dict[str, Callable[[ReIDModel, Tensor], dict[str, Tensor]]] = {
+    "AP3D": lambda model, clips: {"frames": model.frame_vectors(clips)},
+    "coSAM": cosam_maps,
+}
 """By system: what was recorded beside vectors and logits, by its name in the official outputs."""
 
 IDLE: dict[str, str] = {}
@@ -101,17 +114,16 @@ def test_the_table_has_every_network_that_was_recorded() -> None:
 @pytest.mark.parametrize("name", PEERS)
 def test_clips_of_a_batch_do_not_see_each_other_and_gradients_reach_every_parameter(name: str) -> None:
     torch.manual_seed(0)
-    frames = PEERS[name].clip_len
     try:
         model = create_model(name, num_ids=3, image_size=(64, 32))
     except ConfigError:  # made for one image size
         pytest.skip(f"{name} has one image size")
-    clips = torch.randn(3, frames, 3, 64, 32)
+    clips = torch.randn(2, model.frames_fixed or max(2, model.frames_multiple), 3, 64, 32)
     with torch.inference_mode():
         together = model.eval()(clips).embedding
         alone = torch.cat([model(clip[None]).embedding for clip in clips])
-    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
-    assert together.shape == (3, model.embedding_dim)
+    torch.testing.assert_close(together, alone, rtol=1e-3, atol=1e-4)
+    assert together.shape == (2, model.embedding_dim)
     output = model.train()(clips)
     (output.embedding.square().mean() + output.logits.square().mean()).backward()
     for key, parameter in model.named_parameters():

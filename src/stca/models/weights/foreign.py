@@ -90,9 +90,7 @@ def _translate(state: State, model: ReIDModel, *, path: Path, inflate: bool) -> 
     """Name the layout and give the tensors our names."""
     own = model.state_dict()
     if isinstance(model, PeerModel) and is_official_peer(state, model):
-        return f"{_OFFICIAL_LAYOUT} {model.system}", {
-            official_name(k, model.system): v for k, v in state.items()
-        }
+        return f"{_OFFICIAL_LAYOUT} {model.system}", {official_name(k, model): v for k, v in state.items()}
     if "base_a1.0.weight" in state:
         return f"{_OFFICIAL_LAYOUT} STCA", {_official_name(k): v for k, v in state.items()}
     if any(name in own for name in state):
@@ -126,7 +124,7 @@ def _official_name(name: str) -> str:
 def _in_the_file(names: tuple[str, ...], state: State, model: ReIDModel) -> tuple[str, ...]:
     """Our names back to those of the file."""
     if isinstance(model, PeerModel):
-        theirs = {official_name(name, model.system): name for name in state}
+        theirs = {official_name(name, model): name for name in state}
     else:
         theirs = {_official_name(name): name for name in state}
     return tuple(

@@ -31,15 +31,60 @@ _AGGREGATION: Rules = (
 _CLASSIFIER: Rules = ((r"^classifier\.", "head.classifier."),)
 _BN: Rules = ((r"^bn\.", "head.norm."), *_CLASSIFIER)
 
+_NON_LOCAL: Rules = (
+    (r"\.theta\.", ".query."),
+    (r"\.phi\.(?:0\.)?", ".key."),
+    (r"\.g\.(?:0\.)?", ".value."),
+    (r"\.W\.", ".project."),
+)
+_CO_SEGMENTATION: Rules = (
+    (r"\.dim_reduction\.", ".reduce."),
+    (r"\.spatial_mask_summary\.", ".mask."),
+    (r"\.channelwise_attention\.", ".gate."),
+)
+_APPEARANCE_PRESERVING: Rules = (
+    (r"\.conv2\.conv3d\.", ".conv2."),
+    (r"\.conv2\.spatial_conv3d\.", ".conv2.spatial."),
+    (r"\.conv2\.temporal_conv3d\.", ".conv2.temporal."),
+    (r"\.APM\.semantic_mapping\.", ".register.semantic."),
+    (r"\.APM\.x_mapping\.", ".register.own."),
+    (r"\.APM\.n_mapping\.", ".register.moved."),
+    (r"\.APM\.contrastive_att_net\.0\.", ".register.gate."),
+)
+
 OFFICIAL_NAMES: dict[str, Rules] = {
     "RevisitTempool": (*_BASE, *_AGGREGATION, *_CLASSIFIER),
+    "coSAM": (
+        *_BASE,
+        (r"^attention_modules\.attention_modules\.3\.", "co_segmentation.4."),
+        (r"^attention_modules\.attention_modules\.2\.", "co_segmentation.3."),
+        *_CO_SEGMENTATION,
+        *_AGGREGATION,
+        *_CLASSIFIER,
+    ),
+    "coSAM SE-ResNet-50": (
+        (r"^base\.(?:layer0\.)?", "stream2d."),
+        (r"\.se_module\.", ".se."),
+        (r"^attention_modules\.attention_modules\.", "co_segmentation."),
+        *_CO_SEGMENTATION,
+        *_AGGREGATION,
+        *_CLASSIFIER,
+    ),
+    "NVAN": (
+        (r"^features\.backbone\.NL_", "non_local."),
+        (r"^features\.backbone\.", "stream2d."),
+        *_NON_LOCAL,
+        (r"^bottleneck\.", "head.norm."),
+        *_CLASSIFIER,
+    ),
+    "AP3D": (*_OVER_TIME, *_NON_LOCAL, *_APPEARANCE_PRESERVING, *_BN),
 }
 """By system."""
 
 
-def official_name(name: str, system: str) -> str:
+def official_name(name: str, model: PeerModel) -> str:
     """The name in our network of a tensor of the official one."""
-    for pattern, ours in OFFICIAL_NAMES[system]:
+    for pattern, ours in OFFICIAL_NAMES[model.checkpoint_layout]:
         name = re.sub(pattern, ours, name)
     return name
 
@@ -52,4 +97,4 @@ def is_official_peer(state: State, model: ReIDModel) -> bool:
     if 2 * sum(name in own for name in state) > len(state):
         return False  # saved by us
     beyond_the_trunk = {name for name in own if not re.match(r"stream[23]d\.", name)}
-    return any(official_name(name, model.system) in beyond_the_trunk for name in state)
+    return any(official_name(name, model) in beyond_the_trunk for name in state)
