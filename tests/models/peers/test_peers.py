@@ -14,7 +14,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from stca.errors import CheckpointError, ConfigError
 from stca.models import PEERS, ReIDModel, WeightsReport, create_model, load_weights
+from stca.models.backbones.resnet2d import ResNet2d
 from stca.models.peers import SYSTEMS
+from stca.models.weights.peers import official_name
 
 TOLERANCE = 1e-4
 DATA = Path(__file__).parent.parent.parent / "data" / "peers"
@@ -159,3 +161,54 @@ def test_tensors_that_are_not_used_are_reported_by_their_names(official: ModuleT
     report = load_weights(model, tmp_path / "more.pth")
     assert set(report.unused) == {"base.8.weight", "classifier.weight", "classifier.bias"}
     assert set(report.missing) == {"head.classifier.weight", "head.classifier.bias"}
+
+
+def plain_resnet(official: ModuleType) -> dict[str, Tensor]:
+    """Weights of a ResNet-50 by the names that ImageNet checkpoints have."""
+    with torch.device("meta"):
+        names = ResNet2d(norm="bn").state_dict()
+    return {name: official.tensor(name, list(value.shape), []) for name, value in names.items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "inflate"), [("ap3dnlres50", True), ("ap3d_ap_p3db", True), ("nvan", False)]
+)
+def test_with_weights_from_imagenet_a_new_peer_starts_as_a_plain_resnet(
+    official: ModuleType, tmp_path: Path, name: str, inflate: bool
+) -> None:
+    state = plain_resnet(official)
+    trunk = ResNet2d(norm="bn").eval()
+    trunk.load_state_dict(state)
+    torch.save(state | {"fc.weight": torch.zeros(1000, 2048)}, tmp_path / "imagenet.pth")
+    model = create_model(name, num_ids=3, image_size=(64, 32)).eval()
+    report = load_weights(model, tmp_path / "imagenet.pth", inflate=inflate)
+    assert report.layout == "ImageNet ResNet"
+    assert report.unused == ("fc.weight",)
+    assert len(report.used) == len(state)
+    if name == "nvan":
+        trunk.relu = torch.nn.Identity()
+    clips = torch.randn(1, 2, 3, 64, 32)
+    with torch.inference_mode():
+        maps, found = trunk(clips.flatten(0, 1)), model(clips).pooled
+    pooled = maps.mean(dim=(2, 3)) if name == "nvan" else maps.amax(dim=(2, 3))
+    torch.testing.assert_close(found, pooled.mean(dim=0, keepdim=True), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in PEERS if len(RECORDED[name]["frames"]) > 1])
+def test_clips_of_the_other_length_have_the_official_norms_and_differences(
+    official: ModuleType, name: str
+) -> None:
+    frames, checks = RECORDED[name]["frames"][1], RECORDED[name]["checks"]
+    model = meta(name, clip_len=frames)
+    state = official.state_dict(name, frames)
+    model.load_state_dict({official_name(key, model): value for key, value in state.items()}, assign=True)
+    clips = official.clips(name, frames)
+    with torch.inference_mode():
+        found, backwards = model(clips).embedding, model(clips.flip(1)).embedding
+    norm = found.norm(dim=1).mean()
+    torch.testing.assert_close(float(norm), RECORDED[name]["embedding_norm"][str(frames)], rtol=1e-5, atol=0)
+    between = (found[1] - found[0]).norm() / found[0].norm()
+    turned = ((backwards - found).norm(dim=1) / found.norm(dim=1)).max()
+    for value, key in ((between, "clip_reldiff"), (turned, "reverse_time_reldiff")):
+        torch.testing.assert_close(float(value), checks[f"{key}_t{frames}"], rtol=1e-4, atol=2e-6)

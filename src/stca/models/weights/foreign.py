@@ -14,7 +14,7 @@ from stca.errors import CheckpointError
 from stca.models.heads import ReIDModel
 from stca.models.peers import PeerModel
 from stca.models.weights.mobilenet import MOBILENET, into_mobilenet
-from stca.models.weights.peers import is_official_peer, official_name
+from stca.models.weights.peers import into_trunk, is_official_peer, official_name
 from stca.models.weights.reading import State, read_state, shorten
 
 _OFFICIAL_LAYOUT = "official"
@@ -99,9 +99,13 @@ def _translate(state: State, model: ReIDModel, *, path: Path, inflate: bool) -> 
     if stem is not None and stem.ndim == 5:
         return "Kinetics ResNet3D", _into_stream(state, own, "stream3d.")
     if stem is not None and stem.ndim == 4:
+        if isinstance(model, PeerModel):
+            state = into_trunk(state, model)
         filled = _into_stream(state, own, "stream2d.")
         if inflate:
-            filled |= _inflate(state, own)
+            inflated = _inflate(state, own)
+            used = {name.replace("stream3d.", "stream2d.") for name in inflated}
+            filled = {k: v for k, v in filled.items() if k in own or k not in used} | inflated
         return "ImageNet ResNet", filled
     if "features.0.0.weight" in state:
         return MOBILENET, into_mobilenet(state, own, path=path)

@@ -5,8 +5,13 @@ They are applied in their order; what no pattern matches keeps its name.
 
 from __future__ import annotations
 
+import itertools
 import re
 
+from torch import nn
+
+from stca.models.backbones.resnet2d import Bottleneck2d
+from stca.models.backbones.resnet3d import Bottleneck3d
 from stca.models.heads import ReIDModel
 from stca.models.peers import PeerModel
 from stca.models.weights.reading import State
@@ -98,3 +103,24 @@ def is_official_peer(state: State, model: ReIDModel) -> bool:
         return False  # saved by us
     beyond_the_trunk = {name for name in own if not re.match(r"stream[23]d\.", name)}
     return any(official_name(name, model) in beyond_the_trunk for name in state)
+
+
+def into_trunk(state: State, model: PeerModel) -> State:
+    """A plain ResNet's tensors by their names in the model's trunk.
+
+    Blocks count on behind what the peer puts between them, and a kernel that it splits is the one over space.
+    """
+    parts = dict(model.named_modules())
+    places = {}
+    for trunk, stage in itertools.product(("stream2d", "stream3d"), range(1, 5)):
+        children = parts.get(f"{trunk}.layer{stage}", nn.Module()).named_children()
+        blocks = [name for name, part in children if isinstance(part, Bottleneck2d | Bottleneck3d)]
+        for number, name in enumerate(blocks):
+            places[f"layer{stage}.{number}"] = f"layer{stage}.{name}"
+            if f"{trunk}.layer{stage}.{name}.conv2.spatial" in parts:
+                places[f"layer{stage}.{number}.conv2"] = f"layer{stage}.{name}.conv2.spatial"
+    renamed = {}
+    for name, tensor in state.items():
+        longest = max((place for place in places if name.startswith(f"{place}.")), key=len, default="")
+        renamed[places.get(longest, "") + name.removeprefix(longest)] = tensor
+    return renamed
