@@ -38,9 +38,10 @@ class VectorNet(nn.Module):
         """One vector per clip, float32."""
         pooled = self.model.features(normalise(frames)).float()
         head = self.model.head
-        if self.neck == "before" or not isinstance(head, BNNeck):
+        if self.neck == "before":
             return pooled
-        vectors: Tensor = head.norm(pooled)
+        # Other heads do more between than a norm: their embedding is what the model itself gives.
+        vectors: Tensor = head.norm(pooled) if isinstance(head, BNNeck) else head(pooled).embedding
         return vectors
 
 

@@ -9,11 +9,13 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from stca.errors import CheckpointError, ConfigError
 from stca.models import PEERS, ReIDModel, WeightsReport, create_model, load_weights
+from stca.models.backbones.resnet2d import ResNet2d
 from stca.models.peers import SYSTEMS
 from stca.models.peers.psta import PSTA
 
@@ -21,7 +23,19 @@ TOLERANCE = 1e-4
 DATA = Path(__file__).parent.parent.parent / "data" / "peers"
 RECORDED = json.loads((DATA / "peers.json").read_text())
 
+
+def cosam_maps(model: ReIDModel, clips: Tensor) -> dict[str, Tensor]:
+    first = 3 if model.se else 2
+    found = {}
+    for number, common in enumerate(model.common(clips), first):
+        found[f"spatial_mask_{number}"] = common.masks.flatten(2).flatten(0, 1)
+        found[f"channel_gate_{number}"] = common.gates.repeat_interleave(clips.shape[1], dim=0)
+    return found
+
+
 MAPS: dict[str, Callable[[ReIDModel, Tensor], dict[str, Tensor]]] = {
+    "AP3D": lambda model, clips: {"frames": model.frame_vectors(clips)},
+    "coSAM": cosam_maps,
     "TCLNet": lambda model, clips: {
         "after_bn": torch.cat([half.embedding for half in model.head.halves(model(clips).pooled)], dim=1)
     },
@@ -136,18 +150,17 @@ def test_the_table_has_every_network_that_was_recorded() -> None:
 @pytest.mark.parametrize("name", PEERS)
 def test_clips_of_a_batch_do_not_see_each_other_and_gradients_reach_every_parameter(name: str) -> None:
     torch.manual_seed(0)
-    frames = PEERS[name].clip_len
     size = SMALL.get(PEERS[name].system, (64, 32))
     try:
         model = create_model(name, num_ids=3, image_size=size)
     except ConfigError:  # made for one image size
         pytest.skip(f"{name} has one image size")
-    clips = torch.randn(3, frames, 3, *size)
+    clips = torch.randn(2, model.frames_fixed or max(2, model.frames_multiple), 3, *size)
     with torch.inference_mode():
         together = model.eval()(clips).embedding
         alone = torch.cat([model(clip[None]).embedding for clip in clips])
     assert error(together, alone.numpy()) <= TOLERANCE
-    assert together.shape == (3, model.embedding_dim)
+    assert together.shape == (2, model.embedding_dim)
     output = model.train()(clips)
     (output.embedding.square().mean() + output.logits.square().sum()).backward()
     for key, parameter in model.named_parameters():
@@ -183,3 +196,76 @@ def test_tensors_that_are_not_used_are_reported_by_their_names(official: ModuleT
     report = load_weights(model, tmp_path / "more.pth")
     assert set(report.unused) == {"base.8.weight", "classifier.weight", "classifier.bias"}
     assert set(report.missing) == {"head.classifier.weight", "head.classifier.bias"}
+
+
+def plain_resnet(official: ModuleType) -> dict[str, Tensor]:
+    """Weights of a ResNet-50 by the names that ImageNet checkpoints have."""
+    with torch.device("meta"):
+        names = ResNet2d(norm="bn").state_dict()
+    return {name: official.tensor(name, list(value.shape), []) for name, value in names.items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "inflate"), [("ap3dnlres50", True), ("ap3d_ap_p3db", True), ("nvan", False)]
+)
+def test_with_weights_from_imagenet_a_new_peer_starts_as_a_plain_resnet(
+    official: ModuleType, tmp_path: Path, name: str, inflate: bool
+) -> None:
+    state = plain_resnet(official)
+    trunk = ResNet2d(norm="bn").eval()
+    trunk.load_state_dict(state)
+    torch.save(state | {"fc.weight": torch.zeros(1000, 2048)}, tmp_path / "imagenet.pth")
+    model = create_model(name, num_ids=3, image_size=(64, 32)).eval()
+    report = load_weights(model, tmp_path / "imagenet.pth", inflate=inflate)
+    assert report.layout == "ImageNet ResNet"
+    assert report.unused == ("fc.weight",)
+    assert len(report.used) == len(state)
+    if name == "nvan":
+        trunk.relu = torch.nn.Identity()
+    clips = torch.randn(1, 2, 3, 64, 32)
+    with torch.inference_mode():
+        maps, found = trunk(clips.flatten(0, 1)), model(clips).pooled
+    pooled = maps.mean(dim=(2, 3)) if name == "nvan" else maps.amax(dim=(2, 3))
+    torch.testing.assert_close(found, pooled.mean(dim=0, keepdim=True), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["stmn", "tclnet", "sinet", "bicnet_tks", "psta", "grl"])
+def test_all_copies_of_a_stage_begin_with_the_weights_from_imagenet(
+    official: ModuleType, tmp_path: Path, name: str
+) -> None:
+    state = plain_resnet(official)
+    save_file(state, tmp_path / "imagenet.safetensors")
+    model = meta(name).to_empty(device="cpu")
+    report = load_weights(model, tmp_path / "imagenet.safetensors", inflate=True)
+    assert report.unused == ()
+    own = model.state_dict()
+    for key, value in state.items():
+        stage, _, block = key.rpartition("layer4")[1:]
+        found = [mine for mine in report.used if own[mine].numel() == value.numel()]
+        copies = [mine for mine in found if torch.equal(own[mine].flatten(), value.flatten())]
+        expected = 1
+        if stage and name == "stmn":
+            expected = 3
+        elif block.startswith(".2.") and name == "tclnet":
+            expected = 2
+        assert value.ndim == 0 or len(copies) == expected, (key, copies)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in PEERS if len(RECORDED[name]["frames"]) > 1])
+def test_clips_of_the_other_length_have_the_official_norms_and_differences(
+    official: ModuleType, tmp_path: Path, name: str
+) -> None:
+    frames, checks = RECORDED[name]["frames"][1], RECORDED[name]["checks"]
+    save_file(official.state_dict(name, frames), tmp_path / "other.safetensors")
+    model = meta(name, clip_len=frames).to_empty(device="cpu")
+    load_weights(model, tmp_path / "other.safetensors")
+    clips = official.clips(name, frames)
+    with torch.inference_mode():
+        found, backwards = model(clips).embedding, model(clips.flip(1)).embedding
+    norm = found.norm(dim=1).mean()
+    torch.testing.assert_close(float(norm), RECORDED[name]["embedding_norm"][str(frames)], rtol=1e-5, atol=0)
+    between = (found[1] - found[0]).norm() / found[0].norm()
+    turned = ((backwards - found).norm(dim=1) / found.norm(dim=1)).max()
+    for value, key in ((between, "clip_reldiff"), (turned, "reverse_time_reldiff")):
+        torch.testing.assert_close(float(value), checks[f"{key}_t{frames}"], rtol=1e-4, atol=2e-6)

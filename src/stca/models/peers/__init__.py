@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from functools import partial
 
+from stca.models.peers.ap3d import AP3D
 from stca.models.peers.bicnet import BiCnetTKS
+from stca.models.peers.cosam import CoSAM
 from stca.models.peers.grl import GRL
+from stca.models.peers.nvan import NVAN
 from stca.models.peers.parts.model import PeerModel
 from stca.models.peers.psta import PSTA
 from stca.models.peers.revisit_tempool import RevisitTempool
@@ -22,7 +25,7 @@ __all__ = ["PEERS", "SYSTEMS", "Figures", "Peer", "PeerModel", "System"]
 
 _TABLE_1 = "STCA paper, table 1"
 _README = "README of the official code"
-_LEADERBOARD = "leaderboard of AsuradaYuci/awesome_video_person_reid"
+_LEADERBOARD = "github.com/AsuradaYuci/awesome_video_person_reid"
 
 SYSTEMS: dict[str, System] = {
     "RevisitTempool": System(
@@ -32,6 +35,33 @@ SYSTEMS: dict[str, System] = {
         code="jiyanggao/Video-Person-ReID@dfe9a02e",
         licence="none",
         distance="euclidean",
+    ),
+    "coSAM": System(
+        paper="Subramaniam, Nambiar and Mittal, Co-segmentation inspired attention networks for video-based "
+        "person re-identification",
+        venue="ICCV",
+        year=2019,
+        code="InnovArul/vidreid_cosegmentation@e8b3d02b",
+        licence="Apache-2.0",
+        distance="euclidean",
+    ),
+    "NVAN": System(
+        paper="Liu, Wu, Wang and Chien, Spatially and temporally efficient non-local attention network for "
+        "video-based person re-identification",
+        venue="BMVC",
+        year=2019,
+        code="jackie840129/STE-NVAN@3042bc8e",
+        licence="MIT",
+        distance="cosine",
+    ),
+    "AP3D": System(
+        paper="Gu, Chang, Ma, Zhang and Chen, Appearance-preserving 3D convolution for video-based person "
+        "re-identification",
+        venue="ECCV",
+        year=2020,
+        code="guxinqian/AP3D@84bd12af",
+        licence="Apache-2.0",
+        distance="cosine",
     ),
     "BiCnet-TKS": System(
         paper="Hou et al., BiCnet-TKS: Learning efficient spatial-temporal representation for video person "
@@ -107,6 +137,38 @@ PEERS: dict[str, Peer] = {
         image_size=(224, 112),
         mars=Figures(73.9, 81.6, _README),
     ),
+    "resnet50_cosam45_tp": Peer("coSAM", partial(CoSAM, aggregation="tp"), clip_len=4),
+    "resnet50_cosam45_ta": Peer("coSAM", partial(CoSAM, aggregation="ta"), clip_len=4),
+    "resnet50_cosam45_rnn": Peer("coSAM", partial(CoSAM, aggregation="rnn"), clip_len=4),
+    "se_resnet50_cosam45_tp": Peer(
+        "coSAM", partial(CoSAM, aggregation="tp", se=True), clip_len=4, mars=Figures(79.9, 84.9, _TABLE_1)
+    ),
+    "se_resnet50_cosam45_ta": Peer("coSAM", partial(CoSAM, aggregation="ta", se=True), clip_len=4),
+    "se_resnet50_cosam45_rnn": Peer("coSAM", partial(CoSAM, aggregation="rnn", se=True), clip_len=4),
+    "nvan_baseline": Peer(
+        "NVAN", partial(NVAN, non_local=False), clip_len=8, mars=Figures(79.4, 87.4, _README)
+    ),
+    "nvan": Peer("NVAN", NVAN, clip_len=8, mars=Figures(82.8, 90.0, f"{_README}; {_TABLE_1}")),
+    "nvan_stripe": Peer("NVAN", partial(NVAN, stripes=True), clip_len=8),
+    "nvan_hierarchical": Peer("NVAN", partial(NVAN, halving=True), clip_len=8),
+    "ste_nvan": Peer(
+        "NVAN",
+        partial(NVAN, stripes=True, halving=True, in_pairs=True),
+        clip_len=8,
+        mars=Figures(81.2, 88.9, _LEADERBOARD),
+    ),
+    "ap3dres50": Peer("AP3D", partial(AP3D, unit="ap_p3dc"), clip_len=4, mars=Figures(85.1, 90.1, _TABLE_1)),
+    "ap3dnlres50": Peer(
+        "AP3D",
+        partial(AP3D, unit="ap_p3dc", non_local=True),
+        clip_len=4,
+        mars=Figures(85.6, 90.7, _LEADERBOARD),
+    ),
+    **{
+        f"ap3d_{unit}": Peer("AP3D", partial(AP3D, unit=unit), clip_len=4)
+        for unit in ("c2d", "i3d", "p3da", "p3db", "p3dc", "ap_i3d", "ap_p3da", "ap_p3db")
+    },
+    "ap3d_nl_c2d": Peer("AP3D", partial(AP3D, unit="c2d", non_local=True), clip_len=4),
     "bicnet_tks": Peer(
         "BiCnet-TKS", BiCnetTKS, clip_len=8, mars=Figures(86.0, 90.2, f"{_LEADERBOARD}; {_TABLE_1}")
     ),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from contextlib import nullcontext
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
@@ -102,6 +103,7 @@ class STMN(PeerModel):
     """
 
     system = "STMN"
+    copies = MappingProxyType({"layer4": ("value_stage", "spatial_key_stage", "temporal_key_stage")})
 
     def __init__(self, *, num_ids: int, image_size: tuple[int, int] = (256, 128), clip_len: int = 6) -> None:
         super().__init__(image_size=image_size, clip_len=clip_len)

@@ -8,6 +8,7 @@ last block exists once for the first and once for the second frame of a segment.
 from __future__ import annotations
 
 import copy
+from types import MappingProxyType
 
 import torch
 import torch.nn.functional as F
@@ -138,6 +139,13 @@ class TCLNet(PeerModel):
 
     system = "TCLNet"
     frames_multiple = _SEGMENT
+    copies = MappingProxyType(
+        {
+            "layer4.0": ("erasing.shared.0",),
+            "layer4.1": ("erasing.shared.1",),
+            "layer4.2": ("erasing.branches.0", "erasing.branches.1"),
+        }
+    )
 
     def __init__(self, *, num_ids: int, image_size: tuple[int, int] = (256, 128), clip_len: int = 4) -> None:
         super().__init__(image_size=image_size, clip_len=clip_len)

@@ -14,7 +14,7 @@ from stca.errors import CheckpointError
 from stca.models.heads import ReIDModel
 from stca.models.peers import PeerModel
 from stca.models.weights.mobilenet import MOBILENET, into_mobilenet
-from stca.models.weights.peers import is_official_peer, official_name
+from stca.models.weights.peers import into_copies, into_trunk, is_official_peer, official_name
 from stca.models.weights.reading import State, read_state, shorten
 
 _OFFICIAL_LAYOUT = "official"
@@ -92,9 +92,7 @@ def _translate(state: State, model: ReIDModel, *, path: Path, inflate: bool) -> 
     """Name the layout and give the tensors our names."""
     own = model.state_dict()
     if isinstance(model, PeerModel) and is_official_peer(state, model):
-        return f"{_OFFICIAL_LAYOUT} {model.system}", {
-            official_name(k, model.system): v for k, v in state.items()
-        }
+        return f"{_OFFICIAL_LAYOUT} {model.system}", {official_name(k, model): v for k, v in state.items()}
     if "base_a1.0.weight" in state:
         return f"{_OFFICIAL_LAYOUT} STCA", {_official_name(k): v for k, v in state.items()}
     if any(name in own for name in state):
@@ -103,9 +101,15 @@ def _translate(state: State, model: ReIDModel, *, path: Path, inflate: bool) -> 
     if stem is not None and stem.ndim == 5:
         return "Kinetics ResNet3D", _into_stream(state, own, "stream3d.")
     if stem is not None and stem.ndim == 4:
+        if isinstance(model, PeerModel):
+            state = into_trunk(state, model)
         filled = _into_stream(state, own, "stream2d.")
         if inflate:
-            filled |= _inflate(state, own)
+            inflated = _inflate(state, own)
+            used = {name.replace("stream3d.", "stream2d.") for name in inflated}
+            filled = {k: v for k, v in filled.items() if k in own or k not in used} | inflated
+        if isinstance(model, PeerModel):
+            filled = into_copies(filled, model)
         return "ImageNet ResNet", filled
     if "features.0.0.weight" in state:
         return MOBILENET, into_mobilenet(state, own, path=path)
@@ -128,7 +132,7 @@ def _official_name(name: str) -> str:
 def _in_the_file(names: tuple[str, ...], state: State, model: ReIDModel) -> tuple[str, ...]:
     """Our names back to those of the file."""
     if isinstance(model, PeerModel):
-        theirs = {official_name(name, model.system): name for name in state}
+        theirs = {official_name(name, model): name for name in state}
     else:
         theirs = {_official_name(name): name for name in state}
     return tuple(

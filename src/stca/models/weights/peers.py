@@ -5,8 +5,13 @@ They are applied in their order; what no pattern matches keeps its name.
 
 from __future__ import annotations
 
+import itertools
 import re
 
+from torch import nn
+
+from stca.models.backbones.resnet2d import Bottleneck2d
+from stca.models.backbones.resnet3d import Bottleneck3d
 from stca.models.heads import ReIDModel
 from stca.models.peers import PeerModel
 from stca.models.weights.reading import State
@@ -31,6 +36,26 @@ _AGGREGATION: Rules = (
 _CLASSIFIER: Rules = ((r"^classifier\.", "head.classifier."),)
 _BN: Rules = ((r"^bn\.", "head.norm."), *_CLASSIFIER)
 
+_NON_LOCAL: Rules = (
+    (r"\.theta\.", ".query."),
+    (r"\.phi\.(?:0\.)?", ".key."),
+    (r"\.g\.(?:0\.)?", ".value."),
+    (r"\.W\.", ".project."),
+)
+_CO_SEGMENTATION: Rules = (
+    (r"\.dim_reduction\.", ".reduce."),
+    (r"\.spatial_mask_summary\.", ".mask."),
+    (r"\.channelwise_attention\.", ".gate."),
+)
+_APPEARANCE_PRESERVING: Rules = (
+    (r"\.conv2\.conv3d\.", ".conv2."),
+    (r"\.conv2\.spatial_conv3d\.", ".conv2.spatial."),
+    (r"\.conv2\.temporal_conv3d\.", ".conv2.temporal."),
+    (r"\.APM\.semantic_mapping\.", ".register.semantic."),
+    (r"\.APM\.x_mapping\.", ".register.own."),
+    (r"\.APM\.n_mapping\.", ".register.moved."),
+    (r"\.APM\.contrastive_att_net\.0\.", ".register.gate."),
+)
 _STAGES: Rules = ((r"^(conv1|bn1|layer\d)\.", r"stream2d.\1."),)
 _BICNET: Rules = (
     (r"^layer1_h2l\.", "links.0."),
@@ -124,6 +149,30 @@ _GRL: Rules = (
 
 OFFICIAL_NAMES: dict[str, Rules] = {
     "RevisitTempool": (*_BASE, *_AGGREGATION, *_CLASSIFIER),
+    "coSAM": (
+        *_BASE,
+        (r"^attention_modules\.attention_modules\.3\.", "co_segmentation.4."),
+        (r"^attention_modules\.attention_modules\.2\.", "co_segmentation.3."),
+        *_CO_SEGMENTATION,
+        *_AGGREGATION,
+        *_CLASSIFIER,
+    ),
+    "coSAM SE-ResNet-50": (
+        (r"^base\.(?:layer0\.)?", "stream2d."),
+        (r"\.se_module\.", ".se."),
+        (r"^attention_modules\.attention_modules\.", "co_segmentation."),
+        *_CO_SEGMENTATION,
+        *_AGGREGATION,
+        *_CLASSIFIER,
+    ),
+    "NVAN": (
+        (r"^features\.backbone\.NL_", "non_local."),
+        (r"^features\.backbone\.", "stream2d."),
+        *_NON_LOCAL,
+        (r"^bottleneck\.", "head.norm."),
+        *_CLASSIFIER,
+    ),
+    "AP3D": (*_OVER_TIME, *_NON_LOCAL, *_APPEARANCE_PRESERVING, *_BN),
     "BiCnet-TKS": (*_BICNET, *_STAGES, *_BN),
     "STMN": _STMN,
     "TCLNet": (*_TCLNET, *_STAGES),
@@ -134,9 +183,9 @@ OFFICIAL_NAMES: dict[str, Rules] = {
 """By system."""
 
 
-def official_name(name: str, system: str) -> str:
+def official_name(name: str, model: PeerModel) -> str:
     """The name in our network of a tensor of the official one."""
-    for pattern, ours in OFFICIAL_NAMES[system]:
+    for pattern, ours in OFFICIAL_NAMES[model.checkpoint_layout]:
         name = re.sub(pattern, ours, name)
     return name
 
@@ -149,4 +198,35 @@ def is_official_peer(state: State, model: ReIDModel) -> bool:
     if 2 * sum(name in own for name in state) > len(state):
         return False  # saved by us
     beyond_the_trunk = {name for name in own if not re.match(r"stream[23]d\.", name)}
-    return any(official_name(name, model.system) in beyond_the_trunk for name in state)
+    return any(official_name(name, model) in beyond_the_trunk for name in state)
+
+
+def into_trunk(state: State, model: PeerModel) -> State:
+    """A plain ResNet's tensors by their names in the model's trunk.
+
+    Blocks count on behind what the peer puts between them, and a kernel that it splits is the one over space.
+    """
+    parts = dict(model.named_modules())
+    places = {}
+    for trunk, stage in itertools.product(("stream2d", "stream3d"), range(1, 5)):
+        children = parts.get(f"{trunk}.layer{stage}", nn.Module()).named_children()
+        blocks = [name for name, part in children if isinstance(part, Bottleneck2d | Bottleneck3d)]
+        for number, name in enumerate(blocks):
+            places[f"layer{stage}.{number}"] = f"layer{stage}.{name}"
+            if f"{trunk}.layer{stage}.{name}.conv2.spatial" in parts:
+                places[f"layer{stage}.{number}.conv2"] = f"layer{stage}.{name}.conv2.spatial"
+    renamed = {}
+    for name, tensor in state.items():
+        longest = max((place for place in places if name.startswith(f"{place}.")), key=len, default="")
+        renamed[places.get(longest, "") + name.removeprefix(longest)] = tensor
+    return renamed
+
+
+def into_copies(filled: State, model: PeerModel) -> State:
+    """The same tensors, and for parts that the trunk has not, each of the model's `copies` of them."""
+    renamed = {}
+    for name, tensor in filled.items():
+        part = next((part for part in model.copies if name.startswith(f"stream2d.{part}.")), None)
+        leaf = name.removeprefix(f"stream2d.{part}")
+        renamed |= {name: tensor} if part is None else {copy + leaf: tensor for copy in model.copies[part]}
+    return renamed

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from torch import Tensor
 
 from stca.errors import ConfigError
@@ -15,11 +18,18 @@ class PeerModel(ReIDModel):
     """
 
     system: str
-    """A key of `SYSTEMS`, and of the names in its checkpoints (`weights/peers.py`)."""
+    """A key of `SYSTEMS`."""
     frames_multiple: int = 1
     """Clips have a multiple of so many frames."""
     frames_fixed: int | None = None
     """Clips have exactly so many frames, where parameters depend on it."""
+    copies: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    """Parts of a plain ResNet that are not in the trunk, e.g. because there are several: where they are."""
+
+    @property
+    def checkpoint_layout(self) -> str:
+        """A key of `weights.peers.OFFICIAL_NAMES`: the system, unless its variants differ in names."""
+        return self.system
 
     def check_clips(self, clips: Tensor) -> None:
         """Raise ConfigError where `clips` is not (B, T, 3, *image_size), or has a T that does not fit."""

@@ -71,7 +71,7 @@ def map_size(image_size: tuple[int, int], stride: int) -> tuple[int, int]:
 
 
 def each_frame(
-    network: Callable[[Tensor], Tensor], clips: Float[Tensor, "B T 3 H W"]
-) -> Float[Tensor, "B T C h w"]:
+    network: Callable[[Tensor], Tensor], clips: Float[Tensor, "B T C h w"]
+) -> Float[Tensor, "B T D i j"]:
     """What a 2D network makes of every frame."""
     return torch.unflatten(network(clips.flatten(0, 1)), 0, clips.shape[:2])
