@@ -2,16 +2,13 @@
 
 import importlib.util
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 
 import pytest
-import torch
 from safetensors.torch import save_file
 
-from stca.models import PEERS, ReIDModel, WeightsReport, create_model, load_weights
-
-DATA = Path(__file__).parent.parent.parent / "data" / "peers"
+from official_peers import DATA, meta
+from stca.models import PEERS, ReIDModel, WeightsReport, load_weights
 
 
 @pytest.fixture(scope="session")
@@ -33,8 +30,6 @@ def loaded(
     name = request.param
     path = tmp_path_factory.mktemp(name) / f"{name}.safetensors"
     save_file(official.state_dict(name, PEERS[name].clip_len), path)
-    with torch.device("meta"):
-        model = create_model(name, num_ids=625)
-    model.to_empty(device="cpu").eval()
+    model = meta(name).to_empty(device="cpu")
     yield name, model, load_weights(model, path)
     path.unlink()
