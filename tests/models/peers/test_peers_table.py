@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,10 +10,13 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from official_peers import RECORDED, meta
+from stca.embedding import open_embedder
 from stca.errors import ConfigError
+from stca.export import export_model
 from stca.models import PEERS, ReIDModel
 from stca.models.peers import SYSTEMS
 from stca.models.peers.psta import PSTA
+from stca.tracklets import Tracklet
 
 WITH_LOGITS: dict[str, Callable[[ReIDModel, Tensor], object]] = {"PSTA": PSTA.levels}
 """By system: how its logits are computed, where the official network computes them in evaluation mode too."""
@@ -67,3 +71,24 @@ def test_clips_of_a_length_that_does_not_fit_are_refused(name: str) -> None:
     for frames in {0, multiple + 1} if multiple > 1 else {0}:
         with pytest.raises(ConfigError, match=rf"expected: +.*{multiple} frames"):
             model(torch.empty(1, frames, 3, height, width, device="meta"))
+
+
+def test_a_clip_length_that_does_not_fit_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    model = meta("ste_nvan")
+    with pytest.raises(ConfigError, match=r"multiple of 4 frames[\s\S]*6 frames"):
+        export_model(model, tmp_path / "ste_nvan.onnx", clip_len=6)
+    tracklet = Tracklet((tmp_path / "missing.jpg",), 1, 0, "a")
+    with pytest.raises(ConfigError, match="multiple of 4 frames"), open_embedder(model, [tracklet], clip_len=6):
+        pass
+
+
+def test_the_page_lists_every_peer_with_what_was_recorded() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "peers.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| ([\d,]+) \| (\d+) \| ([\d.]+) \| (.*?) \|", text, re.MULTILINE)
+    assert [name for name, *_ in rows] == list(PEERS)
+    for name, parameters, frames, cost, scores in rows:
+        entry, mars = RECORDED[name], PEERS[name].mars
+        assert int(parameters.replace(",", "")) == entry["parameters"]
+        assert int(frames) == entry["macs_frames"] == PEERS[name].clip_len
+        assert cost == f"{entry['macs_one_clip'] / 1e9:.2f}"
+        assert scores == (f"{mars.mean_ap} / {mars.rank1}" if mars else "")
