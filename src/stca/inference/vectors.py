@@ -50,13 +50,15 @@ def fold_norms(model: ReIDModel) -> ReIDModel:
 
     Folded are the norms of ResNets and their blocks, and in every `nn.Sequential` those right behind a
     convolution (C3D, projections). Where half of a norm is instance norm (IBN-a), its other half is folded.
-    Others stay: of the neck, of the gate, of a network of your own. Outputs differ by rounding only.
+    Others stay: of the neck, of the gate, behind several kernels (P3D), of a network of your own. Outputs
+    differ by rounding only.
     """
     folded = copy.deepcopy(model).eval()
     for module in folded.modules():
         if isinstance(module, Bottleneck2d | Bottleneck3d):
             for number in (1, 2, 3):
-                _fold(module, f"conv{number}", f"bn{number}")
+                if isinstance(module.get_submodule(f"conv{number}"), nn.Conv2d | nn.Conv3d):
+                    _fold(module, f"conv{number}", f"bn{number}")
         elif isinstance(module, ResNet2d | ResNet3d):
             _fold(module, "conv1", "bn1")
         elif isinstance(module, nn.Sequential):

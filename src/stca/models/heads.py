@@ -140,8 +140,11 @@ class ReIDModel(nn.Module):
         output: ReIDOutput = self.head(self.features(clips))
         return output
 
+    def check_clip_len(self, clip_len: int) -> None:
+        """Raise ConfigError where the network takes no clips of so many frames; most take any number."""
+
     def check_clips(self, clips: Tensor) -> None:
-        """Raise ConfigError where `clips` is not (B, T, 3, *image_size)."""
+        """Raise ConfigError where `clips` is not (B, T, 3, *image_size), or has a T that does not fit."""
         height, width = self.image_size
         if clips.ndim != 5 or tuple(clips.shape[2:]) != (3, height, width):
             raise ConfigError(
@@ -150,3 +153,4 @@ class ReIDModel(nn.Module):
                 found=tuple(clips.shape),
                 hint="resize the frames, or create the model with that image_size",
             )
+        self.check_clip_len(clips.shape[1])

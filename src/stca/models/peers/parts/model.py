@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from torch import Tensor
-
 from stca.errors import ConfigError
 from stca.models.heads import ReIDModel
 
@@ -31,20 +29,18 @@ class PeerModel(ReIDModel):
         """A key of `weights.peers.OFFICIAL_NAMES`: the system, unless its variants differ in names."""
         return self.system
 
-    def check_clips(self, clips: Tensor) -> None:
-        """Raise ConfigError where `clips` is not (B, T, 3, *image_size), or has a T that does not fit."""
-        super().check_clips(clips)
-        frames = clips.shape[1]
-        if self.frames_fixed is not None and frames != self.frames_fixed:
+    def check_clip_len(self, clip_len: int) -> None:
+        """Raise ConfigError where the network takes no clips of so many frames."""
+        if self.frames_fixed is not None and clip_len != self.frames_fixed:
             raise ConfigError(
                 f"{type(self).__name__} takes clips of one length only",
                 expected=f"{self.frames_fixed} frames",
-                found=f"{frames} frames",
-                hint=f"cut clips of {self.frames_fixed} frames, or create the model with another clip_len",
+                found=f"{clip_len} frames",
+                hint=f"clip_len={self.frames_fixed}, or create the model with the option clip_len={clip_len}",
             )
-        if frames == 0 or frames % self.frames_multiple:
+        if clip_len == 0 or clip_len % self.frames_multiple:
             raise ConfigError(
                 f"{type(self).__name__} cannot take clips of this length",
                 expected=f"a multiple of {self.frames_multiple} frames",
-                found=f"{frames} frames",
+                found=f"{clip_len} frames",
             )
