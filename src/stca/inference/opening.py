@@ -6,7 +6,6 @@ import dataclasses
 import sys
 from collections.abc import Callable
 
-import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
@@ -32,11 +31,9 @@ def open_runtime(
         calibration: returns clips for int8's scales; called only for int8.
 
     Raises:
-        ConfigError: the network does not take clips of this length.
         StcaError: the network cannot be converted (only if the plan is explicit), or a package is missing.
 
     """
-    model.check_clips(torch.empty(1, clip_len, 3, *model.image_size, device="meta"))
     if plan.runtime in ("torch", "compile"):
         return TorchRuntime(model, plan, neck)
     try:

@@ -165,7 +165,7 @@ def _check(model: ReIDModel, config: RunConfig) -> None:
             found=model.spec.name,
             hint="train it by stca.losses in a loop of your own, and evaluate it here",
         )
-    model.check_clips(torch.empty(1, config.clips.clip_len, 3, *model.image_size, device="meta"))
+    model.check_clip_len(config.clips.clip_len)
 
 
 def _labels(model: ReIDModel, tracklets: Sequence[Tracklet]) -> Int64[Tensor, " N"]:
