@@ -29,8 +29,9 @@ class TemporalKernelSelection(nn.Module):
 
     def __init__(self, channels: int, *, reduction: int = 16) -> None:
         super().__init__()
-        self.near = Conv3d(channels, channels, (3, 1, 1), padding=(1, 0, 0), bias=False)
-        self.far = Conv3d(channels, channels, (3, 1, 1), padding=(2, 0, 0), dilation=(2, 1, 1), bias=False)
+        self.near, self.far = (
+            Conv3d(channels, channels, (3, 1, 1), padding=(1, 0, 0), bias=False) for _ in range(2)
+        )
         hidden = channels // reduction
         self.squeeze = nn.Sequential(
             nn.Linear(channels, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU(inplace=True)
@@ -48,7 +49,9 @@ class TemporalKernelSelection(nn.Module):
         return high + self._enlarge(mixed[:, :, 0], 8), low + self._enlarge(mixed[:, :, 1:], 4)
 
     def _mix(self, cells: Float[Tensor, "B C T h w"]) -> Float[Tensor, "B C T h w"]:
-        near, far = self.near(cells), self.far(cells)
+        near: Tensor = self.near(cells)
+        # A kernel dilated to every second frame: even and odd frames by themselves.
+        far = torch.stack([self.far(cells[:, :, first::2]) for first in (0, 1)], dim=3).flatten(2, 3)
         clip = (near + far).mean(dim=(2, 3, 4))
         weight = torch.unflatten(self.expand(self.squeeze(clip)), 1, (2, -1)).softmax(dim=1)
         weight = weight[..., None, None, None]

@@ -59,7 +59,7 @@ class TemporalReference(nn.Module):
 
         vectors = self.squeeze(maps.mean(dim=(3, 4)))
         channel = self.channel_weights(torch.cat((vectors, vectors.flip(1)), dim=2))
-        weight = channel[..., None, None] * torch.unflatten(place, 0, maps.shape[:2])
+        weight: Tensor = channel[..., None, None] * torch.unflatten(place, 0, maps.shape[:2])
         return (weight * maps).sum(dim=1).relu().square()
 
 

@@ -68,7 +68,7 @@ class SINet(PeerModel):
             for first, place in _SALIENT:
                 insert_after(self.stream3d, (place,), partial(SalientToBroad, first=first))
         self.embedding_dim = self.stream3d.channels[-1]
-        self.head = BNNeck(self.embedding_dim, num_ids, shift=True)
+        self.head: BNNeck = BNNeck(self.embedding_dim, num_ids, shift=True)
         if salient:
             # In the authors' checkpoints; no output in evaluation depends on it.
             self.projection = nn.Linear(self.embedding_dim, self.embedding_dim).requires_grad_(False)
@@ -84,7 +84,8 @@ class SINet(PeerModel):
         return torch.unflatten(frames, 0, clips.shape[:2])
 
     def _frames(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T D"]:
-        return self.stream3d(clips.transpose(1, 2)).amax(dim=(3, 4)).transpose(1, 2)
+        maps: Tensor = self.stream3d(clips.transpose(1, 2))
+        return maps.amax(dim=(3, 4)).transpose(1, 2)
 
 
 def _trunk() -> ResNet50OverTime:

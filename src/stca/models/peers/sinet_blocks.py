@@ -118,8 +118,8 @@ class SalientToBroad(nn.Module):
         """Of the places of the last frames: 1, or less where they resemble what is salient in the first."""
         kernel = self._salient_kernel(first)
         found = correlate(last, kernel) / kernel[0, 0].numel()
-        share = found.flatten(2).softmax(dim=2).unflatten(2, found.shape[2:]).clamp_min(_LEAST_WEIGHT)
-        weight = 1 / (share * share[0, 0].numel())
+        share = found.flatten(2).softmax(dim=2).clamp_min(_LEAST_WEIGHT)
+        weight = torch.unflatten(1 / (share * share.shape[2]), 2, found.shape[2:])
         return torch.where(weight < 1, torch.exp(_SUPPRESSION * (weight - 1)), 1.0)
 
     def is_inside(self, maps: Float[Tensor, "N C 4 h w"]) -> Float[Tensor, "N C 1 1 1"]:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from stca.models.backbones.resnet2d import Bottleneck2d
 from stca.models.heads import BNNeck, ReIDOutput
 from stca.models.peers.parts.model import PeerModel
-from stca.models.peers.parts.resnet import resnet50_2d
+from stca.models.peers.parts.resnet import resnet50_2d, stage_of
 
 _SPATIAL_SLOTS, _TEMPORAL_SLOTS = 10, 5
 
@@ -110,9 +110,10 @@ class STMN(PeerModel):
         self.frames_fixed = clip_len
         self.stream2d = resnet50_2d(stem_relu=False)  # code
         self.embedding_dim = dim = self.stream2d.channels[-1]
-        self.value_stage = self.stream2d.layer4
+        self.value_stage = stage_of(self.stream2d, 4)
         del self.stream2d.layer4
-        self.spatial_key_stage, self.temporal_key_stage = (copy.deepcopy(self.value_stage) for _ in range(2))
+        self.spatial_key_stage = copy.deepcopy(self.value_stage)
+        self.temporal_key_stage = copy.deepcopy(self.value_stage)
         self.spatial = SpatialMemory(_SPATIAL_SLOTS, dim)
         self.temporal = TemporalMemory(_TEMPORAL_SLOTS, dim, clip_len)
         self.frame_head = BNNeck(dim, num_ids)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from stca.models.heads import BNNeck, ReIDOutput
 from stca.models.peers.parts.model import PeerModel
-from stca.models.peers.parts.resnet import resnet50_2d
+from stca.models.peers.parts.resnet import resnet50_2d, stage_of
 
 _SEGMENT = 2
 """Frames per segment; the authors' network has a branch for each."""
@@ -100,7 +100,8 @@ class SaliencyErasing(nn.Module):
         scores = scores.expand_as(kept).float().masked_fill(~kept, -1e8)
         weight = scores.flatten(1).softmax(dim=1).to(maps)
         seen = (maps.flatten(2) @ weight.unsqueeze(2)).squeeze(2)
-        return maps * kept.unsqueeze(1) + self.project(seen)[..., None, None]
+        added: Tensor = self.project(seen)
+        return maps * kept.unsqueeze(1) + added[..., None, None]
 
 
 class TwoHalves(nn.Module):
@@ -153,7 +154,7 @@ class TCLNet(PeerModel):
         channels = self.stream2d.channels
         self.embedding_dim = _SEGMENT * channels[3]
         self.boosting = SaliencyBoosting(channels[1])
-        self.erasing = SaliencyErasing(self.stream2d.layer4, *channels[2:])
+        self.erasing = SaliencyErasing(stage_of(self.stream2d, 4), *channels[2:])
         del self.stream2d.layer4
         self.head = TwoHalves(channels[3], num_ids)
 

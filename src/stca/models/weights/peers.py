@@ -224,7 +224,7 @@ def into_trunk(state: State, model: PeerModel) -> State:
 
 def into_copies(filled: State, model: PeerModel) -> State:
     """The same tensors, and for parts that the trunk has not, each of the model's `copies` of them."""
-    renamed = {}
+    renamed: State = {}
     for name, tensor in filled.items():
         part = next((part for part in model.copies if name.startswith(f"stream2d.{part}.")), None)
         leaf = name.removeprefix(f"stream2d.{part}")
