@@ -62,7 +62,8 @@ def embed_tracklets(
 
     Raises:
         DatasetError: no tracklets, or one without any readable frame.
-        ConfigError: a device, precision or runtime that does not exist or does not fit the others.
+        ConfigError: a device, precision or runtime that does not exist or does not fit the others; a clip_len
+            the network does not take.
         StcaError: a runtime that is not installed, or that cannot take this network.
 
     """
@@ -98,6 +99,7 @@ def open_embedder(
     if not tracklets:
         raise DatasetError("There is nothing to embed", expected="at least one tracklet", found="none")
     clip_len = clip_len or model.clip_len
+    model.check_clip_len(clip_len)
     alone = model.frame_by_frame
     frames = sum(map(len, tracklets)) if alone else count_clips(tracklets, clip_len) * clip_len
     plan = plan_inference(model, frames=frames, device=device, precision=precision, runtime=runtime)

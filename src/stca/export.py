@@ -95,6 +95,7 @@ def export_model(
         )
     if not 1 <= (clip_len or model.clip_len) <= LONGEST_CLIP:
         raise ConfigError("A clip is too long", expected=f"1 to {LONGEST_CLIP:,}", found=f"{clip_len:,}")
+    model.check_clip_len(clip_len or model.clip_len)
     _check_destination(path, format)
     network = VectorNet(copy.deepcopy(model).cpu(), neck=neck)
     shape = (clip_len or model.clip_len, *model.image_size, 3)

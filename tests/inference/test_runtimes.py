@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 import torch
 
-from stca.clips import ClipBatch
+from stca.clips import ClipBatch, normalise
 from stca.errors import StcaError
 from stca.inference import Plan, VectorNet, open_runtime, openvino_runtime
 from stca.inference.openvino_runtime import OpenVinoRuntime
 from stca.inference.runtime import TorchRuntime
 from stca.inference.vectors import fold_norms
-from stca.models import ReIDModel, create_model
+from stca.models import ReIDModel, ReIDOutput, create_model
+from stca.models.heads import IdentityHead
 from stca.tools.openvino_import import import_openvino
 
 SIZE, CLIP_LEN = (64, 32), 4
@@ -184,7 +185,7 @@ COMPILED = """
 import sys
 import numpy as np
 import torch
-from stca.clips import ClipBatch
+from stca.clips import ClipBatch, normalise
 from stca.inference import Plan, VectorNet, open_runtime
 from stca.models import create_model
 
@@ -226,10 +227,29 @@ def test_a_network_that_no_converter_takes_is_an_error() -> None:
     class Strange(ReIDModel):
         def __init__(self) -> None:
             super().__init__(image_size=SIZE)
-            self.head = torch.nn.Identity()
+            self.head = IdentityHead()
 
         def features(self, clips: torch.Tensor) -> torch.Tensor:
             return torch.linalg.eigvals(clips[:, 0, 0, :32, :32]).real
 
     with pytest.raises(StcaError, match="OpenVINO cannot convert"):
         OpenVinoRuntime(VectorNet(Strange()), Plan("openvino", "float32", torch.device("cpu")), (4, *SIZE, 3))
+
+
+class _UnitLength(torch.nn.Module):
+    """A head that does more than a norm between vector and embedding."""
+
+    def forward(self, pooled: torch.Tensor) -> ReIDOutput:
+        return ReIDOutput(pooled, torch.nn.functional.normalize(pooled), pooled.new_zeros(len(pooled), 0))
+
+
+def test_a_head_of_another_kind_gives_its_own_embedding() -> None:
+    model = create_model("cnn2d_small", num_ids=3, image_size=(32, 16))
+    model.head = _UnitLength()
+    frames = torch.randint(256, (2, 4, 32, 16, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        after, before = VectorNet(model)(frames), VectorNet(model, neck="before")(frames)
+        wanted = model(normalise(frames))
+    torch.testing.assert_close(after, wanted.embedding)
+    torch.testing.assert_close(before, wanted.pooled)
+    assert not torch.allclose(after, before)

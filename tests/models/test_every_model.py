@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from stca.analysis import measure_complexity
 from stca.errors import ConfigError
 from stca.losses import ReIDObjective
-from stca.models import MODELS, ReIDModel, create_model, load_model, save_model
+from stca.models import MODELS, PEERS, ReIDModel, create_model, load_model, save_model
 from stca.models.backbones.create import BACKBONES_2D, BACKBONES_3D
 from stca.models.cross_attention import AttentionMaps
 from stca.models.spatial_pooling import SPATIAL_POOLINGS
@@ -213,4 +213,4 @@ def test_a_small_model_is_the_full_one_with_other_defaults() -> None:
         assert (small.image_size, small.clip_len) == ((128, 64), 4)
         assert sum(p.numel() for p in small.parameters()) < 2_000_000
     others = {"colour_histogram", "cnn2d_mobile", "stca_mobile"}
-    assert set(MODELS) == {*FULL, *(f"{name}_small" for name in FULL), *others}
+    assert set(MODELS) == {*FULL, *(f"{name}_small" for name in FULL), *others, *PEERS}

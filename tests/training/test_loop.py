@@ -190,4 +190,10 @@ def test_a_model_that_cannot_learn_or_counts_other_persons_is_refused(
     assert caught.value.found == 5
     with pytest.raises(ConfigError, match="Too few persons"):
         fit(model_of(), tracklets, replace(CONFIG, batch=BatchConfig(identities=5)), run)
+    with torch.device("meta"):
+        without_classifier, in_pairs = (create_model(name, num_ids=4) for name in ("grl", "tclnet"))
+    with pytest.raises(ConfigError, match="no classifier"):
+        fit(without_classifier, tracklets, CONFIG, run)
+    with pytest.raises(ConfigError, match="multiple of 2 frames"):
+        fit(in_pairs, tracklets, replace(CONFIG, clips=ClipConfig(clip_len=3)), run)
     assert not (run.path / "metrics.jsonl").exists()

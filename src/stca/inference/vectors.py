@@ -38,9 +38,10 @@ class VectorNet(nn.Module):
         """One vector per clip, float32."""
         pooled = self.model.features(normalise(frames)).float()
         head = self.model.head
-        if self.neck == "before" or not isinstance(head, BNNeck):
+        if self.neck == "before":
             return pooled
-        vectors: Tensor = head.norm(pooled)
+        # Other heads do more between than a norm: their embedding is what the model itself gives.
+        vectors: Tensor = head.norm(pooled) if isinstance(head, BNNeck) else head(pooled).embedding
         return vectors
 
 
@@ -49,13 +50,15 @@ def fold_norms(model: ReIDModel) -> ReIDModel:
 
     Folded are the norms of ResNets and their blocks, and in every `nn.Sequential` those right behind a
     convolution (C3D, projections). Where half of a norm is instance norm (IBN-a), its other half is folded.
-    Others stay: of the neck, of the gate, of a network of your own. Outputs differ by rounding only.
+    Others stay: of the neck, of the gate, behind several kernels (P3D), of a network of your own. Outputs
+    differ by rounding only.
     """
     folded = copy.deepcopy(model).eval()
     for module in folded.modules():
         if isinstance(module, Bottleneck2d | Bottleneck3d):
             for number in (1, 2, 3):
-                _fold(module, f"conv{number}", f"bn{number}")
+                if isinstance(module.get_submodule(f"conv{number}"), nn.Conv2d | nn.Conv3d):
+                    _fold(module, f"conv{number}", f"bn{number}")
         elif isinstance(module, ResNet2d | ResNet3d):
             _fold(module, "conv1", "bn1")
         elif isinstance(module, nn.Sequential):

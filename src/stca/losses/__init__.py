@@ -1,7 +1,22 @@
-"""Losses: triplet, centre, and their weighted sum with the ID loss."""
+"""Losses: triplet, centre, and their weighted sum with the ID loss; and those of the peers."""
 
 from stca.losses.center import CenterLoss
 from stca.losses.objective import LossParts, ReIDObjective
+from stca.losses.oim import OnlineInstanceMatching
+from stca.losses.several import SeveralObjectives
+from stca.losses.spread import attention_overlap, memory_concentration
 from stca.losses.triplet import BatchHardTriplet, batch_hard_triplet
+from stca.losses.verification import verification_loss
 
-__all__ = ["BatchHardTriplet", "CenterLoss", "LossParts", "ReIDObjective", "batch_hard_triplet"]
+__all__ = [
+    "BatchHardTriplet",
+    "CenterLoss",
+    "LossParts",
+    "OnlineInstanceMatching",
+    "ReIDObjective",
+    "SeveralObjectives",
+    "attention_overlap",
+    "batch_hard_triplet",
+    "memory_concentration",
+    "verification_loss",
+]

@@ -5,6 +5,7 @@ from stca.models.cross_attention import CrossAttention
 from stca.models.heads import ModelSpec, ReIDModel, ReIDOutput
 from stca.models.image_network import ARCHITECTURES, ImageNetwork
 from stca.models.image_reid import IMAGE_REID_SUFFIXES, ImageReID
+from stca.models.peers import PEERS
 from stca.models.stca import STCA
 from stca.models.two_stream import TwoStream
 from stca.models.weights.foreign import WeightsReport, load_weights
@@ -17,6 +18,7 @@ __all__ = [
     "DEFAULT_PRETRAINED",
     "IMAGE_REID_SUFFIXES",
     "MODELS",
+    "PEERS",
     "PRETRAINED",
     "STCA",
     "CrossAttention",

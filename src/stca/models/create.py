@@ -10,6 +10,7 @@ from stca.errors import ConfigError
 from stca.models.baselines import CNN2D, CNN3D, Concat, Sum
 from stca.models.colour_histogram import ColourHistogram
 from stca.models.heads import ModelSpec, ReIDModel
+from stca.models.peers import PEERS
 from stca.models.stca import STCA
 from stca.tools.lookup import check_options, find
 
@@ -36,6 +37,8 @@ MODELS: dict[str, Callable[..., ReIDModel]] = {
     "stca_mobile": partial(STCA, **_MOBILE, width=16, layers=(1, 1, 1, 1), stem_frames=3, fusion="sum"),
     "cnn2d_mobile": partial(CNN2D, **_MOBILE, pooling="consensus"),
     "colour_histogram": ColourHistogram,
+    # The systems STCA is compared with, as their authors' code computes them.
+    **{name: peer.build for name, peer in PEERS.items()},
 }
 
 

@@ -21,19 +21,45 @@ class ReIDOutput(NamedTuple):
 
 
 class BNNeck(nn.Module):
-    """Batch norm without shift, then a classifier without bias (Luo et al., "Bag of tricks", 2019)."""
+    """Batch norm without shift, then a classifier without bias (Luo et al., "Bag of tricks", 2019).
 
-    def __init__(self, dim: int, num_ids: int) -> None:
+    Args:
+        dim: D.
+        num_ids: identities the classifier knows.
+        shift: learn the norm's shift and the classifier's bias as well, as older systems do.
+
+    """
+
+    def __init__(self, dim: int, num_ids: int, *, shift: bool = False) -> None:
         super().__init__()
         self.norm = nn.BatchNorm1d(dim)
-        self.norm.bias.requires_grad_(False)
-        self.classifier = nn.Linear(dim, num_ids, bias=False)
-        nn.init.normal_(self.classifier.weight, std=0.001)
+        self.norm.bias.requires_grad_(shift)
+        self.classifier = _classifier(dim, num_ids, bias=shift)
 
     def forward(self, pooled: Float[Tensor, "B D"]) -> ReIDOutput:
         """Embedding after the norm, one logit per identity."""
         embedding = self.norm(pooled)
         return ReIDOutput(pooled, embedding, self.classifier(embedding))
+
+
+class LinearHead(nn.Module):
+    """A classifier alone, with bias: the pooled vector is the embedding."""
+
+    def __init__(self, dim: int, num_ids: int) -> None:
+        super().__init__()
+        self.classifier = _classifier(dim, num_ids, bias=True)
+
+    def forward(self, pooled: Float[Tensor, "B D"]) -> ReIDOutput:
+        """The same vector twice, one logit per identity."""
+        return ReIDOutput(pooled, pooled, self.classifier(pooled))
+
+
+def _classifier(dim: int, num_ids: int, *, bias: bool) -> nn.Linear:
+    linear = nn.Linear(dim, num_ids, bias=bias)
+    nn.init.normal_(linear.weight, std=0.001)
+    if bias:
+        nn.init.zeros_(linear.bias)
+    return linear
 
 
 class IdentityHead(nn.Module):
@@ -114,8 +140,11 @@ class ReIDModel(nn.Module):
         output: ReIDOutput = self.head(self.features(clips))
         return output
 
+    def check_clip_len(self, clip_len: int) -> None:
+        """Raise ConfigError where the network takes no clips of so many frames; most take any number."""
+
     def check_clips(self, clips: Tensor) -> None:
-        """Raise ConfigError where `clips` is not (B, T, 3, *image_size)."""
+        """Raise ConfigError where `clips` is not (B, T, 3, *image_size), or has a T that does not fit."""
         height, width = self.image_size
         if clips.ndim != 5 or tuple(clips.shape[2:]) != (3, height, width):
             raise ConfigError(
@@ -124,3 +153,4 @@ class ReIDModel(nn.Module):
                 found=tuple(clips.shape),
                 hint="resize the frames, or create the model with that image_size",
             )
+        self.check_clip_len(clips.shape[1])

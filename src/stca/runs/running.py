@@ -163,5 +163,6 @@ def _new_model(config: RunConfig, *, num_ids: int) -> ReIDModel:
     if config.model.image_size is not None:
         options["image_size"] = config.model.image_size
     model = build_model(config.model.name, num_ids=num_ids, options=options)
+    model.check_clip_len(config.clips.clip_len)
     model.clip_len = config.clips.clip_len
     return model

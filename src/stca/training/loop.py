@@ -13,6 +13,7 @@ from stca.config import RunConfig
 from stca.errors import ConfigError
 from stca.losses import LossParts
 from stca.models import ReIDModel, model_bytes
+from stca.models.heads import IdentityHead
 from stca.run_dir import RunDir
 from stca.tools.progress import progress
 from stca.tracklets import Tracklet
@@ -57,12 +58,12 @@ def fit(
         fabric: what `launch(config)` gave; every rank calls `fit`, rank 0 writes.
 
     Raises:
-        ConfigError: a model that cannot learn, or too few persons.
+        ConfigError: a model that cannot learn or takes no such clips, or too few persons.
         TrainingError: the loss is no longer finite.
 
     """
     fabric = launch(config) if fabric is None else fabric
-    labels = _labels(model, tracklets).to(fabric.device)
+    labels = _labels(model, tracklets, config).to(fabric.device)
     sampler = _sampler(tracklets, config, fabric)
     state, position = prepare(model, config, run, fabric)
     stopped_in_test = evaluation_due(position, config) and not _tested(run, position.step)
@@ -151,12 +152,24 @@ def _tested(run: RunDir, step: int) -> bool:
     return any(record["kind"] == "eval" and record["step"] == step for record in run.metrics())
 
 
-def _labels(model: ReIDModel, tracklets: Sequence[Tracklet]) -> Int64[Tensor, " N"]:
-    """Persons as numbers from 0, in the order of their ids."""
+def _check(model: ReIDModel, config: RunConfig) -> None:
+    """Raise ConfigError where the model cannot be trained so."""
     if not model.trainable:
         raise ConfigError(
             "This model has nothing to learn", found=model.spec.name, hint="evaluate it as it is"
         )
+    if isinstance(model.head, IdentityHead):
+        raise ConfigError(
+            "This model has no classifier, and so no ID loss",
+            found=model.spec.name,
+            hint="train it by stca.losses in a loop of your own, and evaluate it here",
+        )
+    model.check_clip_len(config.clips.clip_len)
+
+
+def _labels(model: ReIDModel, tracklets: Sequence[Tracklet], config: RunConfig) -> Int64[Tensor, " N"]:
+    """Persons as numbers from 0, in the order of their ids, for a model that can learn them."""
+    _check(model, config)
     number = {person: i for i, person in enumerate(sorted({t.person_id for t in tracklets}))}
     if len(number) != model.spec.num_ids:
         raise ConfigError(

@@ -84,10 +84,15 @@ class Bottleneck2d(nn.Module):
 
     def forward(self, x: Float[Tensor, "B C h w"]) -> Float[Tensor, "B D i j"]:
         """Transform and add."""
+        out: Tensor = self.relu(self.before_relu(x))
+        return out
+
+    def before_relu(self, x: Float[Tensor, "B C h w"]) -> Float[Tensor, "B D i j"]:
+        """The block without its last ReLU."""
         shortcut = x if self.downsample is None else self.downsample(x)
         x = self.relu(self.bn1(self.conv1(x)))
         x = self.relu(self.bn2(self.conv2(x)))
-        out: Tensor = self.relu(self.se(self.bn3(self.conv3(x))) + shortcut)
+        out: Tensor = self.se(self.bn3(self.conv3(x))) + shortcut
         return out
 
 

@@ -73,8 +73,11 @@ class Stream3d(nn.Module):
 
     def forward(self, x: Float[Tensor, "B 3 T H W"]) -> Float[Tensor, "B C t h w"]:
         """Stem and all stages."""
-        x = self.stem(x)
-        for stage in range(1, len(self.channels) + 1):
+        return self.stages(self.stem(x), 1, len(self.channels))
+
+    def stages(self, x: Float[Tensor, "B C t h w"], first: int, last: int) -> Float[Tensor, "B D s i j"]:
+        """Stages `first` to `last`, both included, counted from 1."""
+        for stage in range(first, last + 1):
             x = self.get_submodule(f"layer{stage}")(x)
         return x
 

@@ -12,9 +12,14 @@ from torch import Tensor
 
 from stca.errors import CheckpointError
 from stca.models.heads import ReIDModel
+from stca.models.peers import PeerModel
 from stca.models.weights.mobilenet import MOBILENET, into_mobilenet
+from stca.models.weights.peers import into_copies, into_trunk, is_official_peer, official_name
 from stca.models.weights.reading import State, read_state, shorten
 
+_OFFICIAL_LAYOUT = "official"
+_OF_IDENTITIES = re.compile(r"head\S*\.classifier\.")
+"""Tensors that depend on the number of identities; some peers have several heads."""
 _OFFICIAL = (
     (r"base_a1\.0\.", "stream2d.conv1."),
     (r"base_a1\.1\.", "stream2d.bn1."),
@@ -60,10 +65,11 @@ class WeightsReport:
 def load_weights(model: ReIDModel, path: Path, *, inflate: bool = False) -> WeightsReport:
     """Fill `model` from a file and report which tensors were used.
 
-    The layout is recognised by its names: ours; the official STCA checkpoint; a ResNet50(-IBN-a) or a
-    MobileNetV2 from ImageNet, into the 2D stream; a ResNet3D-50 from Kinetics, into the 3D stream. It may be
-    wrapped (`{"state_dict": ...}`, also "model", "net") and prefixed (`module.`). A classifier for another
-    number of identities, or a last layer of MobileNetV2 of other channels, is left out and reported.
+    The layout is recognised by its names: ours; the official STCA checkpoint, or that of the peer that
+    `model` is; a ResNet50(-IBN-a) or a MobileNetV2 from ImageNet, into the 2D stream; a ResNet3D-50 from
+    Kinetics, into the 3D stream. It may be wrapped (`{"state_dict": ...}`, also "model", "net") and prefixed
+    (`module.`). A classifier for another number of identities, or a last layer of MobileNetV2 of other
+    channels, is left out and reported.
 
     Args:
         model: changed in place; untouched when anything fails.
@@ -79,23 +85,31 @@ def load_weights(model: ReIDModel, path: Path, *, inflate: bool = False) -> Weig
     state = read_state(path)
     layout, filled = _translate(state, model, path=path, inflate=inflate)
     report = _fill(model, filled, layout=layout, path=path)
-    return dataclasses.replace(report, unused=_in_the_file(report.unused, state))
+    return dataclasses.replace(report, unused=_in_the_file(report.unused, state, model))
 
 
 def _translate(state: State, model: ReIDModel, *, path: Path, inflate: bool) -> tuple[str, State]:
     """Name the layout and give the tensors our names."""
     own = model.state_dict()
+    if isinstance(model, PeerModel) and is_official_peer(state, model):
+        return f"{_OFFICIAL_LAYOUT} {model.system}", {official_name(k, model): v for k, v in state.items()}
     if "base_a1.0.weight" in state:
-        return "official STCA", {_official_name(k): v for k, v in state.items()}
+        return f"{_OFFICIAL_LAYOUT} STCA", {_official_name(k): v for k, v in state.items()}
     if any(name in own for name in state):
         return "stca", state
     stem = state.get("conv1.weight")
     if stem is not None and stem.ndim == 5:
         return "Kinetics ResNet3D", _into_stream(state, own, "stream3d.")
     if stem is not None and stem.ndim == 4:
+        if isinstance(model, PeerModel):
+            state = into_trunk(state, model)
         filled = _into_stream(state, own, "stream2d.")
         if inflate:
-            filled |= _inflate(state, own)
+            inflated = _inflate(state, own)
+            used = {name.replace("stream3d.", "stream2d.") for name in inflated}
+            filled = {k: v for k, v in filled.items() if k in own or k not in used} | inflated
+        if isinstance(model, PeerModel):
+            filled = into_copies(filled, model)
         return "ImageNet ResNet", filled
     if "features.0.0.weight" in state:
         return MOBILENET, into_mobilenet(state, own, path=path)
@@ -115,9 +129,12 @@ def _official_name(name: str) -> str:
     return name
 
 
-def _in_the_file(names: tuple[str, ...], state: State) -> tuple[str, ...]:
+def _in_the_file(names: tuple[str, ...], state: State, model: ReIDModel) -> tuple[str, ...]:
     """Our names back to those of the file."""
-    theirs = {_official_name(name): name for name in state}
+    if isinstance(model, PeerModel):
+        theirs = {official_name(name, model): name for name in state}
+    else:
+        theirs = {_official_name(name): name for name in state}
     return tuple(
         name if name in state else theirs.get(name) or re.sub(r"^stream[23]d\.", "", name) for name in names
     )
@@ -158,17 +175,16 @@ def _fill(model: ReIDModel, filled: State, *, layout: str, path: Path) -> Weight
         if name not in own:
             unused.append(name)
             continue
-        while tensor.ndim > own[name].ndim and tensor.shape[-1] == 1:
-            tensor = tensor.squeeze(-1)
+        tensor = _without_ones(tensor, own[name].ndim)
         if tensor.shape == own[name].shape:
             fitting[name] = tensor
-        elif name.startswith("head.classifier."):
+        elif _OF_IDENTITIES.search(name):
             unused.append(name)
         else:
             raise _shape_error(model, name, tensor, path)
     missing = tuple(name for name in own if name not in fitting)
-    whole = layout in ("stca", "official STCA")
-    lost = [n for n in missing if not n.startswith("head.classifier.") and "num_batches" not in n]
+    whole = layout == "stca" or layout.startswith(_OFFICIAL_LAYOUT)
+    lost = [n for n in missing if not _OF_IDENTITIES.search(n) and "num_batches" not in n]
     if not fitting or (whole and lost):
         raise CheckpointError(
             "This checkpoint does not fill this model",
@@ -178,6 +194,14 @@ def _fill(model: ReIDModel, filled: State, *, layout: str, path: Path) -> Weight
         )
     model.load_state_dict(fitting, strict=False)
     return WeightsReport(path, layout, tuple(fitting), tuple(unused), missing)
+
+
+def _without_ones(tensor: Tensor, ndim: int) -> Tensor:
+    """Kernels of one place as matrices, and those of one frame as kernels of images."""
+    while tensor.ndim > ndim and tensor.shape[-1] == 1:
+        tensor = tensor.squeeze(-1)
+    one_frame = (tensor.ndim, ndim) == (5, 4) and tensor.shape[2] == 1
+    return tensor.squeeze(2) if one_frame else tensor
 
 
 def _shape_error(model: ReIDModel, name: str, tensor: Tensor, path: Path) -> CheckpointError:

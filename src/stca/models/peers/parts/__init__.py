@@ -1,0 +1,1 @@
+"""What several of the peers have in common: trunks, non-local blocks, frames to one vector."""

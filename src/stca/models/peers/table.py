@@ -1,0 +1,75 @@
+"""What is known of a peer beside its network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from stca.models.heads import ReIDModel
+
+Distance = Literal["cosine", "euclidean", "dot product"]
+
+
+@dataclass(frozen=True)
+class System:
+    """A paper and its code.
+
+    Args:
+        paper: authors and title.
+        venue: where it was published.
+        year: when.
+        code: the official code, repository@commit.
+        licence: of that code; nothing of it is here.
+        distance: between the embeddings of tracklets, in that code's tests.
+
+    """
+
+    paper: str
+    venue: str
+    year: int
+    code: str
+    licence: str
+    distance: Distance
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Published scores on MARS, in percent.
+
+    Args:
+        mean_ap: mAP.
+        rank1: rank-1 accuracy.
+        source: where they stand.
+
+    """
+
+    mean_ap: float
+    rank1: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A network that can be created by name.
+
+    Args:
+        system: a key of `SYSTEMS`.
+        network: the model, or a `partial` of it that chooses among its variants.
+        clip_len: frames per clip in the official tests.
+        image_size: (H, W) of the official frames.
+        mars: None where nobody published any.
+
+    """
+
+    system: str
+    network: Callable[..., ReIDModel]
+    clip_len: int
+    image_size: tuple[int, int] = (256, 128)
+    mars: Figures | None = None
+
+    @property
+    def build(self) -> Callable[..., ReIDModel]:
+        """The model as `create_model` makes it: `num_ids` is left to be given, all else can be changed."""
+        return partial(self.network, image_size=self.image_size, clip_len=self.clip_len)
