@@ -78,7 +78,10 @@ def test_a_clip_length_that_does_not_fit_is_refused_before_anything_runs(tmp_pat
     with pytest.raises(ConfigError, match=r"multiple of 4 frames[\s\S]*6 frames"):
         export_model(model, tmp_path / "ste_nvan.onnx", clip_len=6)
     tracklet = Tracklet((tmp_path / "missing.jpg",), 1, 0, "a")
-    with pytest.raises(ConfigError, match="multiple of 4 frames"), open_embedder(model, [tracklet], clip_len=6):
+    with (
+        pytest.raises(ConfigError, match="multiple of 4 frames"),
+        open_embedder(model, [tracklet], clip_len=6),
+    ):
         pass
 
 
