@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PROGRAMS := $(VENV)/.programs
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 DEMO ?= runs/demo
 
@@ -21,10 +22,10 @@ demo: $(READY)  ## who is in these videos, as a page: VIDEO="cam1.mp4 cam2.mp4",
 demo-training: $(READY)  ## render synthetic walkers, train a small STCA on them, write an HTML report
 	$(BIN)/stca demo --training --out $(DEMO)
 
-test: $(READY)  ## the fast tests
+test: $(READY) $(PROGRAMS)  ## the fast tests
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
-test-slow: $(READY)  ## the slow tests: minutes, and up to 20 GB of memory
+test-slow: $(READY) $(PROGRAMS)  ## the slow tests: minutes, and up to 20 GB of memory
 	$(BIN)/pytest -m slow
 
 check: $(READY)  ## style, types and fast tests
@@ -85,6 +86,13 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	$(BIN)/python -c 'import cv2' || $(SUDO) apt-get install -y --no-install-recommends libgl1 libglib2.0-0 || \
 		( $(SUDO) apt-get update && $(SUDO) apt-get install -y --no-install-recommends libgl1 libglib2.0-0 )
+	touch $@
+
+# What some tests start: a browser and an MQTT broker. Where they cannot be installed, those tests are skipped.
+$(PROGRAMS): $(READY)
+	( command -v chromium && command -v mosquitto ) > /dev/null || \
+		( $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends chromium mosquitto > /dev/null ) || \
+		echo "chromium and mosquitto cannot be installed here: the tests that need them are skipped"
 	touch $@
 
 clean:
