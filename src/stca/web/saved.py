@@ -7,6 +7,7 @@ import threading
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from stca.errors import GalleryError
 from stca.web import schemas
@@ -75,7 +76,7 @@ class SavedSearches:
         self.get(number)
         self._run("DELETE FROM searches WHERE id = ?", number)
 
-    def _run(self, statement: str, *values: object) -> list[tuple[object, ...]]:
+    def _run(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         try:
             with self._lock:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,7 +92,7 @@ class SavedSearches:
             ) from error
 
 
-def _saved(row: tuple[object, ...]) -> schemas.SavedSearch:
+def _saved(row: tuple[Any, ...]) -> schemas.SavedSearch:
     number, name, created, author, request = row
     return schemas.SavedSearch.model_validate(
         {

@@ -234,4 +234,6 @@ def _asked(state: ServerState, snapshot: Snapshot, request: schemas.SearchReques
 
 def _embedded(state: ServerState, query: Query) -> Float32[np.ndarray, " D"]:
     with state.model_lock:
-        return embed(state.gallery, state.model(), [query.found], batch_size=16, workers=0)[0]
+        vectors = embed(state.gallery, state.model(), [query.found], batch_size=16, workers=0)
+    vector: Float32[np.ndarray, " D"] = vectors[0]
+    return vector

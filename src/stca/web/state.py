@@ -119,9 +119,9 @@ class ServerState:
             hidden=len(snapshot.hidden),
             model=self.gallery.source or self.gallery.fingerprint.name,
             dim=stats.dim,
-            threshold=calibration and calibration.threshold,
-            far=calibration and calibration.far,
-            calibration=calibration and calibration.method,
+            threshold=None if calibration is None else calibration.threshold,
+            far=None if calibration is None else calibration.far,
+            calibration=None if calibration is None else calibration.method,
             index=stats.index,
             bytes_on_disk=stats.bytes_on_disk,
         )

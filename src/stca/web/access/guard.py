@@ -143,9 +143,9 @@ class Guard:
         kind, _, secret = headers.get("authorization", "").partition(" ")
         if kind:
             return self._tokens.user(secret.strip()) if kind.lower() == "bearer" else None
-        if secret := _cookie(headers):
-            return self._tokens.user(secret) or (LOCAL if self._local else None)
-        return LOCAL if self._local else None
+        cookie = _cookie(headers)
+        user = None if cookie is None else self._tokens.user(cookie)
+        return user or (LOCAL if self._local else None)
 
 
 def _headers(path: str, message: Message) -> list[tuple[bytes, bytes]]:
