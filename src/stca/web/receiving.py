@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePath
 
 from starlette.requests import Request
 
-from stca.web.jobs import NewVideo
+from stca.web.access.tokens import User
+from stca.web.jobs import Job, NewVideo
 from stca.web.state import ServerState
 from stca.web.uploads import TRACKED, UploadError, check_video, receive_form
 from stca.web.uploads.store import new_folder
@@ -40,6 +42,33 @@ async def receive_videos(state: ServerState, request: Request) -> tuple[list[New
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def start_uploaded(
+    state: ServerState, who: User, videos: Sequence[NewVideo], start: Callable[[], float | None]
+) -> Job:
+    """Queue a job for received videos; they are removed where it cannot be queued.
+
+    Args:
+        state: of the server.
+        who: uploaded them.
+        videos: from `receive_videos`.
+        start: gives when they began, POSIX seconds; None: unknown.
+
+    Raises:
+        JobError: too many jobs wait.
+        StcaError: as `start`.
+
+    """
+    try:
+        begun = start()
+        job = state.jobs.start([replace(video, start=begun) for video in videos], link=True)
+    except BaseException:
+        shutil.rmtree(videos[0].path.parent, ignore_errors=True)
+        raise
+    cameras = [video.camera for video in videos]
+    state.audit.write(who.name, who.role, "add videos", job=job.id, videos=cameras)
+    return job
 
 
 def camera_name(label: str, number: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
@@ -14,7 +15,7 @@ from stca.web.api.uploads import FORM
 from stca.web.jobs import Job, NewVideo, allowed_video, list_videos
 from stca.web.listing import page
 from stca.web.problems import WebError
-from stca.web.receiving import receive_videos
+from stca.web.receiving import receive_videos, start_uploaded
 from stca.web.uploads import TRACKED
 
 router = APIRouter(tags=["jobs"])
@@ -51,15 +52,9 @@ def add_videos(state: State, who: Who, given: schemas.JobIn) -> schemas.Job:
 async def add_uploaded_videos(request: Request, state: State, who: Who) -> schemas.Job:
     """Upload videos, track them, and add the people to the gallery."""
     state.upload_rate.require(who.name)
-    files, fields = await receive_videos(state, request)
-    return await run_in_threadpool(_start_uploaded, state, who, files, fields.get("start"))
-
-
-def _start_uploaded(state: State, who: Who, files: list[NewVideo], start: str | None) -> schemas.Job:
-    seconds = _seconds(start)
-    job = state.jobs.start([NewVideo(each.path, each.camera, seconds) for each in files], link=True)
-    state.audit.write(who.name, who.role, "add videos", job=job.id, videos=[each.camera for each in files])
-    return job_out(job)
+    videos, fields = await receive_videos(state, request)
+    start = partial(_seconds, fields.get("start"))
+    return job_out(await run_in_threadpool(start_uploaded, state, who, videos, start))
 
 
 @router.get("/jobs/{number}")

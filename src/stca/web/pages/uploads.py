@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from stca.web.jobs import NewVideo
 from stca.web.pages.jobs import seconds_of
 from stca.web.pages.shown.rendering import address, go, state_of, user_of
-from stca.web.receiving import receive_videos
+from stca.web.receiving import receive_videos, start_uploaded
 from stca.web.uploads import QUERY, TRACKED
 
 router = APIRouter()
@@ -30,14 +31,9 @@ async def upload(request: Request) -> Response:
 @router.post("/jobs/upload", max_body_size=TRACKED.bytes + _FIELDS)
 async def add_videos(request: Request) -> Response:
     """Receive videos, and begin a job that adds them."""
-    state_of(request).upload_rate.require(user_of(request).name)
-    files, fields = await receive_videos(state_of(request), request)
-    return await run_in_threadpool(_start, request, files, fields.get("start", ""))
-
-
-def _start(request: Request, files: list[NewVideo], start: str) -> Response:
     state, user = state_of(request), user_of(request)
-    began = seconds_of(start)
-    job = state.jobs.start([NewVideo(each.path, each.camera, began) for each in files], link=True)
-    state.audit.write(user.name, user.role, "add videos", job=job.id, videos=[each.camera for each in files])
+    state.upload_rate.require(user.name)
+    videos, fields = await receive_videos(state, request)
+    start = partial(seconds_of, fields.get("start", ""))
+    await run_in_threadpool(start_uploaded, state, user, videos, start)
     return go(request, "/jobs")
