@@ -57,10 +57,11 @@ if __name__ == "__main__":
             failed += 1
             continue
         for frame in range(40):
-            goes_on.wait()
             if camera == "slow" and frame == 10:
                 while not path.with_suffix(".go").exists():
-                    goes_on.wait()
+                    if not goes_on.is_set():
+                        report("progress", stage="resting")
+                        goes_on.wait()
                     time.sleep(0.005)
             report(
                 "progress",

@@ -106,8 +106,9 @@ def test_a_paused_job_rests_and_those_behind_it_wait(open_jobs: Callable[..., Jo
     behind = jobs.start([video(tmp_path, "b")])
     until(jobs, job.id, at_frame_10)
     assert jobs.pause(job.id).state == "paused"
+    until(jobs, job.id, lambda job: job.stage == "resting")
     (tmp_path / "a.go").touch()
-    time.sleep(0.3)
+    time.sleep(0.2)
     assert (jobs.get(job.id).frames, jobs.get(job.id).state) == (9, "paused")
     assert jobs.get(behind.id).state == "queued"
     assert jobs.resume(job.id).state == "running"
@@ -231,7 +232,7 @@ def test_a_server_that_is_closed_goes_on_when_it_is_opened_again(
     jobs.close()
     (tmp_path / "b.go").touch()
     jobs = open_jobs()
-    assert jobs.version == version
+    assert jobs.version >= version
     assert until(jobs, job.id, ended).state == "done"
     assert log(tmp_path) == ["a.avi begun", "a.avi done", "b.avi begun", "b.avi begun", "b.avi done"]
     assert [jobs.get(each.id).state for each in (paused, last)] == ["paused", "queued"]
