@@ -39,7 +39,10 @@ def add_verbs(verbs: Verbs) -> None:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """What `find` and `demo` can be told; everything is an option of one of the steps."""
     parser.add_argument("--detector", metavar="NAME|FILE", help="as of `stca track`")
-    parser.add_argument("--tracker", choices=("ocsort", "bytetrack"), default="ocsort", help="the same")
+    parser.add_argument(
+        "--tracker", choices=("ocsort", "bytetrack", "botsort"), default="ocsort", help="the same"
+    )
+    parser.add_argument("--moving", action="store_true", help="the same")
     parser.add_argument(
         "--start", type=moment, metavar="ISO", help="when the videos began, as of `stca track`"
     )
@@ -77,6 +80,7 @@ def find_and_print(videos: list[str], given: argparse.Namespace) -> int:
             tracker=given.tracker,
             start=given.start,
             every=given.every,
+            moving=given.moving,
         ),
         model=given.model,
         threshold=given.threshold,

@@ -15,13 +15,13 @@ from stca.gallery.gallery import Gallery
 from stca.gallery.records import Record
 from stca.linking.clustering import average_linkage, cosine_distances
 from stca.linking.constraints import (
-    Sightings,
     Travel,
     cameras_with_several_clocks,
-    clock_groups,
     forbid_impossible,
     least_seconds,
+    sightings,
 )
+from stca.linking.threshold import threshold_of_pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,8 @@ def link_gallery(
 
     Args:
         gallery: earlier persons are replaced.
-        threshold: as `link`; None: the gallery's calibrated threshold.
+        threshold: as `link`; None: the gallery's, if `stca calibrate` found one; else from people seen at
+            once (`threshold_of_pairs`), else from public sets (`calibrate_across`).
         travel: as `link`.
 
     Raises:
@@ -99,22 +100,32 @@ def find_persons(
     gallery: Gallery, *, threshold: float | None = None, travel: Travel | None = None
 ) -> Linking:
     """As `link_gallery`, without writing to the gallery."""
-    if threshold is None:
-        calibration = gallery.calibration() or calibrate_across(
-            gallery.fingerprint, far=0.01, rows=len(gallery)
-        )
-        if calibration is None:
-            raise GalleryError(
-                "This gallery has no threshold yet",
-                expected="a calibrated or a given threshold",
-                where=gallery.path,
-                hint="stca calibrate, or --threshold X",
-            )
-        threshold = calibration.threshold
     records, vectors = gallery.table()
     if not records:
         raise GalleryError("There is nothing to link", found="an empty gallery", where=gallery.path)
+    if threshold is None:
+        threshold = _default_threshold(gallery, records, vectors)
     return link(records, vectors, threshold=threshold, travel=travel)
+
+
+def _default_threshold(
+    gallery: Gallery, records: Sequence[Record], vectors: Float[np.ndarray, "N D"]
+) -> float:
+    """A threshold of public sets, which `stca find` stores, is for single searches: the last resort."""
+    stored = gallery.calibration()
+    if stored is not None and stored.method != "cross-camera sets":
+        return stored.threshold
+    if (threshold := threshold_of_pairs(records, vectors)) is not None:
+        return threshold
+    stored = stored or calibrate_across(gallery.fingerprint, far=0.01, rows=len(records))
+    if stored is None:
+        raise GalleryError(
+            "This gallery has no threshold yet",
+            expected="a calibrated or a given threshold, or more people whom one camera sees at once",
+            where=gallery.path,
+            hint="stca calibrate, or --threshold X",
+        )
+    return stored.threshold
 
 
 def link(
@@ -154,13 +165,7 @@ def link(
         )
     where, clocks = [record.camera for record in records], [record.clock for record in records]
     cameras = sorted(set(where))
-    number = {camera: index for index, camera in enumerate(cameras)}
-    seen = Sightings(
-        np.array([number[camera] for camera in where], dtype=np.int64),
-        np.array([_seconds(record.first) for record in records], dtype=np.float64),
-        np.array([_seconds(record.last) for record in records], dtype=np.float64),
-        clock_groups(where, clocks),
-    )
+    seen = sightings(records)
     if travel and (several := cameras_with_several_clocks(where, clocks)):
         warnings.warn(
             f"{', '.join(several)}: several videos of unknown start (stca track --start); travel times "
@@ -175,10 +180,6 @@ def link(
     for row in sorted(range(len(records)), key=lambda row: _by_time(records[row])):
         groups.setdefault(int(labels[row]), []).append(records[row])
     return Linking(tuple(map(tuple, groups.values())), threshold)
-
-
-def _seconds(time: float | None) -> float:
-    return np.nan if time is None else time
 
 
 def _by_time(record: Record) -> tuple[float, str, str]:

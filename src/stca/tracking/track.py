@@ -9,6 +9,7 @@ from pathlib import Path
 
 from stca.errors import ConfigError
 from stca.footage.sources import Source, open_source
+from stca.tracking.appearance import CropEncoder
 from stca.tracking.associate import TRACKERS
 from stca.tracking.detectors.options import DetectorOptions
 from stca.tracking.external_tracks import ExternalTracks, read_external_tracks
@@ -35,7 +36,9 @@ def track_video(
     first_frame: int | None = None,
     coded: bool = False,
     masks: Sequence[Region] = (),
+    moving: bool = False,
     detector_options: DetectorOptions | None = None,
+    encoder: CropEncoder | None = None,
 ) -> Iterator[Tracklet]:
     """Detect and track the people of a video; yields every tracklet as soon as it has ended and is written.
 
@@ -45,7 +48,7 @@ def track_video(
     Args:
         path: a video file, a folder of images, or the address of a camera.
         detector: `motion` (needs no weights, for fixed cameras), an .onnx file or an OpenVINO .xml file.
-        tracker: `ocsort` or `bytetrack`.
+        tracker: `ocsort`, `bytetrack` or `botsort`.
         out: the output folder.
         tracks: a MOTChallenge file of external tracks, instead of a detector and a tracker.
         camera: the camera's name; default: the video's name without suffix.
@@ -56,7 +59,9 @@ def track_video(
         first_frame: 0 or 1, what `tracks` calls the video's first frame; default: told from the file.
         coded: whether boxes refer to the frames as coded, not as displayed (rotation, pixel shape).
         masks: regions without detections, also without boxes of `tracks`.
+        moving: whether the camera moves, so that its motion is undone for the tracker.
         detector_options: what the detector's file does not say, and where it runs.
+        encoder: a network that says where a track changes its person; None: colours do.
 
     Raises:
         StcaError: a package that tracking needs is not installed.
@@ -74,23 +79,29 @@ def track_video(
         first_frame=first_frame,
         coded=coded,
         masks=tuple(masks),
+        moving=moving,
         detector_options=detector_options or DetectorOptions(),
     )
-    for folder, record in write_tracks(path, Path(out), options):
+    for folder, record in write_tracks(path, Path(out), options, encoder=encoder):
         frames = tuple(folder / frame.file for frame in record.frames if frame.use)
         if frames:
             yield Tracklet(frames, record.track, camera_id, f"{folder.parent.name}/{folder.name}")
 
 
 def write_tracks(
-    path: str | Path, out: Path, options: TrackOptions, *, show: bool = False
+    path: str | Path,
+    out: Path,
+    options: TrackOptions,
+    *,
+    encoder: CropEncoder | None = None,
+    show: bool = False,
 ) -> Generator[tuple[Path, TrackRecord], None, VideoSummary]:
     """As `track_video`, but yields folders and records, and returns a summary; `show` a progress bar."""
     source = open_source(path, frame_rate=options.frame_rate, coded=options.coded)
     camera = options.camera or source.camera
     check_camera(camera)
     place = camera_folder(out, camera, source)
-    made_with = settings(source, options)
+    made_with = settings(source, options, encoder)
     external = _external_tracks(source, options, show=show)
     folder = CameraFolder(place, made_with)
     try:
@@ -110,16 +121,23 @@ def write_tracks(
                 f"also those of {source.name}; give --start to tell them apart",
                 stacklevel=2,
             )
-        job = Job(source, camera, options, folder, external)
+        job = Job(source, camera, options, folder, external, encoder)
         yield from job.run(show=show)
         return job.summary()
     finally:
         folder.close()
 
 
-def track_whole(path: str | Path, out: Path, options: TrackOptions, *, show: bool = False) -> VideoSummary:
+def track_whole(
+    path: str | Path,
+    out: Path,
+    options: TrackOptions,
+    *,
+    encoder: CropEncoder | None = None,
+    show: bool = False,
+) -> VideoSummary:
     """As `write_tracks`, to the end of the video; its tracklets lie in the summary's folder."""
-    running = write_tracks(path, out, options, show=show)
+    running = write_tracks(path, out, options, encoder=encoder, show=show)
     while True:
         try:
             next(running)
