@@ -62,6 +62,12 @@ def add_verbs(verbs: Verbs) -> None:
         help="re-identification network that says where a track changes its person (pretrained, a file, a "
         "run, a name); default: colours do",
     )
+    _add_video(track)
+    _add_outputs(track)
+
+
+def _add_video(track: argparse.ArgumentParser) -> None:
+    """External tracks, and what a video does not say."""
     track.add_argument(
         "--tracks",
         type=Path,
@@ -91,7 +97,6 @@ def add_verbs(verbs: Verbs) -> None:
     track.add_argument(
         "--rate", type=float, metavar="FPS", help="frames per second; default: the video's own"
     )
-    _add_outputs(track)
 
 
 def _add_outputs(track: argparse.ArgumentParser) -> None:

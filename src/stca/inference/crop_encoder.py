@@ -15,6 +15,7 @@ from stca.errors import ConfigError
 from stca.inference.opening import open_runtime
 from stca.inference.plan import plan_inference
 from stca.models import ReIDModel
+from stca.models.baselines import CNN2D
 from stca.tracklets import Tracklet
 
 _FRAMES = 5000
@@ -54,7 +55,8 @@ def open_crop_encoder(
 ) -> Iterator[ModelEncoder]:
     """Open a model to look at single crops; closed at the end of the `with` block.
 
-    A network of clips sees every crop as a clip of this one picture, which costs as much as a clip.
+    Networks that see pictures and then pool them get one picture; those of whole clips get a clip of this one
+    picture repeated, which costs as much as a clip.
 
     Args:
         model: set to evaluation, and moved to the device.
@@ -69,8 +71,7 @@ def open_crop_encoder(
     """
     if precision == "int8":
         raise ConfigError("Crops are not compared in int8", expected="float32, bf16 or auto", found="int8")
-    alone = model.frame_by_frame
-    clip_len = 1 if alone else model.clip_len
+    clip_len = 1 if model.frame_by_frame or isinstance(model, CNN2D) else model.clip_len
     plan = plan_inference(model, frames=_FRAMES * clip_len, device=device, precision=precision)
     engine = open_runtime(model, plan, clip_len=clip_len, calibration=_no_calibration)
     try:

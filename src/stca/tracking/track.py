@@ -53,13 +53,7 @@ def track_video(
         tracks: a MOTChallenge file of external tracks, instead of a detector and a tracker.
         camera: the camera's name; default: the video's name without suffix.
         camera_id: camera id of the tracklets; their person_id is the track number.
-        start: when the video began, POSIX seconds; default: unknown, or the present time for a live camera.
-        every: only every `every`-th frame is processed.
-        frame_rate: frames per second; default: the video's own, or 25.
-        first_frame: 0 or 1, what `tracks` calls the video's first frame; default: told from the file.
-        coded: whether boxes refer to the frames as coded, not as displayed (rotation, pixel shape).
-        masks: regions without detections, also without boxes of `tracks`.
-        moving: whether the camera moves, so that its motion is undone for the tracker.
+        start, every, frame_rate, first_frame, coded, masks, moving: as in `TrackOptions`.
         detector_options: what the detector's file does not say, and where it runs.
         encoder: a network that says where a track changes its person; None: colours do.
 
