@@ -42,8 +42,7 @@ def track_video(
 ) -> Iterator[Tracklet]:
     """Detect and track the people of a video; yields every tracklet as soon as it has ended and is written.
 
-    Output: `out/<camera>/`, as `stca track` writes it. A finished video is only read, an interrupted one is
-    tracked again, and an interrupted recording of a live camera is continued.
+    A finished video in `out/<camera>/` is only read; an interrupted one is tracked again or, live, continued.
 
     Args:
         path: a video file, a folder of images, or the address of a camera.
@@ -53,13 +52,18 @@ def track_video(
         tracks: a MOTChallenge file of external tracks, instead of a detector and a tracker.
         camera: the camera's name; default: the video's name without suffix.
         camera_id: camera id of the tracklets; their person_id is the track number.
-        start, every, frame_rate, first_frame, coded, masks, moving: as in `TrackOptions`.
+        start: when the video began, POSIX seconds; default: unknown, or the present time for a live camera.
+        every: only every `every`-th frame is processed.
+        frame_rate: frames per second; default: the video's own, or 25.
+        first_frame: 0 or 1, what `tracks` calls the video's first frame; default: told from the file.
+        coded: whether boxes refer to the frames as coded, not as displayed (rotation, pixel shape).
+        masks: regions without detections, also without boxes of `tracks`.
+        moving: whether the camera moves, so that its motion is undone for the tracker.
         detector_options: what the detector's file does not say, and where it runs.
         encoder: a network that says where a track changes its person; None: colours do.
 
     Raises:
-        StcaError: a package that tracking needs is not installed.
-        FrameError, DatasetError, CheckpointError: the video, `tracks` or the detector cannot be read.
+        StcaError: a package is not installed, or the video, `tracks` or the detector cannot be read.
         ConfigError: an invalid option, or the folder holds tracks made with other options.
     """
     options = TrackOptions(
@@ -76,7 +80,11 @@ def track_video(
         moving=moving,
         detector_options=detector_options or DetectorOptions(),
     )
-    for folder, record in write_tracks(path, Path(out), options, encoder=encoder):
+    return _tracklets(write_tracks(path, Path(out), options, encoder=encoder), camera_id)
+
+
+def _tracklets(written: Iterator[tuple[Path, TrackRecord]], camera_id: int) -> Iterator[Tracklet]:
+    for folder, record in written:
         frames = tuple(folder / frame.file for frame in record.frames if frame.use)
         if frames:
             yield Tracklet(frames, record.track, camera_id, f"{folder.parent.name}/{folder.name}")
