@@ -167,3 +167,16 @@ def test_what_cannot_work_is_said_before_any_work(videos: list[str], tmp_path: P
         with pytest.raises(ConfigError):
             FindOptions(**wrong)
     assert not (tmp_path / "out").exists()
+
+
+def test_tracks_are_cut_by_the_model_unless_the_folder_has_others(videos: list[str], tmp_path: Path) -> None:
+    find_people(videos[:1], tmp_path / "new", OPTIONS)
+    told = json.loads((tmp_path / "new" / "tracks" / "door" / "video.json").read_text())
+    assert told["options"]["appearance"].startswith("colour_histogram ")
+    for _ in write_tracks(videos[0], tmp_path / "old" / "tracks", OPTIONS.tracking):
+        pass
+    result = find_people(videos, tmp_path / "old", OPTIONS)
+    assert [video.seconds == 0 for video in result.videos] == [True, False]
+    for camera in ("door", "yard"):
+        told = json.loads((tmp_path / "old" / "tracks" / camera / "video.json").read_text())
+        assert "appearance" not in told["options"]
