@@ -83,7 +83,7 @@ def main() -> None:
     text += pets_part(args, pets)
     facts = provenance()
     text += [
-        f"`python -m experiments.linking.{facts.pop('command')}`\n",
+        f"`python -m experiments.linking.study {facts.pop('command').partition(' ')[2]}`\n",
         " ".join(f"{name}: {value}." for name, value in facts.items())
         + f" Took {(time.monotonic() - started) / 60:.0f} min (what was there was not made again).",
     ]

@@ -21,9 +21,12 @@ import numpy as np
 from stca.boxes import MotRow, read_mot
 from stca.footage.video import probe_video
 from stca.linking.scores import trackeval_data
+from stca.runs import open_model
+from stca.runs.gallery_model import open_encoder
 from stca.tools.files import write_text
 from stca.tools.provenance import provenance_line
 from stca.tracking import TrackOptions, write_tracks
+from stca.tracking.appearance import CropEncoder
 
 VIDEOS = {
     "PETS09-S2L1": ("video/pets_s2l1/vtest.avi", "video/pets_s2l1/gt.txt"),
@@ -99,10 +102,12 @@ class Outcome:
     cpu_per_frame: float  # milliseconds of all threads
 
 
-def track_and_score(video: Path, truth: Path, out: Path, options: TrackOptions) -> tuple[Score, float, float]:
+def track_and_score(
+    video: Path, truth: Path, out: Path, options: TrackOptions, encoder: CropEncoder | None = None
+) -> tuple[Score, float, float]:
     """Of one video: score, frames a second and CPU milliseconds a frame, from opening it to the last crop."""
     cpu = time.process_time()
-    running = write_tracks(video, out, options)
+    running = write_tracks(video, out, options, encoder=encoder)
     while True:
         try:
             next(running)
@@ -115,8 +120,10 @@ def track_and_score(video: Path, truth: Path, out: Path, options: TrackOptions) 
     return score(read_mot(truth).rows, found, frames), summary.frames / summary.seconds, cpu
 
 
-def outcomes(shared: Path, trackers: Sequence[str]) -> list[Outcome]:
-    """All videos with all detectors."""
+def outcomes(
+    shared: Path, trackers: Sequence[str], *, encoder: CropEncoder | None = None, marked: str = ""
+) -> list[Outcome]:
+    """All videos with all detectors; `marked` is added to the tracker's name."""
     made = []
     for video, (path, truth) in VIDEOS.items():
         for detector, weights in DETECTORS.items():
@@ -124,8 +131,10 @@ def outcomes(shared: Path, trackers: Sequence[str]) -> list[Outcome]:
                 name = weights if weights == "motion" else str(shared / weights)
                 options = TrackOptions(detector=name, tracker=tracker)
                 with tempfile.TemporaryDirectory() as out:
-                    got, speed, cpu = track_and_score(shared / path, shared / truth, Path(out), options)
-                made.append(Outcome(video, detector, tracker, got, speed, cpu))
+                    got, speed, cpu = track_and_score(
+                        shared / path, shared / truth, Path(out), options, encoder
+                    )
+                made.append(Outcome(video, detector, tracker + marked, got, speed, cpu))
                 print(made[-1], flush=True)
     return made
 
@@ -157,14 +166,19 @@ def page(made: Sequence[Outcome], command: str, *, busy: bool) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shared", type=Path, default=Path("../shared"), help="videos, tracks and weights")
-    parser.add_argument("--tracker", nargs="+", default=["ocsort", "bytetrack"])
+    parser.add_argument("--tracker", nargs="+", default=["ocsort", "bytetrack", "botsort"])
+    parser.add_argument("--appearance", help="also with tracks cut by this network, with the first tracker")
     parser.add_argument("--busy", action="store_true", help="others use the machine: no frames a second")
     parser.add_argument("--out", type=Path, default=RESULTS / "tracking.md")
     given = parser.parse_args()
-    command = "python -m experiments.tracking.score_tracks --shared ../shared" + (
-        " --busy" if given.busy else ""
-    )
-    write_text(given.out, page(outcomes(given.shared, given.tracker), command, busy=given.busy))
+    command = "python -m experiments.tracking.score_tracks --shared ../shared"
+    made = outcomes(given.shared, given.tracker)
+    if given.appearance:
+        command += f" --appearance {given.appearance}"
+        with open_encoder(open_model(given.appearance)) as encoder:
+            made += outcomes(given.shared, given.tracker[:1], encoder=encoder, marked=", cut by the network")
+    command += " --busy" if given.busy else ""
+    write_text(given.out, page(made, command, busy=given.busy))
 
 
 if __name__ == "__main__":

@@ -272,3 +272,26 @@ def test_a_detector_in_a_file(videos: list[str], tmp_path: Path, capsys: pytest.
     assert call(*words, "--person-class", 3) == 0
     with pytest.raises(SystemExit):
         call(*words, "--pixels", "unit-rbg")
+
+
+def test_a_network_and_a_moving_camera_are_recorded(
+    videos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [videos[0], "--out", tmp_path, "--detector", "street:colours", "--tracker", "botsort", "--moving"]
+    assert call(*words, "--appearance", "colour_histogram") == 0
+    told = json.loads((tmp_path / "cam1" / "video.json").read_text())["options"]
+    assert (told["tracker"], told["moving"]) == ("botsort", True)
+    assert told["appearance"].startswith("colour_histogram ")
+    assert len(find_tracklets(tmp_path)) == 2
+    assert call(*words) == 1, "other tracks than those in the folder"
+    assert "made with another options" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", [["--moving"], ["--appearance", "colour_histogram"]])
+def test_external_tracks_are_not_cut(
+    option: list[str], videos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.txt").write_text("1,1,10,10,20,40,1,-1,-1,-1\n")
+    assert call(videos[0], "--out", tmp_path / "out", "--tracks", tmp_path / "mine.txt", *option) != 0
+    assert option[0] in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -244,3 +244,16 @@ def test_a_threshold_by_people_is_kept(
         assert gallery.calibration() == (kept if by_people else other)
     assert linking.threshold == (0.321 if by_people else 0.9)
     assert ("kept 0.3210" in capsys.readouterr().err) == by_people
+
+
+def test_tracks_are_cut_by_the_model_unless_the_folder_has_others(videos: list[str], tmp_path: Path) -> None:
+    find_people(videos[:1], tmp_path / "new", OPTIONS)
+    told = json.loads((tmp_path / "new" / "tracks" / "door" / "video.json").read_text())
+    assert told["options"]["appearance"].startswith("colour_histogram ")
+    for _ in write_tracks(videos[0], tmp_path / "old" / "tracks", OPTIONS.tracking):
+        pass
+    result = find_people(videos, tmp_path / "old", OPTIONS)
+    assert [video.seconds == 0 for video in result.videos] == [True, False]
+    for camera in ("door", "yard"):
+        told = json.loads((tmp_path / "old" / "tracks" / camera / "video.json").read_text())
+        assert "appearance" not in told["options"]

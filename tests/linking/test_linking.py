@@ -11,13 +11,14 @@ from PIL import Image
 
 from stca.boxes import MotRow, read_mot, write_mot
 from stca.cli.main import main
-from stca.errors import ConfigError, GalleryError, RankingError
+from stca.errors import ConfigError, DatasetError, GalleryError, RankingError
 from stca.footage.images import write_jpeg
 from stca.gallery import Gallery, ModelFingerprint, Record
 from stca.linking.constraints import clock_groups, least_seconds, read_travel
 from stca.linking.contact_sheet import write_contact_sheets
 from stca.linking.linking import Linking, link, link_gallery
 from stca.linking.outputs import persons_table, write_linking
+from stca.linking.tracks import mot_rows
 from stca.tracks import FrameRecord, TrackRecord, write_track
 
 COLOURS = {1: (200, 30, 30), 2: (30, 200, 30), 3: (30, 30, 200)}
@@ -354,3 +355,26 @@ def test_which_clocks_compare() -> None:
     assert found[2] == found[4] == 0
     assert found[3] == found[5] == 1
     assert len(set(found)) == 4
+
+
+def test_rows_are_those_of_tracks_txt_between_the_first_and_the_last_crop(
+    gallery: Gallery, tmp_path: Path
+) -> None:
+    """Which also has the frames without a crop; without such a file, or with another's, the crops' boxes."""
+    linking = link_gallery(gallery, threshold=0.5)
+    person = linking.numbers()["cam1/0001"]
+    camera = tmp_path / "tracks" / "cam1"
+    rows = [MotRow(f, n, 7.5, 10.0, 20.0, 40.0, 0.5) for n in (1, 2, 3) for f in range(1, 100)]
+    write_mot(camera / "tracks.txt", rows)
+    assert len(mot_rows(linking)["cam1"]) == 10 + 10 + 7, "not a file of stca track"
+    (camera / "video.json").write_text("{}")
+    found = mot_rows(linking)
+    assert [row.frame for row in found["cam1"] if row.track == person] == [*range(1, 29), *range(61, 80)]
+    assert {row.left for row in found["cam1"]} == {7.5}
+    assert len(found["cam2"]) == 4 + 6 + 9
+    write_mot(camera / "tracks.txt", [row for row in rows if row.track != 2])
+    crops = [row for row in mot_rows(linking)["cam1"] if row.track == linking.numbers()["cam1/0002"]]
+    assert [row.left for row in crops] == [row.frame for row in crops], "a track without rows"
+    (camera / "tracks.txt").write_text("1,1,7.5,10,20,40,1,1,1\n2,1,x,10,20,40,1,1,1\n")
+    with pytest.raises(DatasetError, match="damaged"):
+        mot_rows(linking)

@@ -1,6 +1,7 @@
 """From boxes to finished tracks: association, joining, smoothing."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from stca.boxes import overlaps
 from stca.errors import ConfigError
 from stca.footage.sources import Frame
-from stca.tracking.associate import TRACKERS, Associator
+from stca.tracking.appearance import NetworkChanges
+from stca.tracking.associate import TRACKERS, Associator, CameraMotion
 from stca.tracking.detectors.detections import NOTHING, Detections
 from stca.tracking.smoothing import MAX_FILLED_GAP, FrameTimes, is_long_enough, smoothed, to_rows
 from stca.tracking.track_builder import Observation, Track, TrackBuilder
@@ -33,6 +35,9 @@ class Colours:
     def split(self, number: int, later: int, observations: Sequence[Observation]) -> None:
         self.split_off.append((number, later, [o.frame for o in observations]))
 
+    def crops(self, number: int, observations: Sequence[Observation]) -> list[Path]:
+        return [Path(o.file) for o in observations]
+
 
 def look(person: int) -> np.ndarray:
     vector = np.zeros(128, np.float32)
@@ -48,11 +53,15 @@ def observation(frame: int, x: float, *, person: int = 0, score: float = 0.9, y:
 
 
 def follow(
-    frames: dict[int, list[Observation]], *, tracker: str = "ocsort", until: int = 200
+    frames: dict[int, list[Observation]],
+    *,
+    tracker: str = "ocsort",
+    until: int = 200,
+    changes: NetworkChanges | None = None,
 ) -> tuple[list[Track], Colours]:
     pytest.importorskip("trackers")
     store = Colours()
-    associator, following = Associator(tracker, RATE), TrackBuilder(RATE, store)
+    associator, following = Associator(tracker, RATE), TrackBuilder(RATE, store, changes=changes)
     done: list[Track] = []
     for frame in range(1, until + 1):
         seen = frames.get(frame, [])
@@ -201,7 +210,7 @@ def test_frames_in_bursts_are_followed_as_evenly_spaced_ones() -> None:
 
 
 def test_no_such_tracker() -> None:
-    with pytest.raises(ConfigError, match="ocsort or bytetrack"):
+    with pytest.raises(ConfigError, match="ocsort or bytetrack or botsort"):
         Associator("sort", RATE)
 
 
@@ -385,3 +394,67 @@ def test_smoothing_takes_jitter_away() -> None:
     raw = np.stack([o.box for o in track.observations])
     shared = [np.diag(overlaps(boxes, true)).mean() for boxes in (smooth, raw)]
     assert shared[0] > shared[1] + 0.03
+
+
+def test_a_network_cuts_where_colours_see_nothing() -> None:
+    """Two people in the same clothes: one leaves as the other comes, 0.2 s later."""
+
+    class Encoder:
+        name = "by frame"
+
+        def __call__(self, crops: Sequence[Path]) -> np.ndarray:
+            return np.eye(4, dtype=np.float32)[[int(int(crop.stem) > 60) for crop in crops]]
+
+    frames = {f: [observation(f, 100 + 0.5 * f)] for f in [*range(1, 61), *range(63, 121)]}
+    whole, _ = follow(frames)
+    assert [frames_of(track)[0] for track in whole] == [1]
+    done, store = follow(frames, changes=NetworkChanges(Encoder()))
+    assert sorted((frames_of(track)[0], frames_of(track)[-1]) for track in done) == [(1, 60), (63, 120)]
+    ((_, later, moved),) = store.split_off
+    assert moved == list(range(63, 121))
+    assert later in {track.number for track in done}
+
+
+def pan(frame: int, size: tuple[int, int] = (240, 320)) -> np.ndarray:
+    """A wall of patches seen by a camera that swings by 200 pixels a second and shakes, at 10 frames a second."""
+    import cv2
+
+    rng = np.random.default_rng(0)
+    wall = cv2.resize(rng.integers(0, 255, (40, 200, 3), np.uint8), None, fx=8, fy=8, interpolation=1)
+    left = round(swing(frame))
+    return np.ascontiguousarray(wall[: size[0], left : left + size[1]])
+
+
+def swing(frame: int) -> float:
+    return 400 + 150 * np.sin(frame / 7.5) + 12 * np.sin(2.1 * frame)
+
+
+@pytest.mark.parametrize("tracker", TRACKERS)
+def test_boxes_of_a_camera_that_swings_are_those_of_one_that_stands(tracker: str) -> None:
+    """A person who stands and one who walks, 20 pixels wide; the picture moves by up to 40 pixels a frame."""
+    pytest.importorskip("trackers")
+    pytest.importorskip("cv2")
+    numbers: dict[bool, list[set[int]]] = {}
+    for moving in (False, True):
+        associator = Associator(tracker, RATE, moving=moving)
+        seen: list[set[int]] = [set(), set()]
+        for frame in range(60):
+            lefts = np.array([560.0, 480.0 + 1.5 * frame]) - swing(frame)
+            boxes = np.stack([lefts, [50, 120], lefts + 20, [100, 170]], axis=1).astype(np.float32)
+            found = Detections(boxes, np.full(2, 0.9, np.float32))
+            for who, number in zip(seen, associator.update(frame / RATE, found, pan(frame)), strict=True):
+                who.update({int(number)} - {-1})
+        numbers[moving] = seen
+    assert [len(ids) for ids in numbers[True]] == [1, 1]
+    assert not numbers[True][0] & numbers[True][1]
+    assert max(len(ids) for ids in numbers[False]) > 1, "the swing is too fast to be followed without"
+
+
+def test_camera_motion_brings_boxes_back_to_the_first_frame() -> None:
+    pytest.importorskip("cv2")
+    pytest.importorskip("trackers")
+    camera = CameraMotion()
+    for frame in range(40):
+        boxes = np.array([[560.0, 50, 580, 100]]) - [swing(frame), 0, swing(frame), 0]
+        back = camera.undo(pan(frame), boxes)
+        assert back[0] == pytest.approx([160, 50, 180, 100], abs=4)

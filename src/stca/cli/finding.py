@@ -50,7 +50,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         ".xml); default: what --out was tracked with, else the strongest that was fetched, else motion",
     )
     parser.add_argument(
-        "--tracker", choices=("ocsort", "bytetrack"), default="ocsort", help="how boxes become tracks"
+        "--tracker",
+        choices=("ocsort", "bytetrack", "botsort"),
+        default="ocsort",
+        help="how boxes become tracks",
+    )
+    parser.add_argument(
+        "--moving", action="store_true", help="the camera moves: its motion is compensated in tracking"
     )
     parser.add_argument(
         "--start", type=moment, metavar="ISO", help="when the videos began, e.g. 2026-01-31T10:00:00 (local)"
@@ -102,6 +108,7 @@ def find_and_print(videos: list[str], given: argparse.Namespace) -> int:
             tracker=given.tracker,
             start=given.start,
             every=given.every,
+            moving=given.moving,
         ),
         model=given.model,
         threshold=given.threshold,

@@ -16,7 +16,7 @@ from stca.inference import PRECISIONS, RUNTIMES
 from stca.models.network_files import PIXELS
 
 if TYPE_CHECKING:
-    from stca.tracking import Detector, DetectorOptions
+    from stca.tracking import Detector, DetectorOptions, Region
 
 Verbs = Any
 """What `add_subparsers` returns; argparse has no public name for it."""
@@ -90,6 +90,34 @@ def picture(text: str) -> Path:
     if Path(text).suffix.lower() not in (".png", ".pdf", ".svg"):
         raise argparse.ArgumentTypeError(f"an image file name ends in .png, .pdf or .svg, not {text!r}")
     return Path(text)
+
+
+def zone(text: str) -> Region:
+    """NAME=X,Y,X,Y,X,Y."""
+    name, equals, corners = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"a zone is NAME=X,Y,X,Y,X,Y, not {text!r}")
+    return _region(corners, name)
+
+
+def mask(text: str) -> Region:
+    """X,Y,X,Y,X,Y."""
+    return _region(text, "")
+
+
+def _region(text: str, name: str) -> Region:
+    from stca.errors import ConfigError
+    from stca.tracking import Region
+
+    try:
+        numbers = [float(number) for number in text.split(",")]
+        if len(numbers) % 2:
+            raise ValueError
+        return Region(tuple(zip(numbers[::2], numbers[1::2], strict=True)), name)
+    except (ValueError, ConfigError):
+        raise argparse.ArgumentTypeError(
+            f"a region is at least three corners X,Y,X,Y,X,Y in pixels, not all on one line, not {text!r}"
+        ) from None
 
 
 def add_verb(verbs: Verbs, name: str, run: Any, *, help: str) -> argparse.ArgumentParser:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,14 +14,17 @@ from stca.cli.parsing import (
     add_detector_options,
     add_verb,
     detector_options,
+    mask,
     moment,
     positive,
     print_detector,
+    zone,
 )
 
 if TYPE_CHECKING:
     from stca.errors import StcaError
-    from stca.tracking import Region, TrackOptions, VideoSummary
+    from stca.tracking import TrackOptions, VideoSummary
+    from stca.tracking.appearance import CropEncoder
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -43,10 +47,27 @@ def add_verbs(verbs: Verbs) -> None:
     add_detector_options(track)
     track.add_argument(
         "--tracker",
-        choices=("ocsort", "bytetrack"),
+        choices=("ocsort", "bytetrack", "botsort"),
         default="ocsort",
         help="how boxes are associated to tracks",
     )
+    track.add_argument(
+        "--moving",
+        action="store_true",
+        help="the camera moves: its motion is estimated, and undone for the tracker",
+    )
+    track.add_argument(
+        "--appearance",
+        metavar="MODEL",
+        help="re-identification network that says where a track changes its person (pretrained, a file, a "
+        "run, a name); default: colours do",
+    )
+    _add_video(track)
+    _add_outputs(track)
+
+
+def _add_video(track: argparse.ArgumentParser) -> None:
+    """External tracks, and what a video does not say."""
     track.add_argument(
         "--tracks",
         type=Path,
@@ -76,14 +97,13 @@ def add_verbs(verbs: Verbs) -> None:
     track.add_argument(
         "--rate", type=float, metavar="FPS", help="frames per second; default: the video's own"
     )
-    _add_outputs(track)
 
 
 def _add_outputs(track: argparse.ArgumentParser) -> None:
     """Masks, zones, and what is made of finished tracks."""
     track.add_argument(
         "--mask",
-        type=_mask,
+        type=mask,
         action="append",
         default=[],
         metavar="X,Y,...",
@@ -91,7 +111,7 @@ def _add_outputs(track: argparse.ArgumentParser) -> None:
     )
     track.add_argument(
         "--zone",
-        type=_zone,
+        type=zone,
         action="append",
         default=[],
         metavar="NAME=X,Y,...",
@@ -101,32 +121,6 @@ def _add_outputs(track: argparse.ArgumentParser) -> None:
         "--draw", type=Path, metavar="FILE", help="draw the tracks of the one video into FILE (.mp4, H.264)"
     )
     track.add_argument("--json", action="store_true", help="print all tracks as JSON instead of a table")
-
-
-def _zone(text: str) -> Region:
-    name, equals, corners = text.partition("=")
-    if not (name and equals):
-        raise argparse.ArgumentTypeError(f"a zone is NAME=X,Y,X,Y,X,Y, not {text!r}")
-    return _region(corners, name)
-
-
-def _mask(text: str) -> Region:
-    return _region(text, "")
-
-
-def _region(text: str, name: str) -> Region:
-    from stca.errors import ConfigError
-    from stca.tracking import Region
-
-    try:
-        numbers = [float(number) for number in text.split(",")]
-        if len(numbers) % 2:
-            raise ValueError
-        return Region(tuple(zip(numbers[::2], numbers[1::2], strict=True)), name)
-    except (ValueError, ConfigError):
-        raise argparse.ArgumentTypeError(
-            f"a region is at least three corners X,Y,X,Y,X,Y in pixels, not all on one line, not {text!r}"
-        ) from None
 
 
 def choose_detector() -> str:
@@ -145,8 +139,7 @@ def choose_detector() -> str:
 
 
 def _track(given: argparse.Namespace) -> int:
-    from stca.errors import ConfigError, StcaError
-    from stca.footage.video import without_password
+    from stca.errors import ConfigError
     from stca.tracking import TrackOptions
     from stca.tracking.outputs import check_drawing, check_zones, tracks_json
 
@@ -162,9 +155,16 @@ def _track(given: argparse.Namespace) -> int:
         first_frame=given.first_frame,
         coded=given.coded,
         masks=tuple(given.mask),
+        moving=given.moving,
     )
     if given.first_frame is not None and given.tracks is None:
         raise ConfigError("--first-frame is for the numbers in a file of tracks", expected="--tracks FILE")
+    if options.tracks is not None and (given.appearance or given.moving):
+        raise ConfigError(
+            "External tracks are taken as they are",
+            expected="--tracks without --appearance and --moving",
+            found="--appearance" if given.appearance else "--moving",
+        )
     check_zones(given.zone)
     if given.draw:
         check_drawing(given.draw, given.video)
@@ -175,20 +175,42 @@ def _track(given: argparse.Namespace) -> int:
     _require_finite(given.video[:-1])
     if given.draw:
         _require_finite(given.video, drawn=True)
-    done, failed = [], 0
-    for video in given.video:
-        try:
-            done.append(_run(video, given, options))
-        except (StcaError, OSError) as problem:
-            failed += 1
-            error = _as_stca_error(problem, given.out) if isinstance(problem, OSError) else problem
-            print(f"error: {without_password(video)}: {error}", file=sys.stderr)
+    with _encoder(given.appearance) as encoder:
+        done, failed = _track_all(given, options, encoder)
     if given.json:
         print(json.dumps([tracks_json(each) for each in done], ensure_ascii=False))
     elif done:
         print(_table(done))
         print(f"in {given.out}")
     return 1 if failed else 0
+
+
+def _track_all(
+    given: argparse.Namespace, options: TrackOptions, encoder: CropEncoder | None
+) -> tuple[list[VideoSummary], int]:
+    """Summaries of the videos that could be tracked, and the number of the others."""
+    from stca.errors import StcaError
+    from stca.footage.video import without_password
+
+    done, failed = [], 0
+    for video in given.video:
+        try:
+            done.append(_run(video, given, options, encoder))
+        except (StcaError, OSError) as problem:
+            failed += 1
+            error = _as_stca_error(problem, given.out) if isinstance(problem, OSError) else problem
+            print(f"error: {without_password(video)}: {error}", file=sys.stderr)
+    return done, failed
+
+
+def _encoder(name: str | None) -> AbstractContextManager[CropEncoder | None]:
+    """The named network, opened."""
+    if name is None:
+        return nullcontext()
+    from stca.runs.gallery_model import open_encoder
+    from stca.runs.open_model import open_model
+
+    return open_encoder(open_model(name))
 
 
 def _as_stca_error(error: OSError, out: Path) -> StcaError:
@@ -244,11 +266,13 @@ def _require_finite(videos: list[str], *, drawn: bool = False) -> None:
             )
 
 
-def _run(video: str, given: argparse.Namespace, options: TrackOptions) -> VideoSummary:
+def _run(
+    video: str, given: argparse.Namespace, options: TrackOptions, encoder: CropEncoder | None
+) -> VideoSummary:
     from stca.tracking import track_whole
     from stca.tracking.outputs import draw_tracks, write_zones
 
-    summary = track_whole(video, given.out, options, show=True)
+    summary = track_whole(video, given.out, options, encoder=encoder, show=True)
     if given.zone:
         write_zones(summary.folder, given.zone)
     if given.draw:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,11 +18,14 @@ from stca.gallery.cross_camera import calibrate_across
 from stca.gallery.search import calibrate_gallery
 from stca.linking import Linking, link_gallery
 from stca.linking.persons import person_names
+from stca.linking.threshold import threshold_of_pairs
 from stca.models import ReIDModel
-from stca.runs.gallery_model import open_gallery
+from stca.runs.gallery_model import choose_model, open_encoder, open_gallery
+from stca.runs.open_model import open_model
 from stca.tools.files import locked
 from stca.tools.progress import format_seconds
 from stca.tracking import TrackOptions, VideoSummary, track_whole
+from stca.tracking.appearance import CropEncoder
 from stca.tracks import FoundTracklet, find_tracklets
 
 PAGE = "people.html"
@@ -35,7 +39,8 @@ class FindOptions:
         tracking: of every video.
         model: as `stca.runs.open_model` takes it; None: that of `out/gallery`, or the best at hand
             (`stca.runs.gallery_model.default_model`).
-        threshold: least mean cosine of two groups that are one person; None: found by calibration.
+        threshold: least mean cosine of two groups that are one person; None: from people whom one camera
+            sees at once, else by calibration.
         far: false-accept rate of a search that the calibration aims at.
         device: "auto", "cpu" or "cuda".
         precision: "float32", "bf16" or "auto".
@@ -121,8 +126,10 @@ def find_people(
     )
     _prepare(out)
     with locked(out / ".lock", taken="Another process works in this folder", hint="another --out"):
+        name = choose_model(out / "gallery", options.model)
         say(f"1 of 4: find and follow people in {len(videos)} video{'s' * (len(videos) > 1)}")
-        summaries, failed = _track(videos, out / "tracks", options.tracking, show=show)
+        with _encoder(name, out / "tracks", options) as encoder:
+            summaries, failed = _track(videos, out / "tracks", options.tracking, encoder, show=show)
         if failed and not summaries:
             raise failed[0][1]
         if others := _other_cameras(out / "tracks", summaries):
@@ -131,7 +138,7 @@ def find_people(
         found = _tracklets(out / "tracks")
         if found:
             say(f"2 of 4: compare {len(found)} tracklets")
-            gallery, model = open_gallery(out / "gallery", options.model)
+            gallery, model = open_gallery(out / "gallery", name)
             with gallery:
                 _add(gallery, model, found, options)
                 say("3 of 4: from which score on it is the same person")
@@ -172,15 +179,37 @@ def _other_cameras(tracks: Path, summaries: Sequence[VideoSummary]) -> str:
     )
 
 
+def _encoder(name: str, tracks: Path, options: FindOptions) -> AbstractContextManager[CropEncoder | None]:
+    """The network that says where a track changes its person.
+
+    None where the tracks of an earlier call, of a version before this was there, were made without it: all
+    of a folder are made in the same way.
+    """
+    earlier = [path.read_text(encoding="utf-8") for path in tracks.glob("*/video.json")]
+    if earlier and not any('"appearance"' in text for text in earlier):
+        return nullcontext()
+    return open_encoder(
+        open_model(name),
+        device=options.device,
+        precision=options.precision,
+        batch_size=options.batch_size,
+    )
+
+
 def _track(
-    videos: Sequence[str], out: Path, options: TrackOptions, *, show: bool
+    videos: Sequence[str],
+    out: Path,
+    options: TrackOptions,
+    encoder: CropEncoder | None,
+    *,
+    show: bool,
 ) -> tuple[list[VideoSummary], list[tuple[str, StcaError]]]:
     summaries: list[VideoSummary] = []
     failed: list[tuple[str, StcaError]] = []
     for number, video in enumerate(videos, start=1):
         begin = time.monotonic()
         try:
-            summaries.append(track_whole(video, out, options, show=show))
+            summaries.append(track_whole(video, out, options, encoder=encoder, show=show))
         except StcaError as error:
             failed.append((without_password(video), error))
             if show and len(videos) > 1:  # the error of a single one is raised
@@ -229,7 +258,10 @@ def _add(gallery: Gallery, model: ReIDModel, found: Sequence[FoundTracklet], opt
 def _threshold(
     gallery: Gallery, model: ReIDModel, options: FindOptions, say: Callable[[str], None]
 ) -> float | None:
-    """The wanted threshold; None for the gallery's own, which is calibrated unless people had a say in it."""
+    """The wanted threshold, else one from people seen at once; None: the gallery's own.
+
+    The gallery's is calibrated here, unless people had a say in it.
+    """
     if options.threshold is not None:
         return options.threshold
     across = calibrate_across(gallery.fingerprint, far=options.far, rows=len(gallery))
@@ -238,9 +270,10 @@ def _threshold(
     if kept and kept.by_people and (across or kept.method != "time split"):
         say(f"3 of 4: kept {kept.threshold:.4f}, which `stca calibrate` found from {kept.method}")
         return None
+    at_once = threshold_of_pairs(*gallery.table())
     if across:
         gallery.set_calibration(across)
-        return None
+        return at_once
     try:
         calibrate_gallery(
             gallery,
@@ -252,6 +285,8 @@ def _threshold(
             workers=options.workers,
         )
     except GalleryError as error:
+        if at_once is not None:
+            return at_once
         raise GalleryError(
             "Nothing says from which score on two tracklets are one person",
             expected="tracklets of at least 8 crops, and two people whom one camera sees at once",
@@ -259,4 +294,4 @@ def _threshold(
             where=gallery.path,
             hint="--threshold 0.6, and look at the page: a higher one splits, a lower one merges people",
         ) from error
-    return None
+    return at_once

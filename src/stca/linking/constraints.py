@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
 from stca.errors import ConfigError
+from stca.gallery.records import Record
 
 Travel = Mapping[tuple[str, str], float]
 """Minimum travel time in seconds between two cameras, in both directions."""
@@ -49,6 +50,22 @@ class Sightings:
             raise ConfigError(
                 "A tracklet ends before it begins", found=f"{self.first[row]} to {self.last[row]}"
             )
+
+
+def sightings(records: Sequence[Record]) -> Sightings:
+    """Cameras, by their sorted names, times and comparable clocks (`clock_groups`) of tracklets."""
+    where, clocks = [record.camera for record in records], [record.clock for record in records]
+    number = {camera: index for index, camera in enumerate(sorted(set(where)))}
+    return Sightings(
+        np.array([number[camera] for camera in where], dtype=np.int64),
+        np.array([_seconds(record.first) for record in records], dtype=np.float64),
+        np.array([_seconds(record.last) for record in records], dtype=np.float64),
+        clock_groups(where, clocks),
+    )
+
+
+def _seconds(time: float | None) -> float:
+    return np.nan if time is None else time
 
 
 def forbid_impossible(

@@ -17,13 +17,13 @@ from stca.gallery.gallery import Gallery
 from stca.gallery.records import Record
 from stca.linking.clustering import average_linkage, cosine_distances
 from stca.linking.constraints import (
-    Sightings,
     Travel,
     cameras_with_several_clocks,
-    clock_groups,
     forbid_impossible,
     least_seconds,
+    sightings,
 )
+from stca.linking.threshold import threshold_of_pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,8 @@ def link_gallery(
 
     Args:
         gallery: earlier persons are replaced.
-        threshold: as `link`; None: the gallery's calibrated threshold.
+        threshold: as `link`; None: the gallery's, if `stca calibrate` found one; else from people seen at
+            once (`threshold_of_pairs`), else from public sets (`calibrate_across`).
         travel: as `link`.
 
     Raises:
@@ -140,26 +141,16 @@ def find_persons(
     gallery: Gallery, *, threshold: float | None = None, travel: Travel | None = None
 ) -> Linking:
     """As `link_gallery`, without writing to the gallery."""
-    if threshold is None:
-        calibration = gallery.calibration() or calibrate_across(
-            gallery.fingerprint, far=0.01, rows=len(gallery)
-        )
-        if calibration is None:
-            raise GalleryError(
-                "This gallery has no threshold yet",
-                expected="a calibrated or a given threshold",
-                where=gallery.path,
-                hint="stca calibrate, or --threshold X",
-            )
-        threshold = calibration.threshold
     log, corrections, hidden = gallery.log_state(), gallery.corrections(), gallery.hidden()
     records, vectors = gallery.table()
     seen = np.array([record.key not in hidden for record in records], dtype=bool)
     if not seen.any():
         found = "only hidden tracklets" if records else "an empty gallery"
         raise GalleryError("There is nothing to link", found=found, where=gallery.path)
-    resolved = resolve(corrections)
     shown = [record for record in records if record.key not in hidden]
+    if threshold is None:
+        threshold = _default_threshold(gallery, shown, vectors[seen])
+    resolved = resolve(corrections)
     linking = link(shown, vectors[seen], threshold=threshold, travel=travel, corrections=resolved)
     return replace(
         linking,
@@ -168,6 +159,26 @@ def find_persons(
         left_out=resolved.left_out,
         log=log,
     )
+
+
+def _default_threshold(
+    gallery: Gallery, records: Sequence[Record], vectors: Float[np.ndarray, "N D"]
+) -> float:
+    """A threshold of public sets, which `stca find` stores, is for single searches: the last resort."""
+    stored = gallery.calibration()
+    if stored is not None and stored.method != "cross-camera sets":
+        return stored.threshold
+    if (threshold := threshold_of_pairs(records, vectors)) is not None:
+        return threshold
+    stored = stored or calibrate_across(gallery.fingerprint, far=0.01, rows=len(records))
+    if stored is None:
+        raise GalleryError(
+            "This gallery has no threshold yet",
+            expected="a calibrated or a given threshold, or more people whom one camera sees at once",
+            where=gallery.path,
+            hint="stca calibrate, or --threshold X",
+        )
+    return stored.threshold
 
 
 def link(
@@ -225,13 +236,7 @@ def _forbid_by_times(
     """Pairs that cannot be one person get an infinite distance."""
     where, clocks = [record.camera for record in records], [record.clock for record in records]
     cameras = sorted(set(where))
-    number = {camera: index for index, camera in enumerate(cameras)}
-    seen = Sightings(
-        np.array([number[camera] for camera in where], dtype=np.int64),
-        np.array([_seconds(record.first) for record in records], dtype=np.float64),
-        np.array([_seconds(record.last) for record in records], dtype=np.float64),
-        clock_groups(where, clocks),
-    )
+    seen = sightings(records)
     if travel and (several := cameras_with_several_clocks(where, clocks)):
         warnings.warn(
             f"{', '.join(several)}: several videos of unknown start (stca track --start); travel times "
@@ -262,10 +267,6 @@ def _bind(
         if a is not None and b is not None:
             distances[a, b] = distances[b, a] = np.inf
     return together
-
-
-def _seconds(time: float | None) -> float:
-    return np.nan if time is None else time
 
 
 def by_time(record: Record) -> tuple[float, str, str]:

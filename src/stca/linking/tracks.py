@@ -5,11 +5,14 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from stca.boxes import MotRow, write_mot
+from stca.boxes import MotRow, read_mot, write_mot
+from stca.errors import DatasetError
 from stca.linking.linking import Linking
+from stca.tracking.writing import TRACKS_FILE, VIDEO_FILE
 from stca.tracks import TrackRecord, read_track
 
 
@@ -41,9 +44,16 @@ def write_mot_files(tracks: Mapping[str, Sequence[MotRow]], out: Path) -> list[P
 def mot_rows(linking: Linking) -> dict[str, list[MotRow]]:
     """Boxes of all tracklets by camera (`CAMERA_VIDEO` if it has several videos); persons as track ids.
 
-    Tracklets without a side file have no boxes; a warning gives their number.
+    They are the rows of tracks.txt, with gaps interpolated and boxes smoothed, from a tracklet's first crop
+    to its last; where there is no such file, the boxes of the crops. Tracklets without a side file have no
+    boxes; a warning gives their number.
+
+    Raises:
+        DatasetError: a damaged tracks.txt or side file.
+
     """
     rows: dict[_Video, list[MotRow]] = {}
+    written: dict[Path, dict[int, list[MotRow]]] = {}
     missing = 0
     for person, group in linking.numbered():
         for record in group:
@@ -52,7 +62,10 @@ def mot_rows(linking: Linking) -> dict[str, list[MotRow]]:
                 missing += 1
             else:
                 video = _Video(track.camera, record.folder.parent.name, track.video)
-                rows.setdefault(video, []).extend(_boxes(track, person))
+                place = record.folder.parent
+                if place not in written:
+                    written[place] = _tracks_file(place)
+                rows.setdefault(video, []).extend(_boxes(track, person, written[place].get(track.track, ())))
     if missing:
         warnings.warn(f"{missing} tracklets without a side file have no boxes", stacklevel=2)
     names = _names(list(rows))
@@ -71,5 +84,28 @@ def _names(videos: Sequence[_Video]) -> dict[_Video, str]:
     }
 
 
-def _boxes(track: TrackRecord, person: int) -> list[MotRow]:
+def _tracks_file(folder: Path) -> dict[int, list[MotRow]]:
+    """Rows of a camera's tracks.txt by track; none where `stca track` did not write one."""
+    path = folder / TRACKS_FILE
+    if not path.is_file() or not (folder / VIDEO_FILE).is_file():
+        return {}
+    file = read_mot(path, first_frame=1)
+    if file.broken:
+        raise DatasetError(
+            f"A row of a {TRACKS_FILE} is damaged",
+            expected="the rows that `stca track` wrote",
+            found=file.broken[0],
+            hint=f"without {path} the boxes of the crops are used",
+        )
+    rows: dict[int, list[MotRow]] = {}
+    for row in file.rows:
+        rows.setdefault(row.track, []).append(row)
+    return rows
+
+
+def _boxes(track: TrackRecord, person: int, written: Sequence[MotRow]) -> list[MotRow]:
+    first, last = track.frames[0].frame, track.frames[-1].frame
+    rows = [replace(row, track=person) for row in written if first <= row.frame <= last]
+    if {row.frame for row in rows} >= {frame.frame for frame in track.frames}:
+        return rows
     return [MotRow(frame.frame, person, *frame.box, confidence=frame.score) for frame in track.frames]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from stca.catalogue import NETWORKS, best
 from stca.errors import GalleryError
-from stca.gallery import Gallery
+from stca.gallery import Gallery, ModelFingerprint
 from stca.gallery.store.file import gallery_exists
+from stca.inference.crop_encoder import ModelEncoder, open_crop_encoder
 from stca.models import DEFAULT_PRETRAINED, ReIDModel
 from stca.models.weights.pretrained import DEFAULT_MEASURED
 from stca.runs.open_model import is_path, open_model
@@ -31,14 +33,29 @@ def open_gallery(path: Path, name: str | None) -> tuple[Gallery, ReIDModel]:
         CheckpointError, ConfigError: the model cannot be opened.
 
     """
-    if name is None and gallery_exists(path):
-        with Gallery.open(path) as gallery:
-            name = model_name(gallery)
-    elif name is None:
-        name = default_model()
-        print(describe_default(name), file=sys.stderr)
+    name = choose_model(path, name)
     model = open_model(name)
     return Gallery.open(path, model=model, source=_lasting(name)), model
+
+
+def choose_model(path: Path, name: str | None) -> str:
+    """The name of the model that `open_gallery` opens; a default is said on stderr."""
+    if name is None and gallery_exists(path):
+        with Gallery.open(path) as gallery:
+            return model_name(gallery)
+    if name is None:
+        name = default_model()
+        print(describe_default(name), file=sys.stderr)
+    return name
+
+
+def open_encoder(
+    model: ReIDModel, *, device: str = "auto", precision: str = "auto", batch_size: int = 16
+) -> AbstractContextManager[ModelEncoder]:
+    """A model that tells `stca.tracking` where a track changes its person; see `open_crop_encoder`."""
+    fingerprint = ModelFingerprint.of(model)
+    name = f"{fingerprint.name} {fingerprint.weights[:12]}"
+    return open_crop_encoder(model, name, device=device, precision=precision, batch_size=batch_size)
 
 
 def gallery_model(gallery: Gallery, name: str | None) -> ReIDModel | Callable[[], ReIDModel]:

@@ -9,8 +9,8 @@ from pathlib import Path
 import simplejpeg
 
 from stca.footage.images import RGB
+from stca.tracking.observations import Observation
 from stca.tracking.quality import sharpness
-from stca.tracking.track_builder import Observation
 
 _JPEG_QUALITY = 92
 _MAX_PENDING = 64  # crops; beyond it `put` blocks, so that a slow disk costs time instead of memory

@@ -15,7 +15,7 @@ from stca.boxes import PEDESTRIAN, MotFile, MotRow, read_mot
 from stca.errors import ConfigError, DatasetError
 from stca.footage.sources import Frame
 from stca.tracking.detectors.detections import NOTHING, Detections
-from stca.tracking.track_builder import CropStore, Observation, Track
+from stca.tracking.observations import CropStore, Observation, Track
 
 TrackedBoxes = tuple[Detections, Int64[np.ndarray, " n"]]
 

@@ -14,6 +14,7 @@ from jaxtyping import Int64
 from stca.footage.sources import Frame, Source
 from stca.tools.progress import progress
 from stca.tracking import quality
+from stca.tracking.appearance import CropEncoder, NetworkChanges
 from stca.tracking.associate import Associator
 from stca.tracking.detection import detect_frames, read_ahead, read_boxes, record_boxes
 from stca.tracking.detectors.detections import Detections
@@ -23,10 +24,11 @@ from stca.tracking.external_tracks import (
     warn_unused_rows,
     with_external_tracks,
 )
+from stca.tracking.observations import Observation, Track
 from stca.tracking.options import TrackOptions, VideoSummary
 from stca.tracking.regions import MaskedDetector, is_masked
 from stca.tracking.smoothing import FrameTimes, is_long_enough, rows_as_given, to_rows
-from stca.tracking.track_builder import Observation, Track, TrackBuilder
+from stca.tracking.track_builder import TrackBuilder
 from stca.tracking.writing import BOXES_FILE, CameraFolder
 from stca.tracks import FrameRecord, TrackRecord, overall_quality
 
@@ -50,6 +52,7 @@ class Job:
         options: how to track.
         folder: receives crops, rows and side files.
         external: the boxes of `options.tracks`, if there are any.
+        encoder: the network that says where a track changes its person; None: colours do.
 
     """
 
@@ -60,7 +63,9 @@ class Job:
         options: TrackOptions,
         folder: CameraFolder,
         external: ExternalTracks | None = None,
+        encoder: CropEncoder | None = None,
     ) -> None:
+        self._changes = NetworkChanges(encoder) if encoder is not None else None
         self._source, self._camera, self._options, self._folder = source, camera, options, folder
         self._rate = source.frame_rate / options.every
         self._external = external.boxes if external else None
@@ -81,7 +86,7 @@ class Job:
         resume = self._folder.begin(keep=self._source.live)
         self._frame_offset = resume.frame
         tracks: TrackBuilder | ExternalTrackBuilder = (
-            TrackBuilder(self._rate, self._folder, first=resume.number)
+            TrackBuilder(self._rate, self._folder, first=resume.number, changes=self._changes)
             if self._external is None
             else ExternalTrackBuilder(self._external, self._folder)
         )
@@ -136,9 +141,9 @@ class Job:
                 keep = ~is_masked(found.boxes.astype(float), self._options.masks)
                 yield frame, Detections(found.boxes[keep], found.scores[keep]), numbers[keep]
             return
-        associator = Associator(self._options.tracker, self._rate)
+        associator = Associator(self._options.tracker, self._rate, moving=self._options.moving)
         for frame, found in self._detected(ahead):
-            yield frame, found, associator.update(frame.time, found)
+            yield frame, found, associator.update(frame.time, found, frame.image)
 
     def _selected_frames(self) -> Iterator[Frame]:
         """Frames to process; numbers of a resumed live recording continue after its earlier frames."""

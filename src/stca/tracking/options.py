@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stca.errors import ConfigError, DatasetError
 from stca.footage.sources import Source
+from stca.tracking.appearance import CropEncoder
 from stca.tracking.associate import TRACKERS
 from stca.tracking.detectors.detect import detector_file, open_with_options
 from stca.tracking.detectors.detections import Detector
@@ -32,7 +33,7 @@ class TrackOptions:
 
     Args:
         detector: see `stca.tracking.open_detector`.
-        tracker: `ocsort` or `bytetrack`.
+        tracker: `ocsort`, `bytetrack` or `botsort`.
         tracks: a MOTChallenge file of external tracks, instead of a detector and a tracker.
         camera: the camera's name; default: the video's name without suffix.
         start: when the video began, POSIX seconds; default: unknown, or the present time for a live camera
@@ -44,6 +45,7 @@ class TrackOptions:
             aspect ratio that the video asks for; default: to the displayed frames.
         masks: regions where nothing is detected, and from which boxes of `tracks` are dropped.
         detector_options: what the detector's file does not say, and where it runs.
+        moving: whether the camera moves, so that its motion is estimated and undone for the tracker.
 
     Raises:
         ConfigError: an invalid value.
@@ -61,6 +63,7 @@ class TrackOptions:
     coded: bool = False
     masks: tuple[Region, ...] = ()
     detector_options: DetectorOptions = field(default_factory=DetectorOptions)
+    moving: bool = False
 
     def __post_init__(self) -> None:
         if self.tracker not in TRACKERS:
@@ -110,8 +113,13 @@ class VideoSummary:
     folder: Path
 
 
-def settings(source: Source, options: TrackOptions) -> dict[str, object]:
+def settings(source: Source, options: TrackOptions, encoder: CropEncoder | None = None) -> dict[str, object]:
     """Entries of video.json that say how the tracks were made.
+
+    Args:
+        source: the video.
+        options: how it is tracked.
+        encoder: the network that says where a track changes its person.
 
     Raises:
         DatasetError: `tracks` cannot be read.
@@ -119,11 +127,18 @@ def settings(source: Source, options: TrackOptions) -> dict[str, object]:
     """
     entries = asdict(options)
     del entries["camera"], entries["frame_rate"], entries["detector_options"]
-    for name in ("first_frame", "coded", "masks"):  # absent by default, as in folders of earlier versions
+    for name in (
+        "first_frame",
+        "coded",
+        "masks",
+        "moving",
+    ):  # absent by default, as in folders of earlier versions
         if getattr(options, name) == getattr(TrackOptions(), name):
             del entries[name]
     if recorded := options.detector_options.recorded():
         entries["detector_options"] = recorded
+    if encoder is not None and options.tracks is None:
+        entries["appearance"] = encoder.name
     detector: str | None = options.detector
     if options.tracks is not None:
         detector = None

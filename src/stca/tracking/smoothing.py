@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int64
 
 from stca.boxes import MotRow
-from stca.tracking.track_builder import Observation, Track
+from stca.tracking.observations import Observation, Track
 
 MAX_FILLED_GAP = 2.0
 """Seconds; longer gaps of a track are not interpolated."""

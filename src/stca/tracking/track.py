@@ -9,6 +9,7 @@ from pathlib import Path
 
 from stca.errors import ConfigError
 from stca.footage.sources import Source, open_source
+from stca.tracking.appearance import CropEncoder
 from stca.tracking.associate import TRACKERS
 from stca.tracking.detectors.options import DetectorOptions
 from stca.tracking.external_tracks import ExternalTracks, read_external_tracks
@@ -35,17 +36,18 @@ def track_video(
     first_frame: int | None = None,
     coded: bool = False,
     masks: Sequence[Region] = (),
+    moving: bool = False,
     detector_options: DetectorOptions | None = None,
+    encoder: CropEncoder | None = None,
 ) -> Iterator[Tracklet]:
     """Detect and track the people of a video; yields every tracklet as soon as it has ended and is written.
 
-    Output: `out/<camera>/`, as `stca track` writes it. A finished video is only read, an interrupted one is
-    tracked again, and an interrupted recording of a live camera is continued.
+    A finished video in `out/<camera>/` is only read; an interrupted one is tracked again or, live, continued.
 
     Args:
         path: a video file, a folder of images, or the address of a camera.
         detector: `motion` (needs no weights, for fixed cameras), an .onnx file or an OpenVINO .xml file.
-        tracker: `ocsort` or `bytetrack`.
+        tracker: `ocsort`, `bytetrack` or `botsort`.
         out: the output folder.
         tracks: a MOTChallenge file of external tracks, instead of a detector and a tracker.
         camera: the camera's name; default: the video's name without suffix.
@@ -56,11 +58,12 @@ def track_video(
         first_frame: 0 or 1, what `tracks` calls the video's first frame; default: told from the file.
         coded: whether boxes refer to the frames as coded, not as displayed (rotation, pixel shape).
         masks: regions without detections, also without boxes of `tracks`.
+        moving: whether the camera moves, so that its motion is undone for the tracker.
         detector_options: what the detector's file does not say, and where it runs.
+        encoder: a network that says where a track changes its person; None: colours do.
 
     Raises:
-        StcaError: a package that tracking needs is not installed.
-        FrameError, DatasetError, CheckpointError: the video, `tracks` or the detector cannot be read.
+        StcaError: a package is not installed, or the video, `tracks` or the detector cannot be read.
         ConfigError: an invalid option, or the folder holds tracks made with other options.
     """
     options = TrackOptions(
@@ -74,9 +77,14 @@ def track_video(
         first_frame=first_frame,
         coded=coded,
         masks=tuple(masks),
+        moving=moving,
         detector_options=detector_options or DetectorOptions(),
     )
-    for folder, record in write_tracks(path, Path(out), options):
+    return _tracklets(write_tracks(path, Path(out), options, encoder=encoder), camera_id)
+
+
+def _tracklets(written: Iterator[tuple[Path, TrackRecord]], camera_id: int) -> Iterator[Tracklet]:
+    for folder, record in written:
         frames = tuple(folder / frame.file for frame in record.frames if frame.use)
         if frames:
             yield Tracklet(frames, record.track, camera_id, f"{folder.parent.name}/{folder.name}")
@@ -87,6 +95,7 @@ def write_tracks(
     out: Path,
     options: TrackOptions,
     *,
+    encoder: CropEncoder | None = None,
     show: bool = False,
     folder_name: str | None = None,
     watch: Watch | None = None,
@@ -97,6 +106,7 @@ def write_tracks(
         path: as of `track_video`.
         out: likewise.
         options: how to track.
+        encoder: says by vectors of crops where a track changes its person, and cuts it there.
         show: show a progress bar.
         folder_name: of the folder in `out`; default: the camera's name.
         watch: called after every frame, see `Watch`.
@@ -106,7 +116,7 @@ def write_tracks(
     camera = options.camera or source.camera
     check_camera(camera)
     place = out / folder_name if folder_name else camera_folder(out, camera, source)
-    made_with = settings(source, options)
+    made_with = settings(source, options, encoder)
     external = _external_tracks(source, options, show=show)
     folder = CameraFolder(place, made_with)
     try:
@@ -126,7 +136,7 @@ def write_tracks(
                 f"also those of {source.name}; give --start to tell them apart",
                 stacklevel=2,
             )
-        job = Job(source, camera, options, folder, external)
+        job = Job(source, camera, options, folder, external, encoder)
         yield from job.run(show=show, watch=watch)
         return job.summary()
     finally:
@@ -138,12 +148,15 @@ def track_whole(
     out: Path,
     options: TrackOptions,
     *,
+    encoder: CropEncoder | None = None,
     show: bool = False,
     folder_name: str | None = None,
     watch: Watch | None = None,
 ) -> VideoSummary:
     """As `write_tracks`, to the end of the video; its tracklets lie in the summary's folder."""
-    running = write_tracks(path, out, options, show=show, folder_name=folder_name, watch=watch)
+    running = write_tracks(
+        path, out, options, encoder=encoder, show=show, folder_name=folder_name, watch=watch
+    )
     while True:
         try:
             next(running)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import bisect
 import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float, Int64
 
 from stca.boxes import overlaps
-from stca.footage.images import RGB
 from stca.footage.sources import Frame
-from stca.tracking.appearance import change_points, mean_similarity
+from stca.tracking.appearance import NetworkChanges, change_points, mean_similarity
 from stca.tracking.associate import buffer_seconds
+from stca.tracking.observations import CropStore, Observation, Track
 from stca.tracking.quality import MIN_QUALITY, colour_histogram
+
+__all__ = ["CropStore", "Observation", "Track", "TrackBuilder"]
 
 JOIN_WITHIN = 2.0
 """Longest gap in seconds over which two tracks of one person are joined."""
@@ -33,74 +33,6 @@ _CLEAR = ("visible", "inside")  # scores that a crop needs for its colours to be
 _NO_FRAME = 2**62  # later than any
 
 
-@dataclass(slots=True, eq=False)
-class Observation:
-    """One box of one frame.
-
-    Args:
-        frame: its number, from 1.
-        time: seconds.
-        box: left, top, right, bottom, in pixels.
-        score: the detector's.
-        quality: scores from 0 to 1 by name, see `stca.tracking.quality`.
-        crop: the pixels; None once they are stored, or where the box lies outside the image.
-        colours: see `quality.colour_histogram`; None where there is no crop.
-        file: name of the stored crop; empty where there is none.
-        duration: seconds since the previous frame.
-
-    """
-
-    frame: int
-    time: float
-    box: Float[np.ndarray, " 4"]
-    score: float
-    quality: dict[str, float]
-    crop: RGB | None = None
-    colours: Float32[np.ndarray, " 128"] | None = None
-    file: str = ""
-    duration: float = 0.0
-
-
-@dataclass(slots=True, eq=False)
-class Track:
-    """The boxes of one person, in order of time.
-
-    Args:
-        number: the track's.
-        observations: one per frame.
-        join_checked: whether it was compared with the lost tracks before it.
-
-    """
-
-    number: int
-    observations: list[Observation] = field(default_factory=list)
-    join_checked: bool = False
-
-    @property
-    def first(self) -> float:
-        """Time of the first observation, seconds."""
-        return self.observations[0].time
-
-    @property
-    def last(self) -> float:
-        """Time of the last observation, seconds."""
-        return self.observations[-1].time
-
-
-@runtime_checkable
-class CropStore(Protocol):
-    """Stores crops as soon as their track is known."""
-
-    def add(self, number: int, observation: Observation) -> None:
-        """Store the crop for that track; sets its file now and its sharpness later."""
-
-    def join(self, number: int, later: int) -> None:
-        """Move the crops of track `later` to track `number`."""
-
-    def split(self, number: int, later: int, observations: Sequence[Observation]) -> None:
-        """Move the crops of these observations of track `number` to a new track `later`."""
-
-
 class TrackBuilder:
     """Collects the boxes of all tracks and returns every track when it has ended.
 
@@ -109,11 +41,19 @@ class TrackBuilder:
         store: receives every box that belongs to a track.
         first: the number of the first track. Track numbers are independent of the associator's, and none is
             used twice.
+        changes: finds where a track changes its person; None: by colours.
 
     """
 
-    def __init__(self, frame_rate: float, store: CropStore, *, first: int = 0) -> None:
-        self._rate, self._store, self._next = frame_rate, store, first
+    def __init__(
+        self,
+        frame_rate: float,
+        store: CropStore,
+        *,
+        first: int = 0,
+        changes: NetworkChanges | None = None,
+    ) -> None:
+        self._rate, self._store, self._next, self._changes = frame_rate, store, first, changes
         self._buffer = buffer_seconds(frame_rate)
         self._tracks: dict[int, Track] = {}
         self._alive: dict[int, Track] = {}  # by the associator's number
@@ -203,13 +143,7 @@ class TrackBuilder:
 
     def _cut(self, track: Track) -> Iterator[Track]:
         """A finished track in pieces of one person each: associators mix people up where they meet."""
-        clear = [
-            (i, o.time, o.colours)
-            for i, o in enumerate(track.observations)
-            if o.colours is not None and all(o.quality[name] >= MIN_QUALITY[name] for name in _CLEAR)
-        ]
-        times, colours = np.array([time for _, time, _ in clear]), [found for _, _, found in clear]
-        starts = [clear[i][0] for i in change_points(times, colours)]
+        starts = self._changes_of(track)
         pieces = [track]
         for start, end in itertools.pairwise([*starts, len(track.observations)]):
             pieces.append(Track(self._next, track.observations[start:end], join_checked=True))
@@ -217,6 +151,21 @@ class TrackBuilder:
             self._next += 1
         del track.observations[starts[0] if starts else len(track.observations) :]
         yield from pieces
+
+    def _changes_of(self, track: Track) -> list[int]:
+        """Indices of the observations at which another person begins."""
+        clear = [
+            i
+            for i, o in enumerate(track.observations)
+            if o.colours is not None and all(o.quality[name] >= MIN_QUALITY[name] for name in _CLEAR)
+        ]
+        seen = [track.observations[i] for i in clear]
+        times = np.array([o.time for o in seen])
+        if self._changes is None:
+            points = change_points(times, [o.colours for o in seen if o.colours is not None])
+        else:
+            points = self._changes.starts(times, self._store.crops(track.number, seen))
+        return [clear[point] for point in points]
 
     def _try_join(self, track: Track) -> None:
         """Join a track with the lost track that it continues, if there is one; checked once per track."""

@@ -15,7 +15,7 @@ from stca.errors import ConfigError, DatasetError
 from stca.footage.sources import Source
 from stca.tools.files import locked, write_text
 from stca.tracking.crops import CropWriter
-from stca.tracking.track_builder import Observation
+from stca.tracking.observations import Observation
 from stca.tracks import SIDE_FILE, TrackRecord, read_track, write_track
 
 VIDEO_FILE, TRACKS_FILE, BOXES_FILE = "video.json", "tracks.txt", ".boxes"
@@ -178,6 +178,11 @@ class CameraFolder:
         for observation in observations:
             if observation.file:
                 (source / observation.file).replace(target / observation.file)
+
+    def crops(self, number: int, observations: Sequence[Observation]) -> list[Path]:
+        """The files of these observations of an open track, when they are written."""
+        self.wait()
+        return [self._live(number) / observation.file for observation in observations]
 
     def drop(self, number: int) -> None:
         """Delete the crops of a track."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Bool, Float, Float32
 
 WINDOWS = (0.8, 3.0)
 """Seconds before and after a moment whose mean colour histograms are compared.
@@ -49,14 +49,14 @@ def change_points(
 
     Args:
         times: of the crops in which the person is well visible, seconds, ascending.
-        colours: their histograms, see `stca.tracking.quality.colour_histogram`.
+        colours: their histograms (`stca.tracking.quality.colour_histogram`), or other vectors.
         windows: seconds, short and long.
         changed: cosine.
 
     """
     if not len(times):
         return []
-    short, long = (_similarities(times, np.stack(colours), window) for window in windows)
+    short, long = (window_similarities(times, np.stack(colours), window)[0] for window in windows)
     similarity = np.where(long < changed, short, 1.0)
     points = []
     while similarity.min() < changed:
@@ -66,15 +66,21 @@ def change_points(
     return sorted(points)
 
 
-def _similarities(
-    times: Float[np.ndarray, " n"], colours: Float32[np.ndarray, "n D"], window: float
-) -> Float[np.ndarray, " n"]:
-    """Cosine of the means before every crop and from it on; 1 where there are too few crops."""
-    sums = np.vstack([np.zeros((1, colours.shape[1])), colours.astype(float).cumsum(axis=0)])
+def window_similarities(
+    times: Float[np.ndarray, " n"], vectors: Float32[np.ndarray, "n D"], window: float
+) -> tuple[Float[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
+    """Cosine of the means of the `window` seconds before every crop and from it on.
+
+    Returns:
+        the cosines, 1 where there are too few crops, and where there are enough.
+
+    """
+    sums = np.vstack([np.zeros((1, vectors.shape[1])), vectors.astype(float).cumsum(axis=0)])
     here = np.arange(len(times))
     first = np.searchsorted(times, times - window)
     end = np.searchsorted(times, times + window)
     before, after = sums[here] - sums[first], sums[end] - sums[here]
     lengths = np.linalg.norm(before, axis=1) * np.linalg.norm(after, axis=1)
     cosines: Float[np.ndarray, " n"] = (before * after).sum(axis=1) / np.maximum(lengths, 1e-12)
-    return np.where((here - first < _LEAST) | (end - here < _LEAST), 1.0, cosines)
+    enough = (here - first >= _LEAST) & (end - here >= _LEAST)
+    return np.where(enough, cosines, 1.0), enough

@@ -1,0 +1,60 @@
+"""A threshold for linking without labels: from people whom one camera sees at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import NormalDist
+
+import numpy as np
+from jaxtyping import Float, Float32
+
+from stca.gallery.records import Record
+from stca.linking.constraints import Sightings, sightings
+
+LEAST_PAIRS = 50
+"""Pairs of tracklets seen at once that are needed."""
+
+_BLOCK, _MOST_PAIRS = 512, 1_000_000
+
+
+def threshold_of_pairs(records: Sequence[Record], vectors: Float[np.ndarray, "N D"]) -> float | None:
+    """The mean cosine from which on two groups of tracklets are one person.
+
+    Two tracklets of one camera that overlap in time are two people. Their cosines are taken to be normally
+    distributed, and the threshold is what one pair in N exceeds, N being the number of tracklets. Mean and
+    deviation come from the lower half, median and lower quartile: a tracker sometimes follows one person
+    twice, and those few pairs are as high as can be.
+
+    Args:
+        records: N.
+        vectors: (N, D), of any length above 0.
+
+    Returns:
+        None where there are fewer than `LEAST_PAIRS` such pairs.
+
+    """
+    cosines = _at_once(sightings(records), vectors)
+    if len(cosines) < LEAST_PAIRS:
+        return None
+    median, quartile = np.quantile(cosines, (0.5, 0.25))
+    deviation = (median - quartile) / NormalDist().inv_cdf(0.75)
+    return float(np.clip(median + NormalDist().inv_cdf(1 - 1 / len(records)) * deviation, -1, 1))
+
+
+def _at_once(seen: Sightings, vectors: Float[np.ndarray, "N D"]) -> Float32[np.ndarray, " P"]:
+    """Cosines of pairs of one camera and clock that overlap in time, a million at most."""
+    unit = (vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)).astype(np.float32)
+    found: list[Float32[np.ndarray, " p"]] = []
+    for start in range(0, len(unit), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        at_once = seen.cameras[rows, None] == seen.cameras[None, :]
+        at_once &= np.maximum(seen.first[rows, None], seen.first) <= np.minimum(
+            seen.last[rows, None], seen.last
+        )
+        if seen.clocks is not None:
+            at_once &= seen.clocks[rows, None] == seen.clocks
+        mine, other = np.nonzero(np.triu(at_once, start + 1))
+        found.append(np.einsum("pd,pd->p", unit[rows][mine], unit[other]))
+        if sum(map(len, found)) > _MOST_PAIRS:
+            break
+    return np.concatenate(found) if found else np.zeros(0, np.float32)

@@ -1,0 +1,72 @@
+"""A threshold from people whom one camera sees at once."""
+
+import numpy as np
+import pytest
+
+from stca.gallery import Record
+from stca.linking.linking import link
+from stca.linking.threshold import LEAST_PAIRS, threshold_of_pairs
+
+
+def crowd(people: int, visits: int, *, shared: float = 0.0, seed: int = 0) -> tuple[list[Record], np.ndarray]:
+    """People who all come to two cameras `visits` times; `shared` makes everybody alike."""
+    rng = np.random.default_rng(seed)
+    looks = rng.normal(size=(people, 64)) + shared * rng.normal(size=64)
+    records, vectors = [], []
+    for visit in range(visits):
+        for person in range(people):
+            camera, begin = f"cam{visit % 2}", 100.0 * visit + 0.5 * person
+            records.append(Record(f"{camera}/{person}-{visit}", camera, begin, begin + 20))
+            vectors.append(looks[person] + 0.4 * rng.normal(size=64))
+    return records, np.array(vectors, np.float32)
+
+
+@pytest.mark.parametrize("shared", [0.0, 1.5])
+def test_people_are_told_apart_whatever_the_network_gives_strangers(shared: float) -> None:
+    records, vectors = crowd(12, 4, shared=shared)
+    threshold = threshold_of_pairs(records, vectors)
+    assert threshold is not None
+    linking = link(records, vectors, threshold=threshold)
+    assert len(linking.persons) == 12
+    assert all(len({r.key.split("/")[1].split("-")[0] for r in group}) == 1 for group in linking.persons)
+
+
+def test_by_hand() -> None:
+    """Median and lower quartile of the cosines of pairs of one camera that overlap, normal beyond."""
+    from scipy.stats import norm
+
+    records, vectors = crowd(15, 3, seed=1)
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    cosines = []
+    for i, a in enumerate(records):
+        for j, b in enumerate(records[:i]):
+            assert a.first is not None
+            assert b.first is not None
+            assert a.last is not None
+            assert b.last is not None
+            if a.camera == b.camera and a.first <= b.last and b.first <= a.last:
+                cosines.append(float(unit[i] @ unit[j]))
+    median, quartile = np.quantile(cosines, [0.5, 0.25])
+    expected = norm.ppf(1 - 1 / len(records), median, (median - quartile) / norm.ppf(0.75))
+    assert threshold_of_pairs(records, vectors) == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_person_followed_twice_now_and_then_changes_little() -> None:
+    records, vectors = crowd(20, 4)
+    before = threshold_of_pairs(records, vectors)
+    again = [Record(record.key + "b", record.camera, record.first, record.last) for record in records[::10]]
+    after = threshold_of_pairs([*records, *again], np.vstack([vectors, vectors[::10]]))
+    assert before is not None
+    assert after == pytest.approx(before, abs=0.05)
+
+
+def test_too_few_pairs_and_other_clocks_say_nothing() -> None:
+    records, vectors = crowd(10, 1)
+    assert LEAST_PAIRS > 10 * 9 // 2
+    assert threshold_of_pairs(records, vectors) is None
+    records, vectors = crowd(20, 2)
+    apart = [Record(r.key, r.camera, r.first, r.last, clock=r.key) for r in records]
+    assert threshold_of_pairs(records, vectors) is not None
+    assert threshold_of_pairs(apart, vectors) is None
+    unknown = [Record(r.key, r.camera) for r in records]
+    assert threshold_of_pairs(unknown, vectors) is None
