@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import warnings
 from collections.abc import Generator, Iterator, Sequence
@@ -16,7 +17,7 @@ from stca.tracking.external_tracks import ExternalTracks, read_external_tracks
 from stca.tracking.job import Job, Watch
 from stca.tracking.options import TrackOptions, VideoSummary, check_camera, settings
 from stca.tracking.regions import Region
-from stca.tracking.writing import CameraFolder, camera_folder
+from stca.tracking.writing import VIDEO_FILE, CameraFolder, camera_folder
 from stca.tracklets import Tracklet
 from stca.tracks import TrackRecord
 
@@ -192,3 +193,19 @@ def _done_before(
         seconds=0.0,
         folder=folder.path,
     )
+
+
+def recorded_detectors(tracks: Path) -> set[str]:
+    """The names of the detectors that the cameras in a folder of tracks were tracked with.
+
+    A network's digest is left out; folders of external tracks name none.
+    """
+    found = set()
+    for path in tracks.glob(f"*/{VIDEO_FILE}"):
+        try:
+            name = json.loads(path.read_text(encoding="utf-8"))["detector"]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            continue
+        if isinstance(name, str):
+            found.add(name.rpartition(" ")[0] or name)
+    return found

@@ -39,22 +39,6 @@ def _source(folder: Path) -> str | None:
         return None
 
 
-def recorded_detectors(tracks: Path) -> set[str]:
-    """The names of the detectors that the cameras in a folder of tracks were tracked with.
-
-    A network's digest is left out; folders of external tracks name none.
-    """
-    found = set()
-    for path in tracks.glob(f"*/{VIDEO_FILE}"):
-        try:
-            name = json.loads(path.read_text(encoding="utf-8"))["detector"]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            continue
-        if isinstance(name, str):
-            found.add(name.rpartition(" ")[0] or name)
-    return found
-
-
 @dataclass(frozen=True, slots=True)
 class ResumePoint:
     """Where a run continues after earlier runs.

@@ -59,7 +59,7 @@ class _Work:
 
     def run(self) -> None:
         """Every video, one after the other; those that cannot be read do not stop the others."""
-        from stca.runs.gallery_model import open_gallery
+        from stca.runs.gallery_model import open_encoder, open_gallery
 
         warnings.showwarning = self._note
         warnings.simplefilter("always", UserWarning)
@@ -68,13 +68,20 @@ class _Work:
         failed = {i for i, video in enumerate(self._videos) if video["state"] == "failed"}
         done = {i for i, video in enumerate(self._videos) if video["state"] == "done"}
         progress = Progress(self._control, [_length(video["path"]) for video in self._videos], done | failed)
-        with gallery:
+        options = self._options
+        encoder = open_encoder(
+            model,
+            device=options["device"],
+            precision=options["precision"],
+            batch_size=options["batch_size"],
+        )
+        with gallery, encoder as cut_by:
             for number, video in enumerate(self._videos):
                 if number in done | failed:
                     continue
                 progress.begin(number, f"opening {Path(video['path']).name}")
                 try:
-                    self._add(number, video, gallery, model, progress)
+                    self._add(number, video, gallery, model, cut_by, progress)
                 except StcaError as error:
                     failed.add(number)
                     self._control.report("video", number=number, state="failed", error=error.what)
@@ -83,7 +90,15 @@ class _Work:
                 self._link_persons(gallery)
         self._end(failed)
 
-    def _add(self, number: int, video: dict[str, Any], gallery: Any, model: Any, progress: Progress) -> None:
+    def _add(
+        self,
+        number: int,
+        video: dict[str, Any],
+        gallery: Any,
+        model: Any,
+        encoder: Any,
+        progress: Progress,
+    ) -> None:
         from stca.gallery import add_tracklets
         from stca.tracking import TrackOptions, track_whole
         from stca.tracks import find_tracklets
@@ -100,7 +115,12 @@ class _Work:
             start=video["start"],
         )
         summary = track_whole(
-            video["path"], self._tracks, options, folder_name=folder, watch=progress.tracked
+            video["path"],
+            self._tracks,
+            options,
+            encoder=encoder,
+            folder_name=folder,
+            watch=progress.tracked,
         )
         self._control.report("video", number=number, state="adding", tracklets=summary.tracklets)
         progress.begin(number, f"comparing the people in {name}")
