@@ -63,8 +63,7 @@ def fit(
 
     """
     fabric = launch(config) if fabric is None else fabric
-    _check(model, config)
-    labels = _labels(model, tracklets).to(fabric.device)
+    labels = _labels(model, tracklets, config).to(fabric.device)
     sampler = _sampler(tracklets, config, fabric)
     state, position = prepare(model, config, run, fabric)
     stopped_in_test = evaluation_due(position, config) and not _tested(run, position.step)
@@ -168,8 +167,9 @@ def _check(model: ReIDModel, config: RunConfig) -> None:
     model.check_clip_len(config.clips.clip_len)
 
 
-def _labels(model: ReIDModel, tracklets: Sequence[Tracklet]) -> Int64[Tensor, " N"]:
-    """Persons as numbers from 0, in the order of their ids."""
+def _labels(model: ReIDModel, tracklets: Sequence[Tracklet], config: RunConfig) -> Int64[Tensor, " N"]:
+    """Persons as numbers from 0, in the order of their ids, for a model that can learn them."""
+    _check(model, config)
     number = {person: i for i, person in enumerate(sorted({t.person_id for t in tracklets}))}
     if len(number) != model.spec.num_ids:
         raise ConfigError(
