@@ -82,7 +82,6 @@ def _which(request: Request, asked: schemas.SearchRequest, error: StcaError) -> 
         "which.html",
         status=422,
         error=error.what,
-        hint=error.hint,
         upload=asked.upload,
         pictures=pictures,
         image=min(asked.image, len(pictures)),

@@ -70,8 +70,8 @@ if (strip) {
   show();
   filters.addEventListener("htmx:configRequest", (event) => {
     const { parameters } = event.detail;
-    if (Number(from.value) <= first + from.step / 2) delete parameters.from;
-    if (Number(to.value) >= last - to.step / 2) delete parameters.to;
+    if (Number(from.value) <= first + (last - first) / 2000) delete parameters.from;
+    if (Number(to.value) >= last - (last - first) / 2000) delete parameters.to;
   });
 }
 
