@@ -4,12 +4,12 @@ The public names are imported when they are first used: `stca serve` is up befor
 """
 
 import importlib
-from typing import TYPE_CHECKING
+import typing
 
 from stca import moved_modules
 from stca.version import __version__ as __version__
 
-if TYPE_CHECKING:
+if typing.TYPE_CHECKING:
     from stca.analysis import Complexity, measure_complexity
     from stca.clips import PKSampler, sample_clips
     from stca.config import RunConfig
@@ -56,8 +56,8 @@ _HOMES = {
     "stca.config": "RunConfig",
     "stca.datasets": "DATASETS load_dataset",
     "stca.embedding": "embed_tracklets",
-    "stca.errors": "CheckpointError ConfigError DatasetError DownloadError FrameError GalleryError RankingError "
-    "StcaError TrainingError",
+    "stca.errors": "CheckpointError ConfigError DatasetError DownloadError FrameError GalleryError "
+    "RankingError StcaError TrainingError",
     "stca.evaluation": "evaluate",
     "stca.export": "ExportReport export_model",
     "stca.gallery": "Gallery Hit ModelFingerprint ModelMark Record add_tracklets",

@@ -1,5 +1,6 @@
 """`stca find`: from videos to a page, and again for what is new."""
 
+import dataclasses
 import json
 import re
 from html.parser import HTMLParser
@@ -10,9 +11,11 @@ import pytest
 
 from stca.cli import main
 from stca.errors import ConfigError, FrameError, GalleryError
-from stca.find import FindOptions, find_people
+from stca.find import FindOptions, find_people, pipeline
 from stca.find.page import most_similar
-from stca.gallery import Gallery, add_tracklets
+from stca.gallery import Calibration, Gallery, add_tracklets
+from stca.gallery.calibration import Method
+from stca.linking.persons import hide, merge_persons, name_person
 from stca.runs import open_model
 from stca.tracking import TrackOptions, write_tracks
 from stca.tracks import find_tracklets
@@ -167,3 +170,54 @@ def test_what_cannot_work_is_said_before_any_work(videos: list[str], tmp_path: P
         with pytest.raises(ConfigError):
             FindOptions(**wrong)
     assert not (tmp_path / "out").exists()
+
+
+def test_corrections_and_names_hold_when_it_runs_again(videos: list[str], tmp_path: Path) -> None:
+    first = find_people(videos[:1], tmp_path, OPTIONS)
+    assert first.linking is not None
+    (red, blue) = (person[0].key for person in first.linking.persons)
+    with Gallery.open(tmp_path / "gallery") as gallery:
+        name_person(gallery, gallery.person_numbers()[red], "<b>Röd")
+        merge_persons(gallery, gallery.person_numbers()[red], gallery.person_numbers()[blue])
+    both = find_people(videos, tmp_path, OPTIONS)
+    assert both.linking is not None
+    numbers = both.linking.numbers()
+    assert numbers[red] == numbers[blue], "though one camera saw both at once"
+    page = Page(both.page)
+    assert page.data["names"] == {str(numbers[red]): "<b>Röd"}
+    assert both.names == {numbers[red]: "<b>Röd"}
+    assert "<b>Röd" not in page.text
+    with Gallery.open(tmp_path / "gallery") as gallery:
+        hide(gallery, [red])
+    again = Page(find_people(videos, tmp_path, OPTIONS).page)
+    assert red not in {tracklet["key"] for tracklet in again.data["tracklets"]}
+    assert len(again.data["tracklets"]) == 3
+    for tracklet in again.data["tracklets"]:
+        assert all(other < 3 for other, _ in tracklet["similar"])
+
+
+@pytest.mark.parametrize(
+    ("method", "corrections"), [("labels", 0), ("corrections", 200), ("time split", 5), ("time split", 0)]
+)
+def test_a_threshold_by_people_is_kept(
+    videos: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    method: Method,
+    corrections: int,
+) -> None:
+    find_people(videos, tmp_path, OPTIONS)
+    kept = Calibration(0.321, 0.05, method, 30, 100, 3, 1.0, 1.0, 1.0, corrections)
+    with Gallery.open(tmp_path / "gallery") as gallery:
+        gallery.set_calibration(kept)
+    other = dataclasses.replace(kept, threshold=0.9, method="cross-camera sets", corrections=0)
+    by_people = method != "time split" or corrections > 0
+    monkeypatch.setattr(pipeline, "calibrate_across", lambda *_, **__: other)
+    options = FindOptions(**{**vars(OPTIONS), "threshold": None})
+    linking = find_people(videos, tmp_path, options, show=True).linking
+    assert linking is not None
+    with Gallery.open(tmp_path / "gallery") as gallery:
+        assert gallery.calibration() == (kept if by_people else other)
+    assert linking.threshold == (0.321 if by_people else 0.9)
+    assert ("kept 0.3210" in capsys.readouterr().err) == by_people

@@ -82,31 +82,32 @@ class JobStore:
             JobError: `most` jobs wait already (503).
 
         """
-        with self.changed, sqlite_errors(self._folder), _transaction(self._db):
-            waiting = self._count("queued")
-            if waiting >= most:
-                raise JobError(
-                    "Too many jobs wait already",
-                    status=503,
-                    retry_after=60,
-                    expected=f"at most {most}",
-                    hint="wait until one is done, or cancel one",
+        with self.changed:
+            with sqlite_errors(self._folder), _transaction(self._db):
+                waiting = self._count("queued")
+                if waiting >= most:
+                    raise JobError(
+                        "Too many jobs wait already",
+                        status=503,
+                        retry_after=60,
+                        expected=f"at most {most}",
+                        hint="wait until one is done, or cancel one",
+                    )
+                self.version += 1
+                cursor = self._db.execute(
+                    "INSERT INTO jobs (kind, options, link, created, state, version) "
+                    "VALUES (?, ?, ?, ?, 'queued', ?)",
+                    (ADD_VIDEOS, json.dumps(asdict(options)), link, time.time(), self.version),
                 )
-            self.version += 1
-            cursor = self._db.execute(
-                "INSERT INTO jobs (kind, options, link, created, state, version) "
-                "VALUES (?, ?, ?, ?, 'queued', ?)",
-                (ADD_VIDEOS, json.dumps(asdict(options)), link, time.time(), self.version),
-            )
-            number = cursor.lastrowid
-            assert number is not None
-            self._db.executemany(
-                "INSERT INTO job_videos (job, number, path, camera, start) VALUES (?, ?, ?, ?, ?)",
-                [(number, i, str(v.path), v.camera, v.start) for i, v in enumerate(videos)],
-            )
-            self._forget_old()
-            self.changed.notify_all()
-        return self.get(number)
+                number = cursor.lastrowid
+                assert number is not None
+                self._db.executemany(
+                    "INSERT INTO job_videos (job, number, path, camera, start) VALUES (?, ?, ?, ?, ?)",
+                    [(number, i, str(v.path), v.camera, v.start) for i, v in enumerate(videos)],
+                )
+                self._forget_old()
+                self.changed.notify_all()
+            return self.get(number)
 
     def get(self, number: int) -> Job:
         """The job of an id.
