@@ -20,7 +20,7 @@ Open = Callable[..., "Page"]
 def walkers(root: Path) -> Path:
     from stca.walkers import make_scene
 
-    return make_scene(root / "scene", cameras=2, persons=4, seconds=12, seed=0)
+    return make_scene(root / "scene", cameras=3, persons=8, seconds=20, seed=0)
 
 
 def footage(root: Path, shared: Path) -> Path:
@@ -41,7 +41,11 @@ def test_a_tour(
 
     videos = walkers(tmp_path) if kind == "walkers" else footage(tmp_path, request.getfixturevalue("shared"))
     paths = sorted(str(path) for path in videos.rglob("*") if path.suffix in (".mp4", ".avi"))
-    options = FindOptions(tracking=TrackOptions(detector="motion", start=0.0), device="cpu", workers=0)
+    options = FindOptions(
+        tracking=TrackOptions(detector="motion", start=0.0),
+        device="cpu",
+        workers=0,
+    )
     find_people(paths, tmp_path / "out", options)
     site = serve(tmp_path / "out" / "gallery", videos)
     person = next(each for each in site.state.snapshot().persons.values() if len(each.records) > 1)

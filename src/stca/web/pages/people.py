@@ -88,6 +88,8 @@ def candidates(state: ServerState, snapshot: Snapshot, found: Person, q: str) ->
     others = [
         other for other in snapshot.persons.values() if other.number != found.number and _matches(other, q)
     ]
+    others.sort(key=lambda other: (-_best(scores, other), other.number))
+    others = others[: 3 * CANDIDATES]
     together = {other.number: _together(found.records, other.records) for other in others}
     others.sort(key=lambda other: (together[other.number], -_best(scores, other), other.number))
     return [
