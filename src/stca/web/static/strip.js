@@ -23,9 +23,10 @@ if (strip) {
   const outputs = ["from", "to"].map((name) => document.querySelector(`[data-strip-${name}]`));
   const show = () => {
     const place = (field) => ((Number(field.value) - first) / (last - first)) * 1000;
-    const chosen = drawn.querySelector(".chosen");
-    chosen.setAttribute("x", place(from));
-    chosen.setAttribute("width", Math.max(place(to) - place(from), 0));
+    const [before, after] = drawn.querySelectorAll(".outside");
+    before.setAttribute("width", place(from));
+    after.setAttribute("x", place(to));
+    after.setAttribute("width", 1000 - place(to));
     [from, to].forEach((field, at) => {
       const words = moment(Number(field.value), Number(strip.dataset.offset));
       outputs[at].textContent = words;
