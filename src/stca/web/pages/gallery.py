@@ -11,9 +11,9 @@ from starlette.responses import Response
 from stca.web import schemas
 from stca.web.listing import Filters, Snapshot
 from stca.web.pages.search import search_address
+from stca.web.pages.shown.kept import kept
 from stca.web.pages.shown.rendering import go, render, state_of, user_of
 from stca.web.pages.shown.tiles import Tile, tracklet_tile
-from stca.web.pages.shown.words import POSIX
 from stca.web.state import ServerState
 
 router = APIRouter()
@@ -30,10 +30,9 @@ def gallery(request: Request, cursor: Annotated[str | None, Query(max_length=200
         "gallery.html",
         info=state.info(),
         calibration=state.gallery.calibration(),
-        seconds=seconds_by_camera(snapshot),
+        seconds=kept(request, snapshot, "seconds", seconds_by_camera),
         hidden=[tracklet_tile(snapshot, snapshot.records[item.key]) for item in hidden.items],
         after=hidden.next,
-        dated=any((record.first or 0) >= POSIX for record in snapshot.records.values()),
     )
 
 

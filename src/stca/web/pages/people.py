@@ -19,7 +19,7 @@ from stca.web.state import ServerState
 
 router = APIRouter()
 CANDIDATES = 24
-"""Persons to merge with that are shown, the most alike first."""
+"""Persons to merge with that are shown at once."""
 
 
 @router.get("/people/{number}")
@@ -75,17 +75,28 @@ def merge(request: Request, number: int, q: str = "") -> Response:
 
 
 def candidates(state: ServerState, snapshot: Snapshot, found: Person, q: str) -> list[Candidate]:
-    """Other persons, the most alike first; `q` is part of a name or a number."""
+    """Other persons, the most alike first, and last those who were seen at the same time.
+
+    Args:
+        state: the server's.
+        snapshot: of the gallery.
+        found: who is to be merged with one of them.
+        q: part of a name, or a number; empty: everybody.
+
+    """
     scores = _scores(state, found.records)
     others = [
         other for other in snapshot.persons.values() if other.number != found.number and _matches(other, q)
     ]
     others.sort(key=lambda other: (-_best(scores, other), other.number))
+    others = others[: 3 * CANDIDATES]
+    together = {other.number: _together(found.records, other.records) for other in others}
+    others.sort(key=lambda other: (together[other.number], -_best(scores, other), other.number))
     return [
         Candidate(
             person_tile(snapshot, other),
             best if (best := _best(scores, other)) > -2 else None,
-            _together(found.records, other.records),
+            together[other.number],
         )
         for other in others[:CANDIDATES]
     ]

@@ -15,8 +15,10 @@ from stca.errors import StcaError
 from stca.web import schemas, searching
 from stca.web.listing import Snapshot
 from stca.web.pages.shown import drawing
+from stca.web.pages.shown.kept import kept
 from stca.web.pages.shown.rendering import address, go, render, state_of, user_of
 from stca.web.pages.shown.tiles import frame_url
+from stca.web.pages.wall import everybody_of
 from stca.web.problems import WebError, status_of
 from stca.web.state import ServerState
 
@@ -49,7 +51,7 @@ def search(request: Request) -> Response:
     state = state_of(request)
     params = request.query_params
     snapshot = state.snapshot()
-    strip = drawing.strip([r for key, r in snapshot.records.items() if key not in snapshot.hidden])
+    strip = kept(request, snapshot, "strip", _strip)
     asked = _without_open_ends(request_of(params), strip)
     try:
         result = searching.search(state, asked, user_of(request))
@@ -64,7 +66,7 @@ def search(request: Request) -> Response:
         asked=asked,
         strip=strip,
         chosen=strip.chosen(asked.from_, asked.to) if strip else None,
-        cameras=sorted({record.camera for record in snapshot.records.values()}),
+        cameras=kept(request, snapshot, "wall", everybody_of).cameras,
         persons=_persons(snapshot, asked, result),
         pictures=_pictures(state, asked),
         hidden_fields=_query_fields(params),
@@ -82,7 +84,6 @@ def _which(request: Request, asked: schemas.SearchRequest, error: StcaError) -> 
         "which.html",
         status=422,
         error=error.what,
-        hint=error.hint,
         upload=asked.upload,
         pictures=pictures,
         image=min(asked.image, len(pictures)),
@@ -149,6 +150,11 @@ def search_address(asked: schemas.SearchRequest) -> str:
         to=asked.to,
         verdict=asked.verdict,
     )
+
+
+def _strip(snapshot: Snapshot) -> drawing.Strip | None:
+    """When everybody was seen who is not hidden."""
+    return drawing.strip([r for key, r in snapshot.records.items() if key not in snapshot.hidden])
 
 
 def _without_open_ends(asked: schemas.SearchRequest, strip: drawing.Strip | None) -> schemas.SearchRequest:

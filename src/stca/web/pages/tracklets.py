@@ -15,6 +15,7 @@ from stca.gallery.records import Record
 from stca.web.media.certainty import Certainty, certainty, curve_points
 from stca.web.media.footage import sighting
 from stca.web.pages.shown import drawing
+from stca.web.pages.shown.kept import kept
 from stca.web.pages.shown.rendering import render, state_of
 from stca.web.pages.shown.tiles import frame_url, person_tile, tracklet_tile
 from stca.web.state import ServerState
@@ -147,10 +148,6 @@ def _place(score: float) -> float:
 def _certainty(request: Request) -> Certainty | None:
     """Of the gallery as it is now; computed once for each of its states."""
     state = state_of(request)
-    version = state.gallery.version()
-    kept = getattr(request.app.state, "certainty", None)
-    if kept is None or kept[0] != version:
-        kept = version, certainty(state.gallery, state.snapshot().records)
-        request.app.state.certainty = kept
-    found: Certainty | None = kept[1]
-    return found
+    return kept(
+        request, state.snapshot(), "certainty", lambda snapshot: certainty(state.gallery, snapshot.records)
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -10,7 +11,8 @@ from starlette.responses import Response
 from stca.gallery.records import Record
 from stca.linking.persons import Person
 from stca.web.listing import Snapshot, page
-from stca.web.pages.shown.rendering import render, state_of
+from stca.web.pages.shown.kept import kept
+from stca.web.pages.shown.rendering import is_partial, render, state_of
 from stca.web.pages.shown.tiles import Tile, person_tile, tracklet_tile
 
 router = APIRouter()
@@ -26,58 +28,69 @@ def wall(
     cursor: Annotated[str | None, Query(max_length=2000)] = None,
 ) -> Response:
     """The wall: linked persons, then single tracklets, newest first."""
-    state = state_of(request)
-    snapshot = state.snapshot()
-    persons = linked_persons(snapshot)
-    alone = single_tracklets(snapshot)
-    cameras = sorted({record.camera for record in snapshot.records.values()})
-    shown: list[Person | Record] = [
-        *(person for person in persons if _person_matches(person, camera, q)),
-        *(record for record in alone if _matches(record, camera, q)),
-    ]
-    names = [f"p{item.number}" if isinstance(item, Person) else f"t{item.key}" for item in shown]
+    snapshot = state_of(request).snapshot()
+    everybody = kept(request, snapshot, "wall", everybody_of)
+    shown, names = everybody.items, everybody.names
+    if camera or q:
+        passing = [at for at, item in enumerate(shown) if _passes(item, camera, q)]
+        shown, names = tuple(shown[at] for at in passing), tuple(names[at] for at in passing)
     items, after = page(shown, names, cursor, PAGE)
     first_alone = next((item.key for item in shown if isinstance(item, Record)), None)
     return render(
         request,
-        "_wall_tiles.html" if cursor and request.headers.get("hx-request") else "wall.html",
+        "_wall_tiles.html" if cursor and is_partial(request) else "wall.html",
         tiles=[_tile(snapshot, item) for item in items],
         after=after,
         camera=camera,
         q=q,
-        cameras=cameras,
-        heading_at=first_alone if persons else None,
-        people=len(persons),
-        alone=len(alone),
-        found=len(shown),
+        cameras=everybody.cameras,
+        heading_at=first_alone if everybody.people else None,
+        people=everybody.people,
+        alone=len(everybody.items) - everybody.people,
         empty=not snapshot.records,
-        videos=bool(state.settings.videos),
     )
 
 
-def linked_persons(snapshot: Snapshot) -> list[Person]:
-    """Persons of several tracklets, or with a name, newest first."""
-    return [person for person in snapshot.persons.values() if len(person.records) > 1 or person.name]
+@dataclass(frozen=True, slots=True)
+class Everybody:
+    """Who is on the wall.
+
+    Args:
+        items: persons of several tracklets, or with a name, newest first; then the tracklets that are of no
+            such person, newest first.
+        names: of the items, for cursors.
+        people: how many persons there are.
+        cameras: names, sorted.
+
+    """
+
+    items: tuple[Person | Record, ...]
+    names: tuple[str, ...]
+    people: int
+    cameras: tuple[str, ...]
 
 
-def single_tracklets(snapshot: Snapshot) -> list[Record]:
-    """Tracklets that are of no such person, newest first; not the hidden ones."""
-    linked = {record.key for person in linked_persons(snapshot) for record in person.records}
-    return [
-        record for key, record in snapshot.records.items() if key not in linked and key not in snapshot.hidden
-    ]
+def everybody_of(snapshot: Snapshot) -> Everybody:
+    """Everybody in a gallery, but for hidden tracklets."""
+    persons = [person for person in snapshot.persons.values() if len(person.records) > 1 or person.name]
+    left_out = {record.key for person in persons for record in person.records} | snapshot.hidden
+    alone = [record for key, record in snapshot.records.items() if key not in left_out]
+    items = (*persons, *alone)
+    names = tuple(f"p{item.number}" if isinstance(item, Person) else f"t{item.key}" for item in items)
+    cameras = sorted({record.camera for record in snapshot.records.values()})
+    return Everybody(items, names, len(persons), tuple(cameras))
 
 
 def _tile(snapshot: Snapshot, item: Person | Record) -> Tile:
     return person_tile(snapshot, item) if isinstance(item, Person) else tracklet_tile(snapshot, item)
 
 
-def _person_matches(person: Person, camera: str, q: str) -> bool:
-    if camera and all(record.camera != camera for record in person.records):
+def _passes(item: Person | Record, camera: str, q: str) -> bool:
+    """Whether it was seen by a camera, and its name, number or key has `q` in it."""
+    records = item.records if isinstance(item, Person) else (item,)
+    if camera and all(record.camera != camera for record in records):
         return False
-    words = [person.name or "", str(person.number), *(record.key for record in person.records)]
+    words = [record.key for record in records]
+    if isinstance(item, Person):
+        words += [item.name or "", str(item.number)]
     return not q or any(q.casefold() in word.casefold() for word in words)
-
-
-def _matches(record: Record, camera: str, q: str) -> bool:
-    return (not camera or record.camera == camera) and q.casefold() in record.key.casefold()

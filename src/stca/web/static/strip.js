@@ -23,9 +23,10 @@ if (strip) {
   const outputs = ["from", "to"].map((name) => document.querySelector(`[data-strip-${name}]`));
   const show = () => {
     const place = (field) => ((Number(field.value) - first) / (last - first)) * 1000;
-    const chosen = drawn.querySelector(".chosen");
-    chosen.setAttribute("x", place(from));
-    chosen.setAttribute("width", Math.max(place(to) - place(from), 0));
+    const [before, after] = drawn.querySelectorAll(".outside");
+    before.setAttribute("width", place(from));
+    after.setAttribute("x", place(to));
+    after.setAttribute("width", 1000 - place(to));
     [from, to].forEach((field, at) => {
       const words = moment(Number(field.value), Number(strip.dataset.offset));
       outputs[at].textContent = words;
@@ -70,8 +71,8 @@ if (strip) {
   show();
   filters.addEventListener("htmx:configRequest", (event) => {
     const { parameters } = event.detail;
-    if (Number(from.value) <= first + from.step / 2) delete parameters.from;
-    if (Number(to.value) >= last - to.step / 2) delete parameters.to;
+    if (Number(from.value) <= first + (last - first) / 2000) delete parameters.from;
+    if (Number(to.value) >= last - (last - first) / 2000) delete parameters.to;
   });
 }
 

@@ -35,7 +35,6 @@ class Strip:
     Args:
         first, last: seconds at its ends.
         bars: on a height of 100; a taller one for more tracklets.
-        step: seconds by which its handles move.
         offset: seconds that the server's time zone is ahead of UTC.
 
     """
@@ -43,7 +42,6 @@ class Strip:
     first: float
     last: float
     bars: tuple[Bar, ...]
-    step: float
     offset: float = 0.0
 
     def place(self, seconds: float) -> float:
@@ -79,7 +77,7 @@ def strip(records: Sequence[Record]) -> Strip | None:
         for place, n in enumerate(counts)
         if n
     )
-    return Strip(first, last, bars, (last - first) / 1000, utc_offset(first))
+    return Strip(first, last, bars, utc_offset(first))
 
 
 @dataclass(frozen=True, slots=True)
