@@ -264,7 +264,7 @@ def _threshold(
     """
     if options.threshold is not None:
         return options.threshold
-    across = calibrate_across(gallery.fingerprint, far=options.far, rows=len(gallery))
+    across = calibrate_across(gallery.fingerprint, far=options.far, rows=len(gallery), source=gallery.source)
     kept = gallery.calibration()
     # Where there is no other, halves of tracklets are measured anew below, with the corrections.
     if kept and kept.by_people and (across or kept.method != "time split"):
