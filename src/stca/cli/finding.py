@@ -50,9 +50,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--every", type=positive, default=1, metavar="N", help="look at every N-th frame only"
     )
     parser.add_argument("--model", help="as of `stca gallery add`")
-    parser.add_argument(
-        "--threshold", type=float, metavar="X", help="as of `stca link`; default: found by calibration"
-    )
+    parser.add_argument("--threshold", type=float, metavar="X", help="as of `stca link`")
     parser.add_argument("--far", type=float, default=0.01, metavar="RATE", help="as of `stca calibrate`")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
     parser.add_argument(
