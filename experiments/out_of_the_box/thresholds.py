@@ -2,9 +2,9 @@
 
     python -m experiments.out_of_the_box.thresholds --shared ../shared
 
-Writes src/stca/gallery/cross_camera_scores.json for the network in the package and those of the catalogue that
-`shared` has: quantiles of the cosine of pairs of pictures from two cameras, no picture and no vector. Some ten
-minutes on two cores.
+Writes src/stca/gallery/cross_camera_scores.json for the network in the package and those of the catalogue
+that `shared` has: quantiles of the cosine of pairs of pictures from two cameras, no picture and no vector.
+Some ten minutes on two cores.
 """
 
 from __future__ import annotations

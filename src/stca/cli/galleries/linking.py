@@ -17,7 +17,7 @@ def add_verbs(verbs: Verbs) -> None:
         type=float,
         metavar="X",
         help="minimum mean cosine between two groups of one person; default: from `stca calibrate`, else "
-        "from public sets",
+        "from people whom one camera sees at once, else from public sets",
     )
     verb.add_argument(
         "--travel",
