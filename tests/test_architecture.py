@@ -23,6 +23,8 @@ FLOORS = (
     "linking",
     "recipes runs",
     "find",
+    "web",
+    "client",
     "cli moved_modules",
     "__init__ __main__",
 )

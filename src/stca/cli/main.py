@@ -16,6 +16,7 @@ from stca.cli import (
     exporting,
     finding,
     pictures,
+    serving,
     tracking,
     training,
     weights,
@@ -45,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
         gallery,
         searching,
         linking,
+        serving,
         persons,
         weights,
     )

@@ -24,6 +24,8 @@ __all__ = [
     "Frame",
     "Source",
     "camera_name",
+    "folder_images",
+    "image_identity",
     "open_source",
     "read_stream",
     "require_distinct_cameras",
@@ -142,11 +144,21 @@ def _file(path: Path, frame_rate: float | None, coded: bool) -> Source:
     )
 
 
-def _folder(path: Path, frame_rate: float | None) -> Source:
-    images = sorted(
+def folder_images(path: Path) -> list[Path]:
+    """The images that are the frames of a folder, in order: image k is frame k; hidden files are none."""
+    return sorted(
         (p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")),
         key=lambda p: natural_key(p.name),
     )
+
+
+def image_identity(images: list[Path]) -> tuple[int, int]:
+    """Of a folder's images, as `Source.identity` has it: how many, and when the latest was changed."""
+    return len(images), max((p.stat().st_mtime_ns for p in images if p.exists()), default=0)
+
+
+def _folder(path: Path, frame_rate: float | None) -> Source:
+    images = folder_images(path)
     if not images:
         raise FrameError(
             "No images in a folder",
@@ -161,14 +173,13 @@ def _images(path: Path, images: list[Path], rate: float | None) -> Source:
     name = camera_name(path)
     if rate is None and len(images) > 1:
         warn_unknown_rate(name)
-    times = [p.stat().st_mtime_ns for p in images if p.exists()]
     return Source(
         name=name if len(images) > 1 or path.is_dir() else printable(path.name),
         camera=name,
         frame_rate=rate or DEFAULT_RATE,
         num_frames=len(images),
         live=False,
-        identity=(len(images), max(times, default=0)),
+        identity=image_identity(images),
         frames=lambda: _read_images(images, rate or DEFAULT_RATE, name),
         times_known=rate is not None or len(images) == 1,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from stca.errors import DatasetError, GalleryError
 from stca.gallery.embedding import EmbedOptions, embed_in_batches
@@ -23,6 +23,7 @@ def add_tracklets(
     precision: str = "float32",
     batch_size: int = 16,
     workers: int = 2,
+    watch: Callable[[int, int], None] | None = None,
 ) -> Added:
     """Embed new tracklets and add them to the gallery, 128 per commit.
 
@@ -38,6 +39,7 @@ def add_tracklets(
         precision: "float32", "bf16" or "auto".
         batch_size: clips per forward pass.
         workers: number of decoding processes.
+        watch: told after every commit how many tracklets are added, and how many there are to add.
 
     Raises:
         GalleryError: a key that exists with other frames, or two folders with the same key (then nothing is
@@ -52,10 +54,14 @@ def add_tracklets(
     same, todo = _split_known(gallery, tracklets, contents, replace=replace)
     updated = gallery.update([record_of(found, contents[found.key]) for found in same])
     done = Added(skipped=len(same) - updated, updated=updated)
+    embedded = 0
     label = f"embed and add {len(todo)} tracklets"
     for batch, vectors in embed_in_batches(gallery, model, todo, options, label=label):
         records = [record_of(found, contents[found.key]) for found in batch]
         done += gallery.add(records, vectors, replace=replace)
+        if watch is not None:
+            embedded += len(batch)
+            watch(embedded, len(todo))
     gallery.refresh()
     return done
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float64
 
 from stca.errors import RankingError
 from stca.gallery.calibration import Calibration
@@ -64,6 +65,31 @@ def calibrate_across(fingerprint: ModelFingerprint, *, far: float, rows: int) ->
         dir_at_1=rates[0],
         dir_at_10=rates[1],
     )
+
+
+def pair_rates(
+    fingerprint: ModelFingerprint, scores: Float64[np.ndarray, " S"]
+) -> tuple[Float64[np.ndarray, " S"], Float64[np.ndarray, " S"], tuple[int, int]] | None:
+    """Which shares of the pairs of the public sets reach each score: means over the sets.
+
+    Args:
+        fingerprint: of the gallery's model.
+        scores: cosines.
+
+    Returns:
+        Of the pairs of different people and of one person; and how many pairs (different people, one person)
+        there are. The first shares lie between 1 in 100,000 and a half, the second between 5 and 95 %: beyond
+        that nothing is stored, and the last known value is given. None where the package has no scores of
+        this network with these weights.
+
+    """
+    sets = _scores().get(fingerprint.weights)
+    if sets is None:
+        return None
+    different = [np.exp(np.interp(scores, each["different"], np.log(LEVELS))) for each in sets.values()]
+    same = [1 - np.interp(scores, each["same"], SHARES) for each in sets.values()]
+    counts = [sum(each["pairs"][kind] for each in sets.values()) for kind in (1, 0)]
+    return np.mean(different, axis=0), np.mean(same, axis=0), (counts[0], counts[1])
 
 
 def _threshold(scores: Mapping[str, Any], far: float, rows: int) -> float:

@@ -241,6 +241,10 @@ class Gallery(GalleryLog):
     def __len__(self) -> int:
         return sum(self._store.counts()[0].values())
 
+    def version(self) -> tuple[int, int]:
+        """A value that changes with every change of the gallery's file, by whatever process."""
+        return self._store.version()
+
     # ---- the threshold ----
 
     def calibration(self) -> Calibration | None:

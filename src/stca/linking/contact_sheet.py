@@ -27,7 +27,8 @@ _CROPS = 3  # of a tracklet
 _LABEL, _CAPTION, _GAP = 64, 38, 8
 _LETTERS = 22  # side by side below a tracklet
 _PER_ROW, _ROWS = 8, 16
-_INK, _GREY, _PAPER = (20, 20, 20), (110, 110, 110), (255, 255, 255)
+INK, PAPER = (20, 20, 20), (255, 255, 255)
+_GREY = (110, 110, 110)
 
 
 def sheet_names(linking: Linking, *, most_pages: int = 20) -> list[str]:
@@ -59,20 +60,31 @@ def write_contact_sheets(linking: Linking, out: Path, *, most_pages: int = 20) -
 
 def draw_sheet(persons: Sequence[tuple[int, Sequence[Record]]]) -> Image.Image:
     """One page."""
-    widest = max(min(len(group), _PER_ROW) for _, group in persons)
+    return draw_rows([(str(person), f"{len(group)} in all", group) for person, group in persons])
+
+
+def draw_rows(rows: Sequence[tuple[str, str, Sequence[Record]]], *, across: int = _PER_ROW) -> Image.Image:
+    """Rows of tracklets with crops, keys and times.
+
+    Args:
+        rows: (heading, small print below it, tracklets); at least one, of at least one tracklet each.
+        across: tracklets of a row; of more, some spread evenly over it are shown.
+
+    """
+    widest = max(min(len(group), across) for _, _, group in rows)
     step = _CROPS * _CROP[0] + _GAP
-    size = (_LABEL + widest * step, len(persons) * (_CROP[1] + _CAPTION + _GAP))
-    sheet = Image.new("RGB", size, _PAPER)
+    size = (_LABEL + widest * step, len(rows) * (_CROP[1] + _CAPTION + _GAP))
+    sheet = Image.new("RGB", size, PAPER)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
-    for row, (person, group) in enumerate(persons):
+    for row, (heading, note, group) in enumerate(rows):
         top = row * (_CROP[1] + _CAPTION + _GAP)
         draw.line((0, top, size[0], top), fill=(220, 220, 220))
-        draw.text((6, top + 8), str(person), fill=_INK, font=ImageFont.load_default(20))
-        draw.text((6, top + 36), f"{len(group)} in all", fill=_GREY, font=font)
-        for column, record in enumerate(_spread(group, _PER_ROW)):
+        draw.text((6, top + 8), heading, fill=INK, font=ImageFont.load_default(20))
+        draw.text((6, top + 36), note, fill=_GREY, font=font)
+        for column, record in enumerate(_spread(group, across)):
             left, below = _LABEL + column * step, top + _CROP[1] + 5
             _paste_crops(sheet, record, left, top + 4)
-            draw.text((left, below), shorten(record.key, _LETTERS), fill=_INK, font=font)
+            draw.text((left, below), shorten(record.key, _LETTERS), fill=INK, font=font)
             times = textwrap.wrap(
                 format_span(record) or "no time known", _LETTERS, max_lines=2, placeholder=" ..."
             )

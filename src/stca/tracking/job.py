@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +32,11 @@ from stca.tracks import FrameRecord, TrackRecord, overall_quality
 
 MIN_CROPS = 4
 """A track with fewer crops stays in tracks.txt but does not become a tracklet."""
+
+Watch = Callable[[int, int | None], None]
+"""Is told how many frames of a run were processed, and how many there are; None where that is not known.
+
+It may block, to pause the run, and what it raises ends the run."""
 
 TrackedFrame = tuple[Frame, Detections, Int64[np.ndarray, " n"]]
 
@@ -70,7 +75,7 @@ class Job:
         self._frames = self._tracks = self._tracklets = self._used = self._left_out = 0
         self._seconds = 0.0
 
-    def run(self, *, show: bool) -> Iterator[tuple[Path, TrackRecord]]:
+    def run(self, *, show: bool, watch: Watch | None = None) -> Iterator[tuple[Path, TrackRecord]]:
         """Yield every tracklet as soon as it has ended and is written; `show` a progress bar."""
         begun = time.monotonic()
         resume = self._folder.begin(keep=self._source.live)
@@ -89,6 +94,8 @@ class Job:
                 self._times.add(frame.number, frame.time)
                 for track in tracks.update(frame, _observations(frame, found), numbers):
                     yield from self._finish(track)
+                if watch is not None:
+                    watch(self._frames, self._total)
         except KeyboardInterrupt:
             if not self._source.live:
                 raise
@@ -158,9 +165,12 @@ class Job:
         def speed() -> str:
             return f"{self._frames / max(time.monotonic() - begun, 1e-9):.0f} frames/s"
 
+        return progress(self._tracked_frames(), label=self._source.name, total=self._total, status=speed)
+
+    @property
+    def _total(self) -> int | None:
         count = self._source.num_frames
-        total = count and -(-count // self._options.every)
-        return progress(self._tracked_frames(), label=self._source.name, total=total, status=speed)
+        return count and -(-count // self._options.every)
 
     def _finish(self, track: Track) -> Iterator[tuple[Path, TrackRecord]]:
         if self._external is None and not is_long_enough(track):

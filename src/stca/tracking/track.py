@@ -12,7 +12,7 @@ from stca.footage.sources import Source, open_source
 from stca.tracking.associate import TRACKERS
 from stca.tracking.detectors.options import DetectorOptions
 from stca.tracking.external_tracks import ExternalTracks, read_external_tracks
-from stca.tracking.job import Job
+from stca.tracking.job import Job, Watch
 from stca.tracking.options import TrackOptions, VideoSummary, check_camera, settings
 from stca.tracking.regions import Region
 from stca.tracking.writing import CameraFolder, camera_folder
@@ -83,13 +83,29 @@ def track_video(
 
 
 def write_tracks(
-    path: str | Path, out: Path, options: TrackOptions, *, show: bool = False
+    path: str | Path,
+    out: Path,
+    options: TrackOptions,
+    *,
+    show: bool = False,
+    folder_name: str | None = None,
+    watch: Watch | None = None,
 ) -> Generator[tuple[Path, TrackRecord], None, VideoSummary]:
-    """As `track_video`, but yields folders and records, and returns a summary; `show` a progress bar."""
+    """As `track_video`, but yields folders and records, and returns a summary.
+
+    Args:
+        path: as of `track_video`.
+        out: likewise.
+        options: how to track.
+        show: show a progress bar.
+        folder_name: of the folder in `out`; default: the camera's name.
+        watch: called after every frame, see `Watch`.
+
+    """
     source = open_source(path, frame_rate=options.frame_rate, coded=options.coded)
     camera = options.camera or source.camera
     check_camera(camera)
-    place = camera_folder(out, camera, source)
+    place = out / folder_name if folder_name else camera_folder(out, camera, source)
     made_with = settings(source, options)
     external = _external_tracks(source, options, show=show)
     folder = CameraFolder(place, made_with)
@@ -111,15 +127,23 @@ def write_tracks(
                 stacklevel=2,
             )
         job = Job(source, camera, options, folder, external)
-        yield from job.run(show=show)
+        yield from job.run(show=show, watch=watch)
         return job.summary()
     finally:
         folder.close()
 
 
-def track_whole(path: str | Path, out: Path, options: TrackOptions, *, show: bool = False) -> VideoSummary:
+def track_whole(
+    path: str | Path,
+    out: Path,
+    options: TrackOptions,
+    *,
+    show: bool = False,
+    folder_name: str | None = None,
+    watch: Watch | None = None,
+) -> VideoSummary:
     """As `write_tracks`, to the end of the video; its tracklets lie in the summary's folder."""
-    running = write_tracks(path, out, options, show=show)
+    running = write_tracks(path, out, options, show=show, folder_name=folder_name, watch=watch)
     while True:
         try:
             next(running)

@@ -1,7 +1,13 @@
 """The score threshold below which a search has no match."""
 
 from stca.gallery.calibration.calibration import Calibration, Method
-from stca.gallery.calibration.known_pairs import CalibrationSet, count_searches, labelled, relabel
+from stca.gallery.calibration.known_pairs import (
+    CalibrationSet,
+    count_searches,
+    labelled,
+    pair_scores,
+    relabel,
+)
 from stca.gallery.calibration.measuring import calibrate, measure
 
 __all__ = [
@@ -12,5 +18,6 @@ __all__ = [
     "count_searches",
     "labelled",
     "measure",
+    "pair_scores",
     "relabel",
 ]

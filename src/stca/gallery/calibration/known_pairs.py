@@ -76,6 +76,19 @@ def count_searches(known_pairs: CalibrationSet, *, across: bool = False) -> tupl
     return sum(mated for mated, _ in counts), sum(non_mated for _, non_mated in counts)
 
 
+def pair_scores(
+    known_pairs: CalibrationSet,
+) -> tuple[Float32[np.ndarray, " A"], Float32[np.ndarray, " B"]]:
+    """The cosines of all pairs of different people, and of all pairs of one person, each pair once."""
+    different, same = [], []
+    for block, mates, non_mates in mate_masks(known_pairs, across=False):
+        later = np.arange(len(known_pairs.records)) > block.start + np.arange(len(mates))[:, None]
+        scores = known_pairs.vectors[block] @ known_pairs.vectors.T
+        different.append(scores[non_mates & later])
+        same.append(scores[mates & later])
+    return np.concatenate(different), np.concatenate(same)
+
+
 def mate_masks(
     known_pairs: CalibrationSet, *, across: bool
 ) -> Iterator[tuple[slice, Bool[np.ndarray, "Q G"], Bool[np.ndarray, "Q G"]]]:

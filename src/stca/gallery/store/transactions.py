@@ -84,6 +84,12 @@ class Transactions:
                     self._db.execute("ROLLBACK")
                 raise
 
+    def version(self) -> tuple[int, int]:
+        """A value that changes with every commit, of this connection or another."""
+        with self._exclusive():
+            (others,) = self._db.execute("PRAGMA data_version").fetchone()
+            return others, self._db.total_changes
+
     def meta(self, name: str) -> str | None:
         """The metadata value of a name; None if there is none."""
         found = self._query("SELECT value FROM meta WHERE name = ?", (name,))

@@ -1,0 +1,1 @@
+"""Who may do what: tokens, the guard before every request, the audit log."""

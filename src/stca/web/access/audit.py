@@ -1,0 +1,65 @@
+"""Who searched for whom, and who changed what: a log that only grows."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from stca.errors import ConfigError
+
+
+class AuditLog:
+    """JSON lines, each on disk before the answer goes out.
+
+    Args:
+        path: of the file; made when the first line comes.
+
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+
+    def write(self, who: str, role: str, action: str, **what: Any) -> None:
+        """Append a line; entries that are None are left out.
+
+        Raises:
+            ConfigError: it cannot be written: what is not logged is not done.
+
+        """
+        entry = {"time": round(time.time(), 3), "who": who, "role": role, "action": action}
+        entry |= {name: value for name, value in what.items() if value is not None}
+        line = json.dumps(entry, ensure_ascii=False, default=str).encode() + b"\n"
+        try:
+            with self._lock:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+                try:
+                    os.write(handle, line)
+                    os.fsync(handle)
+                finally:
+                    os.close(handle)
+        except OSError as error:
+            raise ConfigError(
+                "The audit log cannot be written",
+                found=error.strerror,
+                where=self._path,
+                hint="make room, or check who may write there",
+            ) from error
+
+    def entries(self) -> Iterator[dict[str, Any]]:
+        """All lines in order; one that was cut off by a power failure is skipped."""
+        try:
+            with self._path.open(encoding="utf-8", errors="replace") as file:
+                for line in file:
+                    try:
+                        yield json.loads(line)
+                    except ValueError:
+                        continue
+        except FileNotFoundError:
+            return

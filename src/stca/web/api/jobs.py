@@ -1,0 +1,120 @@
+"""Jobs: videos that are tracked and whose people are added to the gallery."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+from starlette.concurrency import run_in_threadpool
+
+from stca.web import schemas
+from stca.web.api.common import Cursor, Limit, State, Who
+from stca.web.api.uploads import FORM
+from stca.web.jobs import Job, NewVideo, allowed_video, list_videos
+from stca.web.listing import page
+from stca.web.problems import WebError
+from stca.web.receiving import receive_videos
+from stca.web.uploads import TRACKED
+
+router = APIRouter(tags=["jobs"])
+JobId = Annotated[int, Path(ge=1, le=2**62)]
+
+
+@router.get("/videos")
+def videos(state: State) -> list[schemas.Video]:
+    """Videos that may be added: those in the folders that the server's owner allowed."""
+    return [
+        schemas.Video(name=each.name, bytes=each.size, modified=each.changed, added=state.is_added(each.path))
+        for each in list_videos(state.settings.videos)
+    ]
+
+
+@router.get("/jobs")
+def list_jobs(state: State, cursor: Cursor = None, limit: Limit = 60) -> schemas.JobPage:
+    """Jobs, newest first."""
+    found = list(state.jobs.list())
+    some, after = page(found, [str(job.id) for job in found], cursor, limit)
+    return schemas.JobPage(items=list(map(job_out, some)), next=after, total=len(found))
+
+
+@router.post("/jobs", status_code=201)
+def add_videos(state: State, who: Who, given: schemas.JobIn) -> schemas.Job:
+    """Track videos of the server's folders, and add the people to the gallery."""
+    paths = [allowed_video(state.settings.videos, name) for name in given.videos]
+    job = state.jobs.start([NewVideo(path, start=given.start) for path in paths], link=True)
+    state.audit.write(who.name, who.role, "add videos", job=job.id, videos=given.videos)
+    return job_out(job)
+
+
+@router.post("/jobs/upload", status_code=201, openapi_extra=FORM, max_body_size=TRACKED.bytes + (1 << 20))
+async def add_uploaded_videos(request: Request, state: State, who: Who) -> schemas.Job:
+    """Upload videos, track them, and add the people to the gallery."""
+    state.upload_rate.require(who.name)
+    files, fields = await receive_videos(state, request)
+    return await run_in_threadpool(_start_uploaded, state, who, files, fields.get("start"))
+
+
+def _start_uploaded(state: State, who: Who, files: list[NewVideo], start: str | None) -> schemas.Job:
+    seconds = _seconds(start)
+    job = state.jobs.start([NewVideo(each.path, each.camera, seconds) for each in files], link=True)
+    state.audit.write(who.name, who.role, "add videos", job=job.id, videos=[each.camera for each in files])
+    return job_out(job)
+
+
+@router.get("/jobs/{number}")
+def get_job(state: State, number: JobId) -> schemas.Job:
+    """One job."""
+    return job_out(state.jobs.get(number))
+
+
+@router.post("/jobs/{number}/pause")
+def pause_job(state: State, who: Who, number: JobId) -> schemas.Job:
+    """Pause a job."""
+    return _changed(state, who, "pause job", state.jobs.pause(number))
+
+
+@router.post("/jobs/{number}/resume")
+def resume_job(state: State, who: Who, number: JobId) -> schemas.Job:
+    """Go on with a paused job."""
+    return _changed(state, who, "resume job", state.jobs.resume(number))
+
+
+@router.post("/jobs/{number}/cancel")
+def cancel_job(state: State, who: Who, number: JobId) -> schemas.Job:
+    """Stop a job for good; videos that it has finished stay."""
+    return _changed(state, who, "cancel job", state.jobs.cancel(number))
+
+
+def _changed(state: State, who: Who, action: str, job: Job) -> schemas.Job:
+    state.audit.write(who.name, who.role, action, job=job.id)
+    return job_out(job)
+
+
+def job_out(job: Job) -> schemas.Job:
+    """A job as the interface gives it."""
+    return schemas.Job(
+        id=job.id,
+        created=job.created,
+        videos=[video.camera or video.path.name for video in job.videos],
+        state=job.state,
+        stage=job.stage,
+        progress=job.progress,
+        frames=job.frames,
+        frames_per_second=job.frames_per_second,
+        seconds_left=job.seconds_left,
+        message=job.message,
+        error=job.error,
+    )
+
+
+def _seconds(text: str | None) -> float | None:
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+        if not math.isfinite(seconds):
+            raise ValueError
+    except ValueError:
+        raise WebError("A video's start is a number of POSIX seconds", status=422, found=text[:100]) from None
+    return seconds

@@ -1,0 +1,52 @@
+"""Searches, and those that are kept with a name."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from stca.web import schemas
+from stca.web.api.common import Cursor, Limit, State, Who
+from stca.web.listing import page
+from stca.web.searching import search
+
+router = APIRouter(tags=["searches"])
+SearchId = Annotated[int, Path(ge=1, le=2**62)]
+
+
+@router.post("/search")
+def search_gallery(state: State, who: Who, request: schemas.SearchRequest) -> schemas.SearchResult:
+    """The most similar tracklets, and whether the best one is the person."""
+    return search(state, request, who)
+
+
+@router.get("/searches")
+def list_saved(state: State, cursor: Cursor = None, limit: Limit = 60) -> schemas.SavedSearchPage:
+    """Saved searches, newest first."""
+    found = state.saved.all()
+    some, after = page(found, [str(search.id) for search in found], cursor, limit)
+    return schemas.SavedSearchPage(items=list(some), next=after, total=len(found))
+
+
+@router.post("/searches", status_code=201)
+def save(state: State, who: Who, saved: schemas.SavedSearchIn) -> schemas.SavedSearch:
+    """Keep a search for a tracklet of the gallery."""
+    if saved.request.key is not None:
+        state.snapshot().record(saved.request.key)
+    kept = state.saved.add(saved.name, saved.request, author=who.name)
+    state.audit.write(who.name, who.role, "save search", search=kept.id, key=saved.request.key)
+    return kept
+
+
+@router.get("/searches/{number}")
+def get_saved(state: State, number: SearchId) -> schemas.SavedSearch:
+    """One saved search."""
+    return state.saved.get(number)
+
+
+@router.delete("/searches/{number}", status_code=204)
+def remove_saved(state: State, who: Who, number: SearchId) -> None:
+    """Forget a saved search."""
+    state.saved.remove(number)
+    state.audit.write(who.name, who.role, "remove saved search", search=number)

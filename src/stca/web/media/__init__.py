@@ -1,0 +1,1 @@
+"""Pictures: thumbnails, playing tracklets, whole frames of videos, sheets, and where the network looked."""

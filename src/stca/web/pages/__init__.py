@@ -1,0 +1,34 @@
+"""The pages of `stca serve`: HTML from the same data as the interface below `/api/v1`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+from stca.web.pages import (
+    corrections,
+    entrance,
+    gallery,
+    jobs,
+    people,
+    search,
+    tracklets,
+    uploads,
+    videos,
+    wall,
+)
+from stca.web.pages.errors import refusal_page, show_errors_as_pages
+
+__all__ = ["add_pages", "refusal_page"]
+
+STATIC = Path(__file__).parent.parent / "static"
+
+
+def add_pages(app: FastAPI) -> None:
+    """Add every page, the files that they need, and pages for errors to an application with its handlers."""
+    for part in (wall, uploads, search, tracklets, people, videos, jobs, corrections, gallery, entrance):
+        app.include_router(part.router, include_in_schema=False)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    show_errors_as_pages(app)

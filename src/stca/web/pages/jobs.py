@@ -1,0 +1,107 @@
+"""Videos being tracked and added: how far they are, and what may be done with them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import Response
+
+from stca.web.jobs import Job, NewVideo, allowed_video, list_videos
+from stca.web.pages.shown.rendering import go, is_partial, render, state_of, user_of
+from stca.web.problems import WebError
+from stca.web.state import ServerState
+
+router = APIRouter()
+SHOWN = 50
+"""Jobs on the page, at most."""
+
+
+@router.get("/jobs")
+def jobs(request: Request) -> Response:
+    """All jobs, and a form for more."""
+    state = state_of(request)
+    return render(
+        request,
+        "jobs.html",
+        jobs=_shown(state),
+        videos=[(video.name, video.size) for video in list_videos(state.settings.videos)],
+        folders=bool(state.settings.videos),
+    )
+
+
+@router.get("/jobs/list")
+def jobs_list(request: Request) -> Response:
+    """Only the list, which a page asks for again and again."""
+    return render(request, "_jobs.html", jobs=_shown(state_of(request)))
+
+
+@router.post("/jobs")
+def add(
+    request: Request,
+    videos: Annotated[Sequence[str], Form()] = (),
+    camera: Annotated[str, Form()] = "",
+    start: Annotated[str, Form()] = "",
+    link: Annotated[str, Form()] = "",
+) -> Response:
+    """Begin a job."""
+    state, user = state_of(request), user_of(request)
+    if not videos:
+        raise WebError("No video was chosen", status=422, hint="mark the videos that are to be added")
+    began = seconds_of(start)
+    chosen = [
+        NewVideo(allowed_video(state.settings.videos, name), camera.strip() or None, began) for name in videos
+    ]
+    job = state.jobs.start(chosen, link=bool(link))
+    state.audit.write(user.name, user.role, "add videos", job=job.id, videos=list(videos))
+    return go(request, "/jobs")
+
+
+@router.post("/jobs/{number}/{action}")
+def change(request: Request, number: int, action: Literal["pause", "resume", "cancel"]) -> Response:
+    """Let a job rest, go on, or end."""
+    state, user = state_of(request), user_of(request)
+    getattr(state.jobs, action)(number)
+    state.audit.write(user.name, user.role, f"{action} job", job=number)
+    if is_partial(request):
+        return jobs_list(request)
+    return go(request, "/jobs")
+
+
+def _shown(state: ServerState) -> list[dict[str, Any]]:
+    return [_job(job) for job in state.jobs.list()[:SHOWN]]
+
+
+def _job(job: Job) -> dict[str, Any]:
+    names = [video.camera or video.path.name for video in job.videos]
+    return {
+        "id": job.id,
+        "title": ", ".join(names[:3]) + (f" +{len(names) - 3}" if len(names) > 3 else ""),
+        "created": job.created,
+        "state": job.state,
+        "stage": job.stage,
+        "progress": job.progress,
+        "frames": job.frames,
+        "frames_per_second": job.frames_per_second,
+        "seconds_left": job.seconds_left,
+        "message": job.message,
+        "error": job.error,
+    }
+
+
+def seconds_of(text: str) -> float | None:
+    """A time of the form as POSIX seconds; the server's time zone holds."""
+    if not text:
+        return None
+    try:
+        seconds = datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise WebError(
+            "This is no date and time", status=422, expected="2026-01-31T10:00:00", found=text[:40]
+        ) from None
+    if not math.isfinite(seconds):
+        raise WebError("This is no date and time", status=422, found=text[:40])
+    return seconds

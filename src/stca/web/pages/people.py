@@ -1,0 +1,115 @@
+"""One person: every sighting, over all cameras and times, and who else it may be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from stca.gallery.records import Record
+from stca.linking.persons import Person
+from stca.web.listing import Snapshot, longest, span
+from stca.web.pages.shown import drawing
+from stca.web.pages.shown.rendering import render, state_of
+from stca.web.pages.shown.tiles import Tile, person_tile, tracklet_tile
+from stca.web.state import ServerState
+
+router = APIRouter()
+CANDIDATES = 24
+"""Persons to merge with that are shown, the most alike first."""
+
+
+@router.get("/people/{number}")
+def person(request: Request, number: int) -> Response:
+    """The page of a person."""
+    snapshot = state_of(request).snapshot()
+    found = snapshot.person(number)
+    first, last, _ = span(found.records)
+    return render(
+        request,
+        "person.html",
+        person=found,
+        tile=person_tile(snapshot, found),
+        sightings=[tracklet_tile(snapshot, record) for record in found.records],
+        timelines=drawing.timelines(found.records),
+        journey=drawing.journey(found.records),
+        first=first,
+        last=last,
+        cameras=list(dict.fromkeys(record.camera for record in found.records)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Somebody who may be the same person.
+
+    Args:
+        tile: who.
+        score: the largest cosine between tracklets of both; None: not compared.
+        together: whether both were seen by one camera at the same time, so that they are two people.
+
+    """
+
+    tile: Tile
+    score: float | None
+    together: bool
+
+
+@router.get("/people/{number}/merge")
+def merge(request: Request, number: int, q: str = "") -> Response:
+    """Choose whom a person is to be merged with."""
+    state = state_of(request)
+    snapshot = state.snapshot()
+    found = snapshot.person(number)
+    return render(
+        request,
+        "_merge.html" if request.headers.get("hx-request") == "true" else "merge.html",
+        person=found,
+        tile=person_tile(snapshot, found),
+        q=q,
+        candidates=candidates(state, snapshot, found, q),
+    )
+
+
+def candidates(state: ServerState, snapshot: Snapshot, found: Person, q: str) -> list[Candidate]:
+    """Other persons, the most alike first; `q` is part of a name or a number."""
+    scores = _scores(state, found.records)
+    others = [
+        other for other in snapshot.persons.values() if other.number != found.number and _matches(other, q)
+    ]
+    others.sort(key=lambda other: (-_best(scores, other), other.number))
+    return [
+        Candidate(
+            person_tile(snapshot, other),
+            best if (best := _best(scores, other)) > -2 else None,
+            _together(found.records, other.records),
+        )
+        for other in others[:CANDIDATES]
+    ]
+
+
+def _scores(state: ServerState, records: Iterable[Record]) -> dict[str, float]:
+    """The largest cosine of tracklets with some of a person's, by key; of those that a search finds."""
+    scores: dict[str, float] = {}
+    spread = sorted(records, key=lambda record: -record.frames)[:5]
+    for record in spread or [longest(list(records))]:
+        if (row := state.gallery.get(record.key)) is None:
+            continue
+        for hit in state.gallery.search(np.asarray(row[1]), 200):
+            scores[hit.key] = max(scores.get(hit.key, -2.0), hit.score)
+    return scores
+
+
+def _best(scores: dict[str, float], person: Person) -> float:
+    return max((scores.get(record.key, -2.0) for record in person.records), default=-2.0)
+
+
+def _matches(person: Person, q: str) -> bool:
+    return not q or q.casefold() in (person.name or "").casefold() or q.strip() == str(person.number)
+
+
+def _together(some: Iterable[Record], others: Iterable[Record]) -> bool:
+    return any(one.overlaps(other) for one in some for other in others)

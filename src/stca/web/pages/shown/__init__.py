@@ -1,0 +1,1 @@
+"""What the pages show: templates, tiles, drawings, words."""

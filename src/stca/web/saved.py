@@ -1,0 +1,104 @@
+"""Searches that somebody gave a name, kept in the server's folder."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+
+from stca.errors import GalleryError
+from stca.web import schemas
+from stca.web.problems import WebError, not_found
+
+FILE = "serve.sqlite"
+MOST = 500
+"""Saved searches of a server."""
+_SCHEMA = """CREATE TABLE IF NOT EXISTS searches (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, created REAL NOT NULL, author TEXT NOT NULL,
+    request TEXT NOT NULL)"""
+
+
+class SavedSearches:
+    """Searches by id.
+
+    Args:
+        folder: the server's; made if it is missing.
+
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        self._lock = threading.Lock()
+
+    def all(self) -> list[schemas.SavedSearch]:
+        """Every search, newest first."""
+        rows = self._run("SELECT id, name, created, author, request FROM searches ORDER BY id DESC")
+        return [_saved(row) for row in rows]
+
+    def get(self, number: int) -> schemas.SavedSearch:
+        """The search of an id; a WebError of status 404 if there is none."""
+        rows = self._run("SELECT id, name, created, author, request FROM searches WHERE id = ?", number)
+        if not rows:
+            raise not_found("There is no such saved search", found=number)
+        return _saved(rows[0])
+
+    def add(self, name: str, request: schemas.SearchRequest, *, author: str) -> schemas.SavedSearch:
+        """Keep a search.
+
+        Raises:
+            WebError: it is not for a tracklet of the gallery, or there are too many.
+
+        """
+        if request.key is None:
+            raise WebError(
+                "Only a search for a tracklet of the gallery can be saved",
+                status=422,
+                expected="a key",
+                hint="uploads are deleted after a while",
+            )
+        if len(self.all()) >= MOST:
+            raise WebError("There are too many saved searches", status=422, expected=f"at most {MOST}")
+        text = request.model_dump_json(by_alias=True, exclude_none=True)
+        (row,) = self._run(
+            "INSERT INTO searches (name, created, author, request) VALUES (?, ?, ?, ?) RETURNING id",
+            name,
+            time.time(),
+            author,
+            text,
+        )
+        return self.get(row[0])
+
+    def remove(self, number: int) -> None:
+        """Forget a search; a WebError of status 404 if there is none."""
+        self.get(number)
+        self._run("DELETE FROM searches WHERE id = ?", number)
+
+    def _run(self, statement: str, *values: object) -> list[tuple[object, ...]]:
+        try:
+            with self._lock:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                with closing(sqlite3.connect(self._path, timeout=30)) as db:
+                    db.execute("PRAGMA journal_mode = WAL")
+                    db.execute(_SCHEMA)
+                    rows = db.execute(statement, values).fetchall()
+                    db.commit()
+                    return rows
+        except (sqlite3.Error, OSError) as error:
+            raise GalleryError(
+                "The server's own file cannot be used", found=error, where=self._path
+            ) from error
+
+
+def _saved(row: tuple[object, ...]) -> schemas.SavedSearch:
+    number, name, created, author, request = row
+    return schemas.SavedSearch.model_validate(
+        {
+            "id": number,
+            "name": name,
+            "created": created,
+            "author": author,
+            "request": schemas.SearchRequest.model_validate_json(str(request)),
+        }
+    )

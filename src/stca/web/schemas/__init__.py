@@ -1,0 +1,57 @@
+"""What goes in and out of the interface below `/api/v1`."""
+
+from stca.web.schemas.common import Health, Model, Problem
+from stca.web.schemas.corrections import AuditPage, Correction, CorrectionIn, CorrectionPage
+from stca.web.schemas.gallery import (
+    Camera,
+    GalleryInfo,
+    Person,
+    PersonDetail,
+    PersonPage,
+    Tracklet,
+    TrackletPage,
+)
+from stca.web.schemas.searches import (
+    FrameQuery,
+    Hit,
+    QueryOut,
+    SavedSearch,
+    SavedSearchIn,
+    SavedSearchPage,
+    SearchRequest,
+    SearchResult,
+    Verdict,
+)
+from stca.web.schemas.work import Job, JobIn, JobPage, Picture, Upload, Video
+
+__all__ = [
+    "AuditPage",
+    "Camera",
+    "Correction",
+    "CorrectionIn",
+    "CorrectionPage",
+    "FrameQuery",
+    "GalleryInfo",
+    "Health",
+    "Hit",
+    "Job",
+    "JobIn",
+    "JobPage",
+    "Model",
+    "Person",
+    "PersonDetail",
+    "PersonPage",
+    "Picture",
+    "Problem",
+    "QueryOut",
+    "SavedSearch",
+    "SavedSearchIn",
+    "SavedSearchPage",
+    "SearchRequest",
+    "SearchResult",
+    "Tracklet",
+    "TrackletPage",
+    "Upload",
+    "Verdict",
+    "Video",
+]

@@ -1,0 +1,92 @@
+"""Searches and their answers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from stca.web.schemas.common import Model
+from stca.web.schemas.gallery import Tracklet
+
+Verdict = Literal["accepted", "below"]
+"""Whether a score reaches the gallery's threshold."""
+
+
+class FrameQuery(Model):
+    """A person in one frame of a video that was tracked."""
+
+    camera: str = Field(description="folder of its tracks")
+    frame: int = Field(ge=1, le=2**40, description="number, from 1")
+    box: tuple[float, float, float, float] = Field(description="left, top, width, height in pixels")
+
+
+class SearchRequest(Model):
+    """Exactly one of key, vector, upload and frame says who is searched for."""
+
+    key: str | None = Field(None, max_length=1000, description="of a tracklet in the gallery")
+    vector: list[float] | None = Field(None, max_length=65536, description="from the gallery's model")
+    upload: str | None = Field(None, max_length=100, description="id of an upload")
+    frame: FrameQuery | None = None
+    box: tuple[float, float, float, float] | None = Field(
+        None, description="of the person in an uploaded picture or video frame: left, top, width, height"
+    )
+    image: int = Field(1, ge=1, le=10_000, description="number of the uploaded picture or frame of the box")
+    k: int = Field(20, ge=1, le=200, description="maximum number of answers")
+    cameras: list[str] | None = Field(None, max_length=1000)
+    persons: list[int] | None = Field(None, max_length=1000)
+    from_: float | None = Field(None, alias="from", description="seen at or after, in seconds")
+    to: float | None = Field(None, description="seen at or before, in seconds")
+    verdict: Verdict | None = Field(None, description="only answers with this verdict")
+
+
+class Hit(Model):
+    """An answer."""
+
+    rank: int
+    score: float = Field(description="cosine similarity, from -1 to 1")
+    accepted: bool | None = Field(description="whether it reaches the threshold; null: there is none")
+    judged: Literal["same", "different"] | None = Field(description="what somebody said of this answer")
+    tracklet: Tracklet
+
+
+class QueryOut(Model):
+    """Who was searched for."""
+
+    title: str
+    tracklet: Tracklet | None = Field(description="where the query is a tracklet of the gallery")
+    notes: list[str] = Field(description="what of a picture or video was used")
+
+
+class SearchResult(Model):
+    """Answers, best first, and whether the best one is the person."""
+
+    query: QueryOut
+    threshold: float | None
+    verdict: Literal["somebody", "nobody", "unknown"]
+    hits: list[Hit]
+
+
+class SavedSearch(Model):
+    """A search with a name."""
+
+    id: int
+    name: str
+    created: float
+    author: str
+    request: SearchRequest
+
+
+class SavedSearchIn(Model):
+    """A search to be kept; only searches for a tracklet of the gallery can be."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    request: SearchRequest
+
+
+class SavedSearchPage(Model):
+    """Some saved searches, newest first, and where to go on."""
+
+    items: list[SavedSearch]
+    next: str | None
+    total: int

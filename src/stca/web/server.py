@@ -1,0 +1,88 @@
+"""Run the server until it is interrupted."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import closing
+
+from stca.errors import ConfigError
+from stca.tools.files import locked
+from stca.web.settings import ServerSettings
+
+_MOST_CONNECTIONS = 200
+_GRACE = 3
+"""Seconds that answers may take to end when the server stops."""
+
+
+def run_server(settings: ServerSettings, *, started: Callable[[str], None] | None = None) -> None:
+    """Serve a gallery until SIGINT or SIGTERM.
+
+    Args:
+        settings: of the server.
+        started: called with the address once the server listens.
+
+    Raises:
+        ConfigError: the port is taken, another server serves this gallery, or anybody on the network could
+            ask without a token.
+        GalleryError: the gallery cannot be opened.
+
+    """
+    import uvicorn
+
+    from stca.gallery import Gallery
+    from stca.web.access.tokens import Tokens
+    from stca.web.app import create_app
+
+    with Gallery.open(settings.gallery):
+        pass  # an error before anything is made
+    if not settings.loopback and not Tokens(settings.folder / "tokens.json").all():
+        raise ConfigError(
+            "A server that others reach needs a token",
+            expected="a token, or --host 127.0.0.1",
+            found=f"--host {settings.host} and no tokens",
+            hint=f"stca serve {settings.gallery} --new-token NAME --role editor",
+        )
+    settings.folder.mkdir(mode=0o700, exist_ok=True)
+    taken = "Another server already serves this gallery"
+    with locked(settings.folder / ".lock", taken=taken), closing(_listen(settings)) as listening:
+        config = uvicorn.Config(
+            create_app(settings),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=_MOST_CONNECTIONS,
+            timeout_graceful_shutdown=_GRACE,
+        )
+        if started is not None:
+            started(_address(settings, listening))
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listen(settings: ServerSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+        listening.listen(128)
+    except OSError as error:
+        listening.close()
+        raise ConfigError(
+            "The server cannot listen here",
+            found=error.strerror or error,
+            where=f"{settings.host}:{settings.port}",
+            hint="--port N chooses another port, --port 0 a free one",
+        ) from error
+    return listening
+
+
+def _address(settings: ServerSettings, listening: socket.socket) -> str:
+    port = listening.getsockname()[1]
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    if host in ("0.0.0.0", "[::]"):
+        print("every network of this machine reaches the server", file=sys.stderr)
+        host = socket.gethostname()
+    return f"http://{host}:{port}"

@@ -1,0 +1,143 @@
+"""What a running server holds: the gallery, its model, people's corrections, saved searches, the logs."""
+
+from __future__ import annotations
+
+import threading
+from functools import cached_property
+from pathlib import Path
+
+from stca.gallery import Gallery
+from stca.gallery.corrections import Correction
+from stca.linking.persons import persons, undo
+from stca.models import ReIDModel
+from stca.runs.gallery_model import gallery_model
+from stca.web import schemas
+from stca.web.access.audit import AuditLog
+from stca.web.access.tokens import Tokens, User
+from stca.web.correcting import apply_correction
+from stca.web.jobs import Jobs
+from stca.web.listing import Snapshot
+from stca.web.media.footage import Footage
+from stca.web.problems import not_found
+from stca.web.saved import SavedSearches
+from stca.web.settings import ServerSettings
+from stca.web.uploads import RateLimit, Uploads
+
+
+class ServerState:
+    """Shared by all requests; every method may be called from any thread.
+
+    Args:
+        settings: of the server.
+
+    Raises:
+        GalleryError: the gallery cannot be opened.
+
+    """
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self.settings = settings
+        self.gallery = Gallery.open(settings.gallery)
+        self.tokens = Tokens(settings.folder / "tokens.json")
+        self.audit = AuditLog(settings.folder / "audit.log")
+        self.saved = SavedSearches(settings.folder)
+        self.uploads = Uploads(settings.folder / "uploads")
+        self.upload_rate = RateLimit(rate=0.5, burst=20)
+        self.jobs = Jobs(settings.folder, settings.gallery, model=settings.model)
+        places = (*settings.videos, self.jobs.videos)
+        self.footage = Footage(lambda: self.snapshot().records, places)
+        self.model_lock = threading.RLock()
+        self._snapshot_lock = threading.Lock()
+        self._snapshot: tuple[object, Snapshot] | None = None
+        self.streams = 0
+        self.closing = threading.Event()
+
+    def close(self) -> None:
+        """End the event streams, and close the files."""
+        self.closing.set()
+        self.jobs.close()
+        self.gallery.close()
+
+    # ---- the gallery ----
+
+    def snapshot(self) -> Snapshot:
+        """Everything in the gallery; read again only after a change, by whatever process."""
+        with self._snapshot_lock:
+            version = self.gallery.version()
+            if self._snapshot is None or self._snapshot[0] != version:
+                found = Snapshot.of(self.gallery.records(), persons(self.gallery), self.gallery.hidden())
+                self._snapshot = version, found
+            return self._snapshot[1]
+
+    def judgements(self, key: str) -> dict[str, bool]:
+        """What people said of a query's answers: whether they show the same person; the last word counts."""
+        said: dict[str, bool] = {}
+        for correction in self.gallery.corrections():
+            if correction.kind not in ("same", "different") or correction.undone is not None:
+                continue
+            if key in (pair := (*correction.keys, *correction.others)):
+                for other in pair:
+                    if other != key:
+                        said[other] = correction.kind == "same"
+        return said
+
+    def correct(self, given: schemas.CorrectionIn, who: User) -> Correction:
+        """Make a correction, and write it into the audit log."""
+        made = apply_correction(self.gallery, given, author=who.name)
+        self.audit.write(who.name, who.role, f"correct: {given.kind}", correction=made.id)
+        return made
+
+    def undo(self, number: int, who: User) -> Correction:
+        """Undo a correction, and write it into the audit log; a WebError of status 404 if there is none."""
+        if all(correction.id != number for correction in self.gallery.corrections()):
+            raise not_found("There is no such correction", found=number)
+        undone = undo(self.gallery, number)
+        self.audit.write(who.name, who.role, "undo correction", correction=number)
+        return undone
+
+    def is_added(self, video: Path) -> bool:
+        """Whether a job has added a video to the gallery."""
+        return any(
+            each.path == video and each.state == "done" for job in self.jobs.list() for each in job.videos
+        )
+
+    def info(self) -> schemas.GalleryInfo:
+        """What the gallery holds."""
+        snapshot, stats, calibration = self.snapshot(), self.gallery.stats(), self.gallery.calibration()
+        return schemas.GalleryInfo(
+            tracklets=stats.tracklets,
+            persons=len(snapshot.persons),
+            cameras=snapshot.cameras_out(),
+            hidden=len(snapshot.hidden),
+            model=self.gallery.source or self.gallery.fingerprint.name,
+            dim=stats.dim,
+            threshold=calibration and calibration.threshold,
+            far=calibration and calibration.far,
+            calibration=calibration and calibration.method,
+            index=stats.index,
+            bytes_on_disk=stats.bytes_on_disk,
+        )
+
+    # ---- the model ----
+
+    @cached_property
+    def _open_model(self) -> ReIDModel:
+        chosen = gallery_model(self.gallery, self.settings.model)
+        return chosen if isinstance(chosen, ReIDModel) else chosen()
+
+    def model(self) -> ReIDModel:
+        """The gallery's model, opened by the first search that needs it; use it under `model_lock`.
+
+        Raises:
+            StcaError: it cannot be opened.
+
+        """
+        with self.model_lock:
+            return self._open_model
+
+    def detector(self) -> str | None:
+        """Name of a detector that finds people in single pictures; None: none was fetched."""
+        from stca.catalogue import best
+
+        fetched = best("detector")
+        return fetched.name if fetched else None

@@ -1,0 +1,133 @@
+"""Who may do something costly, and when: a bounded queue and a limit of requests per client."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from stca.web.uploads.errors import UploadError
+
+
+class DecodeQueue:
+    """Lets a few uploads be decoded at once, in the order they come; a few more wait, all others are refused.
+
+    Args:
+        at_once: that are decoded at the same time.
+        waiting: that wait at most.
+        patience: seconds that one waits at most.
+
+    """
+
+    def __init__(self, *, at_once: int = 2, waiting: int = 8, patience: float = 60.0) -> None:
+        self._at_once, self._most, self._patience = at_once, waiting, patience
+        self._changed = threading.Condition()
+        self._queue: deque[object] = deque()
+        self._running = 0
+        self._usual = 5.0  # seconds that one takes, a running mean
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for one's turn, and hold it within the context.
+
+        Raises:
+            UploadError: too many wait already, or it lasts too long (503, with seconds to wait).
+
+        """
+        self._wait()
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._running -= 1
+                self._usual += 0.2 * (time.monotonic() - began - self._usual)
+                self._changed.notify_all()
+
+    def load(self) -> tuple[int, int]:
+        """How many are decoded and how many wait at present."""
+        with self._changed:
+            return self._running, len(self._queue)
+
+    def _wait(self) -> None:
+        with self._changed:
+            if len(self._queue) >= self._most:
+                raise self._busy()
+            me = object()
+            self._queue.append(me)
+            try:
+                if not self._changed.wait_for(lambda: self._is_next(me), self._patience):
+                    raise self._busy()
+                self._running += 1
+            finally:
+                self._queue.remove(me)
+                self._changed.notify_all()
+
+    def _is_next(self, one: object) -> bool:
+        return self._running < self._at_once and self._queue[0] is one
+
+    def _busy(self) -> UploadError:
+        seconds = math.ceil(self._usual * (len(self._queue) + self._running) / self._at_once)
+        return UploadError(
+            "The server is busy with other uploads",
+            status=503,
+            retry_after=max(1, seconds),
+            hint="try again in a moment",
+        )
+
+
+class RateLimit:
+    """A limit of requests per client: a bucket of tokens for each, filled at a constant rate.
+
+    Args:
+        rate: requests a second in the long run.
+        burst: requests that may come at once.
+        clients: that are remembered; of more, those that were longest silent are forgotten.
+        clock: gives seconds.
+
+    """
+
+    def __init__(
+        self,
+        rate: float,
+        burst: float,
+        *,
+        clients: int = 10_000,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._rate, self._burst, self._most, self._clock = rate, burst, clients, clock
+        self._lock = threading.Lock()
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # tokens, and as of when
+
+    def wait(self, client: str, cost: float = 1.0) -> float:
+        """Seconds until the request is allowed; 0: it is, and it is counted.
+
+        Args:
+            client: who asks: an address or the name of a token.
+            cost: tokens that it takes, at most `burst`.
+
+        """
+        with self._lock:
+            now = self._clock()
+            tokens, then = self._buckets.pop(client, (self._burst, now))
+            tokens = min(self._burst, tokens + (now - then) * self._rate)
+            allowed = tokens >= cost
+            self._buckets[client] = (tokens - cost if allowed else tokens, now)
+            if len(self._buckets) > self._most:
+                self._buckets.popitem(last=False)
+            return 0.0 if allowed else (cost - tokens) / self._rate
+
+    def require(self, client: str, cost: float = 1.0) -> None:
+        """Count a request.
+
+        Raises:
+            UploadError: it is not allowed now (429, with seconds to wait).
+
+        """
+        if seconds := self.wait(client, cost):
+            raise UploadError(
+                "Too many requests", status=429, retry_after=math.ceil(seconds), hint="wait, then try again"
+            )
