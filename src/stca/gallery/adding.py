@@ -28,8 +28,8 @@ def add_tracklets(
     """Embed new tracklets and add them to the gallery, 128 per commit.
 
     Tracklets that the gallery has with the same crops are not embedded again; their camera, times, label and
-    folder are updated. Those that were forgotten (`stca.gallery.keeping`) are left out and counted. Commits are
-    durable: after an interruption, the same call continues where it stopped.
+    folder are updated. Those that were forgotten (`stca.gallery.keeping`) are left out and counted. Commits
+    are durable: after an interruption, the same call continues where it stopped.
 
     Args:
         gallery: opened with this model.

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from pathlib import Path
 from typing import IO
-
-from stca.tools.files import atomic_write
 
 _PIECE = bytes(1 << 20)
 
@@ -36,12 +35,20 @@ def erase_file(path: Path) -> None:
 
 
 def replace_erasing(path: Path, data: bytes) -> None:
-    """Replace a file's content atomically, then overwrite the old content on the disk."""
+    """Replace a file's content atomically, keep its mode, then overwrite the old content on the disk."""
     with path.open("r+b", buffering=0) as old:
         status = os.fstat(old.fileno())
-        with atomic_write(path) as new:
-            new.write(data)
-        path.chmod(stat.S_IMODE(status.st_mode))
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as new:
+                new.write(data)
+                new.flush()
+                os.fsync(new.fileno())
+            Path(name).chmod(stat.S_IMODE(status.st_mode))
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
         if status.st_nlink == 1:
             _overwrite(old)
 

@@ -1,4 +1,4 @@
-"""`stca gallery add | list | remove | stats`."""
+"""`stca gallery add | list | remove | stats`; `keeping` has the others."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from stca.cli.galleries import keeping
 from stca.cli.parsing import Verbs, add_model_options, add_verb, natural, positive
 
 
@@ -33,6 +34,7 @@ def add_verbs(verbs: Verbs) -> None:
     remove.add_argument("key", nargs="+", help="of a tracklet (see `stca gallery list`)")
     for parser in (shown, stats):
         parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    keeping.add_verbs(below)
 
 
 def add_embedding(parser: argparse.ArgumentParser) -> None:

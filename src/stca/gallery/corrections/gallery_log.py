@@ -22,7 +22,7 @@ class GalleryLog:
         return self._store
 
     def forgotten(self, records: Sequence[Record]) -> list[bool]:
-        """Whether each of these tracklets was forgotten (`stca.gallery.keeping`), so that `add` leaves it out.
+        """Whether each of these was forgotten (`stca.gallery.keeping`), so that `add` leaves it out.
 
         Args:
             records: with their content digests, as `stca.gallery.record_of` makes them.

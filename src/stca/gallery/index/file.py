@@ -80,6 +80,17 @@ def load_index(folder: Path) -> SavedIndex | None:
         return None
 
 
+def is_current(folder: Path) -> bool:
+    """Whether there is no file, or one of this version's format."""
+    try:
+        with (folder / FILE).open("rb") as file:
+            return bool(json.loads(file.readline(65536))["what"] == _MAGIC)
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def erase_index(folder: Path) -> int:
     """Overwrite and remove the file, and what was left of writing it; returns how many files."""
     files = [path for path in (folder / FILE, *folder.glob(f".{FILE}.*")) if path.is_file()]

@@ -6,21 +6,20 @@ From then until the file is clean, the metadata `unclean` says so. Whoever erase
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
 
 from stca.errors import GalleryError
+from stca.gallery.store.cleaning import InUseError, checkpoint, clean
 from stca.gallery.store.corrections import CorrectedStore
 from stca.gallery.store.file import FILE
 from stca.gallery.store.redacting import LogTexts, redacted
 from stca.gallery.store.tombstones import keyed_hash
 
-_SCHEMA = "CREATE TABLE IF NOT EXISTS erasing (mark TEXT PRIMARY KEY) WITHOUT ROWID"
+ERASING_SCHEMA = "CREATE TABLE IF NOT EXISTS erasing (mark TEXT PRIMARY KEY) WITHOUT ROWID"
 _UNCLEAN = "unclean"
 _LOG = 'id, kind, text, keys, others, "before", "after", contents'
 _CHANGED = 'keys = ?, others = ?, "before" = ?, "after" = ?, contents = ?'
-_PIECE = 1 << 26
 
 
 class ErasingStore(CorrectedStore):
@@ -41,7 +40,7 @@ class ErasingStore(CorrectedStore):
         with self._write_transaction():
             rows = [self._require_row(key) for key in keys]
             secret = self._secret()
-            self._db.execute(_SCHEMA)
+            self._db.execute(ERASING_SCHEMA)
             marks = [keyed_hash(secret, "row", key) for key in keys]
             marks += [keyed_hash(secret, "name", name) for name in names]
             self._db.executemany("INSERT OR IGNORE INTO erasing VALUES (?)", [(mark,) for mark in marks])
@@ -67,8 +66,13 @@ class ErasingStore(CorrectedStore):
         with self.read_transaction():
             return sum(1 for _ in redacted(self._log_texts(), set(keys), set(names)))
 
-    def erase_rows(self) -> None:
-        """Delete what was written down: rows, vectors, keys and names in the log of corrections."""
+    def erase_rows(self) -> int:
+        """Delete what was written down: rows, vectors, keys and names in the log of corrections.
+
+        Returns:
+            the number of corrections that changed or went.
+
+        """
         self._db.execute("PRAGMA secure_delete = ON")
         with self._write_transaction():
             marks, secret = self._marks(), self._secret()
@@ -76,7 +80,8 @@ class ErasingStore(CorrectedStore):
             names = {entry.text for entry in log if keyed_hash(secret, "name", entry.text) in marks}
             for key in keys:
                 self._delete_row(self._require_row(key))
-            for number, entry in redacted(log, set(keys), names):
+            changes = list(redacted(log, set(keys), names))
+            for number, entry in changes:
                 if entry is None:
                     self._db.execute("DELETE FROM corrections WHERE id = ?", (number,))
                 else:
@@ -85,6 +90,7 @@ class ErasingStore(CorrectedStore):
             self._count_change(removed=len(keys))
             self._begin_era()
             self._set_meta(_UNCLEAN, "1")
+        return len(changes)
 
     def clean_file(self, wait: float) -> None:
         """Rewrite the file without free pages, and overwrite its log and what is behind its end.
@@ -97,76 +103,62 @@ class ErasingStore(CorrectedStore):
 
         """
         with self._exclusive():
-            (before,) = self._db.execute("PRAGMA busy_timeout").fetchone()
-            (automatic,) = self._db.execute("PRAGMA wal_autocheckpoint").fetchone()
             try:
-                self._db.execute(f"PRAGMA busy_timeout = {round(1000 * wait)}")
-                self._db.execute("PRAGMA wal_autocheckpoint = 0")
-                self._db.execute("PRAGMA secure_delete = ON")
-                self._db.execute("DROP TABLE IF EXISTS zeros")  # of a process that was killed
-                self._checkpoint("RESTART")  # the log is written from its beginning now
-                pages = max(self._pages(), self._pages_of_log())
-                self._db.execute("VACUUM")
-                self._fill(pages - self._pages())
-                self._checkpoint("TRUNCATE")
-                self._shrink()
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
-                    raise self._not_yet() from error
-                raise
-            finally:
-                self._db.execute(f"PRAGMA wal_autocheckpoint = {automatic}")
-                self._db.execute(f"PRAGMA busy_timeout = {before}")
+                clean(self._db, self.folder / FILE, wait)
+            except InUseError as error:
+                raise GalleryError(
+                    "What was forgotten is gone from the gallery, but not yet from its files",
+                    expected="that nobody reads or writes for a moment",
+                    found="another process that does; the bytes of what was forgotten may still be in "
+                    f"{FILE}, {FILE}-wal and index.faiss",
+                    where=self.folder,
+                    hint="let it end, then run `stca gallery forget GALLERY` without a key: it goes on",
+                ) from error
+
+    def begin_era(self) -> None:
+        """Make indexes of before void."""
+        with self._write_transaction():
+            self._begin_era()
+
+    def bury(self, secrets: Sequence[str], marks: Sequence[tuple[str, float]]) -> int:
+        """Take over another gallery's tombstones, and write down for erasing the rows that they are for.
+
+        Args:
+            secrets: of the other gallery (`forgotten_marks`).
+            marks: likewise.
+
+        Returns:
+            the number of rows.
+
+        """
+        if not secrets:
+            return 0
+        with self._write_transaction():
+            self._add_secrets(secrets)
+            self._add_marks(marks)
+            records = self.records()
+            lost = [r.key for r, gone in zip(records, self.forgotten(records), strict=True) if gone]
+        if lost:
+            self.begin_erasing(lost, [], remember=True)
+        return len(lost)
+
+    def replace_all(self, other: ErasingStore, wait: float) -> None:
+        """Replace everything in this file by the content of another one, in one transaction, and clean it.
+
+        Raises:
+            GalleryError: somebody reads or writes for longer than `wait` seconds.
+
+        """
+        with self._exclusive(), other._exclusive():
+            other._db.backup(self._db)
+        self.clean_file(wait)
 
     def end_erasing(self) -> None:
         """The file is clean, and so are the index files."""
         with self._write_transaction():
             self._db.execute("DELETE FROM meta WHERE name = ?", (_UNCLEAN,))
-        with suppress(GalleryError), self._exclusive():
-            self._checkpoint("TRUNCATE")
-
-    def _fill(self, pages: int) -> None:
-        """Put zeros where the file and its log were longer: cutting them off would leave their bytes."""
-        self._db.execute("CREATE TABLE IF NOT EXISTS zeros (zero BLOB)")
-        size = max(pages, 0) * self._page_size()
-        for start in range(0, size, _PIECE):
-            self._db.execute("INSERT INTO zeros VALUES (zeroblob(?))", (min(_PIECE, size - start),))
-
-    def _shrink(self) -> None:
-        """Free the zeros; give them back to the disk if they are most of the file."""
-        self._db.execute("PRAGMA secure_delete = OFF")  # they need not be overwritten by zeros again
-        self._db.execute("DROP TABLE zeros")
-        self._db.execute("PRAGMA secure_delete = ON")
-        (free,) = self._db.execute("PRAGMA freelist_count").fetchone()
-        if 2 * free > self._pages():
-            self._db.execute("VACUUM")
-        with suppress(GalleryError):  # nothing that was erased is in the log
-            self._checkpoint("TRUNCATE")
-
-    def _checkpoint(self, kind: str) -> None:
-        busy, _, _ = self._db.execute(f"PRAGMA wal_checkpoint({kind})").fetchone()
-        if busy:
-            raise self._not_yet()
-
-    def _not_yet(self) -> GalleryError:
-        return GalleryError(
-            "What was forgotten is gone from the gallery, but not yet from its files",
-            expected="that nobody reads or writes for a moment",
-            found="another process that does; the bytes of what was forgotten may still be in "
-            f"{FILE}, {FILE}-wal and index.faiss",
-            where=self.folder,
-            hint="let it end, then run `stca gallery forget GALLERY` without a key: it goes on",
-        )
-
-    def _pages(self) -> int:
-        return int(self._db.execute("PRAGMA page_count").fetchone()[0])
-
-    def _page_size(self) -> int:
-        return int(self._db.execute("PRAGMA page_size").fetchone()[0])
-
-    def _pages_of_log(self) -> int:
-        log = self.folder / f"{FILE}-wal"
-        return -(-log.stat().st_size // self._page_size()) if log.exists() else 0
+        with suppress(InUseError), self._exclusive():
+            checkpoint(self._db, "TRUNCATE")
 
     def _marks(self) -> set[str]:
         if not self._query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'erasing'"):
@@ -174,4 +166,8 @@ class ErasingStore(CorrectedStore):
         return {row[0] for row in self._query("SELECT mark FROM erasing")}
 
     def _log_texts(self) -> list[LogTexts]:
-        return [LogTexts(*row) for row in self._query(f"SELECT {_LOG} FROM corrections")] if self._has_log() else []
+        return (
+            [LogTexts(*row) for row in self._query(f"SELECT {_LOG} FROM corrections")]
+            if self._has_log()
+            else []
+        )

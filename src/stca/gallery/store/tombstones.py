@@ -4,7 +4,7 @@ A tombstone is two marks of a tracklet: one of its crops' digest, which recognis
 whatever key, and one of its key with its times, which recognises it when its video was tracked again and the
 crops came out differently. A later tracklet of the same key has other times and may be added.
 
-The hash's secret lies in the same file. Marks cannot be read, but whoever has the file and a guess can test it.
+The hash's secret lies in the same file. Marks cannot be read, but whoever has the file can test a guess.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from stca.errors import GalleryError
 from stca.gallery.records import Record
 from stca.gallery.store.transactions import Transactions
 
-_SCHEMA = "CREATE TABLE IF NOT EXISTS forgotten (mark TEXT PRIMARY KEY, time REAL NOT NULL) WITHOUT ROWID"
+FORGOTTEN_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS forgotten (mark TEXT PRIMARY KEY, time REAL NOT NULL) WITHOUT ROWID"
+)
 _SECRETS = "forgetting keys"
 """Metadata: the secrets as JSON. There are several after a restore of a gallery that has others."""
 
@@ -54,14 +56,14 @@ class Tombstones(Transactions):
         self._add_marks((mark, time.time()) for record in records for mark in marks_of(record, key))
 
     def _add_marks(self, marks: Iterable[tuple[str, float]]) -> None:
-        self._db.execute(_SCHEMA)
+        self._db.execute(FORGOTTEN_SCHEMA)
         self._db.executemany("INSERT OR IGNORE INTO forgotten VALUES (?, ?)", marks)
 
     def _secret(self) -> str:
         """The secret of new marks, made when there is none; within a write transaction."""
         keys = self._secrets()
         if not keys:
-            self._db.execute(_SCHEMA)
+            self._db.execute(FORGOTTEN_SCHEMA)
             keys = [secrets.token_hex(32)]
             self._set_meta(_SECRETS, json.dumps(keys))
         return keys[0]
@@ -74,7 +76,9 @@ class Tombstones(Transactions):
             keys: list[str] = json.loads(self.meta(_SECRETS) or "[]")
             _ = [bytes.fromhex(key) for key in keys]
         except (ValueError, TypeError) as error:
-            raise GalleryError("The gallery's list of what was forgotten is damaged", where=self.folder) from error
+            raise GalleryError(
+                "The gallery's list of what was forgotten is damaged", where=self.folder
+            ) from error
         return keys
 
 
