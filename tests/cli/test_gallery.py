@@ -190,6 +190,25 @@ def test_calibrate_by_labels_marks_answers(tracks: Path, tmp_path: Path, run: Ca
     assert "threshold 0." in run("gallery", "stats", gallery)
 
 
+def test_a_few_corrections_come_before_the_halves(tmp_path: Path, run: Callable[..., str]) -> None:
+    tracks, gallery = make_tracks(tmp_path / "tracks", label=False), tmp_path / "g"
+    run("gallery", "add", gallery, tracks, "--model", "colour_histogram", "--workers", 0)
+    run("person", "judge", gallery, "cam1/0001", "cam1/0002", "right")
+    run("person", "judge", gallery, "cam1/0001", "cam2/0005", "wrong")
+    run("person", "hide", gallery, "cam2/0010")
+    said = run("calibrate", gallery, "--far", "0.1", "--workers", 0)
+    assert "from time split: 38 searches for people in the gallery, 38 for people not in it" in said
+    assert (
+        "pairs judged by people (1 of one person, 1 of different people) came first, but give 2 searches"
+        in said
+    )
+    assert "of at least 30 and 30 that a threshold needs. Halves of tracklets were used too" in said
+    with Gallery.open(gallery) as opened:
+        calibration = opened.calibration()
+    assert calibration is not None
+    assert (calibration.method, calibration.corrections, calibration.by_people) == ("time split", 2, True)
+
+
 def test_calibrate_by_a_file_and_by_halves(
     tmp_path: Path, run: Callable[..., str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -94,11 +94,11 @@ def calibrate_gallery(
 ) -> tuple[Calibration, OpenSet]:
     """Find the threshold for a false-accept rate, and store it in the gallery.
 
-    What people have corrected (`Gallery.corrections`) comes first: it overrules everything else, and
-    suffices alone from 30 searches for people in the gallery and 1 / `far` for people not in it. Else
-    identities come from `labels`; else from the tracklets' own labels, if there are at least two persons and
-    one of them has several tracklets; else each tracklet is split in two and embedded again
-    (`time_split_set`). With labels, these are used too. Hidden tracklets are not.
+    Who is who comes from `labels`; else from the tracklets' own labels, if there are at least two persons
+    and one of them has several tracklets; else from corrections by people alone, if they make 30 searches
+    for people in the gallery and 1 / `far` for people not in it; else each tracklet is split in two and
+    embedded again (`time_split_set`). Corrections overrule labels and halves; `Calibration.note` says what
+    was used and why. Hidden tracklets are left out.
 
     Args:
         gallery: a writable gallery.
@@ -158,21 +158,21 @@ def _known_pairs(
     by_labels = labels is not None or 1 < len(set(known)) < len(known)
     resolved, pairs = resolve(log), labelled_pairs(log)
     same = sum(pair.same for pair in pairs)
-    said = f"{same} pairs of one person and {len(pairs) - same} of different people"
+    judged = f"pairs judged by people ({same} of one person, {len(pairs) - same} of different people)"
     if not pairs:
         return (labelled(records, vectors) if by_labels else split()), 0, ""
     if by_labels:
         known_pairs = corrected(labelled(records, vectors), resolved)
-        return known_pairs, len(pairs), f"people said who is who of {said}: these came before the labels"
+        return known_pairs, len(pairs), f"{judged} came before the labels"
     alone = corrections_alone(records, vectors, resolved)
     enough, words = suffices(alone, far=far, across=across)
     if enough:
         note = (
-            f"people said who is who of {said}, which suffices. Known to be different are these, who look "
-            "more alike than most, and tracklets that one camera saw at once"
+            f"{judged} suffice. Known to be different are these, who look more alike than most, and "
+            "tracklets that one camera saw at once"
         )
         return alone, len(pairs), note
-    note = f"people said who is who of {said}: these came first, but give {words}"
+    note = f"{judged} came first, but give {words}"
     try:
         return corrected(split(), resolved), len(pairs), f"{note}. Halves of tracklets were used too"
     except GalleryError as error:

@@ -32,15 +32,20 @@ class Person:
     records: tuple[Record, ...]
 
 
-def persons(gallery: Gallery) -> list[Person]:
-    """All persons by number. Tracklets without a person, and hidden ones, are of none."""
+def persons(gallery: Gallery, numbers: Sequence[int] | None = None) -> list[Person]:
+    """Persons by number; tracklets without a person, and hidden ones, are of none.
+
+    Args:
+        gallery: a gallery.
+        numbers: only these persons, as far as there are such; None: all.
+
+    """
+    found = gallery.records() if numbers is None else gallery.records_of_persons(sorted(set(numbers)))
+    hidden, names = gallery.hidden(), person_names(gallery)
     groups: dict[int, list[Record]] = {}
-    hidden = gallery.hidden()
-    for record in gallery.records():
+    for record in found:
         if record.person is not None and record.key not in hidden:
             groups.setdefault(record.person, []).append(record)
-    numbers = {record.key: number for number, group in groups.items() for record in group}
-    names = names_of(gallery.corrections(), numbers)
     return [
         Person(number, names.get(number), tuple(sorted(groups[number], key=by_time)))
         for number in sorted(groups)
@@ -49,7 +54,10 @@ def persons(gallery: Gallery) -> list[Person]:
 
 def person_names(gallery: Gallery) -> dict[int, str]:
     """The names of persons by number, of those that have one."""
-    return names_of(gallery.corrections(), gallery.person_numbers())
+    corrections = gallery.corrections()
+    named = {key for each in corrections if each.kind == "name" for key in each.keys}
+    numbers = gallery.persons_of(sorted(named))
+    return names_of(corrections, {key: number for key, number in numbers.items() if number is not None})
 
 
 def names_of(corrections: Sequence[Correction], numbers: Mapping[str, int]) -> dict[int, str]:
@@ -206,13 +214,13 @@ def undo(gallery: Gallery, id: int) -> Correction:
 def _split(gallery: Gallery, kind: Kind, keys: Sequence[str], author: str) -> Correction:
     def plan(table: PersonTable) -> Change:
         chosen = _chosen(gallery, table, keys)
-        of = {table.persons[key] for key in chosen}
-        number = next(iter(of))
-        if len(of) > 1 or number is None:
+        of = table.persons_of(chosen)
+        number = of[chosen[0]]
+        if number is None or len(set(of.values())) > 1:
             raise GalleryError(
                 "These tracklets are not of one person",
                 expected="tracklets of one person",
-                found=", ".join(f"{key} of {_name(table.persons[key])}" for key in chosen[:5]),
+                found=", ".join(f"{key} of {_name(of[key])}" for key in chosen[:5]),
                 where=gallery.path,
                 hint="see `stca person list`",
             )
@@ -224,7 +232,7 @@ def _split(gallery: Gallery, kind: Kind, keys: Sequence[str], author: str) -> Co
                 found=f"all {len(chosen)} of them",
                 where=gallery.path,
             )
-        return Change(kind, chosen, rest, author=author, persons=dict.fromkeys(chosen, table.free))
+        return Change(kind, chosen, rest, author=author, persons=dict.fromkeys(chosen, table.free_number()))
 
     return gallery.correct(plan)
 
@@ -235,7 +243,7 @@ def _name(person: int | None) -> str:
 
 def _person(gallery: Gallery, table: PersonTable, number: int) -> tuple[str, ...]:
     """The tracklets of a person."""
-    keys = tuple(key for key, person in table.persons.items() if person == number and key not in table.hidden)
+    keys = tuple(key for key in table.tracklets_of(number) if key not in table.hidden)
     if not keys:
         raise GalleryError(
             f"The gallery has no person {number}", where=gallery.path, hint="see `stca person list`"
@@ -249,8 +257,9 @@ def _chosen(gallery: Gallery, table: PersonTable, keys: Sequence[str]) -> tuple[
         keys = (keys,)
     if not keys:
         raise GalleryError("No tracklet is named", expected="at least one key", where=gallery.path)
+    there = table.persons_of(keys)
     for key in keys:
-        if key not in table.persons:
+        if key not in there:
             raise GalleryError(
                 f"The gallery has no tracklet {key!r}", where=gallery.path, hint="see `stca gallery list`"
             )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -15,7 +18,7 @@ from stca.gallery import Gallery
 from stca.gallery.corrections import Change
 from stca.gallery.store.corrections import CorrectedStore
 from stca.gallery.store.file import FILE
-from stca.linking.persons import hide, merge_persons, undo
+from stca.linking.persons import hide, merge_persons, split_person, undo
 
 OLD = Path(__file__).parents[2] / "data" / "v0_1" / "gallery"
 
@@ -53,7 +56,7 @@ def test_an_older_gallery_that_can_only_be_read(tmp_path: Path) -> None:
         store = CorrectedStore(OLD, db, writable=False)
         assert (store.corrections(), store.hidden(), store.hidden_ids()) == ([], frozenset(), [])
         with pytest.raises(GalleryError, match="can only be read"):
-            store.correct(lambda table: Change("hide", (next(iter(table.persons)),)))
+            store.correct(lambda table: Change("hide", ("x",)))
 
 
 def test_all_of_a_correction_is_written_or_nothing(gallery: Gallery) -> None:
@@ -93,3 +96,39 @@ def test_what_a_later_version_says_is_not_passed_over(gallery: Gallery) -> None:
         db.execute("UPDATE corrections SET kind = 'adopt'")
     with pytest.raises(GalleryError, match="does not know: 'adopt'"):
         gallery.corrections()
+
+
+def correct_for_ever(folder: Path) -> None:
+    with Gallery.open(folder) as gallery:
+        keys = [record.key for record in gallery.records()]
+        while True:
+            merge_persons(gallery, 0, 1)
+            hide(gallery, keys[:1])
+            split_person(gallery, keys[2:3])
+            for entry in gallery.corrections()[-3:]:
+                undo(gallery, entry.id)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_killed_in_the_middle_of_corrections(gallery: Gallery) -> None:
+    gallery.close()
+    before = {record(n).key: n // 2 for n in range(6)}
+    for turn in range(4):
+        if not (child := os.fork()):
+            try:
+                correct_for_ever(gallery.path)
+            finally:
+                os._exit(1)
+        with Gallery.open(gallery.path) as watching:
+            begin = watching.log_state()[0]
+            while watching.log_state()[0] < begin + 3 and not os.waitpid(child, os.WNOHANG)[0]:
+                time.sleep(0.01)
+        time.sleep(0.003 * turn)
+        os.kill(child, signal.SIGKILL)
+        assert os.WIFSIGNALED(os.waitpid(child, 0)[1]), "it worked until it was killed"
+        with Gallery.open(gallery.path) as after:
+            for entry in after.corrections():
+                if entry.counts:
+                    undo(after, entry.id)
+            assert {r.key: r.person for r in after.records()} == before
+            assert after.hidden() == frozenset()

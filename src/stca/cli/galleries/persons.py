@@ -79,7 +79,7 @@ def _list(given: argparse.Namespace) -> None:
     from stca.linking.persons import persons
 
     with Gallery.open(given.gallery) as gallery:
-        found = {person.number: person for person in persons(gallery)}
+        found = {person.number: person for person in persons(gallery, given.number or None)}
     if missing := [number for number in given.number if number not in found]:
         raise GalleryError(
             f"The gallery has no person {missing[0]}", where=given.gallery, hint="see `stca person list`"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 from stca.errors import GalleryError
 
@@ -64,20 +64,26 @@ class Correction:
         return tuple(keys), tuple(others)
 
 
-@dataclass(frozen=True, slots=True)
-class PersonTable:
-    """The persons of a gallery at the moment of a correction.
+@runtime_checkable
+class PersonTable(Protocol):
+    """The persons of a gallery at the moment of a correction."""
 
-    Args:
-        persons: of every key; None: unknown.
-        hidden: keys that are nobody.
-        free: a number that no person has, and none had since persons were last numbered.
+    @property
+    def hidden(self) -> frozenset[str]:
+        """Keys that are nobody."""
+        ...
 
-    """
+    def persons_of(self, keys: Sequence[str]) -> dict[str, int | None]:
+        """Person by key, of those keys that exist; None: unknown."""
+        ...
 
-    persons: Mapping[str, int | None]
-    hidden: frozenset[str]
-    free: int
+    def tracklets_of(self, person: int) -> tuple[str, ...]:
+        """Keys of a person, in insertion order."""
+        ...
+
+    def free_number(self) -> int:
+        """A number that no person has, and none had since persons were last numbered."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,14 @@ class GalleryLog:
         """Person by key, of the tracklets that have one."""
         return self._store.person_numbers()
 
+    def persons_of(self, keys: Sequence[str]) -> dict[str, int | None]:
+        """Person by key, of those keys that exist; None: unknown."""
+        return self._store.persons_of(keys)
+
+    def records_of_persons(self, persons: Sequence[int]) -> list[Record]:
+        """Records of these persons, in no order."""
+        return self._store.records_of_persons(persons)
+
     def correct(self, plan: Callable[[PersonTable], Change]) -> Correction:
         """Write a correction into the log and move its tracklets, in one commit.
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from stca.errors import GalleryError
 from stca.gallery.corrections import KINDS, Change, Correction, PersonTable
 from stca.gallery.corrections.correction import hidden_keys
-from stca.gallery.store.rows import sqlite_value
+from stca.gallery.records import Record
+from stca.gallery.store.rows import record_from_row, sqlite_value
 from stca.gallery.store.store import Store
 
 LogState = tuple[int, int]
@@ -39,6 +40,15 @@ class _Move(NamedTuple):
     before: dict[str, int | None]
     after: dict[str, int | None]
     contents: dict[str, str]
+
+
+class _Table:
+    """The `PersonTable` of a store, within its transaction."""
+
+    def __init__(self, store: CorrectedStore) -> None:
+        self.hidden = store.hidden()
+        self.persons_of, self.tracklets_of = store.persons_of, store.tracklets_of
+        self.free_number = store.free_number
 
 
 class CorrectedStore(Store):
@@ -67,6 +77,22 @@ class CorrectedStore(Store):
     def person_numbers(self) -> dict[str, int]:
         """Person by key, of the tracklets that have one."""
         return dict(self._query("SELECT key, person FROM tracklets WHERE person IS NOT NULL"))
+
+    def persons_of(self, keys: Sequence[str]) -> dict[str, int | None]:
+        """Person by key, of those keys that exist; None: unknown."""
+        return dict(self._select("SELECT key, person FROM tracklets WHERE key", keys))
+
+    def tracklets_of(self, person: int) -> tuple[str, ...]:
+        """Keys of a person, in insertion order."""
+        number = sqlite_value("person", person, "a person's number")
+        found = self._query("SELECT key FROM tracklets WHERE person = ? ORDER BY id", (number,))
+        return tuple(key for (key,) in found)
+
+    def records_of_persons(self, persons: Sequence[int]) -> list[Record]:
+        """Records of these persons, in no order."""
+        numbers = [sqlite_value("person", person, "a person's number") for person in persons]
+        found = self._select(f"SELECT {self._columns} FROM tracklets WHERE person", numbers)
+        return [record_from_row(row) for row in found]
 
     def set_persons(self, persons: Mapping[str, int | None], *, log: LogState | None = None) -> bool:
         """Number persons anew, in one commit.
@@ -101,15 +127,13 @@ class CorrectedStore(Store):
         """
         with self._write_transaction():
             self._db.execute(LOG_SCHEMA)
-            persons = dict(self._query("SELECT key, person FROM tracklets ORDER BY id"))
-            free = max([*(p for p in persons.values() if p is not None), self._highest(), 0]) + 1
-            change = plan(PersonTable(persons, self.hidden(), free))
+            change = plan(_Table(self))
             keys = dict.fromkeys([*change.keys, *change.others, *change.persons])
             for key in keys:
                 self._require_row(key)
             contents = {key: content for key, (_, content) in self._ids_and_digests(list(keys)).items()}
             after = dict(change.persons)
-            before = {key: persons[key] for key in after}
+            before = self.persons_of(list(after))
             self._set_persons(after)
             highest = max([0, *(p for p in (*before.values(), *after.values()) if p is not None)])
             stored = [json.dumps(each) for each in (before, after, contents)]
@@ -158,7 +182,7 @@ class CorrectedStore(Store):
         moves = [_Move(id_, undone is not None, *map(json.loads, texts)) for id_, undone, *texts in rows]
         (this,) = (move for move in moves if move.id == number)
         keys = list(this.after)
-        now = dict(self._select("SELECT key, person FROM tracklets WHERE key", keys))
+        now = self.persons_of(keys)
         known = self.known(keys)
         wanted = {}
         for key in keys:
@@ -178,10 +202,13 @@ class CorrectedStore(Store):
     def _linkings(self) -> int:
         return int(self.meta("linkings") or 0)
 
-    def _highest(self) -> int:
-        """The highest number that a correction took or gave since persons were last numbered."""
-        found = self._query("SELECT max(highest) FROM corrections WHERE linking = ?", (self._linkings(),))
-        return int(found[0][0] or 0)
+    def free_number(self) -> int:
+        """A number that no person has, and none had since persons were last numbered."""
+        ((now,),) = self._query("SELECT max(person) FROM tracklets")
+        ((before,),) = self._query(
+            "SELECT max(highest) FROM corrections WHERE linking = ?", (self._linkings(),)
+        )
+        return max(now or 0, before or 0, 0) + 1
 
     def _has_log(self) -> bool:
         return bool(self._query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'corrections'"))
