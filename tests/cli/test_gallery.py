@@ -28,7 +28,7 @@ from stca.gallery import (
     search_tracklet,
     time_split_set,
 )
-from stca.gallery.figures import format_span
+from stca.gallery.times import format_span
 from stca.tracks import FrameRecord, TrackRecord, find_tracklets, write_track
 
 PERSONS, CAMERAS = 5, ("cam1", "cam2")

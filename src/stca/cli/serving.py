@@ -131,7 +131,7 @@ def _manage_tokens(given: argparse.Namespace) -> None:
 
 def _audit(given: argparse.Namespace) -> None:
     from stca.gallery import Gallery
-    from stca.gallery.figures import format_time
+    from stca.gallery.times import format_time
     from stca.web.access.audit import AuditLog
     from stca.web.settings import STATE_FOLDER
 

@@ -16,8 +16,8 @@ from PIL import Image
 from stca.errors import FrameError
 from stca.footage.images import read_image
 from stca.gallery import Gallery, find_crops
-from stca.gallery.figures import format_span, format_time
 from stca.gallery.records import Record
+from stca.gallery.times import format_span, format_time
 from stca.linking import Linking
 from stca.linking.persons import names_of
 from stca.tools.files import write_text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 import numpy as np
 from jaxtyping import UInt8
@@ -26,38 +25,13 @@ from stca.boxes import without_head
 from stca.errors import FrameError
 from stca.footage.images import read_image
 from stca.gallery.calibration import Calibration
-from stca.gallery.records import Hit, Record
+from stca.gallery.records import Hit
+from stca.gallery.times import format_time
 from stca.ranking.open_set import OpenSet
-from stca.tracks import MAX_SECONDS, FoundTracklet, representative_crops
+from stca.tracks import FoundTracklet, representative_crops
 
 _TILE_W, _TILE_H, _PITCH, _CAPTION = 0.86, 1.72, 0.98, 0.62
 _ACROSS = 10
-_POSIX = 1e8
-"""Larger times are POSIX seconds, smaller ones seconds from a video's beginning."""
-
-
-def format_time(seconds: float) -> str:
-    """0:01:02.5 from a video's beginning, or 2026-01-31 10:00:00+01:00: local time and its offset.
-
-    Numbers too large to be times (older galleries may hold some) are shown as seconds.
-    """
-    if abs(seconds) > MAX_SECONDS:
-        return f"{seconds:.6g} s"
-    if seconds >= _POSIX:
-        return datetime.fromtimestamp(seconds).astimezone().isoformat(" ", "seconds")
-    minutes, rest = divmod(round(seconds, 1), 60)
-    return f"{int(minutes) // 60}:{int(minutes) % 60:02d}:{rest:04.1f}"
-
-
-def format_span(record: Record) -> str:
-    """First to last time of a record; empty if no times are known."""
-    if record.first is None or record.last is None:
-        return ""
-    first, last = format_time(record.first), format_time(record.last)
-    (day, _, when), (same, _, then) = first.partition(" "), last.partition(" ")
-    if when and day == same and when[8:] == then[8:]:  # same day and offset: written once
-        return f"{day} {when[:8]} to {then}"
-    return f"{first} to {last}"
 
 
 def answer_figure(

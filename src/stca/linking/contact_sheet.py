@@ -15,8 +15,8 @@ from stca.boxes import without_head
 from stca.errors import FrameError
 from stca.footage.images import read_image
 from stca.gallery.adding import find_crops
-from stca.gallery.figures import format_span
 from stca.gallery.records import Record
+from stca.gallery.times import format_span
 from stca.linking.linking import Linking
 from stca.tools.files import atomic_write
 from stca.tracks import representative_crops

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from stca.errors import GalleryError
-from stca.gallery.figures import format_time
+from stca.gallery.times import format_time
 from stca.linking.contact_sheet import sheet_names, write_contact_sheets
 from stca.linking.linking import Linking
 from stca.linking.tracks import mot_rows, write_mot_files

@@ -6,7 +6,7 @@ Each takes effect at once, in one commit with its entry in the gallery's log, an
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from stca.errors import GalleryError
@@ -41,9 +41,22 @@ def persons(gallery: Gallery, numbers: Sequence[int] | None = None) -> list[Pers
 
     """
     found = gallery.records() if numbers is None else gallery.records_of_persons(sorted(set(numbers)))
-    hidden, names = gallery.hidden(), person_names(gallery)
+    return group_persons(found, hidden=gallery.hidden(), names=person_names(gallery))
+
+
+def group_persons(
+    records: Iterable[Record], *, hidden: Collection[str], names: Mapping[int, str]
+) -> list[Person]:
+    """The persons of records, by number.
+
+    Args:
+        records: in any order; those without a person are left out.
+        hidden: keys of records to leave out.
+        names: by number (`person_names`).
+
+    """
     groups: dict[int, list[Record]] = {}
-    for record in found:
+    for record in records:
         if record.person is not None and record.key not in hidden:
             groups.setdefault(record.person, []).append(record)
     return [

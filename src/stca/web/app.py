@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -22,6 +23,7 @@ from stca.web.schemas import Problem
 from stca.web.searching import SavedAnswers
 from stca.web.settings import ServerSettings
 from stca.web.state import ServerState
+from stca.web.uploads import RateLimit
 
 API = "/api/v1"
 MOST_BYTES = 1 << 20
@@ -39,6 +41,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        threading.Thread(target=state.warm_up, daemon=True).start()
         yield
         state.close()
 
@@ -49,6 +52,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
         tokens=state.tokens,
         hosts=_hosts(settings),
         local=settings.loopback,
+        rate=RateLimit(rate=50, burst=500),  # a wall of people asks for a hundred pictures at once
         page=pages.refusal_page,
     )
     app.add_middleware(CountRequests, metrics=app.state.metrics)

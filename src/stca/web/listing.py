@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import quote
 
-from stca.gallery.figures import format_span, format_time
 from stca.gallery.records import Record
+from stca.gallery.times import format_span, format_time
 from stca.linking.persons import Person
 from stca.web import schemas
 from stca.web.problems import WebError, not_found

@@ -223,9 +223,12 @@ def _asked(state: ServerState, snapshot: Snapshot, request: schemas.SearchReques
             assert request.frame is not None
             video = state.footage.video(request.frame.camera)
             title = f"{request.frame.camera}, frame {request.frame.frame}"
-            query = open_query(
-                [video.path], Path(work), box=request.frame.box, at=video.seconds(request.frame.frame)
-            )
+            photo, box = video.photo(request.frame.frame), request.frame.box
+            if photo is not None:
+                query = open_query([photo], Path(work), box=box)
+            else:
+                seconds = video.seconds(request.frame.frame)
+                query = open_query([video.path], Path(work), box=box, at=seconds)
         return _Asked(_embedded(state, query), title, notes=query.notes)
 
 

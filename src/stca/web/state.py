@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
+from stca.errors import StcaError
 from stca.gallery import Gallery
 from stca.gallery.corrections import Correction
-from stca.linking.persons import persons, undo
+from stca.linking.persons import group_persons, person_names, undo
 from stca.models import ReIDModel
-from stca.runs.gallery_model import gallery_model
 from stca.web import schemas
 from stca.web.access.audit import AuditLog
 from stca.web.access.tokens import Tokens, User
@@ -56,6 +57,7 @@ class ServerState:
         """End the event streams, and close the files."""
         self.closing.set()
         self.jobs.close()
+        self.footage.close()
         self.gallery.close()
 
     # ---- the gallery ----
@@ -65,9 +67,15 @@ class ServerState:
         with self._snapshot_lock:
             version = self.gallery.version()
             if self._snapshot is None or self._snapshot[0] != version:
-                found = Snapshot.of(self.gallery.records(), persons(self.gallery), self.gallery.hidden())
-                self._snapshot = version, found
+                records, hidden = list(self.gallery.records()), self.gallery.hidden()
+                found = group_persons(records, hidden=hidden, names=person_names(self.gallery))
+                self._snapshot = version, Snapshot.of(records, found, hidden)
             return self._snapshot[1]
+
+    def warm_up(self) -> None:
+        """Read the gallery before the first page is asked for."""
+        with suppress(StcaError):  # whoever asks is told
+            self.snapshot()
 
     def judgements(self, key: str) -> dict[str, bool]:
         """What people said of a query's answers: whether they show the same person; the last word counts."""
@@ -122,6 +130,8 @@ class ServerState:
 
     @cached_property
     def _open_model(self) -> ReIDModel:
+        from stca.runs.gallery_model import gallery_model
+
         chosen = gallery_model(self.gallery, self.settings.model)
         return chosen if isinstance(chosen, ReIDModel) else chosen()
 

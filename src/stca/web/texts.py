@@ -10,7 +10,7 @@ TEXTS = MappingProxyType(tomllib.loads(files("stca.web").joinpath("texts.toml").
 """By the name that the templates use."""
 
 
-def text(name: str, **values: object) -> str:
+def text(name: str, /, **values: object) -> str:
     """A text with its values filled in; of two forms, the first is for a value `n` of 1.
 
     Raises:

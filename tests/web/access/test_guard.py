@@ -7,11 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 from fastapi.routing import iter_route_contexts
+from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from made_server import fill_gallery, served
-from stca.web.access.guard import required_role
+from stca.web.access.guard import Guard, required_role
+from stca.web.access.tokens import Tokens
+from stca.web.uploads import RateLimit
 
 PUBLIC = {"/login", "/logout", "/static", "/api/v1/health", "/favicon.ico"}
 """What anybody may ask; /logout only forgets the cookie of who asks."""
@@ -164,3 +167,19 @@ def test_every_answer_carries_what_keeps_a_page_to_itself(local_server: TestClie
         assert headers["referrer-policy"] == "no-referrer"
         assert headers["cache-control"] == "no-store"
         assert "access-control-allow-origin" not in headers
+
+
+def test_too_many_requests_of_one_client_are_refused(tmp_path: Path) -> None:
+    guard = Guard(
+        PlainTextResponse("ok"),
+        tokens=Tokens(tmp_path / "tokens.json"),
+        hosts=frozenset({"127.0.0.1"}),
+        local=True,
+        rate=RateLimit(0.5, 3, clock=lambda: 0.0),
+    )
+    client = TestClient(guard, base_url="http://127.0.0.1")
+    assert [client.get("/api/v1/health").status_code for _ in range(4)] == [200, 200, 200, 429]
+    refused = client.get("/api/v1/gallery")
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "2")
+    assert refused.json()["title"] == "Too many requests"
+    assert client.get("/static/page.css").status_code == 200, "files of the pages are free"

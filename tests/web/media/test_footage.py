@@ -47,7 +47,7 @@ def test_a_tracked_video_is_found(walkers: Path, records: dict[str, Record]) -> 
     frames = list(open_source(video.path).frames())
     assert np.array_equal(video.image(33), frames[32].image)
     assert video.seconds(33) == pytest.approx(frames[32].time)
-    assert video.picture(3) is None
+    assert video.photo(3) is None
     assert [(v.folder, v.tracklets, v.at_hand) for v in footage.all()] == [
         ("door", 2, True),
         ("yard", 2, True),
@@ -113,8 +113,11 @@ def test_a_folder_of_images(tmp_path: Path, walkers: Path) -> None:
     video = Footage(lambda: records, (tmp_path / "videos",)).video("seq")
     assert video.path == images.resolve()
     assert (video.num_frames, video.seconds(11)) == (20, pytest.approx(1.0))
-    assert video.picture(7) == images.resolve() / "7.bmp"
+    assert video.photo(7) == images.resolve() / "7.bmp"
     assert np.array_equal(video.image(7), np.asarray(Image.open(images / "7.bmp")))
+    Image.new("RGB", (640, 480)).save(images / "7.bmp")
+    with pytest.raises(WebError, match="another size"):
+        video.photo(7)
 
 
 @pytest.mark.parametrize(

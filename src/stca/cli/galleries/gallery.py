@@ -75,7 +75,7 @@ def _add(given: argparse.Namespace) -> None:
 
 def _list(given: argparse.Namespace) -> None:
     from stca.gallery import Gallery
-    from stca.gallery.figures import format_span
+    from stca.gallery.times import format_span
 
     with Gallery.open(given.gallery) as gallery:
         records = [r for r in gallery.records() if not given.camera or r.camera in given.camera]
@@ -100,7 +100,7 @@ def _remove(given: argparse.Namespace) -> None:
 
 def _stats(given: argparse.Namespace) -> None:
     from stca.gallery import Gallery
-    from stca.gallery.figures import format_time
+    from stca.gallery.times import format_time
 
     with Gallery.open(given.gallery) as gallery:
         stats, calibration, fingerprint = gallery.stats(), gallery.calibration(), gallery.fingerprint

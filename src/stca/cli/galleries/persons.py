@@ -75,7 +75,7 @@ def _add_correction(below: Verbs, name: str, run: object, help: str) -> argparse
 def _list(given: argparse.Namespace) -> None:
     from stca.errors import GalleryError
     from stca.gallery import Gallery
-    from stca.gallery.figures import format_span, format_time
+    from stca.gallery.times import format_span, format_time
     from stca.linking.persons import persons
 
     with Gallery.open(given.gallery) as gallery:
@@ -188,7 +188,7 @@ def _say(given: argparse.Namespace, words: str, done: Correction) -> None:
 def _log(given: argparse.Namespace) -> None:
     from stca.gallery import Gallery
     from stca.gallery.corrections import resolve
-    from stca.gallery.figures import format_time
+    from stca.gallery.times import format_time
 
     with Gallery.open(given.gallery) as gallery:
         corrections = gallery.corrections()

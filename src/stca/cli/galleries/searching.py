@@ -198,7 +198,7 @@ def _query_crops(given: argparse.Namespace, gallery: Gallery, work: Path) -> Fou
 
 def table(hits: Sequence[Hit], threshold: float | None) -> str:
     """Results, a line each, and a line about the threshold."""
-    from stca.gallery.figures import format_span
+    from stca.gallery.times import format_span
 
     if not hits:
         return "no tracklet passes the filters (stca gallery stats lists cameras and times)"
@@ -227,7 +227,8 @@ def _draw(
 ) -> None:
     from stca.analysis import save_figure
     from stca.gallery import find_crops
-    from stca.gallery.figures import answer_figure, format_time
+    from stca.gallery.figures import answer_figure
+    from stca.gallery.times import format_time
 
     start = "" if record.first is None else format_time(record.first)
     figure = answer_figure(

@@ -6,6 +6,7 @@ A page of another site must not reach a server on loopback, neither by a name th
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stca.web.access.tokens import Tokens, User
 from stca.web.problems import MEDIA_TYPE, problem
+from stca.web.uploads.queue import RateLimit
 
 COOKIE = "stca_token"
 LOCAL = User("local", "editor")
@@ -52,6 +54,7 @@ class Refusal:
     status: int
     title: str
     hint: str
+    retry_after: int | None = None
 
 
 def required_role(method: str, path: str) -> str | None:
@@ -71,6 +74,7 @@ class Guard:
         tokens: who has one.
         hosts: host names and addresses, without ports, under which the server may be asked.
         local: whether requests without a token are of this machine's user.
+        rate: limit of requests of each user, and of each address without one; files of the pages are free.
         page: makes a page of problem details, for people; None: they get plain text.
 
     """
@@ -82,10 +86,11 @@ class Guard:
         tokens: Tokens,
         hosts: frozenset[str],
         local: bool,
+        rate: RateLimit | None = None,
         page: Callable[[Scope, Mapping[str, Any]], Response] | None = None,
     ) -> None:
         self._app, self._tokens, self._hosts, self._local = app, tokens, hosts, local
-        self._page = page
+        self._rate, self._page = rate, page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -101,6 +106,8 @@ class Guard:
             await send(message)
 
         decided = self.decide(scope)
+        if not scope["path"].startswith("/static/") and (wait := self._wait(scope, decided)):
+            decided = Refusal(429, "Too many requests", "wait, then try again", math.ceil(wait))
         if isinstance(decided, Refusal):
             await _refusal(decided, scope, self._page)(scope, receive, send_with_headers)
             return
@@ -124,6 +131,13 @@ class Guard:
         if role == "editor" and user.role != "editor":
             return Refusal(403, "Viewers may search, not change anything", "ask for a token of an editor")
         return user
+
+    def _wait(self, scope: Scope, decided: User | Refusal | None) -> float:
+        """Seconds until the one who asks may do so."""
+        if self._rate is None:
+            return 0.0
+        client = scope.get("client") or ("", 0)
+        return self._rate.wait(decided.name if isinstance(decided, User) else f"address {client[0]}")
 
     def _user(self, headers: Headers) -> User | None:
         kind, _, secret = headers.get("authorization", "").partition(" ")
@@ -159,11 +173,16 @@ def _refusal(
         return RedirectResponse(f"/login?next={quote(target, safe='')}", status_code=303)
     content = problem(refusal.status, title=refusal.title, hint=refusal.hint, instance=path)
     if wants_page and page is not None and refusal.status != 421:
-        return page(scope, content)
-    if wants_page:
-        return PlainTextResponse(f"{refusal.title}.\n{refusal.hint}\n", status_code=refusal.status)
-    extra = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else None
-    return JSONResponse(content, status_code=refusal.status, media_type=MEDIA_TYPE, headers=extra)
+        answer = page(scope, content)
+    elif wants_page:
+        answer = PlainTextResponse(f"{refusal.title}.\n{refusal.hint}\n", status_code=refusal.status)
+    else:
+        answer = JSONResponse(content, status_code=refusal.status, media_type=MEDIA_TYPE)
+    if refusal.status == 401:
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    if refusal.retry_after is not None:
+        answer.headers["Retry-After"] = str(refusal.retry_after)
+    return answer
 
 
 def _matches(patterns: tuple[str, ...], path: str) -> bool:

@@ -81,7 +81,7 @@ class Progress:
         usual = sum(known) / len(known) if known else 1.0
         self._weights = [float(length or usual) for length in lengths]
         self._parts = [float(i in done) for i in range(len(lengths))]
-        self._frames = 0  # of the videos before the present one
+        self._frames = sum(lengths[i] or 0 for i in done)  # of the videos before the present one
         self._here = 0
         self._recent: deque[tuple[float, int]] = deque()
         self._began, self._began_at = time.monotonic(), self._share()

@@ -95,7 +95,7 @@ def _resolved(folders: Sequence[Path], name: str) -> Path | None:
 
 
 def _walk(folder: Path, deep: int) -> Iterator[Path]:
-    """Files below a folder, without following links to folders; names that begin with a dot are left out."""
+    """What is no folder, below a folder; names that begin with a dot are left out."""
     try:
         with os.scandir(folder) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
@@ -107,5 +107,5 @@ def _walk(folder: Path, deep: int) -> Iterator[Path]:
         if entry.is_dir(follow_symlinks=False):
             if deep:
                 yield from _walk(Path(entry.path), deep - 1)
-        elif entry.is_file():
+        else:
             yield Path(entry.path)

@@ -118,7 +118,7 @@ class Runner:
             number = report.pop("number")
             self._store.change_video(self._job.id, number, **_typed(report, _OF_A_VIDEO))
             if report.get("state") == "done":
-                self._store.change(self._job.id, tries=0)
+                self._store.change(self._job.id, tries=1)  # the first at the next video
         elif event == "end":
             self._end = report
 

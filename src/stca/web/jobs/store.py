@@ -67,7 +67,8 @@ class JobStore:
             enable_wal(self._db, _WAIT)
             for statement in _SCHEMA:
                 self._db.execute(statement)
-            (self.version,) = self._db.execute("SELECT coalesce(max(version), 0) FROM jobs").fetchone()
+            (last,) = self._db.execute("SELECT coalesce(max(version), 0) FROM jobs").fetchone()
+        self.version: int = last
 
     def close(self) -> None:
         """Close the file."""
@@ -81,31 +82,32 @@ class JobStore:
             JobError: `most` jobs wait already (503).
 
         """
-        with self.changed, sqlite_errors(self._folder), _transaction(self._db):
-            waiting = self._count("queued")
-            if waiting >= most:
-                raise JobError(
-                    "Too many jobs wait already",
-                    status=503,
-                    retry_after=60,
-                    expected=f"at most {most}",
-                    hint="wait until one is done, or cancel one",
+        with self.changed:
+            with sqlite_errors(self._folder), _transaction(self._db):
+                waiting = self._count("queued")
+                if waiting >= most:
+                    raise JobError(
+                        "Too many jobs wait already",
+                        status=503,
+                        retry_after=60,
+                        expected=f"at most {most}",
+                        hint="wait until one is done, or cancel one",
+                    )
+                self.version += 1
+                cursor = self._db.execute(
+                    "INSERT INTO jobs (kind, options, link, created, state, version) "
+                    "VALUES (?, ?, ?, ?, 'queued', ?)",
+                    (ADD_VIDEOS, json.dumps(asdict(options)), link, time.time(), self.version),
                 )
-            self.version += 1
-            cursor = self._db.execute(
-                "INSERT INTO jobs (kind, options, link, created, state, version) "
-                "VALUES (?, ?, ?, ?, 'queued', ?)",
-                (ADD_VIDEOS, json.dumps(asdict(options)), link, time.time(), self.version),
-            )
-            number = cursor.lastrowid
-            assert number is not None
-            self._db.executemany(
-                "INSERT INTO job_videos (job, number, path, camera, start) VALUES (?, ?, ?, ?, ?)",
-                [(number, i, str(v.path), v.camera, v.start) for i, v in enumerate(videos)],
-            )
-            self._forget_old()
-            self.changed.notify_all()
-        return self.get(number)
+                number = cursor.lastrowid
+                assert number is not None
+                self._db.executemany(
+                    "INSERT INTO job_videos (job, number, path, camera, start) VALUES (?, ?, ?, ?, ?)",
+                    [(number, i, str(v.path), v.camera, v.start) for i, v in enumerate(videos)],
+                )
+                self._forget_old()
+                self.changed.notify_all()
+            return self.get(number)
 
     def get(self, number: int) -> Job:
         """The job of an id.
@@ -200,7 +202,19 @@ class JobStore:
         rows = self._db.execute(
             f"SELECT {_VIDEO} FROM job_videos WHERE job = ? ORDER BY number", (number,)
         ).fetchall()
-        return tuple(JobVideo(Path(row[0]), *row[1:5], bool(row[5]), *row[6:]) for row in rows)
+        return tuple(
+            JobVideo(
+                path=Path(path),
+                camera=camera,
+                start=start,
+                state=state,
+                folder=folder,
+                fresh=bool(fresh),
+                tracklets=tracklets,
+                error=error,
+            )
+            for path, camera, start, state, folder, fresh, tracklets, error in rows
+        )
 
     def _forget_old(self) -> None:
         """Drop the oldest finished jobs; videos of which tracks were made stay, so that they can be found."""
@@ -224,4 +238,5 @@ class _transaction:  # noqa: N801 (used as a function)
 
 
 def _job(row: tuple[Any, ...], videos: tuple[JobVideo, ...]) -> Job:
-    return Job(*row[:12], link=bool(row[12]), videos=videos, version=row[13])
+    values = dict(zip(_SHOWN.split(", "), row, strict=True))
+    return Job(**{**values, "link": bool(values["link"])}, videos=videos)

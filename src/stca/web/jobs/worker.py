@@ -72,6 +72,7 @@ class _Work:
             for number, video in enumerate(self._videos):
                 if number in done | failed:
                     continue
+                progress.begin(number, f"opening {Path(video['path']).name}")
                 try:
                     self._add(number, video, gallery, model, progress)
                 except StcaError as error:

@@ -65,9 +65,14 @@ class TrackedVideo:
         """Its time since the first frame, for `stca.gallery.open_query`; errors as of `image`."""
         return self._frames.seconds(frame)
 
-    def picture(self, frame: int) -> Path | None:
-        """The file of a frame where the source is a folder of images: a photo for `open_query`."""
-        return self._frames.path(frame) if isinstance(self._frames, ImageFrames) else None
+    def photo(self, frame: int) -> Path | None:
+        """The file of a frame where the source is a folder of images, for `stca.gallery.open_query`.
+
+        Raises:
+            WebError: there is no such frame (404), or it is shown in another size than the file's (422).
+
+        """
+        return self._frames.photo(frame) if isinstance(self._frames, ImageFrames) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,9 @@ from starlette.responses import Response
 
 from stca.gallery.records import Record
 from stca.web.api.common import PROBLEMS, State
-from stca.web.media import out, pictures, sheets
+from stca.web.media import out, pictures
 from stca.web.media.cache import ByteCache
 from stca.web.media.pictures import Encoded
-from stca.web.media.why import explain
 from stca.web.problems import not_found
 
 _CACHE = "private, no-cache"
@@ -110,6 +109,8 @@ def get_upload(state: State, upload: Upload, number: Number, seen: Etag = None) 
 @router.get("/media/sheet/{person}.png", **_sends("image/png"))
 def get_sheet(state: State, person: int, seen: Etag = None) -> Response:
     """A person's contact sheet as PNG."""
+    from stca.web.media import sheets  # slow to import: figures
+
     data = sheets.sheet_png(state.snapshot().person(person))
     return _file(data, "image/png", seen, name=f"person-{person}.png")
 
@@ -117,6 +118,8 @@ def get_sheet(state: State, person: int, seen: Etag = None) -> Response:
 @router.get("/media/sheet/{person}.pdf", **_sends("application/pdf"))
 def get_sheet_pdf(state: State, person: int, seen: Etag = None) -> Response:
     """A person's contact sheet as PDF."""
+    from stca.web.media import sheets
+
     data = sheets.sheet_pdf(state.snapshot().person(person))
     return _file(data, "application/pdf", seen, name=f"person-{person}.pdf")
 
@@ -124,6 +127,8 @@ def get_sheet_pdf(state: State, person: int, seen: Etag = None) -> Response:
 @router.get("/media/sightings/{person}.csv", **_sends("text/csv"))
 def get_sightings(state: State, person: int, seen: Etag = None) -> Response:
     """A person's sightings as CSV."""
+    from stca.web.media import sheets
+
     data = sheets.sightings_csv(state.snapshot().person(person).records).encode()
     return _file(data, "text/csv; charset=utf-8", seen, name=f"person-{person}.csv")
 
@@ -151,6 +156,8 @@ def _why(state: State, key: str, answer: str | None) -> tuple[bytes, bytes]:
     place = "why", str(state.gallery.path), str(state.gallery.version()), key, answer
     said, picture = _KEPT.get((*place, "said")), _KEPT.get((*place, "picture"))
     if said is None or picture is None:
+        from stca.web.media.why import explain  # slow to import: figures
+
         found, drawn = explain(state, key, answer)
         said = _KEPT.put((*place, "said"), found.model_dump_json().encode())
         picture = _KEPT.put((*place, "picture"), drawn or b"")

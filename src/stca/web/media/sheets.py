@@ -11,8 +11,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from stca.gallery.figures import format_time
 from stca.gallery.records import Record
+from stca.gallery.times import format_time
 from stca.linking.contact_sheet import INK, PAPER, draw_rows
 from stca.linking.persons import Person
 from stca.tracks import MAX_SECONDS

@@ -1,15 +1,14 @@
 """Files of strangers: received within bounds, decoded in a process that may do little, shown encoded anew.
 
-In the order of the data: `receive` (files arrive), `queue` (who may decode, and when), `running` (starts the
-child process), `child` (decodes in it, after `sandbox` took its rights away), `decode` (checks what the child
-says), `store` (keeps it for an hour).
+In the order of the data: `receiving` (files arrive), `queue` (who may decode, and when), `running` (starts a
+child process), `child` and `contents` (decode in it, after `sandbox` took its rights away), `decode` (checks
+what the child says), `store` (keeps it for an hour).
 """
 
 from stca.web.uploads.decode import CheckedVideo, DecodedUpload, Picture, check_video, decode_upload
-from stca.web.uploads.errors import UploadError
-from stca.web.uploads.limits import QUERY, TRACKED, UploadLimits
+from stca.web.uploads.limits import QUERY, TRACKED, UploadError, UploadLimits
 from stca.web.uploads.queue import DecodeQueue, RateLimit
-from stca.web.uploads.receive import Received, ReceivedForm, receive, receive_form
+from stca.web.uploads.receiving import Received, ReceivedForm, receive, receive_form
 from stca.web.uploads.store import Uploads
 
 __all__ = [

@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from stca.tools.files import write_text
-from stca.web.uploads.errors import STATUSES, UploadError
-from stca.web.uploads.limits import QUERY, UploadLimits
-from stca.web.uploads.receive import Received
+from stca.web.uploads.limits import QUERY, STATUSES, UploadError, UploadLimits
+from stca.web.uploads.receiving import Received
 from stca.web.uploads.running import Outcome, run_child
 from stca.web.uploads.sandbox import NAMESPACE, PROTOCOLS
 

@@ -1,10 +1,12 @@
-"""What an upload may cost."""
+"""What an upload may cost, and the error of one that is refused."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 from stca.errors import ConfigError
+from stca.web.problems import WebError
 
 _MIB = 1 << 20
 
@@ -78,3 +80,24 @@ TRACKED = UploadLimits(
     duration=24 * 3600.0,
 )
 """Of videos that are to be tracked; `check_video` decodes their first frames only."""
+
+STATUSES = frozenset({400, 408, 413, 415, 422, 429, 503})
+
+
+class UploadError(WebError):
+    """An upload that is refused.
+
+    The status is 400 (no proper form), 408 (arrives too slowly), 413 (more than the limits), 415 (no picture,
+    video or zip), 422 (damaged), 429 (too often), or 503 (busy).
+
+    Args:
+        status: one of these.
+        retry_after: seconds after which the client may try again.
+        others: as of `StcaError`.
+
+    """
+
+    def __init__(
+        self, what: str, *, status: int = 422, retry_after: int | None = None, **others: Any
+    ) -> None:
+        super().__init__(what, status=status, retry_after=retry_after, **others)

@@ -11,8 +11,7 @@ from PIL import Image
 from stca.errors import first_line
 from stca.footage.images import RGB
 from stca.footage.pixels import to_rgb
-from stca.web.uploads.errors import UploadError
-from stca.web.uploads.limits import UploadLimits
+from stca.web.uploads.limits import UploadError, UploadLimits
 
 Image.MAX_IMAGE_PIXELS = None  # `decode_picture` has a limit of its own, which is an error and no warning
 

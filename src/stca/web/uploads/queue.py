@@ -9,7 +9,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from stca.web.uploads.errors import UploadError
+from stca.web.uploads.limits import UploadError
 
 
 class DecodeQueue:

@@ -20,10 +20,9 @@ from stca.tracking import open_detector
 from stca.tracks import FoundTracklet
 from stca.web.problems import not_found
 from stca.web.uploads.decode import FRAMES, DecodedUpload, decode_upload, load_upload
-from stca.web.uploads.errors import UploadError
-from stca.web.uploads.limits import QUERY, UploadLimits
+from stca.web.uploads.limits import QUERY, UploadError, UploadLimits
 from stca.web.uploads.queue import DecodeQueue
-from stca.web.uploads.receive import Received, receive
+from stca.web.uploads.receiving import Received, receive
 
 KEPT_SECONDS = 3600.0
 """After which an upload is removed."""

@@ -14,8 +14,7 @@ from stca.footage.containers import open_container, video_stream
 from stca.footage.display import Display
 from stca.footage.images import RGB
 from stca.footage.video import DEFAULT_RATE, Video
-from stca.web.uploads.errors import UploadError
-from stca.web.uploads.limits import UploadLimits
+from stca.web.uploads.limits import UploadError, UploadLimits
 from stca.web.uploads.pictures import check_pixels, scaled_down
 
 CODECS = (
@@ -23,6 +22,9 @@ CODECS = (
     "mpeg1video", "mpeg2video", "ffv1",
 )  # fmt: skip
 """FFmpeg's names of the decoders that are used; it has hundreds more, for formats that cameras never had."""
+
+ROUNDING = 0.002
+"""Seconds; containers round times to milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +111,11 @@ class StrangersVideo:
                 raise _too_long(f"more than {limits.duration:g} s")
             check_pixels((frame.width, frame.height), limits.frame_pixels, "video")
             check_pixels(display.size(frame), limits.frame_pixels, "video")
-            if time + 1e-4 < following:
+            if time + ROUNDING < following:
                 continue
             yield Shown(time, scaled_down(display.image(frame), limits.largest_side))
             if self.step is not None:
-                following = float((Fraction(time + 1e-4) // self.step + 1) * self.step)
+                following = float((Fraction(time + ROUNDING) // self.step + 1) * self.step)
         if video.problem:
             warnings.warn(f"the video is damaged: {video.problem}", stacklevel=2)
 

@@ -7,11 +7,11 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from stca.errors import first_line
-from stca.web.uploads.errors import UploadError
 from stca.web.uploads.kinds import BYTES, PICTURES, ZIP, recognise
-from stca.web.uploads.limits import UploadLimits
+from stca.web.uploads.limits import UploadError, UploadLimits
 
 _END, _END_SIZE, _COMMENT = b"PK\5\6", 22, 65535
 _ZIP64 = b"PK\6\7"
@@ -102,7 +102,7 @@ def _check_claims(entries: list[zipfile.ZipInfo], packed: int, limits: UploadLim
         raise UploadError("A zip cannot be read", expected="no password, and the usual compression (deflate)")
 
 
-def _read(start: bytes, file: zipfile.ZipExtFile, most: int) -> bytes:
+def _read(start: bytes, file: IO[bytes], most: int) -> bytes:
     parts, size = [start], len(start)
     while part := file.read(_PART):
         parts.append(part)

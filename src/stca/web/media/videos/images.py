@@ -41,6 +41,16 @@ class ImageFrames:
             raise no_frame(number, len(self._images))
         return self._images[number - 1]
 
+    def photo(self, number: int) -> Path:
+        """The file of a frame; a WebError where it has another size than the frames, so that no box fits."""
+        path = self.path(number)
+        size = read_image(path).shape[1::-1]
+        if size != self.size:
+            raise WebError(
+                "This image has another size than the first one", status=422, expected=self.size, found=size
+            )
+        return path
+
     def image(self, number: int) -> RGB:
         """Frame `number`; a WebError of status 404 if there is none, or it cannot be read."""
         path = self.path(number)

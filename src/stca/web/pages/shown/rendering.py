@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -118,15 +118,20 @@ def address(path: str, **values: object) -> str:
         for each in value if isinstance(value, list | tuple | set | frozenset) else [value]:
             if each is not None and each != "":
                 pairs.append((name.rstrip("_"), each))
-    return f"{path}?{urlencode(pairs, quote_via=quote)}" if pairs else path
+    return f"{path}?{_query(pairs)}" if pairs else path
 
 
 def here(request: Request, without: Iterable[str] = ("done",)) -> str:
     """The path and query of a request, for a way back to it."""
     pairs = [(name, value) for name, value in request.query_params.multi_items() if name not in without]
-    query = urlencode(pairs, quote_via=quote)
+    query = _query(pairs)
     path = quote(request.url.path)
     return f"{path}?{query}" if query else path
+
+
+def _query(pairs: Sequence[tuple[str, object]]) -> str:
+    """As readable as it can be: keys have slashes."""
+    return urlencode(pairs, safe="/,:", quote_via=quote)
 
 
 # ---- requests ----

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from stca.gallery.figures import format_time
+from stca.gallery.times import format_time
 from stca.tracks import MAX_SECONDS
 
 POSIX = 1e8

@@ -15,8 +15,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
-from stca.web.uploads.errors import UploadError
-from stca.web.uploads.limits import UploadLimits
+from stca.web.uploads.limits import UploadError, UploadLimits
 
 LABEL_LENGTH = 80
 MOST_FIELDS, FIELD_BYTES = 32, 4096

@@ -1,0 +1,212 @@
+"""Benchmark `stca serve`: start, first screen, concurrent searches, minutes of mixed load.
+
+python benchmarks/serving.py                 # 100,000 vectors, one minute of mixed load
+python benchmarks/serving.py --minutes 10
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import numpy as np
+import psutil
+from timing import table, write_page
+
+from stca.gallery import Calibration, Gallery, ModelFingerprint, Record
+
+ROWS, DIM, PERSONS = 100_000, 256, 5_000
+CLIENTS, SEARCHES = 200, 4_000
+ABOUT = """\
+A gallery of made-up vectors on the disk of this machine; the server and its clients share the processor.
+"Alone" is `Gallery.search` in a process of its own, one search after the other. The first screen is the HTML
+of the wall of people; pictures come after it."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--minutes", type=float, default=1.0, help="of mixed load")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        gallery = Path(folder) / "gallery"
+        queries = build(gallery, args.rows)
+        alone = search_alone(gallery, queries)
+        with served(gallery) as (address, server, started):
+            screens = [first_screen(address) for _ in range(5)]
+            together, took = asyncio.run(search_together(address, queries))
+            mixed = asyncio.run(mixed_load(address, server, 60 * args.minutes))
+    rows = [
+        ["rows", f"{args.rows:,} x {DIM}"],
+        ["from the command to the first answer", f"{started:.1f} s"],
+        [
+            "first screen, first and median of the next four",
+            f"{1000 * screens[0]:.0f} ms, {1000 * statistics.median(screens[1:]):.0f} ms",
+        ],
+        ["search alone: median, p99", spread(alone)],
+        ["searches a second, alone", f"{len(alone) / sum(alone):.0f}"],
+        [f"search, {CLIENTS} clients at once: median, p99", spread(together)],
+        [f"searches a second, {CLIENTS} clients", f"{len(together) / took:.0f}"],
+        *mixed,
+    ]
+    command = "python benchmarks/serving.py" + (f" --minutes {args.minutes:g}" if args.minutes != 1 else "")
+    print(write_page("serving", "stca serve", [ABOUT, table(["what", "measured"], rows)], command=command))
+
+
+def build(folder: Path, rows: int) -> list[str]:
+    """A gallery, and the keys that are searched for."""
+    rng = np.random.default_rng(0)
+    centres = rng.standard_normal((PERSONS, DIM)).astype(np.float32)
+    who = rng.integers(0, PERSONS, rows)
+    vectors = centres[who] + 0.7 * rng.standard_normal((rows, DIM)).astype(np.float32)
+    start = 1.7e9
+    records = [
+        Record(
+            f"cam{n % 8}/{n:06d}",
+            f"cam{n % 8}",
+            start + 10.0 * n,
+            start + 10.0 * n + 8,
+            person=int(who[n]) + 1,
+        )
+        for n in range(rows)
+    ]
+    with Gallery.open(folder, model=ModelFingerprint.bare(DIM)) as gallery:
+        gallery.add(records, vectors)
+        gallery.set_calibration(Calibration(0.5, 0.01, "labels", 1000, 1000, rows, 0.9, 0.9, 0.95))
+        gallery.refresh()
+    return [records[int(n)].key for n in rng.integers(0, rows, SEARCHES)]
+
+
+def search_alone(folder: Path, keys: Sequence[str]) -> list[float]:
+    """Seconds of each search."""
+    found = []
+    with Gallery.open(folder) as gallery:
+        for key in keys[:500]:
+            begun = time.perf_counter()
+            row = gallery.get(key)
+            assert row is not None
+            gallery.search(row[1], 20, without=key)
+            found.append(time.perf_counter() - begun)
+    return found[20:]
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[tuple[str, psutil.Process, float]]:
+    """Address, process, and seconds to the first answer."""
+    begun = time.perf_counter()
+    command = [sys.executable, "-m", "stca", "serve", str(folder), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        match = re.match(r"open (\S+)", process.stdout.readline())
+        assert match, "the server did not start"
+        httpx.get(f"{match[1]}/api/v1/health").raise_for_status()
+        try:
+            yield match[1], psutil.Process(process.pid), time.perf_counter() - begun
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
+
+
+def first_screen(address: str) -> float:
+    """Seconds to the wall's HTML."""
+    begun = time.perf_counter()
+    httpx.get(f"{address}/", timeout=60).raise_for_status()
+    return time.perf_counter() - begun
+
+
+async def search_together(address: str, keys: Sequence[str]) -> tuple[list[float], float]:
+    """Seconds of each search, and of all; `CLIENTS` ask at once."""
+    found: list[float] = []
+    todo = iter(keys)
+
+    async def ask(client: httpx.AsyncClient) -> None:
+        for key in todo:
+            begun = time.perf_counter()
+            while (answer := await client.post("/api/v1/search", json={"key": key})).status_code == 429:
+                await asyncio.sleep(float(answer.headers["retry-after"]))
+                begun = time.perf_counter()
+            answer.raise_for_status()
+            found.append(time.perf_counter() - begun)
+
+    limits = httpx.Limits(max_connections=CLIENTS, max_keepalive_connections=CLIENTS)
+    async with httpx.AsyncClient(base_url=address, timeout=120, limits=limits) as client:
+        begun = time.perf_counter()
+        await asyncio.gather(*(ask(client) for _ in range(CLIENTS)))
+        return found, time.perf_counter() - begun
+
+
+async def mixed_load(address: str, server: psutil.Process, seconds: float) -> list[list[str]]:
+    """Rows of a table: what was asked, errors, memory."""
+    from io import BytesIO
+
+    from PIL import Image
+
+    data = BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (128, 48, 3), dtype=np.uint8)).save(
+        data, "jpeg"
+    )
+    asked: Counter[str] = Counter()
+    failed: Counter[str] = Counter()
+    before = server.memory_info().rss
+    until = time.monotonic() + seconds
+    rng = np.random.default_rng(1)
+
+    async def one(client: httpx.AsyncClient, what: str) -> None:
+        key = f"cam{(n := int(rng.integers(0, 90_000))) % 8}/{n:06d}"
+        if what == "search":
+            answer = await client.post("/api/v1/search", json={"key": key, "k": 20})
+        elif what == "wall":
+            answer = await client.get("/")
+        elif what == "correct":
+            content = {"kind": "hide", "keys": [key]}
+            answer = await client.post("/api/v1/corrections", json=content)
+            if answer.status_code == 201:
+                answer = await client.post(f"/api/v1/corrections/{answer.json()['id']}/undo")
+        elif what == "delete":
+            answer = await client.delete(f"/api/v1/tracklets/{key}")
+        else:
+            files = {"files": ("a.jpg", data.getvalue(), "image/jpeg")}
+            answer = await client.post("/api/v1/uploads", files=files)
+        asked[what] += 1
+        expected = answer.status_code < 300 or answer.status_code in (404, 422, 429, 503)
+        if not expected:
+            failed[f"{what} {answer.status_code}"] += 1
+
+    async def go_on(client: httpx.AsyncClient, kinds: Sequence[str]) -> None:
+        while time.monotonic() < until:
+            await one(client, kinds[int(rng.integers(0, len(kinds)))])
+
+    async with httpx.AsyncClient(base_url=address, timeout=120) as client:
+        kinds = ["search"] * 6 + ["wall", "correct", "upload", "delete"]
+        await asyncio.gather(*(go_on(client, kinds) for _ in range(8)))
+    after = server.memory_info().rss
+    return [
+        [
+            f"mixed load of {seconds / 60:g} min: requests",
+            ", ".join(f"{n} {what}" for what, n in sorted(asked.items())),
+        ],
+        ["unexpected answers", json.dumps(failed) if failed else "none"],
+        ["memory of the server before and after", f"{before / 1e6:.0f} MB, {after / 1e6:.0f} MB"],
+    ]
+
+
+def spread(seconds: Sequence[float]) -> str:
+    """Median and 99th percentile."""
+    return f"{1000 * statistics.median(seconds):.1f} ms, {1000 * float(np.quantile(seconds, 0.99)):.1f} ms"
+
+
+if __name__ == "__main__":
+    main()

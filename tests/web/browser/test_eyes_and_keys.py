@@ -1,0 +1,140 @@
+"""Keyboard, small windows, quiet pictures, and what axe finds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from browsing import until
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+Open = Callable[..., "Page"]
+
+
+def addresses(site: Any) -> list[str]:
+    person, keys = next((number, keys) for number, keys in site.persons().items() if len(keys) > 1)
+    return [
+        "/",
+        f"/search?key={keys[0]}",
+        f"/tracklets/{keys[1]}?query={keys[0]}",
+        f"/people/{person}",
+        f"/people/{person}/merge",
+        "/videos",
+        "/videos/door",
+        "/jobs",
+        "/corrections",
+        "/saved",
+        "/gallery",
+        "/login",
+        "/help",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("colours", "width"), [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)]
+)
+def test_axe_finds_nothing_serious_and_nothing_is_cut_off(
+    colours: str, width: int, open_page: Open, site: Any
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = open_page("/help", width=width, color_scheme=colours)
+    for address in addresses(site):
+        page.goto(address)
+        found = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        serious = [
+            (each["id"], node["html"][:200], node["failureSummary"][:300])
+            for each in found
+            if each["impact"] in ("serious", "critical")
+            for node in each["nodes"]
+        ]
+        assert serious == [], address
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
+
+
+def test_all_of_it_without_a_mouse(open_page: Open, site: Any) -> None:
+    page = open_page("/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.keyboard.press("j")
+    assert page.evaluate("document.activeElement.className") == "tile-link"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search?key=**")
+    page.keyboard.press("j")
+    page.keyboard.press("y")
+    page.locator(".answer:first-child .toggle.good[aria-pressed=true]").wait_for()
+    page.locator(".toast").get_by_role("button", name="Undo").press("Enter")
+    until(page, "!document.querySelector('.toggle[aria-pressed=true]')")
+    page.keyboard.press("/")
+    page.wait_for_url(site.url + "/")
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "by-name"
+    page.keyboard.type("?")  # a letter in a field, not a key that does something
+    assert page.url.startswith(site.url + "/")
+    assert "/help" not in page.url
+    page.goto("/help")
+    page.get_by_label("Single keys do something").uncheck()
+    page.goto("/gallery")
+    page.keyboard.press("?")
+    page.wait_for_timeout(200)
+    assert page.url.endswith("/gallery")
+
+
+def test_dialogs_keep_the_focus(open_page: Open, site: Any) -> None:
+    person = next(iter(site.persons()))
+    page = open_page(f"/people/{person}")
+    page.get_by_role("link", name="Merge").press("Enter")
+    page.get_by_role("dialog").wait_for()
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        inside = (
+            "document.activeElement === document.body || Boolean(document.activeElement.closest('dialog'))"
+        )
+        assert page.evaluate(inside)
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="hidden")
+    assert page.evaluate("document.activeElement.textContent.includes('Merge')")
+
+
+def test_pictures_stand_still_where_that_is_wanted(open_page: Open, site: Any) -> None:
+    key = next(keys[0] for keys in site.persons().values() if len(keys) > 1)
+    playing = "document.querySelectorAll('img[src*=\"/media/play/\"]').length"
+    quiet = open_page(f"/search?key={key}", reduced_motion="reduce")
+    quiet.wait_for_load_state("networkidle")
+    assert quiet.evaluate(playing) == 0
+    assert quiet.get_by_role("button", name="Pause all pictures").get_attribute("aria-pressed") == "true"
+    page = open_page(f"/search?key={key}")
+    until(page, f"{playing} > 1")
+    page.get_by_role("button", name="Pause all pictures").click()
+    assert page.evaluate(playing) == 0
+    page.reload()
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate(playing) == 0
+    page.keyboard.press("p")
+    until(page, f"{playing} > 1")
+
+
+def test_light_and_dark(open_page: Open) -> None:
+    page = open_page("/help", color_scheme="light")
+    paper = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(paper)
+    page.get_by_role("button", name="Dark colours").click()
+    dark = page.evaluate(paper)
+    assert light != dark
+    page.reload()
+    assert page.evaluate(paper) == dark
+
+
+def test_the_menu_of_a_small_window(open_page: Open) -> None:
+    page = open_page("/help", width=390)
+    link = page.get_by_role("navigation", name="Menu").get_by_role("link", name="Gallery")
+    assert not link.is_visible()
+    page.get_by_role("button", name="Menu").click()
+    link.click()
+    page.wait_for_url("**/gallery")
