@@ -63,15 +63,19 @@ def write_contact_sheets(
 
 def draw_sheet(persons: Sequence[tuple[int, Sequence[Record]]], *, blur: bool = False) -> Image.Image:
     """One page; `blur`: heads are blurred."""
-    return draw_rows([(str(person), f"{len(group)} in all", group) for person, group in persons])
+    rows = [(str(person), f"{len(group)} in all", group) for person, group in persons]
+    return draw_rows(rows, blur=blur)
 
 
-def draw_rows(rows: Sequence[tuple[str, str, Sequence[Record]]], *, across: int = _PER_ROW) -> Image.Image:
+def draw_rows(
+    rows: Sequence[tuple[str, str, Sequence[Record]]], *, across: int = _PER_ROW, blur: bool = False
+) -> Image.Image:
     """Rows of tracklets with crops, keys and times.
 
     Args:
         rows: (heading, small print below it, tracklets); at least one, of at least one tracklet each.
         across: tracklets of a row; of more, some spread evenly over it are shown.
+        blur: blur the heads.
 
     """
     widest = max(min(len(group), across) for _, _, group in rows)

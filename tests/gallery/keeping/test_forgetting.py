@@ -80,7 +80,13 @@ def test_files_beside_the_crops(tmp_path: Path, gallery: Gallery) -> None:
             {
                 "zones": [{"name": "door", "points": [[0, 0], [9, 0], [9, 9]]}],
                 "visits": [
-                    {"zone": "door", "track": track, "tracklet": f"cam1/{track:04d}", "entered": 1.0, "left": 3.0}
+                    {
+                        "zone": "door",
+                        "track": track,
+                        "tracklet": f"cam1/{track:04d}",
+                        "entered": 1.0,
+                        "left": 3.0,
+                    }
                     | {"seconds": 2.0, "began_inside": False, "ended_inside": False}
                     for track in (3, 4)
                 ],

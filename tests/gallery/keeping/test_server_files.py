@@ -35,7 +35,10 @@ def test_everything_of_it_goes(tmp_path: Path) -> None:
         store = JobStore(serve)
         store.close()
         with closing(sqlite3.connect(serve / "serve.sqlite")) as db:
-            db.execute("INSERT INTO job_videos (job, number, path, error) VALUES (1, 1, 'a.mp4', ?)", [f"no: '{KEY}'"])
+            db.execute(
+                "INSERT INTO job_videos (job, number, path, error) VALUES (1, 1, 'a.mp4', ?)",
+                [f"no: '{KEY}'"],
+            )
             db.commit()
         upload = serve / "uploads" / ("0" * 32)
         upload.mkdir(parents=True)
@@ -46,7 +49,11 @@ def test_everything_of_it_goes(tmp_path: Path) -> None:
         would = forget(gallery, [KEY], dry_run=True).server
         assert len(found_in(serve, pieces)) >= 4
         done = forget(gallery, [KEY]).server
-        assert (done.searches, done.lines, done.uploads) == (1, 1, 1) == (would.searches, would.lines, would.uploads)
+        assert (
+            (done.searches, done.lines, done.uploads)
+            == (1, 1, 1)
+            == (would.searches, would.lines, would.uploads)
+        )
         data = (serve / "serve.sqlite").read_bytes()
         assert KEY.encode() not in data
         assert b"the thief" not in data

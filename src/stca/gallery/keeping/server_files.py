@@ -6,6 +6,7 @@ This knows the formats of these files and not the server, so that it works witho
 from __future__ import annotations
 
 import json
+import os
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence, Set
@@ -21,6 +22,7 @@ from stca.tools.erasing import erase_tree, replace_erasing
 from stca.tools.files import exclusively
 
 FOLDER, DATABASE, AUDIT, UPLOADS = "serve", "serve.sqlite", "audit.log", "uploads"
+JOB_LOG = "job.log"
 _UPLOAD = re.compile(r"[0-9a-f]{32}")
 _WORDS = re.compile(r"[^\s'\"`,;()]+")
 _TEXTS = {"jobs": ("message", "error"), "job_videos": ("error",)}
@@ -67,6 +69,8 @@ def erase_from_server(
         searches = _erase_searches(folder / DATABASE, wanted, wait, dry_run=dry_run)
         lines = _redact_audit(folder / AUDIT, wanted, dry_run=dry_run)
         uploads = _erase_uploads(folder / UPLOADS, dry_run=dry_run)
+        if not dry_run:
+            _empty_log(folder / JOB_LOG, wanted)
     videos = folder / "videos"
     left = (f"{videos}: uploaded videos",) if videos.is_dir() and any(videos.iterdir()) else ()
     return ErasedFromServer(searches, lines, uploads, left)
@@ -136,6 +140,16 @@ def _redacted(lines: Sequence[bytes], keys: Set[str]) -> Iterator[tuple[bytes, b
             yield json.dumps(kept | {"forgotten": True}, ensure_ascii=False).encode() + b"\n", True
         else:
             yield line, False
+
+
+def _empty_log(path: Path, keys: Set[str]) -> None:
+    """What the last job's process printed; it may still have the file open."""
+    if path.is_file() and names_one(path.read_text(encoding="utf-8", errors="replace"), keys):
+        with path.open("r+b") as file:
+            file.write(bytes(path.stat().st_size))
+            file.flush()
+            os.fsync(file.fileno())
+            file.truncate(0)
 
 
 def _erase_uploads(root: Path, *, dry_run: bool) -> int:
