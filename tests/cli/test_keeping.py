@@ -54,14 +54,21 @@ def test_forget(place: Path, run: Callable[..., str]) -> None:
         assert len(gallery) == 5
 
 
+def test_stats_say_what_is_unfinished(place: Path, run: Callable[..., str]) -> None:
+    assert "not finished" not in run("gallery", "stats", place)
+    with Gallery.open(place) as gallery:
+        gallery.store.begin_erasing(["cam1/0004"], [], remember=True)
+    assert f"not finished: stca gallery forget {place}" in run("gallery", "stats", place)
+    assert "erased: 1 tracklets" in run("gallery", "forget", place)
+    assert "not finished" not in run("gallery", "stats", place)
+
+
 def test_expire(place: Path, run: Callable[..., str]) -> None:
     assert "erased: nothing" in run("gallery", "expire", place, "--older", "3000w")
     assert "would be erased: 4 tracklets" in run(
         *("gallery", "expire", place, "--older", "1h", "--camera", "cam1", "--dry-run")
     )
-    assert "did you mean 'cam" in run(
-        "gallery", "expire", place, "--older", "1h", "--camera", "cam", code=1
-    )
+    assert "did you mean 'cam" in run("gallery", "expire", place, "--older", "1h", "--camera", "cam", code=1)
     assert "erased: 12 tracklets" in run("gallery", "expire", place, "--older", "1h")
 
 

@@ -44,6 +44,7 @@ def test_everything_of_it_goes(tmp_path: Path) -> None:
         upload.mkdir(parents=True)
         (upload / "000001.jpg").write_bytes(b"a likeness of somebody")
         (serve / "uploads" / "mine").mkdir()
+        (serve / "job.log").write_text(f"warning: {KEY} is dark\n")
         mode = (serve / "audit.log").stat().st_mode
         pieces = {"key": KEY.encode(), "name": b"the thief", "upload": b"a likeness of"}
         would = forget(gallery, [KEY], dry_run=True).server
@@ -54,6 +55,7 @@ def test_everything_of_it_goes(tmp_path: Path) -> None:
             == (1, 1, 1)
             == (would.searches, would.lines, would.uploads)
         )
+        assert (serve / "job.log").read_bytes() == b""
         data = (serve / "serve.sqlite").read_bytes()
         assert KEY.encode() not in data
         assert b"the thief" not in data

@@ -100,10 +100,12 @@ def _remove(given: argparse.Namespace) -> None:
 
 def _stats(given: argparse.Namespace) -> None:
     from stca.gallery import Gallery
+    from stca.gallery.keeping import is_forgetting_unfinished
     from stca.gallery.times import format_time
 
     with Gallery.open(given.gallery) as gallery:
         stats, calibration, fingerprint = gallery.stats(), gallery.calibration(), gallery.fingerprint
+        unfinished = is_forgetting_unfinished(gallery)
     if given.json:
         content = asdict(stats) | {
             "model": asdict(fingerprint),
@@ -122,4 +124,6 @@ def _stats(given: argparse.Namespace) -> None:
     print(f"model     {fingerprint.name}, {stats.dim} dimensions, weights {weights}")
     print(f"search    {stats.index}")
     print(f"on disk   {stats.bytes_on_disk / 1e6:,.1f} MB")
+    if unfinished:
+        print(f"forgetting is not finished: stca gallery forget {given.gallery}")
     print(calibration.table() if calibration else "threshold none yet: stca calibrate")
