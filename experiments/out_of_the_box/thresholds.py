@@ -27,13 +27,9 @@ from stca.runs import open_model
 from stca.tools.files import write_text
 from stca.tools.provenance import provenance_line
 
+RETAIL = "person-reidentification-retail-{}"
 CATALOGUE = {
-    **{
-        name: f"{name}/{name}.xml"
-        for name in (
-            f"person-reidentification-retail-{number}" for number in ("0277", "0286", "0287", "0288")
-        )
-    },
+    **{name: f"{name}/{name}.xml" for name in map(RETAIL.format, ("0277", "0286", "0287", "0288"))},
     "osnet_x0_25_msmt17": "osnet_x0_25_msmt17.onnx",
 }
 """Networks of the catalogue, and their files below `shared/weights/reid`: the same networks in other
