@@ -1,8 +1,8 @@
 """Thresholds that need no labels: from what a network scores on people of several cameras elsewhere.
 
 `cross_camera_scores.json` holds, for the network in the package and some of the catalogue, the cosine of
-pairs of pictures from two cameras on public sets (VIPeR, GRID, PRID2011): of the same person, and of different
-ones. They are quantiles only, made by `python -m experiments.out_of_the_box.thresholds`.
+pairs of pictures from two cameras on public sets (VIPeR, GRID, PRID2011): of the same person, and of
+different ones. They are quantiles only, made by `python -m experiments.out_of_the_box.thresholds`.
 """
 
 from __future__ import annotations
