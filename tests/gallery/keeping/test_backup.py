@@ -89,6 +89,10 @@ def test_what_was_forgotten_does_not_come_back(tmp_path: Path) -> None:
         assert found_in(gallery.path, pieces) == []
         record, vector = Gallery.open(tmp_path / "backup").get(KEY)
         assert gallery.add([record], vector[None]).forgotten == 1
+        gallery.store.begin_erasing(["cam1/0003"], [], remember=True)
+        with pytest.raises(GalleryError, match="being forgotten"):
+            backup(gallery.path, tmp_path / "half")
+        assert not (tmp_path / "half").exists()
         forget(gallery, ["cam1/0005"])  # with two secrets, or one
         assert sum(gallery.forgotten([record])) == 1
 

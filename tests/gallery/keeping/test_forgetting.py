@@ -19,6 +19,7 @@ from made_gallery import DIM, vectors
 from stca.errors import GalleryError
 from stca.gallery import Added, Gallery, embedded
 from stca.gallery.index.file import FILE as INDEX_FILE
+from stca.gallery.index.file import load_index
 from stca.gallery.keeping import finish_forgetting, forget, forgetting, is_forgetting_unfinished
 from stca.gallery.store.erasing import ErasingStore
 from stca.gallery.store.file import FILE
@@ -230,12 +231,17 @@ def test_the_index_is_made_anew(tmp_path: Path, small_exact: None) -> None:
         pieces = needles(gallery, KEY) | {"codes": codes_of(gallery, KEY)}
         assert any("codes" in each for each in found_in(gallery.path, pieces))
         stale = old.read_bytes()
+        number = gallery.store.number_of(KEY)
+        assert number in load_index(gallery.path).ids
         with Gallery.open(gallery.path) as other:
             other.search(pieces_vector(pieces), 3)  # has the codes in memory
             (gallery.path / f".{INDEX_FILE}.tmp").write_bytes(stale)  # of a process that was killed
             assert forget(gallery, [KEY]).index_files == 2
             assert found_in(tmp_path, pieces) == []
-            assert old.exists(), "made anew at once"
+            saved = load_index(gallery.path)
+            assert saved is not None, "made anew at once"
+            assert number not in saved.ids
+            assert len(saved.index) == len(gallery), "no codes of the row, of 4 bits neither"
             other.refresh()
             assert len(other._engine._index) == len(gallery)
             assert KEY not in [hit.key for hit in other.search(pieces_vector(pieces), 20)]

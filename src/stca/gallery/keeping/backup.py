@@ -33,7 +33,8 @@ def backup(gallery: Path, out: Path) -> int:
         the number of tracklets.
 
     Raises:
-        GalleryError: no gallery there, or it is damaged; something is at `out`; a full disk.
+        GalleryError: no gallery there, or it is damaged; a forgetting in it is not finished; something is at
+            `out`; a full disk.
 
     """
     _require_free(out)
@@ -42,7 +43,13 @@ def backup(gallery: Path, out: Path) -> int:
             _copy(source, new / FILE)
         _check(new)
         with Gallery.open(new) as copied:
-            count = len(copied)
+            count, unfinished = len(copied), is_forgetting_unfinished(copied)
+        if unfinished:
+            raise GalleryError(
+                "Something is being forgotten, and would be in the backup",
+                where=gallery,
+                hint="run `stca gallery forget GALLERY` without a key to finish it",
+            )
     return count
 
 
