@@ -357,3 +357,38 @@ def test_the_blocks_of_the_file_system(tmp_path: Path) -> None:
         subprocess.run(["umount", str(place)], check=True)
     data = image.read_bytes()
     assert [what for what, piece in pieces.items() if piece in data] == []
+
+
+def test_a_damaged_file_of_a_camera_does_not_stop_it(tmp_path: Path, gallery: Gallery) -> None:
+    (record,) = (each for each in gallery.records() if each.key == KEY)
+    (record.folder.parent / "video.json").write_text("{")
+    done = forget(gallery, [KEY])
+    assert done.keys == (KEY,)
+    assert not record.folder.exists()
+    assert gallery.get(KEY) is None
+    assert f",{int(KEY[-4:])}," not in "".join(
+        line[line.index(",") :][:8] for line in (record.folder.parent / "tracks.txt").read_text().splitlines()
+    )
+
+
+def test_crops_of_somebody_else_are_left(tmp_path: Path, gallery: Gallery) -> None:
+    records = {each.key: each for each in gallery.records()}
+    mine, other = records[KEY].folder, records["cam1/0003"].folder
+    pictures = sorted(other.glob("*.jpg"))
+    for path in mine.glob("*.jpg"):
+        path.write_bytes(pictures[0].read_bytes())
+    done = forget(gallery, [KEY])
+    assert done.crops.files == 0
+    assert len(done.left) == 1
+    assert "its crops are others" in done.left[0]
+    assert len(list(mine.glob("*.jpg"))) > 0
+    assert gallery.get(KEY) is None, "the row is gone all the same"
+
+
+def test_a_row_that_was_added_without_a_digest_of_its_crops(tmp_path: Path, gallery: Gallery) -> None:
+    (record,) = (each for each in gallery.records() if each.key == KEY)
+    found = gallery.get(KEY)
+    gallery.remove(KEY)
+    gallery.add([replace(record, content="")], found[1][None])
+    assert forget(gallery, [KEY]).crops.files > 0
+    assert not record.folder.exists()

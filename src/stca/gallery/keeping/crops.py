@@ -9,12 +9,13 @@ from pathlib import Path
 
 from stca.errors import ConfigError, DatasetError
 from stca.footage.images import IMAGE_SUFFIXES
+from stca.gallery.adding import crops_digest
 from stca.gallery.records import Record
 from stca.tools.erasing import erase_file, replace_erasing
 from stca.tools.files import locked
 from stca.tracking.outputs import without_tracks
 from stca.tracking.writing import LOCK_FILE, TRACKS_FILE, VIDEO_FILE
-from stca.tracks import SIDE_FILE, TrackRecord, read_track
+from stca.tracks import SIDE_FILE, FoundTracklet, TrackRecord, read_track
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,12 @@ def _own_track(record: Record) -> TrackRecord:
         raise DatasetError(f"it has no side file ({SIDE_FILE})")
     if (record.first, record.last) != (track.first, track.last):
         raise DatasetError("it holds another tracklet now")
+    frames = tuple(record.folder / frame.file for frame in track.frames if frame.use)
+    # Where crops are missing, an earlier call was interrupted.
+    if record.content and frames and all(path.is_file() for path in frames):
+        found = FoundTracklet(record.key, record.folder, record.camera, frames, track)
+        if crops_digest(found) != record.content:
+            raise DatasetError("its crops are others than those that were added")
     return track
 
 
@@ -112,6 +119,9 @@ def _erase_rows(camera: Path, tracks: frozenset[int]) -> ErasedCrops:
         return ErasedCrops(left=(f"{camera}, rows of the tracks: {error.what}",))
     except OSError as error:
         return ErasedCrops(left=(f"{camera}, rows of the tracks: {error.strerror}",))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        damaged = f"{camera}, rows of the tracks: a file is damaged ({error})"
+        return ErasedCrops(left=(damaged,))
     return ErasedCrops()
 
 
@@ -128,9 +138,12 @@ def _fewer_rows(camera: Path, tracks: frozenset[int]) -> dict[str, str]:
     kept = [line for line in lines if _track(line) not in tracks]
     if len(kept) == len(lines):
         return {}
-    data = json.loads((camera / VIDEO_FILE).read_text(encoding="utf-8"))
     texts = {TRACKS_FILE: "".join(kept)}
-    if "tracks" in data:
+    try:
+        data = json.loads((camera / VIDEO_FILE).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return texts  # it is damaged; the rows go all the same
+    if isinstance(data, dict) and "tracks" in data:
         data["tracks"] = len({_track(line) for line in kept} - {None})
         texts[VIDEO_FILE] = json.dumps(data, indent=1, ensure_ascii=False) + "\n"
     return texts

@@ -8,12 +8,17 @@ is to be done is written down before (`stca.gallery.store.erasing`), without nam
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import numpy as np
+
+from stca.gallery.engine import Vector
 from stca.gallery.gallery import Gallery
 from stca.gallery.index.file import erase_index
 from stca.gallery.keeping.crops import ErasedCrops, erase_crops
 from stca.gallery.keeping.server_files import ErasedFromServer, erase_from_server
+from stca.gallery.records import Record
+from stca.gallery.store.rows import digest
 from stca.tools.erasing import erase_tree
 
 RESTORING = ".restore-"
@@ -130,10 +135,16 @@ def _erased_before(
     gallery: Gallery, keys: Sequence[str], names: Sequence[str], *, wait: float, dry_run: bool
 ) -> Forgotten:
     """What lies outside of the database and has to go before the keys do."""
-    records = [found[0] for key in keys if (found := gallery.get(key)) is not None]
+    records = [_record(*found) for key in keys if (found := gallery.get(key)) is not None]
     return Forgotten(
         tuple(keys),
         erase_crops(records, dry_run=dry_run),
         gallery.store.entries_to_redact(keys, names) if dry_run else 0,
         erase_from_server(gallery.path, keys, wait=wait, dry_run=dry_run),
     )
+
+
+def _record(record: Record, vector: Vector) -> Record:
+    """A record whose `content` is a digest of its crops, or empty where it is one of its vector."""
+    of_vector = digest(np.ascontiguousarray(vector, dtype="<f4").tobytes())
+    return replace(record, content="") if record.content == of_vector else record

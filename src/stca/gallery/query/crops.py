@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,10 @@ LEAST_SCORE = 0.5
 """Detections below this score are ignored."""
 _LEAST_SIDE = 8
 """Pixels; the part of a box inside the image must be at least this wide and high."""
+_LEAST_INSIDE = 0.25
+"""Of a box's area; a person at the border of an image is cut off by less."""
+_FARTHEST = 1e6
+"""Pixels: larger coordinates are none."""
 _FILLS = 0.5
 """A person who covers this fraction of an image is the one who is meant."""
 _CROP_SHAPE, _CROP_PIXELS = 1.2, 2_000_000
@@ -36,20 +41,29 @@ def cut(image: RGB, box: Box, *, where: object) -> UInt8[np.ndarray, "h w 3"]:
     """The part of a box that is inside the image.
 
     Raises:
-        ConfigError: that part is less than 8 pixels wide or high.
+        ConfigError: that part is less than 8 pixels wide or high, or less than a quarter of the box.
 
     """
     height, width = image.shape[:2]
+    if not all(map(math.isfinite, box)) or max(map(abs, box)) > _FARTHEST:
+        raise _not_inside(box, image, where)
     left, top = max(0, round(box[0])), max(0, round(box[1]))
     right, bottom = min(width, round(box[0] + box[2])), min(height, round(box[1] + box[3]))
     if right - left < _LEAST_SIDE or bottom - top < _LEAST_SIDE:
-        raise ConfigError(
-            "A box is not in the image",
-            expected=f"LEFT,TOP,WIDTH,HEIGHT within {width} x {height}, from {_LEAST_SIDE} pixels each way",
-            found=format_box(box),
-            where=where,
-        )
+        raise _not_inside(box, image, where)
+    if (right - left) * (bottom - top) < _LEAST_INSIDE * box[2] * box[3]:
+        raise _not_inside(box, image, where)
     return np.ascontiguousarray(image[top:bottom, left:right])
+
+
+def _not_inside(box: Box, image: RGB, where: object) -> ConfigError:
+    height, width = image.shape[:2]
+    return ConfigError(
+        "A box is not in the image",
+        expected=f"LEFT,TOP,WIDTH,HEIGHT within {width} x {height}, from {_LEAST_SIDE} pixels each way",
+        found=format_box(box),
+        where=where,
+    )
 
 
 def write_crop(work: Path, number: int, crop: RGB) -> Path:
