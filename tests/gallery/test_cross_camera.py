@@ -28,7 +28,8 @@ def normal_scores(*, mean: float) -> dict[str, Any]:
 @pytest.fixture
 def _known(monkeypatch: pytest.MonkeyPatch) -> None:
     sets = {"one": normal_scores(mean=0.5)}
-    monkeypatch.setattr(cross_camera, "_scores", lambda: {"abc": sets})
+    networks = [{"name": "net", "weights": "abc", "sets": sets}]
+    monkeypatch.setattr(cross_camera, "_networks", lambda: networks)
 
 
 @pytest.mark.usefixtures("_known")
@@ -69,3 +70,16 @@ def test_the_network_in_the_package_has_its_scores() -> None:
     assert calibration is not None
     assert 0.3 < calibration.threshold < 0.95
     assert calibration.searches > 500
+
+
+@pytest.mark.parametrize("name", ["person-reidentification-retail-0277", "osnet_x0_25_msmt17"])
+def test_networks_of_the_catalogue_are_known_by_their_name_there(name: str) -> None:
+    assert calibrate_across(OURS, far=0.01, rows=100) is None
+    for source in (f"/somewhere/{name}.xml", f"{name}-other", ""):
+        assert calibrate_across(OURS, far=0.01, rows=100, source=source) is None
+    calibration = calibrate_across(OURS, far=0.01, rows=100, source=name)
+    assert calibration is not None
+    assert 0.2 < calibration.threshold < 0.98
+    assert calibration.dir_at_threshold > 0.2
+    if name.startswith("person"):
+        assert calibrate_across(OURS, far=0.01, rows=100, source=f"{name}-fp32") == calibration

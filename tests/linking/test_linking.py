@@ -182,7 +182,7 @@ def test_what_a_linking_that_was_cut_off_left_is_written_again(
 ) -> None:
     linking = link_gallery(gallery, threshold=0.5)
     with monkeypatch.context() as patch:
-        patch.setattr("stca.linking.outputs.write_contact_sheets", lambda *_: 1 / 0)
+        patch.setattr("stca.linking.outputs.write_contact_sheets", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             write_linking(linking, tmp_path / "out")
     assert (tmp_path / "out" / "cam1.txt").is_file()

@@ -417,3 +417,9 @@ def test_the_figures_on_pets(shared: Path, tmp_path: Path, detector: str, mota: 
     got, *_ = track_and_score(folder / "vtest.avi", folder / "gt.txt", tmp_path, TrackOptions(detector=name))
     assert got.mota >= mota
     assert got.idf1 >= idf1
+
+
+def test_the_motion_detector_needs_a_camera_that_stands_still() -> None:
+    with pytest.raises(ConfigError, match="stands still"):
+        TrackOptions(moving=True)
+    assert TrackOptions(detector="street:colours", moving=True).moving

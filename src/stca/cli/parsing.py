@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stca.errors import ConfigError
 from stca.inference import PRECISIONS, RUNTIMES
 from stca.models.network_files import PIXELS
 
@@ -142,6 +143,12 @@ def add_verb(verbs: Verbs, name: str, run: Any, *, help: str) -> argparse.Argume
     )
     parser.set_defaults(run=run)
     return parser
+
+
+def require_with(given: argparse.Namespace, option: str, other: str) -> None:
+    """Raise ConfigError where an option is given without the one that it is about."""
+    if getattr(given, option) and not getattr(given, other):
+        raise ConfigError(f"--{option} does nothing without --{other}", expected=f"--{other}")
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:

@@ -18,6 +18,7 @@ from stca.cli.parsing import (
     moment,
     positive,
     print_detector,
+    require_with,
     zone,
 )
 
@@ -120,6 +121,9 @@ def _add_outputs(track: argparse.ArgumentParser) -> None:
     track.add_argument(
         "--draw", type=Path, metavar="FILE", help="draw the tracks of the one video into FILE (.mp4, H.264)"
     )
+    track.add_argument(
+        "--blur", action="store_true", help="blur the heads of the tracked people in --draw's file"
+    )
     track.add_argument("--json", action="store_true", help="print all tracks as JSON instead of a table")
 
 
@@ -166,6 +170,7 @@ def _track(given: argparse.Namespace) -> int:
             found="--appearance" if given.appearance else "--moving",
         )
     check_zones(given.zone)
+    require_with(given, "blur", "draw")
     if given.draw:
         check_drawing(given.draw, given.video)
     _require_one_camera_each(given.video, options, given.draw)
@@ -276,7 +281,7 @@ def _run(
     if given.zone:
         write_zones(summary.folder, given.zone)
     if given.draw:
-        draw_tracks(video, summary, given.draw, options=options, zones=given.zone, show=True)
+        draw_tracks(video, summary, given.draw, options=options, zones=given.zone, blur=given.blur, show=True)
     return summary
 
 

@@ -24,6 +24,7 @@ from stca.tools.files import write_text
 from stca.tools.provenance import provenance_line
 from stca.tracks import representative_crops
 
+PAGE = "people.html"
 ANSWERS = 24
 """Most similar tracklets that the page knows of each."""
 _HEIGHT, _WIDTH = 128, 72
@@ -87,6 +88,12 @@ def is_our_page(path: Path) -> bool:
             return b'content="stca find"' in file.read(2000)
     except OSError:
         return False
+
+
+def page_beside(gallery: Path) -> Path | None:
+    """The page that `stca find` wrote beside a gallery: it holds pictures; None if there is none."""
+    path = gallery.absolute().parent / PAGE
+    return path if is_our_page(path) else None
 
 
 def _model_label(gallery: Gallery) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stca.errors import ConfigError, GalleryError, StcaError
-from stca.find.page import is_our_page, write_page
+from stca.find.page import PAGE, is_our_page, write_page
 from stca.footage.sources import require_distinct_cameras
 from stca.footage.video import without_password
 from stca.gallery import Gallery, add_tracklets
@@ -27,8 +27,6 @@ from stca.tools.progress import format_seconds
 from stca.tracking import TrackOptions, VideoSummary, track_whole
 from stca.tracking.appearance import CropEncoder
 from stca.tracks import FoundTracklet, find_tracklets
-
-PAGE = "people.html"
 
 
 @dataclass(frozen=True)
@@ -140,7 +138,7 @@ def find_people(
             say(f"2 of 4: compare {len(found)} tracklets")
             gallery, model = open_gallery(out / "gallery", name)
             with gallery:
-                _add(gallery, model, found, options)
+                _add(gallery, model, found, options, say)
                 say("3 of 4: from which score on it is the same person")
                 threshold = _threshold(gallery, model, options, say)
                 say("4 of 4: link tracklets to persons, write the page")
@@ -230,7 +228,13 @@ def _tracklets(tracks: Path) -> list[FoundTracklet]:
     return find_tracklets(tracks)
 
 
-def _add(gallery: Gallery, model: ReIDModel, found: Sequence[FoundTracklet], options: FindOptions) -> None:
+def _add(
+    gallery: Gallery,
+    model: ReIDModel,
+    found: Sequence[FoundTracklet],
+    options: FindOptions,
+    say: Callable[[str], None],
+) -> None:
     """Embed what is new; rows of crops that are no longer in the tracks folder leave the gallery.
 
     Rows from other folders, which somebody added, stay.
@@ -243,7 +247,7 @@ def _add(gallery: Gallery, model: ReIDModel, found: Sequence[FoundTracklet], opt
     }
     gone = ours - {tracklet.key for tracklet in found}
     gallery.remove(*sorted(gone))
-    add_tracklets(
+    done = add_tracklets(
         gallery,
         model,
         found,
@@ -253,6 +257,8 @@ def _add(gallery: Gallery, model: ReIDModel, found: Sequence[FoundTracklet], opt
         batch_size=options.batch_size,
         workers=options.workers,
     )
+    if done.forgotten:
+        say(f"2 of 4: {done.forgotten} tracklets were forgotten, and are not added again")
 
 
 def _threshold(
@@ -264,7 +270,7 @@ def _threshold(
     """
     if options.threshold is not None:
         return options.threshold
-    across = calibrate_across(gallery.fingerprint, far=options.far, rows=len(gallery))
+    across = calibrate_across(gallery.fingerprint, far=options.far, rows=len(gallery), source=gallery.source)
     kept = gallery.calibration()
     # Where there is no other, halves of tracklets are measured anew below, with the corrections.
     if kept and kept.by_people and (across or kept.method != "time split"):

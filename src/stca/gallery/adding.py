@@ -28,7 +28,8 @@ def add_tracklets(
     """Embed new tracklets and add them to the gallery, 128 per commit.
 
     Tracklets that the gallery has with the same crops are not embedded again; their camera, times, label and
-    folder are updated. Commits are durable: after an interruption, the same call continues where it stopped.
+    folder are updated. Those that were forgotten (`stca.gallery.keeping`) are left out and counted. Commits
+    are durable: after an interruption, the same call continues where it stopped.
 
     Args:
         gallery: opened with this model.
@@ -51,9 +52,10 @@ def add_tracklets(
     options = EmbedOptions(device=device, precision=precision, batch_size=batch_size, workers=workers)
     tracklets = _unique_by_key(gallery, tracklets)
     contents = {found.key: crops_digest(found) for found in tracklets}
-    same, todo = _split_known(gallery, tracklets, contents, replace=replace)
+    wanted = _without_forgotten(gallery, tracklets, contents)
+    same, todo = _split_known(gallery, wanted, contents, replace=replace)
     updated = gallery.update([record_of(found, contents[found.key]) for found in same])
-    done = Added(skipped=len(same) - updated, updated=updated)
+    done = Added(skipped=len(same) - updated, updated=updated, forgotten=len(tracklets) - len(wanted))
     embedded = 0
     label = f"embed and add {len(todo)} tracklets"
     for batch, vectors in embed_in_batches(gallery, model, todo, options, label=label):
@@ -64,6 +66,13 @@ def add_tracklets(
             watch(embedded, len(todo))
     gallery.refresh()
     return done
+
+
+def _without_forgotten(
+    gallery: Gallery, tracklets: Sequence[FoundTracklet], contents: Mapping[str, str]
+) -> list[FoundTracklet]:
+    lost = gallery.forgotten([record_of(found, contents[found.key]) for found in tracklets])
+    return [found for found, gone in zip(tracklets, lost, strict=True) if not gone]
 
 
 def _split_known(

@@ -1,14 +1,14 @@
 """Thresholds that need no labels: from what a network scores on people of several cameras elsewhere.
 
-`cross_camera_scores.json` holds, for the networks in the package, the cosine of pairs of pictures from two
-cameras on public sets (VIPeR, GRID, PRID2011): of the same person, and of different ones. They are quantiles
-only, made by `python -m experiments.out_of_the_box.thresholds`.
+`cross_camera_scores.json` holds, for the network in the package and some of the catalogue, the cosine of
+pairs of pictures from two cameras on public sets (VIPeR, GRID, PRID2011): of the same person, and of
+different ones. They are quantiles only, made by `python -m experiments.out_of_the_box.thresholds`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
+from stca.catalogue import NETWORKS
 from stca.errors import RankingError
 from stca.gallery.calibration import Calibration
 from stca.gallery.fingerprint import ModelFingerprint
@@ -26,7 +27,9 @@ SHARES = tuple(round(0.05 * step, 2) for step in range(1, 20))
 """Shares of the pairs of one person whose cosine lies below the stored value."""
 
 
-def calibrate_across(fingerprint: ModelFingerprint, *, far: float, rows: int) -> Calibration | None:
+def calibrate_across(
+    fingerprint: ModelFingerprint, *, far: float, rows: int, source: str | None = None
+) -> Calibration | None:
     """A threshold for searches between cameras, from the network's scores on public sets.
 
     A search is for somebody who is not in the gallery; each of its `rows` tracklets is taken to be an
@@ -36,6 +39,7 @@ def calibrate_across(fingerprint: ModelFingerprint, *, far: float, rows: int) ->
         fingerprint: of the gallery's model.
         far: the wanted false-accept rate, per search.
         rows: tracklets in the gallery.
+        source: name of its model (`Gallery.source`), by which networks of the catalogue are known.
 
     Returns:
         None where the package has no scores of this network with these weights.
@@ -46,7 +50,7 @@ def calibrate_across(fingerprint: ModelFingerprint, *, far: float, rows: int) ->
     """
     if not 0 < far < 1:
         raise RankingError("A false-accept rate lies between 0 and 1", found=far)
-    sets = _scores().get(fingerprint.weights)
+    sets = _scores_of(fingerprint, source)
     if sets is None:
         return None
     threshold = float(np.mean([_threshold(each, far, rows) for each in sets.values()]))
@@ -68,13 +72,14 @@ def calibrate_across(fingerprint: ModelFingerprint, *, far: float, rows: int) ->
 
 
 def pair_rates(
-    fingerprint: ModelFingerprint, scores: Float64[np.ndarray, " S"]
+    fingerprint: ModelFingerprint, scores: Float64[np.ndarray, " S"], *, source: str | None = None
 ) -> tuple[Float64[np.ndarray, " S"], Float64[np.ndarray, " S"], tuple[int, int]] | None:
     """Which shares of the pairs of the public sets reach each score: means over the sets.
 
     Args:
         fingerprint: of the gallery's model.
         scores: cosines.
+        source: as of `calibrate_across`.
 
     Returns:
         Of the pairs of different people and of one person; and how many pairs (different people, one person)
@@ -83,7 +88,7 @@ def pair_rates(
         this network with these weights.
 
     """
-    sets = _scores().get(fingerprint.weights)
+    sets = _scores_of(fingerprint, source)
     if sets is None:
         return None
     different = [np.exp(np.interp(scores, each["different"], np.log(LEVELS))) for each in sets.values()]
@@ -107,8 +112,21 @@ def _detected(scores: Mapping[str, Any], threshold: float) -> float:
     return float(1 - np.interp(threshold, scores["same"], SHARES, left=0.0, right=1.0))
 
 
+def _scores_of(fingerprint: ModelFingerprint, source: str | None) -> Mapping[str, Any] | None:
+    """By set; known by the digest of the weights, or as a network of the catalogue, which is verified."""
+    for network in _networks():
+        if network["weights"]:
+            known = network["weights"] == fingerprint.weights
+        else:
+            known = source in NETWORKS and source in (network["name"], f"{network['name']}-fp32")
+        if known:
+            sets: Mapping[str, Any] = network["sets"]
+            return sets
+    return None
+
+
 @lru_cache(maxsize=1)
-def _scores() -> Mapping[str, Mapping[str, Any]]:
-    """By the digest of the network's weights, then by set."""
+def _networks() -> Sequence[Mapping[str, Any]]:
     content = json.loads(Path(__file__).with_name("cross_camera_scores.json").read_text(encoding="utf-8"))
-    return {network["weights"]: network["sets"] for network in content["networks"]}
+    networks: Sequence[Mapping[str, Any]] = content["networks"]
+    return networks

@@ -18,7 +18,7 @@ from stca.gallery.index.file import SavedIndex, load_index, save_index
 from stca.gallery.index.indexes import ExactIndex, FastIndex, Index
 from stca.gallery.index.tuning import Mask
 from stca.gallery.records import Added, Record
-from stca.gallery.store.corrections import CorrectedStore
+from stca.gallery.store.erasing import ErasingStore
 
 EXACT_VALUES = 1 << 25
 """Up to this many numbers (rows times dimensions; 128 MiB) search is exact, in some ten milliseconds."""
@@ -28,13 +28,13 @@ _BATCH = 1000
 class EmbeddedEngine:
     """One open gallery folder. Thread-safe; other processes may read and write at the same time."""
 
-    def __init__(self, store: CorrectedStore, dim: int) -> None:
+    def __init__(self, store: ErasingStore, dim: int) -> None:
         self._store, self._dim = store, dim
         self._lock = threading.RLock()
         self._reset()
 
     @property
-    def store(self) -> CorrectedStore:
+    def store(self) -> ErasingStore:
         """The SQLite store."""
         return self._store
 
@@ -138,13 +138,16 @@ class EmbeddedEngine:
         self._camera = np.empty(0, dtype=np.int32)
         self._first, self._last = np.empty(0), np.empty(0)
         self._hidden: Mask = np.empty(0, dtype=bool)
-        self._counters = (-1, 0, 0)
+        self._counters, self._era = (-1, 0, 0), ""
         self._filters: dict[object, Mask | None] = {}
         self._saved = 0
 
     def _refresh(self) -> None:
         """Bring the index to the state of the open transaction."""
-        counters = self._store.counters()
+        counters, era = self._store.counters(), self._store.era()
+        if era != self._era:
+            self._reset()  # rows were erased, or another state restored: nothing of the old index may stay
+            self._era = era
         if counters == self._counters:
             return
         try:
@@ -180,6 +183,7 @@ class EmbeddedEngine:
         covered = np.isin(rows[rows <= saved.last_id], saved.ids, assume_unique=True)
         return (
             saved.gallery == self._store.meta("id")
+            and saved.era == self._store.era()
             and self._store.has_commit(saved.last_id, saved.token)
             and bool(covered.all())
         )
@@ -252,7 +256,7 @@ class EmbeddedEngine:
         if len(self._ids) - self._saved <= atleast:
             return
         gallery = self._store.meta("id") or ""
-        save_index(self._store.folder, SavedIndex(self._index, self._ids, gallery, *commit))
+        save_index(self._store.folder, SavedIndex(self._index, self._ids, gallery, *commit, self._era))
         self._saved = len(self._ids)
 
     def _allowed(

@@ -21,6 +21,7 @@ from stca.analysis.figures import (
     printable,
     shorten,
 )
+from stca.boxes import without_head
 from stca.errors import FrameError
 from stca.footage.images import read_image
 from stca.gallery.calibration import Calibration
@@ -39,6 +40,7 @@ def answer_figure(
     *,
     title: str = "",
     threshold: float | None = None,
+    blur: bool = False,
 ) -> Figure:
     """The query at the left in blue, then the hits, ten per row.
 
@@ -47,6 +49,7 @@ def answer_figure(
         hits: hits and their crops; None if they no longer exist.
         title: above the figure.
         threshold: the gallery's; hits at or above it are framed in solid green, others are dashed.
+        blur: blur the heads.
 
     """
     lines = max(1, -(-len(hits) // _ACROSS))
@@ -57,12 +60,12 @@ def answer_figure(
     sheet.words(0, 0, printable(title), size=10, weight="bold")
     sheet.words(0, 0.22, _legend(hits, threshold), size=8)
     key, words, crops = query
-    _tile(sheet, Box(0.05, head, _TILE_W, _TILE_H), crops, f"query\n{key}\n{words}", colour=QUERY)
+    _tile(sheet, Box(0.05, head, _TILE_W, _TILE_H), crops, f"query\n{key}\n{words}", colour=QUERY, blur=blur)
     for number, (hit, crops) in enumerate(hits):
         row, column = divmod(number, _ACROSS)
         box = Box(0.35 + (1 + column) * _PITCH, head + row * line, _TILE_W, _TILE_H)
         colour, style = _frame(hit)
-        _tile(sheet, box, crops, _words(hit), colour=colour, style=style)
+        _tile(sheet, box, crops, _words(hit), colour=colour, style=style, blur=blur)
     return finish(sheet.figure)
 
 
@@ -88,7 +91,14 @@ def _words(hit: Hit) -> str:
 
 
 def _tile(
-    sheet: Sheet, box: Box, crops: FoundTracklet | None, words: str, *, colour: str, style: str = "solid"
+    sheet: Sheet,
+    box: Box,
+    crops: FoundTracklet | None,
+    words: str,
+    *,
+    colour: str,
+    style: str = "solid",
+    blur: bool,
 ) -> None:
     axes = sheet.axes(box)
     image = _crop(crops)
@@ -96,7 +106,7 @@ def _tile(
         axes.text(0.5, 0.5, "no\npicture", ha="center", va="center", fontsize=8, color="#777777")
         axes.set_facecolor("#eeeeee")
     else:
-        axes.imshow(image, aspect="auto", interpolation="bicubic")
+        axes.imshow(without_head(image) if blur else image, aspect="auto", interpolation="bicubic")
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():

@@ -17,7 +17,7 @@ from stca.gallery.embedded import EmbeddedEngine
 from stca.gallery.engine import Engine, Vector, Vectors
 from stca.gallery.fingerprint import ModelFingerprint
 from stca.gallery.records import Added, Hit, Record, Stats
-from stca.gallery.store.corrections import CorrectedStore
+from stca.gallery.store.erasing import ErasingStore
 from stca.gallery.store.file import bytes_on_disk_of, can_create, create_file, gallery_exists, open_file
 from stca.gallery.unit_vectors import unit_vectors
 from stca.models import ReIDModel
@@ -32,7 +32,7 @@ class Gallery(GalleryLog):
     `with Gallery.open(path) as gallery: gallery.search(vector, k=10)`
     """
 
-    def __init__(self, path: Path, store: CorrectedStore, fingerprint: ModelFingerprint) -> None:
+    def __init__(self, path: Path, store: ErasingStore, fingerprint: ModelFingerprint) -> None:
         super().__init__(store)
         self.path, self.fingerprint = path, fingerprint
         self._engine: Engine = EmbeddedEngine(store, fingerprint.dim)
@@ -65,10 +65,10 @@ class Gallery(GalleryLog):
         fingerprint = ModelFingerprint.of(model) if isinstance(model, ReIDModel) else model
         if fingerprint is not None and not gallery_exists(folder, wait=wait) and can_create(folder):
             notes = {_MODEL: fingerprint.to_json()} | ({_SOURCE: source} if source else {})
-            store = CorrectedStore(folder, create_file(folder, notes, wait=wait), writable=True)
+            store = ErasingStore(folder, create_file(folder, notes, wait=wait), writable=True)
         else:
             connection, writable = open_file(folder, wait=wait)
-            store = CorrectedStore(folder, connection, writable=writable)
+            store = ErasingStore(folder, connection, writable=writable)
         try:
             own = ModelFingerprint.from_json(store.meta(_MODEL) or "")
             if fingerprint is not None:
@@ -104,7 +104,8 @@ class Gallery(GalleryLog):
         """Add tracklets; on return, they are on disk.
 
         They are committed 1,000 at a time: if a later batch fails, earlier ones are kept. For a key that
-        exists with the same content, only the metadata is updated (see `update`).
+        exists with the same content, only the metadata is updated (see `update`). What was forgotten is left
+        out and counted.
 
         Args:
             records: N.

@@ -102,6 +102,7 @@ class Added:
         skipped: tracklets that were already there, unchanged.
         replaced: tracklets whose crops had changed.
         updated: tracklets with unchanged crops, but another camera, folder, label or times.
+        forgotten: tracklets that were forgotten (`stca gallery forget`) and are not added again.
 
     """
 
@@ -109,6 +110,7 @@ class Added:
     skipped: int = 0
     replaced: int = 0
     updated: int = 0
+    forgotten: int = 0
 
     def __add__(self, other: Added) -> Added:
         return Added(*map(sum, zip(astuple(self), astuple(other), strict=True)))
@@ -118,6 +120,7 @@ class Added:
         parts += [f"{self.replaced} replaced"] if self.replaced else []
         parts += [f"{self.updated} updated"] if self.updated else []
         parts += [f"{self.skipped} already there"] if self.skipped else []
+        parts += [f"{self.forgotten} forgotten, not added again"] if self.forgotten else []
         return ", ".join(parts)
 
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 from PIL import Image, ImageDraw, ImageFont
 
 from stca.analysis.figures import shorten
+from stca.boxes import without_head
 from stca.errors import FrameError
 from stca.footage.images import read_image
 from stca.gallery.adding import find_crops
@@ -37,18 +38,20 @@ def sheet_names(linking: Linking, *, most_pages: int = 20) -> list[str]:
     return [f"persons-{number:02d}.png" for number in range(1, pages + 1)]
 
 
-def write_contact_sheets(linking: Linking, out: Path, *, most_pages: int = 20) -> list[Path]:
+def write_contact_sheets(
+    linking: Linking, out: Path, *, most_pages: int = 20, blur: bool = False
+) -> list[Path]:
     """Write `persons-01.png`, ...: `_ROWS` persons to a page, at most `_PER_ROW` tracklets of each.
 
     Of a person with more tracklets, some spread evenly over time are shown, with the total number. Persons
-    beyond the last page are not shown; a warning gives their number.
+    beyond the last page are not shown; a warning gives their number. `blur`: heads are blurred.
     """
     persons = list(linking.numbered())
     written = []
     for number, name in enumerate(sheet_names(linking, most_pages=most_pages)):
         path = out / name
         with atomic_write(path) as file:
-            draw_sheet(persons[number * _ROWS : (number + 1) * _ROWS]).save(file, format="png")
+            draw_sheet(persons[number * _ROWS : (number + 1) * _ROWS], blur=blur).save(file, format="png")
         written.append(path)
     if (beyond := len(persons) - _ROWS * most_pages) > 0:
         warnings.warn(
@@ -58,17 +61,21 @@ def write_contact_sheets(linking: Linking, out: Path, *, most_pages: int = 20) -
     return written
 
 
-def draw_sheet(persons: Sequence[tuple[int, Sequence[Record]]]) -> Image.Image:
-    """One page."""
-    return draw_rows([(str(person), f"{len(group)} in all", group) for person, group in persons])
+def draw_sheet(persons: Sequence[tuple[int, Sequence[Record]]], *, blur: bool = False) -> Image.Image:
+    """One page; `blur`: heads are blurred."""
+    rows = [(str(person), f"{len(group)} in all", group) for person, group in persons]
+    return draw_rows(rows, blur=blur)
 
 
-def draw_rows(rows: Sequence[tuple[str, str, Sequence[Record]]], *, across: int = _PER_ROW) -> Image.Image:
+def draw_rows(
+    rows: Sequence[tuple[str, str, Sequence[Record]]], *, across: int = _PER_ROW, blur: bool = False
+) -> Image.Image:
     """Rows of tracklets with crops, keys and times.
 
     Args:
         rows: (heading, small print below it, tracklets); at least one, of at least one tracklet each.
         across: tracklets of a row; of more, some spread evenly over it are shown.
+        blur: blur the heads.
 
     """
     widest = max(min(len(group), across) for _, _, group in rows)
@@ -83,7 +90,7 @@ def draw_rows(rows: Sequence[tuple[str, str, Sequence[Record]]], *, across: int 
         draw.text((6, top + 36), note, fill=_GREY, font=font)
         for column, record in enumerate(_spread(group, across)):
             left, below = _LABEL + column * step, top + _CROP[1] + 5
-            _paste_crops(sheet, record, left, top + 4)
+            _paste_crops(sheet, record, left, top + 4, blur=blur)
             draw.text((left, below), shorten(record.key, _LETTERS), fill=INK, font=font)
             times = textwrap.wrap(
                 format_span(record) or "no time known", _LETTERS, max_lines=2, placeholder=" ..."
@@ -92,13 +99,14 @@ def draw_rows(rows: Sequence[tuple[str, str, Sequence[Record]]], *, across: int 
     return sheet
 
 
-def _paste_crops(sheet: Image.Image, record: Record, left: int, top: int) -> None:
+def _paste_crops(sheet: Image.Image, record: Record, left: int, top: int, *, blur: bool) -> None:
     found = find_crops(record)
     for index, path in enumerate(representative_crops(found, _CROPS) if found else ()):
         try:
-            crop = Image.fromarray(read_image(path))
+            pixels = read_image(path)
         except FrameError:
             continue  # left white
+        crop = Image.fromarray(without_head(pixels) if blur else pixels)
         crop.thumbnail((_CROP[0] - 2, _CROP[1]), Image.Resampling.LANCZOS)
         scale = min((_CROP[0] - 2) / crop.width, _CROP[1] / crop.height)
         if scale > 1:

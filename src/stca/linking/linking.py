@@ -170,7 +170,9 @@ def _default_threshold(
         return stored.threshold
     if (threshold := threshold_of_pairs(records, vectors)) is not None:
         return threshold
-    stored = stored or calibrate_across(gallery.fingerprint, far=0.01, rows=len(records))
+    stored = stored or calibrate_across(
+        gallery.fingerprint, far=0.01, rows=len(records), source=gallery.source
+    )
     if stored is None:
         raise GalleryError(
             "This gallery has no threshold yet",

@@ -21,11 +21,11 @@ _TABLE = "persons.csv"
 _OURS = re.compile(r"persons\.csv|persons-\d+\.png|[^/\\\0]+\.txt")
 
 
-def write_linking(linking: Linking, out: Path) -> list[Path]:
+def write_linking(linking: Linking, out: Path, *, blur: bool = False) -> list[Path]:
     """Write `persons.csv`, `persons-01.png` ... and one MOTChallenge file per camera into a folder.
 
     `linking.json` lists these files. Files that an earlier linking listed there and this one does not write
-    are removed; no others are.
+    are removed; no others are. `blur`: heads are blurred on the sheets.
 
     Returns:
         the files.
@@ -41,7 +41,8 @@ def write_linking(linking: Linking, out: Path) -> list[Path]:
     _require_free(out, names, earlier)
     # Written first, so that the next run may overwrite what an interrupted one leaves.
     _write_file_list(out, {*earlier, *names})
-    written = [_write_persons(linking, out), *write_mot_files(rows, out), *write_contact_sheets(linking, out)]
+    written = [_write_persons(linking, out), *write_mot_files(rows, out)]
+    written += write_contact_sheets(linking, out, blur=blur)
     for name in earlier - set(names):
         (out / name).unlink(missing_ok=True)
     _write_file_list(out, names)

@@ -73,6 +73,25 @@ def locked(path: Path, *, taken: str, hint: str | None = None) -> Iterator[None]
             _held.discard(file)
 
 
+@contextmanager
+def exclusively(path: Path, mode: str = "r+b") -> Iterator[IO[bytes]]:
+    """Open an existing or new file, alone among all who use this; waits for them.
+
+    Who replaces the file meanwhile (`atomic_write`) is noticed: what is opened is the file of that name.
+    """
+    while True:
+        with path.open(mode, buffering=0) as file:
+            try:
+                import fcntl
+
+                fcntl.flock(file, fcntl.LOCK_EX)
+            except (ImportError, OSError):  # Windows; a network disk without locks
+                pass
+            if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                yield file
+                return
+
+
 def _lock(file: IO[str]) -> None:
     try:
         import fcntl

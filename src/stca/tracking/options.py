@@ -72,6 +72,13 @@ class TrackOptions:
             raise ConfigError("--every takes a whole number from 1", found=self.every)
         if self.first_frame not in (None, 0, 1):
             raise ConfigError("The first frame of a tracks file is 0 or 1", found=self.first_frame)
+        if self.moving and self.detector == "motion" and self.tracks is None:
+            raise ConfigError(
+                "The motion detector needs a camera that stands still",
+                expected="a detector in a file for a camera that moves",
+                found="motion",
+                hint="--detector yolox_nano, which `stca weights get yolox_nano` brings",
+            )
         if self.camera is not None:
             check_camera(self.camera)
 

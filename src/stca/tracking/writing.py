@@ -19,7 +19,7 @@ from stca.tracking.observations import Observation
 from stca.tracks import SIDE_FILE, TrackRecord, read_track, write_track
 
 VIDEO_FILE, TRACKS_FILE, BOXES_FILE = "video.json", "tracks.txt", ".boxes"
-_LIVE, _LOCK = ".live", ".lock"
+_LIVE, LOCK_FILE = ".live", ".lock"
 _SUMMARY_KEYS = ("finished", "frames", "tracks")
 
 
@@ -74,7 +74,7 @@ class CameraFolder:
         self._crops = CropWriter()
         path.mkdir(parents=True, exist_ok=True)
         self._lock = ExitStack()
-        self._lock.enter_context(locked(path / _LOCK, taken="Another process is writing these tracks"))
+        self._lock.enter_context(locked(path / LOCK_FILE, taken="Another process is writing these tracks"))
         try:
             self.metadata = self._read()
         except BaseException:
@@ -270,7 +270,7 @@ def _may_stay(entry: Path) -> bool:
 
     Visible entries belong to the user; so do hidden ones that have one of our names but are not empty.
     """
-    if entry.name == _LOCK:
+    if entry.name == LOCK_FILE:
         return entry.stat().st_size == 0
     if entry.name == _LIVE:
         return entry.is_dir() and not any(entry.iterdir())

@@ -137,6 +137,19 @@ def test_drawing_keeps_times_and_cuts_odd_sizes(tmp_path: Path) -> None:
     assert got[0].image.shape == (64, 80, 3)
 
 
+def test_heads_are_blurred_in_a_drawn_video(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (160, 160, 3)).astype(np.uint8)
+    rows = [MotRow(1, 1, 60.0, 20.0, 40.0, 120.0)]
+    heads = []
+    for name, blur in (("plain.mp4", False), ("blurred.mp4", True)):
+        draw_video([Frame(1, 0.0, noise)], rows, tmp_path / name, frame_rate=10.0, blur=blur)
+        (frame,) = open_source(tmp_path / name).frames()
+        heads.append(frame.image[26:50, 66:94].astype(float).std())
+        assert frame.image[90:110, 66:94].astype(float).std() > 30, "the rest of the body stays"
+    assert heads[0] > 30
+    assert heads[1] < 8
+
+
 def test_an_interrupted_drawing_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "drawn.mp4").write_bytes(b"the one before")
 

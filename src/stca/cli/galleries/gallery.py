@@ -1,4 +1,4 @@
-"""`stca gallery add | list | remove | stats`."""
+"""`stca gallery add | list | remove | stats`; `keeping` has the others."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from stca.cli.galleries import keeping
 from stca.cli.parsing import Verbs, add_model_options, add_verb, natural, positive
 
 
@@ -33,6 +34,7 @@ def add_verbs(verbs: Verbs) -> None:
     remove.add_argument("key", nargs="+", help="of a tracklet (see `stca gallery list`)")
     for parser in (shown, stats):
         parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    keeping.add_verbs(below)
 
 
 def add_embedding(parser: argparse.ArgumentParser) -> None:
@@ -98,10 +100,12 @@ def _remove(given: argparse.Namespace) -> None:
 
 def _stats(given: argparse.Namespace) -> None:
     from stca.gallery import Gallery
+    from stca.gallery.keeping import is_forgetting_unfinished
     from stca.gallery.times import format_time
 
     with Gallery.open(given.gallery) as gallery:
         stats, calibration, fingerprint = gallery.stats(), gallery.calibration(), gallery.fingerprint
+        unfinished = is_forgetting_unfinished(gallery)
     if given.json:
         content = asdict(stats) | {
             "model": asdict(fingerprint),
@@ -120,4 +124,6 @@ def _stats(given: argparse.Namespace) -> None:
     print(f"model     {fingerprint.name}, {stats.dim} dimensions, weights {weights}")
     print(f"search    {stats.index}")
     print(f"on disk   {stats.bytes_on_disk / 1e6:,.1f} MB")
+    if unfinished:
+        print(f"forgetting is not finished: stca gallery forget {given.gallery}")
     print(calibration.table() if calibration else "threshold none yet: stca calibrate")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from stca.cli.parsing import Verbs, add_verb
+from stca.cli.parsing import Verbs, add_verb, require_with
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -17,7 +17,7 @@ def add_verbs(verbs: Verbs) -> None:
         type=float,
         metavar="X",
         help="minimum mean cosine between two groups of one person; default: from `stca calibrate`, else "
-        "from public sets",
+        "from people whom one camera sees at once, else from public sets",
     )
     verb.add_argument(
         "--travel",
@@ -31,6 +31,7 @@ def add_verbs(verbs: Verbs) -> None:
         metavar="DIR",
         help="write persons.csv, contact sheets and MOTChallenge tracks with these ids",
     )
+    verb.add_argument("--blur", action="store_true", help="blur the heads on --out's contact sheets")
     verb.add_argument(
         "--truth",
         type=Path,
@@ -53,6 +54,7 @@ def _link(given: argparse.Namespace) -> None:
         unlinked,
     )
 
+    require_with(given, "blur", "out")
     truth = None
     if given.truth:
         import_trackeval()  # before anything is written
@@ -61,7 +63,7 @@ def _link(given: argparse.Namespace) -> None:
     with Gallery.open(given.gallery) as gallery:
         linking = find_persons(gallery, threshold=given.threshold, travel=travel)
         scores = truth and (score_linking(unlinked(linking), truth), score_linking(linking, truth))
-        written = write_linking(linking, given.out) if given.out else []
+        written = write_linking(linking, given.out, blur=given.blur) if given.out else []
         store_persons(gallery, linking)  # last, when nothing else can fail
         names = person_names(gallery)
     print(persons_table(linking, names))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stca.cli.galleries.gallery import add_embedding, embedding_of
-from stca.cli.parsing import Verbs, add_verb, picture, positive, seconds
+from stca.cli.parsing import Verbs, add_verb, picture, positive, require_with, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,6 +88,7 @@ def _add_search(verbs: Verbs) -> None:
         "--hidden", action="store_true", help="search the tracklets that `stca person hide` hid too"
     )
     search.add_argument("--sheet", type=picture, metavar="FILE.png", help="write a contact sheet")
+    search.add_argument("--blur", action="store_true", help="blur the heads on --sheet's contact sheet")
     search.add_argument("--json", action="store_true", help="print JSON instead of a table")
     add_embedding(search)
     search.set_defaults(workers=0)  # one tracklet is decoded before worker processes have started
@@ -132,6 +133,7 @@ def _search(given: argparse.Namespace) -> None:
     from stca.gallery import Gallery, find_crops, search_tracklet
     from stca.runs.gallery_model import gallery_model
 
+    require_with(given, "blur", "sheet")
     low, high = getattr(given, "from"), given.to
     span = (-math.inf if low is None else low, math.inf if high is None else high)
     filters: dict[str, Any] = {
@@ -234,6 +236,7 @@ def _draw(
         [(hit, find_crops(hit.record)) for hit in hits],
         title=f"{record.key} in {given.gallery}",
         threshold=threshold,
+        blur=given.blur,
     )
     print(save_figure(figure, given.sheet), file=sys.stderr if given.json else sys.stdout)
 

@@ -6,14 +6,29 @@ from collections.abc import Callable, Mapping, Sequence
 
 from stca.gallery.corrections.correction import Change, Correction, PersonTable
 from stca.gallery.records import Record
-from stca.gallery.store.corrections import CorrectedStore, LogState
+from stca.gallery.store.corrections import LogState
+from stca.gallery.store.erasing import ErasingStore
 
 
 class GalleryLog:
     """`Gallery` without its vectors. `stca.linking.persons` has the operations that people know."""
 
-    def __init__(self, store: CorrectedStore) -> None:
+    def __init__(self, store: ErasingStore) -> None:
         self._store = store
+
+    @property
+    def store(self) -> ErasingStore:
+        """Its rows in SQLite, for the functions of `stca.gallery.keeping`."""
+        return self._store
+
+    def forgotten(self, records: Sequence[Record]) -> list[bool]:
+        """Whether each of these was forgotten (`stca.gallery.keeping`), so that `add` leaves it out.
+
+        Args:
+            records: with their content digests, as `stca.gallery.record_of` makes them.
+
+        """
+        return self._store.forgotten(records)
 
     def set_persons(self, persons: Mapping[str, int | None], *, log: LogState | None = None) -> bool:
         """Set the person of tracklets by key (None: unknown), in one commit.

@@ -20,6 +20,7 @@ from jaxtyping import Int64
 from stca.gallery.index.faiss_import import import_faiss
 from stca.gallery.index.indexes import FastIndex
 from stca.gallery.index.tuning import Tuning
+from stca.tools.erasing import erase_file
 from stca.tools.files import atomic_write
 
 FILE = "index.faiss"
@@ -29,13 +30,14 @@ _ABANDONED_SECONDS = 3600
 
 @dataclass(frozen=True, slots=True)
 class SavedIndex:
-    """An index, the row id of each of its positions, and the commit that it was made at."""
+    """An index, the row id of each of its positions, and the commit and era that it was made at."""
 
     index: FastIndex
     ids: Int64[np.ndarray, " N"]
     gallery: str
     last_id: int
     token: str
+    era: str = ""
 
 
 def save_index(folder: Path, saved: SavedIndex) -> None:
@@ -49,6 +51,7 @@ def save_index(folder: Path, saved: SavedIndex) -> None:
         "rows": len(ids),
         "last_id": saved.last_id,
         "token": saved.token,
+        "era": saved.era,
         "tuning": asdict(saved.index.tuning),
     }
     head["digest"] = _digest(head, ids, data)
@@ -71,9 +74,29 @@ def load_index(folder: Path) -> SavedIndex | None:
             return None
         index = FastIndex(import_faiss().deserialize_index(rest), Tuning(**head["tuning"]))
         fits = len(index) == len(ids)
-        return SavedIndex(index, ids, head["gallery"], head["last_id"], head["token"]) if fits else None
+        commit = head["last_id"], head["token"], head.get("era", "")
+        return SavedIndex(index, ids, head["gallery"], *commit) if fits else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError):
         return None
+
+
+def is_current(folder: Path) -> bool:
+    """Whether there is no file, or one of this version's format."""
+    try:
+        with (folder / FILE).open("rb") as file:
+            return bool(json.loads(file.readline(65536))["what"] == _MAGIC)
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def erase_index(folder: Path) -> int:
+    """Overwrite and remove the file, and what was left of writing it; returns how many files."""
+    files = [path for path in (folder / FILE, *folder.glob(f".{FILE}.*")) if path.is_file()]
+    for path in files:
+        erase_file(path)
+    return len(files)
 
 
 def _digest(head: dict[str, Any], ids: np.ndarray, data: np.ndarray) -> str:

@@ -22,7 +22,7 @@ from stca.gallery.store.store import Store
 LogState = tuple[int, int]
 """Numbers of corrections made, and of those undone."""
 
-_SCHEMA = """
+LOG_SCHEMA = """
 CREATE TABLE IF NOT EXISTS corrections (
     id INTEGER PRIMARY KEY AUTOINCREMENT, time REAL NOT NULL, kind TEXT NOT NULL, keys TEXT NOT NULL,
     others TEXT NOT NULL, text TEXT NOT NULL, author TEXT NOT NULL, undone REAL,
@@ -70,8 +70,9 @@ class CorrectedStore(Store):
         """What changes with every correction and every undoing."""
         if not self._has_log():
             return 0, 0
-        ((made, undone),) = self._query("SELECT count(*), count(undone) FROM corrections")
-        return int(made), int(undone)
+        made = self._query("SELECT seq FROM sqlite_sequence WHERE name = 'corrections'")  # also erased ones
+        ((undone,),) = self._query("SELECT count(undone) FROM corrections")
+        return int(made[0][0]) if made else 0, int(undone)
 
     def person_numbers(self) -> dict[str, int]:
         """Person by key, of the tracklets that have one."""
@@ -125,7 +126,7 @@ class CorrectedStore(Store):
 
         """
         with self._write_transaction():
-            self._db.execute(_SCHEMA)
+            self._db.execute(LOG_SCHEMA)
             change = plan(_Table(self))
             keys = dict.fromkeys([*change.keys, *change.others, *change.persons])
             for key in keys:

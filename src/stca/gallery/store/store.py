@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import replace as replace_fields
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ from stca.gallery.records import Added, Record, updated_record
 from stca.gallery.store.file import FILE, has_clock
 from stca.gallery.store.rows import COLUMNS, digest, record_from_row, row_values
 from stca.gallery.store.sqlite import sqlite_errors
-from stca.gallery.store.transactions import Transactions
+from stca.gallery.store.tombstones import Tombstones
 
 _OFF = 2e-3
 """Tolerance on the squared length of a stored unit vector; rounding stays well below."""
@@ -33,7 +34,7 @@ class _Row(NamedTuple):
     data: bytes
 
 
-class Store(Transactions):
+class Store(Tombstones):
     """The rows of one open gallery file. All methods raise GalleryError on SQLite errors."""
 
     def __init__(self, folder: Path, connection: sqlite3.Connection, *, writable: bool) -> None:
@@ -54,6 +55,13 @@ class Store(Transactions):
                 "This gallery's file is damaged", expected="its counters", found=found, where=self.folder
             ) from error
 
+    def era(self) -> str:
+        """A token that changes when rows were erased or another state was restored: old indexes are void."""
+        return self.meta("era") or ""
+
+    def _begin_era(self) -> None:
+        self._set_meta("era", secrets.token_hex(8))
+
     def _count_change(self, *, removed: int = 0, updated: int = 0) -> None:
         changes, removals, updates = self.counters()
         self._set_meta("changes", str(changes + 1))
@@ -63,13 +71,18 @@ class Store(Transactions):
     def add(self, records: Sequence[Record], vectors: Vectors, *, replace: bool) -> Added:
         """Write one batch in one commit. For a key with the same content, only the metadata is updated.
 
+        What was forgotten is left out and counted.
+
         Raises:
             GalleryError: a key is there with other content, and not `replace`; then nothing is written.
 
         """
         data = [np.ascontiguousarray(vector, dtype="<f4").tobytes() for vector in vectors]
-        rows = [_Row(r, r.content or digest(d), d) for r, d in zip(records, data, strict=True)]
+        given = [_Row(r, r.content or digest(d), d) for r, d in zip(records, data, strict=True)]
         with self._write_transaction():
+            lost = self.forgotten([replace_fields(row.record, content=row.content) for row in given])
+            rows = [row for row, gone in zip(given, lost, strict=True) if not gone]
+            records = [row.record for row in rows]
             known = self._ids_and_digests([record.key for record in records])
             other = [r.key for r, content, _ in rows if r.key in known and known[r.key][1] != content]
             if other and not replace:
@@ -92,6 +105,7 @@ class Store(Transactions):
             skipped=len(rows) - len(new) - len(changed),
             replaced=len(other),
             updated=len(changed),
+            forgotten=sum(lost),
         )
 
     def update(self, records: Sequence[Record]) -> int:

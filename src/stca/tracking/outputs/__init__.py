@@ -2,7 +2,7 @@
 
 from stca.tracking.outputs.drawing import check_drawing, draw_tracks, draw_video
 from stca.tracking.outputs.tracks_json import tracks_json
-from stca.tracking.outputs.zones import Visit, check_zones, visits_of, write_zones
+from stca.tracking.outputs.zones import Visit, check_zones, visits_of, without_tracks, write_zones
 
 __all__ = [
     "Visit",
@@ -12,5 +12,6 @@ __all__ = [
     "draw_video",
     "tracks_json",
     "visits_of",
+    "without_tracks",
     "write_zones",
 ]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from stca.boxes import MotRow, read_mot
+from stca.boxes import MotRow, blur_head, read_mot
 from stca.errors import ConfigError, StcaError
 from stca.footage.images import RGB
 from stca.footage.sources import Frame, open_source
@@ -53,6 +53,7 @@ def draw_tracks(
     *,
     options: TrackOptions,
     zones: Sequence[Region] = (),
+    blur: bool = False,
     show: bool = False,
 ) -> None:
     """Read a finished video again and draw its tracks, with their final numbers.
@@ -66,6 +67,7 @@ def draw_tracks(
         path: see `draw_video`.
         options: with which it was tracked; its masks are shaded.
         zones: outlined.
+        blur: blur the heads of everybody who is tracked.
         show: a progress bar.
 
     Raises:
@@ -83,7 +85,7 @@ def draw_tracks(
         frames = progress(frames, label=f"drawing {path.name}", total=total)
     rows = read_mot(summary.folder / TRACKS_FILE).rows if summary.tracks else ()
     rate = source.frame_rate / every
-    draw_video(frames, rows, path, frame_rate=rate, zones=zones, masks=options.masks)
+    draw_video(frames, rows, path, frame_rate=rate, zones=zones, masks=options.masks, blur=blur)
 
 
 def draw_video(
@@ -94,6 +96,7 @@ def draw_video(
     frame_rate: float,
     zones: Sequence[Region] = (),
     masks: Sequence[Region] = (),
+    blur: bool = False,
 ) -> None:
     """Write the frames with their tracks as H.264; frames are read, drawn and encoded one by one.
 
@@ -107,6 +110,7 @@ def draw_video(
         frame_rate: frames per second.
         zones: outlined, with their names.
         masks: shaded.
+        blur: blur the upper part of every box (`stca.boxes.blur_head`); whom no box is on is not blurred.
 
     Raises:
         ConfigError: another suffix.
@@ -126,7 +130,7 @@ def draw_video(
             height, width = (side // 2 * 2 for side in frame.image.shape[:2])
             if stream is None:
                 stream = _add_stream(container, frame_rate, width, height)
-            image = _draw(frame, by_frame.pop(frame.number, []), trails, zones, masks)
+            image = _draw(frame, by_frame.pop(frame.number, []), trails, zones, masks, blur=blur)
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image[:height, :width]), format="rgb24")
             picture.pts = last = max(round(frame.time * _CLOCK), last + 1)
             picture.time_base = Fraction(1, _CLOCK)
@@ -152,12 +156,20 @@ def _add_stream(container: Any, frame_rate: float, width: int, height: int) -> A
 
 
 def _draw(
-    frame: Frame, rows: list[MotRow], trails: Trails, zones: Sequence[Region], masks: Sequence[Region]
+    frame: Frame,
+    rows: list[MotRow],
+    trails: Trails,
+    zones: Sequence[Region],
+    masks: Sequence[Region],
+    *,
+    blur: bool,
 ) -> RGB:
     """A copy of the frame with everything drawn; trails are brought up to date."""
     import cv2
 
     image = frame.image.copy()
+    for row in rows if blur else ():
+        blur_head(image, (row.left, row.top, row.width, row.height))
     for mask in masks:
         shade = image.copy()
         cv2.fillPoly(shade, [_corners(mask)], _MASK)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
-from stca.errors import ConfigError
+from stca.errors import ConfigError, DatasetError
 from stca.tools.files import write_text
 from stca.tracking.regions import Region
 from stca.tracking.smoothing import MAX_FILLED_GAP, smoothed
@@ -119,14 +119,44 @@ def write_zones(folder: Path, zones: Sequence[Region]) -> None:
         if place.name.isdecimal() and (record := read_track(place)):
             visits += visits_of(record, f"{folder.name}/{place.name}", zones)
     visits.sort(key=lambda visit: (visit.entered, visit.zone, visit.track))
+    for name, text in zones_texts(zones, visits).items():
+        write_text(folder / name, text)
+
+
+def zones_texts(zones: Sequence[Region], visits: Sequence[Visit]) -> dict[str, str]:
+    """The content of `zones.csv` and `zones.json`, by name."""
     text = io.StringIO()
     writer = csv.DictWriter(text, [field.name for field in fields(Visit)], lineterminator="\n")
     writer.writeheader()
     writer.writerows(asdict(visit) for visit in visits)
-    write_text(folder / ZONES_CSV, text.getvalue())
     totals = [_total(zone, [visit for visit in visits if visit.zone == zone.name]) for zone in zones]
     data = {"zones": totals, "visits": [asdict(visit) for visit in visits]}
-    write_text(folder / ZONES_JSON, json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+    return {
+        ZONES_CSV: text.getvalue(),
+        ZONES_JSON: json.dumps(data, indent=1, ensure_ascii=False) + "\n",
+    }
+
+
+def without_tracks(folder: Path, tracks: Set[int]) -> dict[str, str]:
+    """What `zones_texts` gives without these tracks, from the `zones.json` of a camera's folder.
+
+    Nothing where there is no such file, or none of these tracks in it.
+
+    Raises:
+        DatasetError: the file is damaged.
+
+    """
+    path = folder / ZONES_JSON
+    if not path.is_file():
+        return {}
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        visits = [Visit(**visit) for visit in data["visits"]]
+        zones = [Region(tuple((x, y) for x, y in zone["points"]), zone["name"]) for zone in data["zones"]]
+    except (OSError, ValueError, KeyError, TypeError, ConfigError) as error:
+        raise DatasetError("The visits of zones are damaged", found=error, where=path) from error
+    kept = [visit for visit in visits if visit.track not in tracks]
+    return zones_texts(zones, kept) if len(kept) < len(visits) else {}
 
 
 def _total(zone: Region, visits: Sequence[Visit]) -> dict[str, object]:

@@ -1,4 +1,7 @@
-"""Who searched for whom, and who changed what: a log that only grows."""
+"""Who searched for whom, and who changed what: a log that only grows.
+
+Only `stca gallery forget` changes lines: it takes out whom they are about.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from stca.errors import ConfigError
+from stca.tools.files import exclusively
 
 
 class AuditLog:
@@ -38,12 +42,10 @@ class AuditLog:
         try:
             with self._lock:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-                try:
-                    os.write(handle, line)
-                    os.fsync(handle)
-                finally:
-                    os.close(handle)
+                self._path.touch(mode=0o600)
+                with exclusively(self._path, "ab") as file:  # `stca gallery forget` may rewrite it
+                    file.write(line)
+                    os.fsync(file.fileno())
         except OSError as error:
             raise ConfigError(
                 "The audit log cannot be written",

@@ -125,7 +125,7 @@ class _Work:
         self._control.report("video", number=number, state="adding", tracklets=summary.tracklets)
         progress.begin(number, f"comparing the people in {name}")
         if summary.used:
-            add_tracklets(
+            done = add_tracklets(
                 gallery,
                 model,
                 find_tracklets(summary.folder),
@@ -135,6 +135,8 @@ class _Work:
                 workers=0,
                 watch=progress.added,
             )
+            if done.forgotten:
+                self._notes.append(f"{name}: {done.forgotten} forgotten, not added again")
         self._control.report("video", number=number, state="done", tracklets=summary.tracklets)
         progress.end()
 

@@ -75,7 +75,7 @@ def everybody_of(snapshot: Snapshot) -> Everybody:
     persons = [person for person in snapshot.persons.values() if len(person.records) > 1 or person.name]
     left_out = {record.key for person in persons for record in person.records} | snapshot.hidden
     alone = [record for key, record in snapshot.records.items() if key not in left_out]
-    items = (*persons, *alone)
+    items: tuple[Person | Record, ...] = (*persons, *alone)
     names = tuple(f"p{item.number}" if isinstance(item, Person) else f"t{item.key}" for item in items)
     cameras = sorted({record.camera for record in snapshot.records.values()})
     return Everybody(items, names, len(persons), tuple(cameras))

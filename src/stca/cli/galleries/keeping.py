@@ -1,0 +1,151 @@
+"""`stca gallery forget | expire | backup | restore | upgrade`."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stca.cli.parsing import Verbs, add_verb
+
+if TYPE_CHECKING:
+    from stca.gallery import Gallery
+    from stca.gallery.keeping import Forgotten
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def add_verbs(below: Verbs) -> None:
+    """Add the verbs to those of `gallery`."""
+    forget = add_verb(
+        below, "forget", _forget, help="erase tracklets or a person for good, with crops, from every file"
+    )
+    forget.add_argument("gallery", type=Path, help="folder of the gallery")
+    forget.add_argument("key", nargs="*", help="of a tracklet; without any, an interrupted call is finished")
+    forget.add_argument("--person", metavar="N|NAME", help="every tracklet of this person, and the name")
+
+    expire = add_verb(below, "expire", _expire, help="erase the tracklets that were last seen too long ago")
+    expire.add_argument("gallery", type=Path, help="folder of the gallery")
+    expire.add_argument(
+        "--older", type=age, required=True, metavar="AGE", help="30d, 12h, 90m: erase what is older"
+    )
+    expire.add_argument("--camera", action="append", help="only this camera; may be repeated")
+    for parser in (forget, expire):
+        parser.add_argument("--dry-run", action="store_true", help="only say what would be erased")
+
+    copy = add_verb(below, "backup", _backup, help="copy a gallery, also while others write to it")
+    copy.add_argument("gallery", type=Path, help="folder of the gallery")
+    copy.add_argument("out", type=Path, help="a new folder")
+
+    back = add_verb(below, "restore", _restore, help="put a backup back")
+    back.add_argument("backup", type=Path, help="folder that `stca gallery backup` wrote")
+    back.add_argument("gallery", type=Path, help="a new folder, or with --force the gallery's")
+    back.add_argument(
+        "--force", action="store_true", help="replace the gallery; what it has forgotten stays forgotten"
+    )
+
+    upgrade = add_verb(below, "upgrade", _upgrade, help="bring a gallery of an earlier version up to date")
+    upgrade.add_argument("gallery", type=Path, help="folder of the gallery")
+
+
+def age(text: str) -> float:
+    """`30d`, `12h`, `90m`, `45s` or `2w` in seconds."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", text)
+    if not match or float(match[1]) == 0:
+        raise argparse.ArgumentTypeError(
+            f"an age is a number and s, m, h, d or w, for example 30d, not {text!r}"
+        )
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def _forget(given: argparse.Namespace) -> None:
+    from stca.errors import ConfigError
+    from stca.gallery import Gallery
+    from stca.gallery.keeping import forget, is_forgetting_unfinished
+    from stca.linking.forgetting import forget_person
+
+    if given.key and given.person is not None:
+        raise ConfigError("Keys and --person are two ways to say who is meant", expected="one of them")
+    with Gallery.open(given.gallery) as gallery:
+        if not given.key and given.person is None and not is_forgetting_unfinished(gallery):
+            print("nothing is left to be forgotten: name a tracklet's key, or --person")
+            return
+        if given.person is not None:
+            done = forget_person(gallery, given.person, dry_run=given.dry_run)
+        else:
+            done = forget(gallery, given.key, dry_run=given.dry_run)
+    _say(given, done)
+    if not given.dry_run:
+        print("not added again; the videos, backups and what was exported or copied are not reached")
+
+
+def _expire(given: argparse.Namespace) -> None:
+    from stca.gallery import Gallery
+    from stca.gallery.keeping import expire
+
+    with Gallery.open(given.gallery) as gallery:
+        for camera in given.camera or ():
+            require_camera(gallery, camera)
+        cameras = dict.fromkeys(given.camera, given.older) if given.camera else given.older
+        done = expire(gallery, cameras, dry_run=given.dry_run)
+    _say(given, done.forgotten)
+    if done.undated:
+        print(f"kept, as no date is known (stca track --start): {_some(done.undated)}")
+
+
+def require_camera(gallery: Gallery, camera: str) -> None:
+    """Raise GalleryError, naming the closest one, if no tracklet is of this camera."""
+    from stca.errors import GalleryError
+    from stca.tools.lookup import suggest
+
+    cameras = gallery.stats().cameras
+    if camera not in cameras:
+        close = suggest(camera, list(cameras))
+        raise GalleryError(
+            f"The gallery has nothing of a camera {camera!r}",
+            where=gallery.path,
+            hint=f"did you mean {close!r}?" if close else "see `stca gallery stats`",
+        )
+
+
+def _say(given: argparse.Namespace, done: Forgotten) -> None:
+    from stca.find.page import page_beside
+    from stca.tools.erasing import erase_file
+
+    for key in done.keys:
+        print(key)
+    print(f"{'would be erased' if given.dry_run else 'erased'}: {done}")
+    if done.keys and (page := page_beside(given.gallery)):
+        if not given.dry_run:
+            erase_file(page)
+        print(f"{page}: {'would be ' if given.dry_run else ''}erased too; stca find writes it anew")
+    for words in done.left:
+        print(f"left: {words}")
+
+
+def _some(keys: tuple[str, ...]) -> str:
+    return ", ".join(keys[:5]) + (f" and {len(keys) - 5} more" if len(keys) > 5 else "")
+
+
+def _backup(given: argparse.Namespace) -> None:
+    from stca.gallery.keeping import backup
+
+    print(f"{backup(given.gallery, given.out)} tracklets in {given.out} (their crops are not in it)")
+
+
+def _restore(given: argparse.Namespace) -> None:
+    from stca.gallery.keeping import restore
+
+    count, again = restore(given.backup, given.gallery, replace=given.force)
+    print(
+        f"{count} tracklets in {given.gallery}"
+        + (f"; {again} forgotten since, erased again" if again else "")
+    )
+
+
+def _upgrade(given: argparse.Namespace) -> None:
+    from stca.gallery.keeping import upgrade
+
+    for change in upgrade(given.gallery) or ["nothing to change: the gallery is of this version"]:
+        print(change)

@@ -1,0 +1,24 @@
+"""Keeping a gallery: what is forgotten, how long it is kept, backups, older versions' files."""
+
+from stca.gallery.keeping.backup import backup, restore
+from stca.gallery.keeping.forgetting import (
+    Forgotten,
+    finish_forgetting,
+    forget,
+    is_forgetting_unfinished,
+)
+from stca.gallery.keeping.retention import Expired, expire, last_seen
+from stca.gallery.keeping.upgrade import upgrade
+
+__all__ = [
+    "Expired",
+    "Forgotten",
+    "backup",
+    "expire",
+    "finish_forgetting",
+    "forget",
+    "is_forgetting_unfinished",
+    "last_seen",
+    "restore",
+    "upgrade",
+]
