@@ -57,6 +57,22 @@ def add_verbs(verbs: Verbs) -> None:
     )
     embed.add_argument("--out", type=Path, required=True, metavar="FILE.npz", help="output file")
 
+    _add_learn_metric(verbs)
+
+    cost = add_verb(
+        verbs, "complexity", _complexity, help="parameters and multiply-adds of a model, per part"
+    )
+    cost.add_argument("model", help="name of the model")
+    cost.add_argument(
+        "settings", nargs="*", metavar="key=value", help="options of the model, e.g. gate=conv3_x"
+    )
+    cost.add_argument("--size", type=size, metavar="HxW", help="frame size in pixels; default: the model's")
+    cost.add_argument("--frames", type=positive, default=8, metavar="T", help="frames per clip")
+    cost.add_argument("--num-ids", type=positive, default=625, help="number of identities in the classifier")
+    cost.add_argument("--json", type=Path, metavar="FILE", help="also write the result to this file")
+
+
+def _add_learn_metric(verbs: Verbs) -> None:
     learn = add_verb(verbs, "learn-metric", _learn_metric, help="learn a distance on embedded tracklets")
     learn.add_argument("embeddings", type=Path, help="vectors of training persons: stca embed --part train")
     learn.add_argument("--method", choices=("xqda", "kissme"), default="xqda", help="how")
@@ -70,18 +86,6 @@ def add_verbs(verbs: Verbs) -> None:
         help="of the mean variance, added to every variance; default: 0.001 for xqda, 0 for kissme",
     )
     learn.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors", help="output file")
-
-    cost = add_verb(
-        verbs, "complexity", _complexity, help="parameters and multiply-adds of a model, per part"
-    )
-    cost.add_argument("model", help="name of the model")
-    cost.add_argument(
-        "settings", nargs="*", metavar="key=value", help="options of the model, e.g. gate=conv3_x"
-    )
-    cost.add_argument("--size", type=size, metavar="HxW", help="frame size in pixels; default: the model's")
-    cost.add_argument("--frames", type=positive, default=8, metavar="T", help="frames per clip")
-    cost.add_argument("--num-ids", type=positive, default=625, help="number of identities in the classifier")
-    cost.add_argument("--json", type=Path, metavar="FILE", help="also write the result to this file")
 
 
 def test_data(args: argparse.Namespace, model: str) -> Splits:

@@ -61,7 +61,8 @@ class LearnedMetric:
     def factor(self) -> Float64[np.ndarray, "D d"]:
         """L = W M^(1/2): the distance of x and y is the Euclidean one of L'x and L'y."""
         values, vectors = np.linalg.eigh(self.matrix)
-        return self.projection @ (vectors * np.sqrt(values.clip(0)))
+        found: Float64[np.ndarray, "D d"] = self.projection @ (vectors * np.sqrt(values.clip(0)))
+        return found
 
     def transform(self, vectors: Float[np.ndarray, "N D"]) -> Float64[np.ndarray, "N d"]:
         """Vectors whose Euclidean distances are those of this metric.

@@ -92,7 +92,7 @@ def regularised(
     if not 0 <= share < np.inf:
         raise RankingError("Regularisation is a share", expected="at least 0", found=share)
     dims = len(covariance)
-    found = covariance + share * np.trace(covariance) / dims * np.eye(dims)
+    found: Float64[np.ndarray, "D D"] = covariance + share * np.trace(covariance) / dims * np.eye(dims)
     values = np.linalg.eigvalsh(found)
     if values[0] <= dims * np.finfo(np.float64).eps * values[-1]:
         rank = int((values > dims * np.finfo(np.float64).eps * values[-1]).sum())
