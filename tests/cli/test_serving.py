@@ -36,7 +36,7 @@ def test_a_server_answers_logs_and_ends(tmp_path: Path, capsys: pytest.CaptureFi
             server.send_signal(signal.SIGINT)
         assert server.wait(30) in (0, 130)
     assert main(["audit", str(gallery)]) == 0
-    assert re.search(r"local +search +key north/0000", capsys.readouterr().out)
+    assert re.search(r"local +search +key: north/0000", capsys.readouterr().out)
     assert main(["audit", str(gallery), "--who", "ann"]) == 0
     assert capsys.readouterr().out == ""
     assert main(["audit", str(gallery), "--json", "--since", "2020-01-01"]) == 0

@@ -146,5 +146,14 @@ def _audit(given: argparse.Namespace) -> None:
             print(json.dumps(entry, ensure_ascii=False))
             continue
         rest = {k: v for k, v in entry.items() if k not in ("time", "who", "role", "action")}
-        words = ", ".join(f"{name} {value}" for name, value in rest.items())
+        words = ", ".join(f"{name}: {_plain(value)}" for name, value in rest.items())
         print(f"{format_time(entry['time'])}  {entry['who']:<16} {entry['action']}  {words}".rstrip())
+
+
+def _plain(value: object) -> str:
+    """A value of a log entry for people."""
+    if isinstance(value, dict):
+        return " ".join(f"{name} {_plain(each)}" for name, each in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_plain, value))
+    return str(value)

@@ -103,7 +103,8 @@ def persons_table(linking: Linking, names: Mapping[int, str] | None = None) -> s
         names: of persons by number, at the end of a person's first line.
 
     """
-    lines = [f"{'person':>6}  {'camera':<12}{'first':>27}{'last':>27}{'tracklets':>11}"]
+    width = max(12, *(len(appearance.camera) for appearance in linking.appearances()))
+    lines = [f"{'person':>6}  {'camera':<{width}}{'first':>27}{'last':>27}{'tracklets':>11}"]
     before = None
     for appearance in linking.appearances():
         new = appearance.person != before
@@ -112,7 +113,7 @@ def persons_table(linking: Linking, names: Mapping[int, str] | None = None) -> s
         name = (names or {}).get(before, "") if new else ""
         times = f"{_shown(appearance.first):>27}{_shown(appearance.last):>27}"
         lines.append(
-            f"{number:>6}  {appearance.camera:<12}{times}{appearance.tracklets:>11}  {name}".rstrip()
+            f"{number:>6}  {appearance.camera:<{width}}{times}{appearance.tracklets:>11}  {name}".rstrip()
         )
     count = len(linking.persons)
     tracklets = sum(map(len, linking.persons))

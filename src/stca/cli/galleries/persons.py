@@ -68,7 +68,7 @@ def add_verbs(verbs: Verbs) -> None:
 def _add_correction(below: Verbs, name: str, run: object, help: str) -> argparse.ArgumentParser:
     parser = add_verb(below, name, run, help=help)
     parser.add_argument("gallery", type=Path, help="folder of the gallery")
-    parser.add_argument("--author", default="", metavar="NAME", help="who says so, for the log")
+    parser.add_argument("--author", metavar="NAME", help="who says so, for the log; default: not said")
     return parser
 
 
@@ -111,7 +111,7 @@ def _name(given: argparse.Namespace) -> None:
     from stca.linking.persons import name_person
 
     with Gallery.open(given.gallery) as gallery:
-        done = name_person(gallery, given.number, given.name, author=given.author)
+        done = name_person(gallery, given.number, given.name, author=given.author or "")
     _say(given, f"person {given.number} is {given.name}", done)
 
 
@@ -120,7 +120,7 @@ def _merge(given: argparse.Namespace) -> None:
     from stca.linking.persons import merge_persons
 
     with Gallery.open(given.gallery) as gallery:
-        done = merge_persons(gallery, given.first, given.second, author=given.author)
+        done = merge_persons(gallery, given.first, given.second, author=given.author or "")
     _say(given, f"person {given.second} is person {given.first} now", done)
 
 
@@ -129,7 +129,7 @@ def _split(given: argparse.Namespace) -> None:
     from stca.linking.persons import split_person
 
     with Gallery.open(given.gallery) as gallery:
-        done = split_person(gallery, given.key, author=given.author)
+        done = split_person(gallery, given.key, author=given.author or "")
         number = gallery.person_numbers()[done.keys[0]]
     _say(given, f"{_tracklets(done)} of their own: person {number}", done)
 
@@ -139,7 +139,7 @@ def _hide(given: argparse.Namespace) -> None:
     from stca.linking.persons import hide
 
     with Gallery.open(given.gallery) as gallery:
-        done = hide(gallery, given.key, author=given.author)
+        done = hide(gallery, given.key, author=given.author or "")
     _say(given, f"{_tracklets(done)} hidden", done)
 
 
@@ -148,7 +148,7 @@ def _show(given: argparse.Namespace) -> None:
     from stca.linking.persons import show
 
     with Gallery.open(given.gallery) as gallery:
-        done = show(gallery, given.key, author=given.author)
+        done = show(gallery, given.key, author=given.author or "")
     _say(given, f"{_tracklets(done)} shown; stca link says who it is", done)
 
 
@@ -157,7 +157,9 @@ def _judge(given: argparse.Namespace) -> None:
     from stca.linking.persons import judge
 
     with Gallery.open(given.gallery) as gallery:
-        done = judge(gallery, given.query, given.answer, same=given.verdict == "right", author=given.author)
+        done = judge(
+            gallery, given.query, given.answer, same=given.verdict == "right", author=given.author or ""
+        )
     words = "one person" if done.kind == "same" else "different people"
     _say(
         given, f"{given.query} and {given.answer} are {words}; stca link and stca calibrate will use it", done

@@ -182,7 +182,7 @@ def _query_crops(given: argparse.Namespace, gallery: Gallery, work: Path) -> Fou
 
     (first, *others) = given.query
     if not others and (not first or not Path(first).exists()):  # Path("") is the current folder
-        gallery.require_key(first)
+        _require_key_or_file(gallery, first)
     query = open_query(
         [Path(place) for place in given.query],
         work,
@@ -194,6 +194,17 @@ def _query_crops(given: argparse.Namespace, gallery: Gallery, work: Path) -> Fou
     for note in query.notes:
         print(note, file=sys.stderr)
     return query.found
+
+
+def _require_key_or_file(gallery: Gallery, name: str) -> None:
+    """Raise GalleryError for a query that is neither a key nor a file, in the words of what it looks like."""
+    from stca.errors import GalleryError
+    from stca.footage.containers import VIDEO_SUFFIXES
+    from stca.footage.images import IMAGE_SUFFIXES
+
+    if Path(name).suffix.lower() in {*VIDEO_SUFFIXES, *IMAGE_SUFFIXES} and gallery.get(name) is None:
+        raise GalleryError("There is no such file", expected="a photo, a video or a key", found=name)
+    gallery.require_key(name)
 
 
 def table(hits: Sequence[Hit], threshold: float | None) -> str:
