@@ -67,6 +67,7 @@ tables: $(READY)  ## tables 1 to 4 and section 4.10
 bench: $(READY)  ## all benchmarks, to benchmarks/results/: more than an hour (TORCHREID, RIVALS: pip targets of other libraries; SHARED: footage)
 	$(BIN)/python benchmarks/embedding.py
 	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/peers.py
 	$(BIN)/python benchmarks/loading.py
 	$(BIN)/python benchmarks/ranking.py $(if $(TORCHREID),--torchreid $(TORCHREID))
 	$(BIN)/python benchmarks/gallery.py --parts 100k 1m $(if $(RIVALS),--rivals $(RIVALS))

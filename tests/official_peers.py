@@ -7,11 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stca.models import ReIDModel, create_model
+from stca.models import PEERS, ReIDModel, create_model
+from stca.models.peers import SYSTEMS
 
 DATA = Path(__file__).parent / "data" / "peers"
 RECORDED = json.loads((DATA / "peers.json").read_text())
 TOLERANCE = 1e-4
+OFFICIAL = [name for name, peer in PEERS.items() if SYSTEMS[peer.system].code]
+"""Those that official code was run of; the others are written from their papers alone."""
 
 
 def meta(name: str, **options: object) -> ReIDModel:

@@ -12,7 +12,7 @@ from stca.embedding import embed_tracklets
 from stca.errors import DatasetError
 from stca.inference import Neck
 from stca.models import ReIDModel
-from stca.ranking import KReciprocal, Protocol, RankMetrics, find_protocol, rank
+from stca.ranking import KReciprocal, LearnedMetric, Protocol, RankMetrics, find_protocol, rank
 from stca.tracklets import Embeddings, Splits, Tracklet
 
 Reranking = Literal["k-reciprocal"] | KReciprocal | None
@@ -29,7 +29,7 @@ def evaluate(
     model: ReIDModel,
     splits: Splits,
     *,
-    metric: Metric = "cosine",
+    metric: Metric | LearnedMetric = "cosine",
     protocols: Sequence[str] | None = None,
     reranking: Reranking = None,
     clip_len: int | None = None,
@@ -48,7 +48,7 @@ def evaluate(
     Args:
         model: computes the embeddings.
         splits: whose query and gallery are embedded.
-        metric: of the ranking.
+        metric: of the ranking; see `rank`.
         protocols: names of protocols to use instead of the data set's own.
         reranking: None, "k-reciprocal" or a `KReciprocal`.
         clip_len: see `embed_tracklets`, also for what follows.
@@ -80,7 +80,11 @@ def evaluate(
 
 
 def score(
-    test: TestSet, protocols: Sequence[str], *, metric: Metric = "cosine", reranking: Reranking = None
+    test: TestSet,
+    protocols: Sequence[str],
+    *,
+    metric: Metric | LearnedMetric = "cosine",
+    reranking: Reranking = None,
 ) -> list[RankMetrics]:
     """Rank the embedded test set under each of the protocols."""
     return [

@@ -51,7 +51,7 @@ def test_what_has_an_argument_of_its_own_is_no_option_of_the_loader(
 
 def test_every_verb_has_help() -> None:
     verbs = ["data list", "data check", "data make-walkers", "recipes", "train", "evaluate", "embed"]
-    verbs += ["show attention", "show ranks", "show curves", "complexity", "demo"]
+    verbs += ["learn-metric", "show attention", "show ranks", "show curves", "complexity", "demo"]
     for verb in verbs:
         with pytest.raises(SystemExit) as stop:
             main([*verb.split(), "--help"])
@@ -125,6 +125,21 @@ def test_embed_writes_vectors(run: Path, walkers: Path, tmp_path: Path) -> None:
     assert vectors.vectors.shape == (12, 128)
 
 
+def test_a_metric_is_learnt_and_ranks(
+    run: Path, walkers: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    vectors, metric = tmp_path / "train.npz", tmp_path / "xqda.safetensors"
+    call = ["embed", str(run), "--data", str(walkers), "--part", "train", "--out", str(vectors)]
+    assert main([*call, "--workers", "0"]) == 0
+    assert main(["learn-metric", str(vectors), "--dims", "3", "--out", str(metric)]) == 0
+    assert "XQDA: 128 numbers to 3" in capsys.readouterr().out
+    assert main(["evaluate", str(run), "--metric", str(metric), "--workers", "0", "--rerank"]) == 0
+    assert "XQDA, k-reciprocal" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["evaluate", str(run), "--metric", "manhattan"])
+    assert "cosine, euclidean or a .safetensors file" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("verb", ["attention", "ranks", "curves"])
 def test_pictures(run: Path, tmp_path: Path, verb: str) -> None:
     out = tmp_path / f"{verb}.png"
@@ -148,6 +163,8 @@ def test_pictures(run: Path, tmp_path: Path, verb: str) -> None:
         ("evaluate no_such_model --dataset walkers --data {data}", ["no_such_model", "stca_small"]),
         ("evaluate colour_histogram", ["--data"]),
         ("evaluate colour_histogram --data {data}", ["--dataset"]),
+        ("evaluate {run} --metric {tmp}/missing.safetensors", ["missing.safetensors", "metric"]),
+        ("learn-metric {tmp}/missing.npz --out {tmp}/x.safetensors", ["missing.npz", "stca embed"]),
         ("evaluate {run} --protocol mars-C", ["mars-C", "mars-A"]),
         ("complexity stca --size 100x100", ["multiple", "96x96"]),
         ("complexity stca gat=conv4_x", ["gate"]),

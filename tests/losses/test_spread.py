@@ -4,7 +4,7 @@ import math
 import pytest
 import torch
 
-from stca.losses import attention_overlap, memory_concentration
+from stca.losses import attention_overlap, frame_attention_difference, memory_concentration
 
 
 def test_overlap_is_one_minus_the_squared_hellinger_distance_of_all_pairs() -> None:
@@ -45,3 +45,20 @@ def test_every_slot_for_somebody_is_spread_and_one_slot_for_all_is_not() -> None
     assert value.item() == pytest.approx(1)
     with pytest.raises(ValueError, match="at least 2"):
         memory_concentration(torch.ones(3, 1))
+
+
+def test_frames_differ_by_the_norm_of_their_maps_difference_over_all_pairs() -> None:
+    torch.manual_seed(0)
+    attention = torch.rand(2, 3, 4, 2, dtype=torch.float64)
+    found = [
+        math.sqrt(sum((x - y) ** 2 for x, y in zip(a, b, strict=True)))
+        for maps in attention.flatten(2).tolist()
+        for a, b in itertools.combinations(maps, 2)
+    ]
+    assert frame_attention_difference(attention).item() == pytest.approx(sum(found) / len(found))
+    same = torch.ones(1, 2, 3, 3, requires_grad=True)
+    frame_attention_difference(same).backward()
+    assert same.grad is not None
+    assert same.grad.isfinite().all()
+    with pytest.raises(ValueError, match="at least 2"):
+        frame_attention_difference(torch.ones(1, 1, 3, 3))

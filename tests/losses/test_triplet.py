@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -132,3 +134,27 @@ def test_the_distance_matrix_is_that_of_a_loop(metric: Metric) -> None:
     x, y = torch.randn(4, 5).double(), torch.randn(3, 5).double()
     expected = torch.tensor([[slow_distance(a, b, metric) for b in y] for a in x]).double()
     torch.testing.assert_close(pairwise_distance(x, y, metric=metric), expected)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_the_soft_margin_is_the_logarithm_of_what_is_too_far(metric: Metric) -> None:
+    torch.manual_seed(0)
+    features, ids = torch.randn(8, 6, dtype=torch.float64), [0, 0, 0, 1, 1, 2, 2, 3]
+    expected = 0.0
+    for anchor, person in enumerate(ids):
+        to = [slow_distance(features[anchor], other, metric) for other in features]
+        to[anchor] = 0.0
+        furthest = max(d for d, other in zip(to, ids, strict=True) if other == person)
+        closest = min(d for d, other in zip(to, ids, strict=True) if other != person)
+        expected += math.log(1 + math.exp(furthest - closest)) / len(ids)
+    found = BatchHardTriplet(margin="soft", metric=metric)(features, torch.tensor(ids))
+    assert found.item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_soft_margin_of_one_person_alone_costs_nothing() -> None:
+    features = torch.randn(3, 4, requires_grad=True)
+    loss = BatchHardTriplet(margin="soft")(features, torch.zeros(3, dtype=torch.long))
+    loss.backward()
+    assert loss.item() == 0
+    assert features.grad is not None
+    assert features.grad.isfinite().all()

@@ -1,4 +1,4 @@
-"""`stca evaluate | embed | complexity`."""
+"""`stca evaluate | embed | learn-metric | complexity`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stca.cli.parsing import MODEL_HELP, Verbs, add_test_data, add_verb, positive, size
+from stca.cli.parsing import MODEL_HELP, Verbs, add_test_data, add_verb, positive, ranking_metric, size
 
 if TYPE_CHECKING:
     from stca.models import ReIDModel
@@ -25,7 +25,11 @@ def add_verbs(verbs: Verbs) -> None:
         "--protocol", action="append", help="use this protocol instead of the data set's; may be repeated"
     )
     evaluate.add_argument(
-        "--metric", choices=("cosine", "euclidean"), default="cosine", help="distance of the ranking"
+        "--metric",
+        type=ranking_metric,
+        metavar="{cosine,euclidean,FILE}",
+        default="cosine",
+        help="distance of the ranking; FILE: of stca learn-metric",
     )
     evaluate.add_argument(
         "--rerank", action="store_true", help="k-reciprocal re-ranking (k1=20, k2=6, lambda=0.3)"
@@ -53,6 +57,8 @@ def add_verbs(verbs: Verbs) -> None:
     )
     embed.add_argument("--out", type=Path, required=True, metavar="FILE.npz", help="output file")
 
+    _add_learn_metric(verbs)
+
     cost = add_verb(
         verbs, "complexity", _complexity, help="parameters and multiply-adds of a model, per part"
     )
@@ -64,6 +70,22 @@ def add_verbs(verbs: Verbs) -> None:
     cost.add_argument("--frames", type=positive, default=8, metavar="T", help="frames per clip")
     cost.add_argument("--num-ids", type=positive, default=625, help="number of identities in the classifier")
     cost.add_argument("--json", type=Path, metavar="FILE", help="also write the result to this file")
+
+
+def _add_learn_metric(verbs: Verbs) -> None:
+    learn = add_verb(verbs, "learn-metric", _learn_metric, help="learn a distance on embedded tracklets")
+    learn.add_argument("embeddings", type=Path, help="vectors of training persons: stca embed --part train")
+    learn.add_argument("--method", choices=("xqda", "kissme"), default="xqda", help="how")
+    learn.add_argument(
+        "--dims", type=positive, help="xqda: at most so many directions; kissme: principal components"
+    )
+    learn.add_argument(
+        "--regularisation",
+        type=float,
+        metavar="SHARE",
+        help="of the mean variance, added to every variance; default: 0.001 for xqda, 0 for kissme",
+    )
+    learn.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors", help="output file")
 
 
 def test_data(args: argparse.Namespace, model: str) -> Splits:
@@ -98,11 +120,12 @@ def test_data(args: argparse.Namespace, model: str) -> Splits:
 
 def _evaluate(args: argparse.Namespace) -> None:
     from stca.evaluation import evaluate
-    from stca.ranking import mean_over_splits
+    from stca.ranking import LearnedMetric, mean_over_splits
     from stca.runs import open_model
     from stca.tools.files import write_text
     from stca.tools.provenance import provenance
 
+    metric = LearnedMetric.load(args.metric) if isinstance(args.metric, Path) else args.metric
     splits = test_data(args, args.model[0])
     print(splits)
 
@@ -110,7 +133,7 @@ def _evaluate(args: argparse.Namespace) -> None:
         return evaluate(
             model,
             test_data(args, name) if args.mean_over_splits else splits,
-            metric=args.metric,
+            metric=metric,
             protocols=args.protocol,
             reranking="k-reciprocal" if args.rerank else None,
             clip_len=args.clip_len,
@@ -188,6 +211,19 @@ def _embed(args: argparse.Namespace) -> None:
     )
     embeddings.save(args.out)
     print(f"{embeddings}\nwritten to {args.out}")
+
+
+def _learn_metric(args: argparse.Namespace) -> None:
+    from stca.ranking import KISSME, XQDA
+    from stca.tracklets import Embeddings
+
+    embeddings = Embeddings.load(args.embeddings)
+    fit = {"xqda": XQDA.fit, "kissme": KISSME.fit}[args.method]
+    given = {} if args.regularisation is None else {"regularisation": args.regularisation}
+    metric = fit(embeddings, dims=args.dims, **given)
+    metric.save(args.out)
+    wide, narrow = metric.projection.shape
+    print(f"{embeddings}\n{metric.name}: {wide} numbers to {narrow}, written to {args.out}")
 
 
 def _complexity(args: argparse.Namespace) -> None:

@@ -44,6 +44,17 @@ def pair(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2] or match[1])
 
 
+def ranking_metric(text: str) -> str | Path:
+    """Parse "cosine", "euclidean" or the file of a metric that was learnt."""
+    if text in ("cosine", "euclidean"):
+        return text
+    if Path(text).suffix != ".safetensors":
+        raise argparse.ArgumentTypeError(
+            f"a metric is cosine, euclidean or a .safetensors file of `stca learn-metric`, not {text!r}"
+        )
+    return Path(text)
+
+
 def positive(text: str) -> int:
     """Parse an integer of at least 1."""
     if not text.isdecimal() or int(text) < 1:

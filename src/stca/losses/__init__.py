@@ -4,7 +4,7 @@ from stca.losses.center import CenterLoss
 from stca.losses.objective import LossParts, ReIDObjective
 from stca.losses.oim import OnlineInstanceMatching
 from stca.losses.several import SeveralObjectives
-from stca.losses.spread import attention_overlap, memory_concentration
+from stca.losses.spread import attention_overlap, frame_attention_difference, memory_concentration
 from stca.losses.triplet import BatchHardTriplet, batch_hard_triplet
 from stca.losses.verification import verification_loss
 
@@ -17,6 +17,7 @@ __all__ = [
     "SeveralObjectives",
     "attention_overlap",
     "batch_hard_triplet",
+    "frame_attention_difference",
     "memory_concentration",
     "verification_loss",
 ]

@@ -1,4 +1,4 @@
-"""Terms that keep parallel parts of a network apart: attention maps, and slots of a memory."""
+"""Terms on attention maps and memories: parallel parts are to differ, frames of a clip to be alike."""
 
 from __future__ import annotations
 
@@ -47,3 +47,21 @@ def memory_concentration(match: Float[Tensor, "N slots"]) -> Float[Tensor, ""]:
         raise ValueError(f"a memory spreads over slots: at least 2, not {slots}")
     mean = match.float().mean(dim=0)
     return 1 + torch.xlogy(mean, mean).sum() / math.log(slots)
+
+
+def frame_attention_difference(attention: Float[Tensor, "B T h w"]) -> Float[Tensor, ""]:
+    """How much the attention maps of a clip's frames differ: STA's inter-frame regularisation.
+
+    The mean over all pairs of frames of the Frobenius norm of their difference. The paper draws one pair;
+    this is its expected value.
+
+    Args:
+        attention: e.g. `STA.attention(clips)`; T from 2.
+
+    """
+    frames = attention.shape[1]
+    if frames < 2:
+        raise ValueError(f"one frame differs from no other: T is at least 2, not {frames}")
+    first, second = torch.triu_indices(frames, frames, 1, device=attention.device)
+    difference = (attention[:, first] - attention[:, second]).square().sum(dim=(2, 3))
+    return difference.clamp_min(_TINY).sqrt().mean()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64
@@ -11,20 +13,25 @@ from stca.distance import Metric, pairwise_distance
 
 
 def batch_hard_triplet(
-    distance: Float[Tensor, "B B"], same: Bool[Tensor, "B B"], *, margin: float
+    distance: Float[Tensor, "B B"], same: Bool[Tensor, "B B"], *, margin: float | Literal["soft"]
 ) -> Float[Tensor, ""]:
     """Mean over anchors of [margin + furthest positive - closest negative]+.
+
+    With the margin "soft" (Hermans et al., section 2) it is log(1 + exp(furthest positive - closest
+    negative)) instead, which still pulls a little where the difference is large enough.
 
     Args:
         distance: (B, B) between all clips of the batch.
         same: (B, B) whether two clips show the same person. An anchor is its own positive at distance 0
             when it has no other.
-        margin: m.
+        margin: m, or "soft".
 
     """
     positive = distance.masked_fill(~same, -torch.inf).amax(dim=1)
     negative = distance.masked_fill(same, torch.inf).amin(dim=1)
-    return F.relu(margin + positive - negative).mean()
+    difference = positive - negative
+    costs = F.softplus(difference) if margin == "soft" else F.relu(margin + difference)
+    return costs.mean()
 
 
 class BatchHardTriplet(nn.Module):
@@ -34,12 +41,12 @@ class BatchHardTriplet(nn.Module):
     all anchors, those with loss 0 included.
 
     Args:
-        margin: 0.3, as in the official code; the paper names none.
+        margin: 0.3, as in the official code; the paper names none; "soft" as TriNet's.
         metric: "cosine" (the paper's point) or "euclidean".
 
     """
 
-    def __init__(self, *, margin: float = 0.3, metric: Metric = "cosine") -> None:
+    def __init__(self, *, margin: float | Literal["soft"] = 0.3, metric: Metric = "cosine") -> None:
         super().__init__()
         self.margin = margin
         self.metric: Metric = metric

@@ -22,6 +22,7 @@ from stca.ranking.answers import (
 )
 from stca.ranking.block_distances import BlockDistances
 from stca.ranking.counting import Answers, count_before, count_before_in_distances
+from stca.ranking.metric_learning import LearnedMetric
 from stca.ranking.metrics import RankMetrics
 from stca.ranking.neighbours import VectorDistances
 from stca.ranking.reranking import KReciprocal, find_reranking, k_reciprocal_rows
@@ -36,7 +37,7 @@ def rank(
     query: Embeddings,
     gallery: Embeddings,
     *,
-    metric: Metric = "cosine",
+    metric: Metric | LearnedMetric = "cosine",
     protocol: str | Protocol = "cross-camera",
     reranking: Literal["k-reciprocal"] | KReciprocal | None = None,
     max_rank: int = 50,
@@ -50,7 +51,7 @@ def rank(
     Args:
         query: the queries.
         gallery: the gallery; if the protocol has the queries in it, they are added here.
-        metric: "cosine" or "euclidean".
+        metric: "cosine", "euclidean", or a metric that was learnt, such as `XQDA.fit(training)`.
         protocol: a name in `PROTOCOLS`, or a protocol of your own.
         reranking: "k-reciprocal", or `KReciprocal` with settings other than the paper's. It uses the other
             queries too, which a single search cannot: report such figures as re-ranked.
@@ -61,6 +62,16 @@ def rank(
             or queries in the gallery against the protocol.
 
     """
+    if isinstance(metric, LearnedMetric):
+        found = rank(
+            metric.transformed(query),
+            metric.transformed(gallery),
+            metric="euclidean",
+            protocol=protocol,
+            reranking=reranking,
+            max_rank=max_rank,
+        )
+        return dataclasses.replace(found, metric=metric.name)
     labels = Labels.of(gallery)
     parts = [
         np.arange(i, min(i + _ROWS_AT_ONCE, len(gallery))) for i in range(0, len(gallery), _ROWS_AT_ONCE)

@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 from safetensors.torch import save_file
 
-from official_peers import DATA, meta
+from official_peers import DATA, OFFICIAL, meta
 from stca.models import PEERS, ReIDModel, WeightsReport, load_weights
 
 
@@ -22,7 +22,7 @@ def official() -> ModuleType:
     return module
 
 
-@pytest.fixture(scope="module", params=PEERS)
+@pytest.fixture(scope="module", params=OFFICIAL)
 def loaded(
     request: pytest.FixtureRequest, official: ModuleType, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, ReIDModel, WeightsReport]]:

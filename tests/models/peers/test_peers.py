@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from official_peers import RECORDED, TOLERANCE, error, meta
+from official_peers import OFFICIAL, RECORDED, TOLERANCE, error, meta
 from stca.models import PEERS, ReIDModel, WeightsReport, load_weights
 
 Loaded = tuple[str, ReIDModel, WeightsReport]
@@ -76,7 +76,7 @@ def test_every_tensor_of_the_official_checkpoint_is_used(loaded: Loaded, officia
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in PEERS if len(RECORDED[name]["frames"]) > 1])
+@pytest.mark.parametrize("name", [name for name in OFFICIAL if len(RECORDED[name]["frames"]) > 1])
 def test_clips_of_the_other_length_have_the_official_norms_and_differences(
     official: ModuleType, tmp_path: Path, name: str
 ) -> None:

@@ -63,7 +63,9 @@ def test_with_weights_from_imagenet_a_new_peer_starts_as_a_plain_resnet(
     torch.testing.assert_close(found, pooled.mean(dim=0, keepdim=True), rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", ["stmn", "tclnet", "sinet", "bicnet_tks", "psta", "grl"])
+@pytest.mark.parametrize(
+    "name", ["stmn", "tclnet", "sinet", "bicnet_tks", "psta", "grl", "trinet", "sta", "gltr"]
+)
 def test_all_copies_of_a_stage_begin_with_the_weights_from_imagenet(
     official: ModuleType, tmp_path: Path, name: str
 ) -> None:

@@ -1,7 +1,8 @@
-"""The systems of the paper's table 1, and their relatives, each equal in numbers to its official network.
+"""The systems of the paper's table 1, and their relatives.
 
-Every network is written here from its paper, and checked against outputs that the official code returned on
-weights and clips by formula (`tests/models/peers`). `load_weights` reads the official checkpoints.
+Every network is written here from its paper. Those whose `System` names an official code are equal to it in
+numbers: they are checked against outputs that it returned on weights and clips by formula
+(`tests/models/peers`), and `load_weights` reads its checkpoints. Those in `papers` have none to compare with.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from stca.models.peers.bicnet import BiCnetTKS
 from stca.models.peers.cosam import CoSAM
 from stca.models.peers.grl import GRL
 from stca.models.peers.nvan import NVAN
+from stca.models.peers.papers import PAPER_PEERS, PAPER_SYSTEMS
 from stca.models.peers.parts.model import PeerModel
 from stca.models.peers.psta import PSTA
 from stca.models.peers.revisit_tempool import RevisitTempool
@@ -113,6 +115,7 @@ SYSTEMS: dict[str, System] = {
         licence="none",
         distance="dot product",
     ),
+    **PAPER_SYSTEMS,
 }
 
 PEERS: dict[str, Peer] = {
@@ -186,4 +189,5 @@ PEERS: dict[str, Peer] = {
     "sinet_c2d": Peer("SINet", partial(SINet, stage2="none", salient=False), clip_len=4),
     "psta": Peer("PSTA", PSTA, clip_len=8, mars=Figures(85.8, 91.5, _README)),
     "grl": Peer("GRL", GRL, clip_len=8, mars=Figures(84.8, 91.0, _LEADERBOARD)),
+    **PAPER_PEERS,
 }

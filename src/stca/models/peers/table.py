@@ -20,18 +20,20 @@ class System:
         paper: authors and title.
         venue: where it was published.
         year: when.
-        code: the official code, repository@commit.
+        distance: between the embeddings of tracklets, in the official code's tests or the paper's; None:
+            unknown.
+        code: the official code that the network is equal to, repository@commit; None: it is written from the
+            paper alone, and compared with nothing.
         licence: of that code; nothing of it is here.
-        distance: between the embeddings of tracklets, in that code's tests.
 
     """
 
     paper: str
     venue: str
     year: int
-    code: str
-    licence: str
-    distance: Distance
+    distance: Distance | None = None
+    code: str | None = None
+    licence: str | None = None
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,8 @@ class Peer:
     Args:
         system: a key of `SYSTEMS`.
         network: the model, or a `partial` of it that chooses among its variants.
-        clip_len: frames per clip in the official tests.
-        image_size: (H, W) of the official frames.
+        clip_len: frames per clip in the official tests, or the paper.
+        image_size: (H, W) of the frames there.
         mars: None where nobody published any.
 
     """

@@ -185,14 +185,14 @@ OFFICIAL_NAMES: dict[str, Rules] = {
 
 def official_name(name: str, model: PeerModel) -> str:
     """The name in our network of a tensor of the official one."""
-    for pattern, ours in OFFICIAL_NAMES[model.checkpoint_layout]:
+    for pattern, ours in OFFICIAL_NAMES.get(model.checkpoint_layout, ()):  # written from a paper: none
         name = re.sub(pattern, ours, name)
     return name
 
 
 def is_official_peer(state: State, model: ReIDModel) -> bool:
     """Whether a file is of the official code of the model's system, and not only a trunk from ImageNet."""
-    if not isinstance(model, PeerModel):
+    if not isinstance(model, PeerModel) or model.checkpoint_layout not in OFFICIAL_NAMES:
         return False
     own = model.state_dict().keys()
     if 2 * sum(name in own for name in state) > len(state):

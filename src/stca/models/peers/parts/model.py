@@ -10,7 +10,7 @@ from stca.models.heads import ReIDModel
 
 
 class PeerModel(ReIDModel):
-    """A system that STCA is compared with, computed as its authors' code computes it.
+    """A system that STCA is compared with, computed as its authors' code computes it, or their paper says.
 
     The vector of a tracklet is the mean of its clips' embeddings; how vectors are compared stands in `PEERS`.
     """
