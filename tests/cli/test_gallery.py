@@ -13,7 +13,7 @@ import pytest
 
 import stca
 from stca.cli import main
-from stca.cli.galleries.searching import read_labels
+from stca.cli.galleries.calibrating import read_labels
 from stca.cli.parsing import moment
 from stca.embedding import Embedder
 from stca.errors import DatasetError, GalleryError

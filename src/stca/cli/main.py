@@ -22,7 +22,7 @@ from stca.cli import (
     training,
     weights,
 )
-from stca.cli.galleries import gallery, linking, persons, searching
+from stca.cli.galleries import calibrating, gallery, linking, persons, searching
 from stca.errors import StcaError
 from stca.version import __version__
 
@@ -46,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
         tracking,
         gallery,
         searching,
+        calibrating,
         linking,
         serving,
         persons,

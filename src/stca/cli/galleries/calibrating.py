@@ -1,0 +1,94 @@
+"""`stca calibrate`."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from pathlib import Path
+
+from stca.cli.galleries.gallery import add_embedding, embedding_of
+from stca.cli.parsing import Verbs, add_verb, picture
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Add `calibrate`."""
+    calibrate = add_verb(
+        verbs, "calibrate", _calibrate, help="find the score threshold below which nobody is recognised"
+    )
+    calibrate.add_argument("gallery", type=Path, help="folder of the gallery")
+    calibrate.add_argument(
+        "--far", type=fraction, default=0.01, help="false-accept rate: searches for people not in the gallery"
+    )
+    calibrate.add_argument(
+        "--labels",
+        type=Path,
+        metavar="FILE.csv",
+        help="identities, columns key,person; default: those of the tracklets, else enough corrections (stca "
+        "person), else each is split in two",
+    )
+    calibrate.add_argument("--across", action="store_true", help="compare only different cameras")
+    calibrate.add_argument("--plot", type=picture, metavar="FILE.png", help="write a figure of DIR over FAR")
+    add_embedding(calibrate)
+
+
+def fraction(text: str) -> float:
+    """A number from 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"a fraction between 0 and 1 is needed, not {text!r}")
+    return value
+
+
+def _calibrate(given: argparse.Namespace) -> None:
+    from stca.analysis import save_figure
+    from stca.gallery import Gallery, calibrate_gallery
+    from stca.gallery.figures import calibration_figure
+    from stca.runs.gallery_model import gallery_model
+
+    labels = read_labels(given.labels) if given.labels else None
+    with Gallery.open(given.gallery) as gallery:
+        calibration, searches = calibrate_gallery(
+            gallery,
+            gallery_model(gallery, given.model),
+            far=given.far,
+            labels=labels,
+            across=given.across,
+            **embedding_of(given),
+        )
+    print(calibration.table())
+    if given.plot:
+        title = (
+            f"{given.gallery}: {calibration.searches} searches for people in it, {calibration.impostors} not"
+        )
+        print(save_figure(calibration_figure(calibration, searches, title=title), given.plot))
+
+
+def read_labels(path: Path) -> dict[str, int]:
+    """Identities from a CSV file with columns key and person.
+
+    Raises:
+        GalleryError: the file cannot be read or lacks a column, a person is not an integer, or a key occurs
+            twice.
+
+    """
+    from stca.errors import GalleryError
+
+    labels: dict[str, int] = {}
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file)
+            for row in rows:
+                key, person = row["key"], int(row["person"])
+                if key in labels:
+                    raise ValueError(f"{key!r} is named a second time in line {rows.line_num}")
+                if not -(2**63) <= person < 2**63:
+                    raise ValueError(f"a person beyond 64 bits in line {rows.line_num}")
+                labels[key] = person
+        return labels
+    except (OSError, KeyError, ValueError, TypeError, csv.Error) as error:
+        raise GalleryError(
+            "Cannot read labels", expected="columns key,person (an integer)", found=error, where=path
+        ) from error
