@@ -23,6 +23,7 @@ FLOORS = (
     "linking",
     "recipes runs",
     "find",
+    "watch",
     "cli moved_modules",
     "__init__ __main__",
 )

@@ -18,6 +18,7 @@ from stca.cli import (
     pictures,
     tracking,
     training,
+    watching,
     weights,
 )
 from stca.cli.galleries import gallery, linking, persons, searching
@@ -46,6 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
         searching,
         linking,
         persons,
+        watching,
         weights,
     )
     for group in groups:
