@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from stca.watch.clock import WallClock, iso
 from stca.watch.events import Event
@@ -67,7 +68,7 @@ class Announcer:
         name = None if person is None else self.names.get(person)
         now = self._clock.wall(self._clock.now())
         if decision.before is not None:
-            more = {
+            more: dict[str, Any] = {
                 "before": decision.before,
                 "reason": decision.reason,
                 "score": score,

@@ -90,6 +90,14 @@ class Reader:
                 other = line_of(self._lines, (name, first[value], key))
                 self.wrong((name, number, key), f"the {name} on line {other} has the {key} {value!r} too")
 
+    def texts(self, content: Mapping[str, Any], name: str, key: str) -> list[str]:
+        """The texts of `key` in all `[[name]]`, right or wrong."""
+        tables = content.get(name)
+        found = (
+            [each.get(key) for each in tables if isinstance(each, dict)] if isinstance(tables, list) else []
+        )
+        return [value for value in found if isinstance(value, str)]
+
     def _values(self, table: Mapping[str, Any], path: TomlPath, kinds: Mapping[str, Kind]) -> dict[str, Any]:
         values = {}
         for key, value in table.items():

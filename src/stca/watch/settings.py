@@ -163,9 +163,7 @@ def _settings(content: Mapping[str, Any], reader: Reader) -> WatchSettings | Non
     if not content.get("camera"):
         reader.wrong((), "a [[camera]] is missing: there is nothing to watch")
     reader.distinct(content, "camera", "name")
-    names = [
-        table["name"] for table in content.get("camera", []) if isinstance(table, dict) and "name" in table
-    ]
+    names = reader.texts(content, "camera", "name")
     travel = _travel(reader, content, names)
     webhooks = [
         WebhookSettings(table["url"], table["secret"], table.get("timeout", 10.0))
@@ -201,16 +199,14 @@ def _camera(table: Mapping[str, Any], own: Mapping[str, Any]) -> CameraSettings 
 def _travel(reader: Reader, content: Mapping[str, Any], names: list[str]) -> dict[tuple[str, str], float]:
     travel: dict[tuple[str, str], float] = {}
     for number, table in enumerate(reader.tables(content, "travel", _TRAVEL)):
-        if not {"from", "to", "seconds"} <= table.keys():
-            continue
-        ends = table["from"], table["to"]
-        for key, end in zip(("from", "to"), ends, strict=True):
-            if end not in names:
-                reader.wrong(("travel", number, key), f"there is no camera {end!r}")
-        pair = (min(ends), max(ends))
-        if pair in travel:
-            reader.wrong(("travel", number), f"{pair[0]} and {pair[1]} have a travel time already")
-        travel[pair] = table["seconds"]
+        for key in ("from", "to"):
+            if key in table and table[key] not in names:
+                reader.wrong(("travel", number, key), f"there is no camera {table[key]!r}")
+        if {"from", "to", "seconds"} <= table.keys():
+            pair = (min(table["from"], table["to"]), max(table["from"], table["to"]))
+            if pair in travel:
+                reader.wrong(("travel", number), f"{pair[0]} and {pair[1]} have a travel time already")
+            travel[pair] = table["seconds"]
     return travel
 
 

@@ -62,15 +62,6 @@ class LiveSource:
             file = open_source(place, frame_rate=rate)
             frames = lambda: self._paced(file.frames())  # noqa: E731
             return replace(file, num_frames=None, live=True, identity=(), frames=lambda: self._all(frames))
-        images = (
-            self._folder_frames
-            if Path(place).is_dir()
-            else lambda: (
-                self._for_ever(lambda: _usb_images(int(place[4:])))
-                if place.startswith("usb:")
-                else lambda: self._for_ever(lambda: stream_images(place))
-            )
-        )
         return Source(
             name=without_password(place),
             camera=self._camera.name,
@@ -78,8 +69,16 @@ class LiveSource:
             num_frames=None,
             live=True,
             identity=(),
-            frames=lambda: self._all(images),
+            frames=lambda: self._all(self._images),
         )
+
+    def _images(self) -> Iterator[Frame]:
+        place = self._camera.source
+        if Path(place).is_dir():
+            return self._folder_frames()
+        if place.startswith("usb:"):
+            return self._for_ever(lambda: _usb_images(int(place[4:])))
+        return self._for_ever(lambda: stream_images(place))
 
     def _all(self, frames: Callable[[], Iterator[Frame]]) -> Iterator[Frame]:
         """The frames, with the moment of the first and their count."""
