@@ -93,10 +93,8 @@ class Reader:
     def texts(self, content: Mapping[str, Any], name: str, key: str) -> list[str]:
         """The texts of `key` in all `[[name]]`, right or wrong."""
         tables = content.get(name)
-        found = (
-            [each.get(key) for each in tables if isinstance(each, dict)] if isinstance(tables, list) else []
-        )
-        return [value for value in found if isinstance(value, str)]
+        rows = [each for each in tables if isinstance(each, dict)] if isinstance(tables, list) else []
+        return [each[key] for each in rows if isinstance(each.get(key), str)]
 
     def _values(self, table: Mapping[str, Any], path: TomlPath, kinds: Mapping[str, Kind]) -> dict[str, Any]:
         values = {}

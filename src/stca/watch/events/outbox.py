@@ -129,7 +129,10 @@ class Outbox:
         """What was said of tracklets that the gallery does not have, as the last process left it."""
         with self._lock:
             rows = self._db.execute("SELECT * FROM walking ORDER BY first, tracklet").fetchall()
-        return [Walking(key, *more, lost=bool(lost)) for key, *more, lost in rows]
+        return [
+            Walking(key, camera, person, first, last, bool(lost))
+            for key, camera, person, first, last, lost in rows
+        ]
 
     def receive(self, receiver: str) -> None:
         """Make a receiver known; a new one gets what comes from now on."""
