@@ -85,6 +85,9 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	$(BIN)/python -c 'import cv2' || $(SUDO) apt-get install -y --no-install-recommends libgl1 libglib2.0-0 || \
 		( $(SUDO) apt-get update && $(SUDO) apt-get install -y --no-install-recommends libgl1 libglib2.0-0 )
+	@# An MQTT broker for the tests of `stca watch`, where it can be had; they are skipped without.
+	command -v mosquitto /usr/sbin/mosquitto || $(SUDO) apt-get install -y --no-install-recommends mosquitto || \
+		( $(SUDO) apt-get update && $(SUDO) apt-get install -y --no-install-recommends mosquitto ) || true
 	touch $@
 
 clean:

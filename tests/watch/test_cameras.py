@@ -105,7 +105,7 @@ def test_a_folder_that_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert run(3) == [2, 9, 10], "what was there before is not taken"
     timer.join()
     add(11)
-    assert run(2) == [10, 11], "the last one may have been looked at only in part"
+    assert run(1) == [11], "another process goes on behind the last one"
 
 
 def test_when_it_is_too_much_frames_are_left_out_evenly_and_counted(tmp_path: Path) -> None:
@@ -115,8 +115,10 @@ def test_when_it_is_too_much_frames_are_left_out_evenly_and_counted(tmp_path: Pa
     live = LiveSource(camera, tmp_path / "own", told.append)
     folder = LiveFolder(tmp_path / "own", {}, told.append)
     job = LiveJob(live, camera, folder, told.append)
-    folder.begin(keep=True)
-    numbers = [frame.number for frame, _, _ in job._tracked_frames()]
+    numbers: list[int] = []
+    count = job._count
+    job._count = lambda frame: (numbers.append(frame.number), count(frame))[1]  # type: ignore[method-assign]
+    list(job.run(show=False))
     folder.close()
     gaps = np.diff(numbers)
     assert live.taken == 60

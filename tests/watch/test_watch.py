@@ -132,6 +132,7 @@ def test_its_gallery_is_that_of_a_file_by_file_run(watched: Path, scene: Path, t
     assert sorted(files.values()) == sorted(crops_digest(f) for f in found)
 
 
+@pytest.mark.slow  # twice the start of everything
 def test_killed_while_somebody_walks_nothing_that_was_said_is_lost(scene: Path, tmp_path: Path) -> None:
     settings = write_settings(scene, tmp_path / "out")
     process = start(settings)
