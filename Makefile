@@ -86,8 +86,11 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -c 'import cv2' || $(SUDO) apt-get install -y --no-install-recommends libgl1 libglib2.0-0 || \
 		( $(SUDO) apt-get update && $(SUDO) apt-get install -y --no-install-recommends libgl1 libglib2.0-0 )
 	@# An MQTT broker for the tests of `stca watch`, where it can be had; they are skipped without.
-	command -v mosquitto /usr/sbin/mosquitto || $(SUDO) apt-get install -y --no-install-recommends mosquitto || \
-		( $(SUDO) apt-get update && $(SUDO) apt-get install -y --no-install-recommends mosquitto ) || true
+	@command -v mosquitto >/dev/null || test -x /usr/sbin/mosquitto || \
+		$(if $(SUDO),sudo -n) apt-get install -y --no-install-recommends mosquitto || \
+		( $(if $(SUDO),sudo -n) apt-get update && \
+		$(if $(SUDO),sudo -n) apt-get install -y --no-install-recommends mosquitto ) || \
+		echo "no MQTT broker: its tests are skipped"
 	touch $@
 
 clean:

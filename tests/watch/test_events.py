@@ -88,8 +88,9 @@ def test_events_and_what_walks_are_one_commit(outbox: Outbox) -> None:
     walking = Walking("door/0001", "door", 3, 1.0, 2.0)
     outbox.put([event()], walking={"door/0001": walking})
     assert outbox.walking() == [walking]
-    with pytest.raises(AttributeError):
-        outbox.put([event(), None], walking={"door/0001": None})  # type: ignore[list-item]
+    broken = Event("seen", 1.7e9, "door", "door/0001", 3, None, {"new": object()})
+    with pytest.raises(TypeError, match="serializable"):
+        outbox.put([event(), broken], walking={"door/0001": None})
     assert outbox.walking() == [walking]
     assert len(outbox.latest(9)) == 1
     outbox.put([], walking={"door/0001": None})
