@@ -84,7 +84,9 @@ def test_an_answer_other_than_2xx_is_no_taking(code: int) -> None:
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         hook = Webhook(WebhookSettings(f"http://127.0.0.1:{server.server_address[1]}/?token=x", b"s"))
+        other = Webhook(WebhookSettings(f"http://127.0.0.1:{server.server_address[1]}/?token=y", b"s"))
         assert "token" not in hook.name
+        assert other.name != hook.name, "each has its own place in the series"
         with pytest.raises(NotTakenError, match=str(code)):
             hook.take(StoredEvent(1, '{"id": "a-1"}'))
         server.shutdown()

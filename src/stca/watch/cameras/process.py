@@ -73,6 +73,7 @@ class CameraProcess:
         )
         self._process.start()
         theirs.close()
+        self.state = CameraState("starting")
         self._connection, self._started, self._again_at = ours, time.monotonic(), float("inf")
         threading.Thread(target=self._listen, args=(ours,), daemon=True).start()
 

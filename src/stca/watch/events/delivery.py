@@ -88,9 +88,10 @@ class Delivery:
                 continue
             try:
                 self._receiver.take(event)
-            except NotTakenError as error:
+            except Exception as error:  # whatever a receiver raises must not end the telling
                 if not failing:
-                    self._say(f"{name}: does not take events ({error}); they are kept and sent again")
+                    why = error if isinstance(error, NotTakenError) else f"{type(error).__name__}: {error}"
+                    self._say(f"{name}: does not take events ({why}); they are kept and sent again")
                 failing = True
                 self._stop.wait(wait)
                 wait = min(2 * wait, self._longest)

@@ -53,8 +53,10 @@ class Webhook:
 
     @property
     def name(self) -> str:
-        """Its address, without the query, which may hold a token."""
-        return f"webhook {self._settings.url.partition('?')[0]}"
+        """Its address; of the query, which may hold a token, only what tells it from others."""
+        address, _, query = self._settings.url.partition("?")
+        mark = f"?#{hashlib.sha256(query.encode()).hexdigest()[:8]}" if query else ""
+        return f"webhook {address}{mark}"
 
     def take(self, event: StoredEvent) -> None:
         """Send it.
