@@ -92,7 +92,7 @@ $(READY): pyproject.toml constraints.txt
 # What some tests start: a browser and an MQTT broker. Where they cannot be installed, those tests are skipped.
 $(PROGRAMS): $(READY)
 	( command -v chromium && ( command -v mosquitto || test -x /usr/sbin/mosquitto ) ) > /dev/null || \
-		( $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends chromium mosquitto > /dev/null ) || \
+		( $(if $(SUDO),sudo -n) apt-get update -qq && $(if $(SUDO),sudo -n) apt-get install -y -qq --no-install-recommends chromium mosquitto > /dev/null ) || \
 		echo "chromium and mosquitto cannot be installed here: the tests that need them are skipped"
 	touch $@
 

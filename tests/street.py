@@ -120,3 +120,13 @@ def finish(running: Generator) -> VideoSummary:
             next(running)
         except StopIteration as end:
             return end.value
+
+
+class WaitingDetector(ColourDetector):
+    """Takes a quarter of a second for each frame, one after the other."""
+
+    stateful = True
+
+
+def waiting() -> WaitingDetector:
+    return WaitingDetector(pause=0.25)

@@ -23,6 +23,7 @@ FLOORS = (
     "linking",
     "recipes runs",
     "find",
+    "watch",
     "web",
     "client",
     "cli moved_modules",

@@ -83,6 +83,7 @@ def open_embedder(
     precision: str = "auto",
     runtime: str = "auto",
     neck: Neck = "after",
+    frames: int | None = None,
 ) -> Iterator[Embedder]:
     """A runtime for all of these tracklets, converted and compiled once, that embeds them part by part.
 
@@ -94,14 +95,16 @@ def open_embedder(
         precision: "float32", "bf16", "int8" or "auto".
         runtime: "torch", "compile", "openvino", "onnxruntime", or "auto".
         neck: "after" the BN neck or "before" it.
+        frames: about how many frames will come, where the tracklets are not known yet (not with int8).
 
     """
-    if not tracklets:
+    if not (tracklets or frames):
         raise DatasetError("There is nothing to embed", expected="at least one tracklet", found="none")
     clip_len = clip_len or model.clip_len
     model.check_clip_len(clip_len)
     alone = model.frame_by_frame
-    frames = sum(map(len, tracklets)) if alone else count_clips(tracklets, clip_len) * clip_len
+    if frames is None:
+        frames = sum(map(len, tracklets)) if alone else count_clips(tracklets, clip_len) * clip_len
     plan = plan_inference(model, frames=frames, device=device, precision=precision, runtime=runtime)
     engine = open_runtime(
         model,

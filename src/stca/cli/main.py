@@ -20,6 +20,7 @@ from stca.cli import (
     serving,
     tracking,
     training,
+    watching,
     weights,
 )
 from stca.cli.galleries import calibrating, gallery, linking, persons, searching
@@ -50,6 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
         linking,
         serving,
         persons,
+        watching,
         weights,
     )
     for group in groups:

@@ -73,7 +73,24 @@ def _images(video: Video, coded: bool = False) -> Iterator[RGB]:
             yield display.image(frame)
 
 
-def _connect(address: str) -> Iterator[RGB]:
+def stream_rate(address: str) -> float | None:
+    """The frame rate that a camera states; None where it does not.
+
+    Raises:
+        FrameError: it cannot be opened, or has no video.
+
+    """
+    with _call(address) as video:
+        return video.rate
+
+
+def stream_images(address: str) -> Iterator[RGB]:
+    """The images of one connection to a camera, until it drops.
+
+    Raises:
+        FrameError: it cannot be opened, or has no video.
+
+    """
     return _images(_call(address))
 
 
@@ -81,7 +98,7 @@ def read_stream(
     address: str,
     *,
     patience: float = 60.0,
-    connect: Callable[[str], Iterator[RGB]] = _connect,
+    connect: Callable[[str], Iterator[RGB]] = stream_images,
     sleep: Callable[[float], object] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Frame]:

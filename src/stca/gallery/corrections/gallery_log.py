@@ -30,12 +30,15 @@ class GalleryLog:
         """
         return self._store.forgotten(records)
 
-    def set_persons(self, persons: Mapping[str, int | None], *, log: LogState | None = None) -> bool:
+    def set_persons(
+        self, persons: Mapping[str, int | None], *, log: LogState | None = None, anew: bool = True
+    ) -> bool:
         """Set the person of tracklets by key (None: unknown), in one commit.
 
         Args:
             persons: the new numbering of persons; corrections made before move no tracklet when undone.
             log: write nothing if `log_state` is another by now: people have corrected persons meanwhile.
+            anew: False: persons keep their numbers, and only these tracklets move.
 
         Returns:
             whether it was written.
@@ -44,7 +47,7 @@ class GalleryLog:
             GalleryError: a missing key, or a person that is not an integer; then nothing is written.
 
         """
-        return self._store.set_persons(persons, log=log)
+        return self._store.set_persons(persons, log=log, anew=anew)
 
     def corrections(self) -> list[Correction]:
         """The log, oldest first; undone ones too."""
@@ -57,6 +60,19 @@ class GalleryLog:
     def log_state(self) -> LogState:
         """Changes with every correction and every undoing."""
         return self._store.log_state()
+
+    def linkings(self) -> int:
+        """How often persons were numbered anew."""
+        return self._store.linkings()
+
+    def reserve_number(self) -> int:
+        """A number for a new person, which nobody else is given although no tracklet has it yet.
+
+        Raises:
+            GalleryError: a read-only gallery.
+
+        """
+        return self._store.reserve_number()
 
     def person_numbers(self) -> dict[str, int]:
         """Person by key, of the tracklets that have one."""

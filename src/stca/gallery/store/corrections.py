@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS corrections (
     "before" TEXT NOT NULL, "after" TEXT NOT NULL, contents TEXT NOT NULL,
     linking INTEGER NOT NULL, highest INTEGER NOT NULL)
 """
+_RESERVED = "reserved person"
 _COLUMNS = "id, time, kind, keys, others, text, author, undone, contents, linking"
 
 
@@ -94,12 +95,15 @@ class CorrectedStore(Store):
         found = self._select(f"SELECT {self._columns} FROM tracklets WHERE person", numbers)
         return [record_from_row(row) for row in found]
 
-    def set_persons(self, persons: Mapping[str, int | None], *, log: LogState | None = None) -> bool:
+    def set_persons(
+        self, persons: Mapping[str, int | None], *, log: LogState | None = None, anew: bool = True
+    ) -> bool:
         """Number persons anew, in one commit.
 
         Args:
             persons: by key.
             log: write only if this is still the log's state.
+            anew: False: persons keep their numbers, and only these tracklets move.
 
         Returns:
             whether it was written.
@@ -112,7 +116,8 @@ class CorrectedStore(Store):
             if log is not None and log != self.log_state():
                 return False
             self._set_persons(persons)
-            self._set_meta("linkings", str(self._linkings() + 1))
+            if anew:
+                self._set_meta("linkings", str(self.linkings() + 1))
         return True
 
     def correct(self, plan: Callable[[PersonTable], Change]) -> Correction:
@@ -141,7 +146,7 @@ class CorrectedStore(Store):
             values = (time.time(), change.kind, *sides, change.text, change.author)
             cursor = self._db.execute(
                 "INSERT INTO corrections VALUES (NULL, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?, ?)",
-                (*values, *stored, self._linkings(), highest),
+                (*values, *stored, self.linkings(), highest),
             )
             if change.kind in ("hide", "show"):
                 self._count_change()  # so that indexes leave them out
@@ -177,7 +182,7 @@ class CorrectedStore(Store):
     def _move_back(self, number: int) -> None:
         columns = 'id, undone, "before", "after", contents'
         rows = self._query(
-            f"SELECT {columns} FROM corrections WHERE linking = ? ORDER BY id", (self._linkings(),)
+            f"SELECT {columns} FROM corrections WHERE linking = ? ORDER BY id", (self.linkings(),)
         )
         moves = [_Move(id_, undone is not None, *map(json.loads, texts)) for id_, undone, *texts in rows]
         (this,) = (move for move in moves if move.id == number)
@@ -199,16 +204,26 @@ class CorrectedStore(Store):
             person = sqlite_value("person", given, key)
             self._db.execute("UPDATE tracklets SET person = ? WHERE id = ?", (person, self._require_row(key)))
 
-    def _linkings(self) -> int:
+    def linkings(self) -> int:
+        """How often persons were numbered anew."""
         return int(self.meta("linkings") or 0)
 
     def free_number(self) -> int:
         """A number that no person has, and none had since persons were last numbered."""
         ((now,),) = self._query("SELECT max(person) FROM tracklets")
-        ((before,),) = self._query(
-            "SELECT max(highest) FROM corrections WHERE linking = ?", (self._linkings(),)
-        )
-        return max(now or 0, before or 0, 0) + 1
+        before = 0
+        if self._has_log():
+            ((before,),) = self._query(
+                "SELECT max(highest) FROM corrections WHERE linking = ?", (self.linkings(),)
+            )
+        return max(now or 0, before or 0, int(self.meta(_RESERVED) or 0), 0) + 1
+
+    def reserve_number(self) -> int:
+        """A free number that `free_number` does not give again."""
+        with self._write_transaction():
+            number = self.free_number()
+            self._set_meta(_RESERVED, str(number))
+        return number
 
     def _has_log(self) -> bool:
         return bool(self._query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'corrections'"))
@@ -221,7 +236,7 @@ class CorrectedStore(Store):
             try:
                 contents = [json.loads(row[8]) for row in rows]
                 known = self.known(list({key for each in contents for key in each}))
-                linkings = self._linkings()
+                linkings = self.linkings()
                 return [_correction(row, c, known, linkings) for row, c in zip(rows, contents, strict=True)]
             except (ValueError, TypeError, AttributeError) as error:
                 raise GalleryError(

@@ -1,0 +1,57 @@
+"""`stca watch`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from stca.cli.parsing import Verbs, add_verb
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Add `watch`."""
+    verb = add_verb(
+        verbs, "watch", _watch, help="watch cameras: the same person across them as they walk, as events"
+    )
+    verb.add_argument(
+        "cameras", type=Path, help="a TOML file: what is watched, and who is told (docs/watch.md)"
+    )
+    verb.add_argument("--check", action="store_true", help="only check the file: every mistake with its line")
+    verb.add_argument(
+        "--alert",
+        action="append",
+        default=[],
+        metavar="PERSON|KEY",
+        help="give an alert, once per visit, when it is this person or the person of this tracklet; may be "
+        "repeated",
+    )
+    verb.add_argument(
+        "--events",
+        action="append",
+        metavar="FILE",
+        help="append events as JSON lines to FILE instead of printing them; - prints; may be repeated",
+    )
+    verb.add_argument(
+        "--for", type=_seconds, metavar="SECONDS", dest="seconds", help="stop after so many seconds"
+    )
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+        if not 0 < value < 1e9:
+            raise ValueError
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a number of seconds above 0 is needed, not {text!r}") from None
+    return value
+
+
+def _watch(given: argparse.Namespace) -> None:
+    from stca.watch import read_settings, watch
+
+    settings = read_settings(given.cameras)
+    if given.check:
+        names = ", ".join(camera.name for camera in settings.cameras)
+        print(f"{given.cameras}: {len(settings.cameras)} cameras ({names}), no mistakes")
+        return
+    watch(settings, alerts=given.alert, events=given.events or ["-"], seconds=given.seconds)

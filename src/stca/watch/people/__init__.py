@@ -1,0 +1,1 @@
+"""Who is who while they walk: embedding, deciding, revising, alerting."""

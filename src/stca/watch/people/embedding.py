@@ -1,0 +1,79 @@
+"""Vectors of tracklets of all cameras in shared batches."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from stca.embedding import Embedder, open_embedder
+from stca.errors import DatasetError, GalleryError
+from stca.gallery import Gallery
+from stca.gallery.embedding import EmbedOptions
+from stca.gallery.unit_vectors import unit_vectors
+from stca.models import ReIDModel
+from stca.tracklets import Tracklet
+from stca.watch.people.sightings import Vector
+
+_FRAMES = 1_000_000
+"""That will come, so that a conversion of the network pays."""
+
+
+class SharedEmbedder:
+    """Embeds tracklets of all cameras together.
+
+    Args:
+        embedder: opened with the gallery's model.
+        gallery: whose vectors they are compared with.
+        batch_size: clips per forward pass.
+
+    """
+
+    def __init__(self, embedder: Embedder, gallery: Gallery, batch_size: int = 16) -> None:
+        self._embedder, self._gallery, self._batch_size = embedder, gallery, batch_size
+
+    def embed(self, crops: Mapping[str, Sequence[Path]]) -> dict[str, Vector]:
+        """Unit vectors by key; without those whose crops cannot be read, for they have moved meanwhile.
+
+        Args:
+            crops: by key.
+
+        """
+        there = {key: tuple(path for path in paths if path.is_file()) for key, paths in crops.items()}
+        tracklets = [Tracklet(paths, 0, 0, key) for key, paths in there.items() if paths]
+        if not tracklets:
+            return {}
+        try:
+            return self._embed(tracklets)
+        except (DatasetError, GalleryError):
+            found = {}
+            for tracklet in tracklets:
+                try:
+                    found.update(self._embed([tracklet]))
+                except (DatasetError, GalleryError) as error:
+                    print(f"warning: {tracklet.key}: {error.what}", file=sys.stderr)
+            return found
+
+    def _embed(self, tracklets: list[Tracklet]) -> dict[str, Vector]:
+        found = self._embedder.embed(tracklets, batch_size=self._batch_size, workers=0, label="")
+        unit = unit_vectors(found.vectors, dim=self._gallery.fingerprint.dim, where=self._gallery.path)
+        return {tracklet.key: vector for tracklet, vector in zip(tracklets, unit, strict=True)}
+
+
+@contextmanager
+def shared_embedder(
+    gallery: Gallery, model: ReIDModel, *, device: str, precision: str
+) -> Iterator[SharedEmbedder]:
+    """An embedder that makes vectors as the gallery's are, opened once."""
+    options = EmbedOptions(device=device, precision=precision)
+    with open_embedder(
+        model,
+        (),
+        clip_len=gallery.fingerprint.clip_len or None,
+        neck=gallery.fingerprint.neck,
+        device=options.device,
+        precision=options.precision,
+        frames=_FRAMES,
+    ) as embedder:
+        yield SharedEmbedder(embedder, gallery, options.batch_size)

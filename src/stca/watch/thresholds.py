@@ -1,0 +1,57 @@
+"""From which cosine on it is the same person, and what that was measured on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stca.errors import GalleryError
+from stca.gallery import Gallery
+from stca.gallery.calibration import Calibration
+from stca.gallery.cross_camera import calibrate_across
+from stca.watch.settings import WatchSettings
+
+LEAST_ROWS = 100
+"""Tracklets that a gallery is taken to have at least: a threshold for an empty one would let everybody in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A least cosine.
+
+    Args:
+        value: the cosine.
+        far: false-accept rate of a search that it was calibrated for; None: it was given, not measured.
+        calibrated: what on: a method of `stca.gallery.Calibration`, or "given".
+
+    """
+
+    value: float
+    far: float | None
+    calibrated: str
+
+
+def thresholds(gallery: Gallery, settings: WatchSettings) -> tuple[Threshold, Threshold]:
+    """For deciding who is who, where the settings' comes first; and for alerts, where a measured one does.
+
+    Raises:
+        GalleryError: none is given, measured, or known of this network.
+
+    """
+    measured = gallery.calibration() or calibrate_across(
+        gallery.fingerprint, far=settings.far, rows=max(len(gallery), LEAST_ROWS)
+    )
+    given = None if settings.threshold is None else Threshold(settings.threshold, None, "given")
+    found = None if measured is None else _of(measured)
+    chosen, alerts = given or found, found or given
+    if chosen is None or alerts is None:
+        raise GalleryError(
+            "Nothing says from which score on two tracklets are one person",
+            expected="a calibrated gallery, a network with scores of public sets, or a threshold",
+            where=gallery.path,
+            hint="threshold = 0.6 below [watch]; a higher one splits, a lower one merges people",
+        )
+    return chosen, alerts
+
+
+def _of(calibration: Calibration) -> Threshold:
+    return Threshold(calibration.threshold, calibration.far, calibration.method)

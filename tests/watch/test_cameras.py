@@ -1,0 +1,166 @@
+"""Sources that are followed for ever, frames that are left out, and processes that die."""
+
+import itertools
+import os
+import queue
+import signal
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rtsp import USER, rtsp_camera
+from stca.footage.images import write_jpeg
+from stca.tracks import find_tracklets
+from stca.watch.cameras.following import LiveFolder, LiveJob
+from stca.watch.cameras.messages import CameraState, Finished, Grew, Message
+from stca.watch.cameras.process import CameraProcess, Heard, is_closed
+from stca.watch.cameras.source import LiveSource
+from stca.watch.recovery import recover
+from stca.watch.settings import CameraSettings
+from street import Walker, write_street
+
+av = pytest.importorskip("av")
+pytest.importorskip("trackers")
+
+WALKER = Walker((190, 40, 50), 30, 200, 4.0, first=2)
+
+
+def test_an_address_is_called_for_ever(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "camera.ts"), "w", format="mpegts") as container:
+        stream = container.add_stream("mpeg2video", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 64, 64, "yuv420p"
+        for shade in range(0, 250, 10):
+            image = np.full((64, 64, 3), shade, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    states: list[CameraState] = []
+    stop = threading.Event()
+    late = threading.Timer(30, stop.set)
+    late.start()
+    with rtsp_camera((tmp_path / "camera.ts").read_bytes(), seconds=0.3) as address:
+        place = address.replace("://", f"://{USER}@")
+        live = LiveSource(CameraSettings("door", place), tmp_path, states.append, stop)
+        source = live.source()
+        assert source.name == address, "without the password"
+        frames = []
+        for frame in source.frames():
+            frames.append(frame)
+            if sum(state.state == "playing" for state in states) == 3:
+                stop.set()
+    late.cancel()
+    words = [state.state for state in states]
+    assert words[-5:] == ["playing", "lost", "playing", "lost", "playing"]
+    assert [frame.number for frame in frames] == list(range(1, len(frames) + 1))
+    assert all(a.time < b.time for a, b in itertools.pairwise(frames))
+    assert live.taken >= len(frames)
+
+
+def test_a_camera_that_was_never_there_is_called_again_and_longer_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stca.watch.cameras.source.FIRST_WAIT", 0.01)
+    states: list[CameraState] = []
+    stop = threading.Event()
+
+    def note(state: CameraState) -> None:
+        states.append(state)
+        if len(states) == 5:
+            stop.set()
+
+    live = LiveSource(CameraSettings("door", "rtsp://127.0.0.1:9/none"), tmp_path, note, stop)
+    assert list(live.source().frames()) == []
+    lost = [state for state in states if state.state == "lost"]
+    assert [state.again_in for state in lost] == [0.01, 0.02, 0.04, 0.08]
+    assert all("refused" in state.why for state in lost)
+
+
+def test_a_folder_that_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stca.watch.cameras.source._AGE", 0.0)
+    monkeypatch.setattr("stca.watch.cameras.source._POLL", 0.02)
+    place, own = tmp_path / "ftp", tmp_path / "own"
+    place.mkdir()
+
+    def add(number: int) -> None:
+        write_jpeg(place / f"snap{number}.jpg", np.full((40, 30, 3), 10 * number, np.uint8))
+
+    def run(wanted: int) -> list[int]:
+        stop = threading.Event()
+        late = threading.Timer(20, stop.set)
+        late.start()
+        live = LiveSource(CameraSettings("ftp", str(place)), own, lambda _: None, stop)
+        shades = []
+        for frame in live.source().frames():
+            shades.append(round(float(frame.image.mean()), -1) // 10)
+            if len(shades) == wanted:
+                stop.set()
+        late.cancel()
+        return shades
+
+    add(1)
+    timer = threading.Timer(0.3, lambda: [add(number) for number in (2, 9, 10)])
+    timer.start()
+    assert run(3) == [2, 9, 10], "what was there before is not taken"
+    timer.join()
+    add(11)
+    assert run(1) == [11], "another process goes on behind the last one"
+
+
+def test_when_it_is_too_much_frames_are_left_out_evenly_and_counted(tmp_path: Path) -> None:
+    write_street(tmp_path / "door.avi", [WALKER], 60)
+    camera = CameraSettings("door", str(tmp_path / "door.avi"), detector="street:waiting")
+    told: list[Message] = []
+    live = LiveSource(camera, tmp_path / "own", told.append)
+    folder = LiveFolder(tmp_path / "own", {}, told.append)
+    job = LiveJob(live, camera, folder, told.append)
+    numbers: list[int] = []
+    count = job._count
+    job._count = lambda frame: (numbers.append(frame.number), count(frame))[1]  # type: ignore[method-assign]
+    list(job.run(show=False))
+    folder.close()
+    gaps = np.diff(numbers)
+    assert live.taken == 60
+    assert numbers[-1] == 60
+    assert job._dropped == 60 - len(numbers) > 15
+    behind = gaps[8:]  # until then the queue fills
+    assert behind[:-8].max() - behind[:-8].min() <= 2, behind
+
+
+def hear(heard: queue.Queue[Heard], wanted: type, seconds: float = 60.0) -> list[Message]:
+    found: list[Message] = []
+    end = time.monotonic() + seconds
+    while not found or not isinstance(found[-1], wanted):
+        found.append(heard.get(timeout=max(0.1, end - time.monotonic()))[1])
+    return found
+
+
+def test_a_process_that_is_killed_leaves_what_was_told(tmp_path: Path) -> None:
+    write_street(tmp_path / "door.avi", [WALKER], 75)
+    camera = CameraSettings("door", str(tmp_path / "door.avi"), detector="street:colours")
+    heard: queue.Queue[Heard] = queue.Queue()
+    process = CameraProcess(camera, tmp_path / "tracks" / "door", heard)
+    process.start()
+    try:
+        grew = hear(heard, Grew)[-1]
+        assert isinstance(grew, Grew)
+        assert grew.usable >= 4
+        assert all(Path(crop).is_file() for crop in grew.crops)
+        os.kill(process.pid or 0, signal.SIGKILL)
+        while not is_closed(heard.get(timeout=30)[1]):
+            pass
+        process.ended()
+        assert process.state.state == "failed"
+        (folder,) = recover(process.place, "door")
+        (found,) = find_tracklets(tmp_path / "tracks")
+        assert (found.key, found.folder) == ("door/0000", folder)
+        assert len(found.frames) >= 4
+        assert recover(process.place, "door") == []
+        while not process.start_again_if_due():
+            time.sleep(0.05)
+        finished = [each for each in hear(heard, Finished) if isinstance(each, Finished)]
+        assert finished[0].track == 1, "numbers go on"
+    finally:
+        process.kill()
+    assert len(find_tracklets(tmp_path / "tracks")) == 2

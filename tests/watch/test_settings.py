@@ -1,0 +1,187 @@
+"""cameras.toml: every mistake is one error with its line."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stca.errors import ConfigError
+from stca.watch import read_settings
+from stca.watch.settings import SettingsError
+from stca.watch.toml_lines import line_of, lines_of
+
+GOOD = """\
+[watch]
+out = "people"
+threshold = 0.5
+every = 2
+
+[[camera]]
+name = "door"
+source = "rtsp://me:secret@10.0.0.5/1"
+every = 1
+masks = [[0, 0, 10, 0, 10, 10]]
+
+[[camera]]
+name = "yard"
+source = "usb:0"
+
+[[travel]]
+from = "yard"
+to = "door"
+seconds = 12
+
+[[webhook]]
+url = "https://example.org/take?token=1"
+secret = {env = "STCA_TEST_SECRET"}
+
+[mqtt]
+host = "localhost"
+discovery = ""
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "cameras.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def mistakes(folder: Path, text: str) -> list[tuple[int, str]]:
+    with pytest.raises(SettingsError) as caught:
+        read_settings(write(folder, text))
+    for mistake in caught.value.mistakes:
+        assert f"cameras.toml:{mistake}" in str(caught.value)
+    return [(each.line, each.words) for each in caught.value.mistakes]
+
+
+def test_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STCA_TEST_SECRET", "known to two")
+    settings = read_settings(write(tmp_path, GOOD))
+    assert settings.out == tmp_path / "people"
+    assert [(camera.name, camera.every) for camera in settings.cameras] == [("door", 1), ("yard", 2)]
+    assert len(settings.cameras[0].masks[0].points) == 3
+    assert settings.travel == {("door", "yard"): 12.0}
+    assert settings.webhooks[0].secret == b"known to two"
+    assert settings.mqtt is not None
+    assert (settings.mqtt.discovery, settings.mqtt.port) == (None, 1883)
+    assert "known to two" not in repr(settings)
+
+
+def test_every_mistake_has_its_line(tmp_path: Path) -> None:
+    text = """\
+[watch]
+thresold = 0.5
+far = 2
+every = true
+
+[[camera]]
+name = "door"
+source = "nowhere.mp4"
+
+[[camera]]
+name = "door"
+source = "usb:0"
+detector = "yolo.onnx"
+
+[[camera]]
+source = "usb:x"
+masks = [
+  [0, 0, 1, 1],
+]
+
+[[travel]]
+from = "door"
+to = "moon"
+seconds = -1
+
+[[webhook]]
+url = "ftp://example.org"
+secret = "in this file"
+
+[mqtt]
+port = 70000
+
+[cameras]
+"""
+    found = mistakes(tmp_path, text)
+    assert [line for line, _ in found] == [2, 3, 4, 8, 11, 13, 15, 16, 17, 23, 24, 27, 28, 30, 31, 33]
+    words = dict(found)
+    assert "did you mean 'threshold'?" in words[2]
+    assert "no such file or folder" in words[8]
+    assert "the camera on line 7 has the name 'door' too" in words[11]
+    assert "There is no such detector file" in words[13]
+    assert words[15] == "name is missing in [camera]"
+    assert "there is no camera 'moon'" in words[23]
+    assert "in this file" not in words[28].partition(", not ")[2], "secrets are not shown"
+
+
+def test_a_file_is_only_played_at_its_own_speed(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"x")
+    camera = '[[camera]]\nname = "a"\nsource = "a.mp4"\n'
+    assert "as_live = true" in mistakes(tmp_path, camera)[0][1]
+    settings = read_settings(write(tmp_path, camera + "as_live = true\n"))
+    assert settings.cameras[0].source == str(tmp_path / "a.mp4")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("", "a [[camera]] is missing"), ("camera = 3", "[[camera]]"), ("watch = []\n", "watch is a table")],
+)
+def test_what_is_no_list_of_cameras(tmp_path: Path, text: str, words: str) -> None:
+    assert any(words in found for _, found in mistakes(tmp_path, text))
+
+
+def test_no_toml(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="line 2"):
+        read_settings(write(tmp_path, "a = 1\nb = ]\n"))
+    with pytest.raises(ConfigError, match="Cannot read"):
+        read_settings(tmp_path / "none.toml")
+
+
+def test_a_secret_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STCA_TEST_SECRET", raising=False)
+    assert mistakes(tmp_path, GOOD) == [
+        (23, "secret is in STCA_TEST_SECRET, which holds no secret, not this")
+    ]
+
+
+def test_lines_of_awkward_toml() -> None:
+    text = '''a = """
+[x]
+b = 1
+"""  # comment [y]
+'c d'.e = [
+  "]", # [z]
+  {f = 1},
+]
+[[t]]
+k = 1
+[[t]]
+[t.u]
+v = { w = 1 }
+'''
+    tomllib.loads(text)
+    lines = lines_of(text)
+    assert lines == {
+        ("a",): 1,
+        ("c d", "e"): 5,
+        ("t", 0): 9,
+        ("t", 0, "k"): 10,
+        ("t", 1): 11,
+        ("t", 1, "u"): 12,
+        ("t", 1, "u", "v"): 13,
+    }
+    assert line_of(lines, ("t", 1, "u", "v", "w")) == 13
+    assert line_of(lines, ("nothing",)) == 1
+
+
+@given(st.lists(st.sampled_from(["", "# x", "[[camera]]", 'k = "#"', "m = [\n1,\n]"]), max_size=12))
+def test_the_line_of_a_key_is_where_it_stands(parts: list[str]) -> None:
+    text = "\n".join(parts)
+    written = text.split("\n")
+    for path, line in lines_of(text).items():
+        name = path[-1] if isinstance(path[-1], str) else f"[[{path[-2]}]]"
+        assert written[line - 1].startswith(str(name))
