@@ -15,8 +15,10 @@ from stca.find import FindOptions, find_people, pipeline
 from stca.find.page import most_similar
 from stca.gallery import Calibration, Gallery, add_tracklets
 from stca.gallery.calibration import Method
+from stca.linking import Linking, find_persons, threshold
 from stca.linking.persons import hide, merge_persons, name_person
-from stca.runs import open_model
+from stca.models import ReIDModel
+from stca.runs import gallery_model, open_model
 from stca.tracking import TrackOptions, write_tracks
 from stca.tracks import find_tracklets
 from street import Walker, write_street
@@ -244,6 +246,64 @@ def test_a_threshold_by_people_is_kept(
         assert gallery.calibration() == (kept if by_people else other)
     assert linking.threshold == (0.321 if by_people else 0.9)
     assert ("kept 0.3210" in capsys.readouterr().err) == by_people
+
+
+def result_of(linking: Linking) -> tuple[float, dict[str, int], tuple[str, ...]]:
+    return linking.threshold, linking.numbers(), linking.hidden
+
+
+@pytest.mark.parametrize("public", [False, True])
+def test_find_links_as_link_does(
+    videos: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, public: bool
+) -> None:
+    """By people seen at once and not hidden, whether or not the network has scores on public sets."""
+    monkeypatch.setattr(threshold, "LEAST_PAIRS", 1)
+    if public:
+        of_sets = Calibration(0.9, 0.01, "cross-camera sets", 30, 100, 3, 1.0, 1.0, 1.0)
+        monkeypatch.setattr(pipeline, "calibrate_across", lambda *_, **__: of_sets)
+    options = dataclasses.replace(OPTIONS, threshold=None)
+    found = find_people(videos, tmp_path, options).linking
+    assert found is not None
+    thresholds = [found.threshold]
+    with Gallery.open(tmp_path / "gallery") as gallery:
+        assert result_of(find_persons(gallery)) == result_of(found)
+        hide(gallery, [found.persons[0][0].key])
+    found = find_people(videos, tmp_path, options).linking
+    assert found is not None
+    thresholds.append(found.threshold)
+    with Gallery.open(tmp_path / "gallery") as gallery:
+        assert result_of(find_persons(gallery)) == result_of(found)
+        stored, hidden, (records, vectors) = gallery.calibration(), gallery.hidden(), gallery.table()
+    shown = [row for row, record in enumerate(records) if record.key not in hidden]
+    expected = threshold.threshold_of_pairs([records[row] for row in shown], vectors[shown])
+    assert thresholds == [threshold.threshold_of_pairs(records, vectors), expected]
+    assert stored is not None
+    assert stored.method == ("cross-camera sets" if public else "time split")
+    assert len({*thresholds, stored.threshold}) == 3, "so that it matters which one is taken"
+
+
+def test_the_model_is_opened_once(videos: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+
+    def opening(name: str) -> ReIDModel:
+        opened.append(name)
+        return open_model(name)
+
+    for module in (pipeline, gallery_model):
+        monkeypatch.setattr(module, "open_model", opening)
+    find_people(videos[:1], tmp_path, OPTIONS)
+    assert opened == ["colour_histogram"]
+
+
+@pytest.mark.parametrize(("options", "cut"), [({}, False), ({"appearance": "a network"}, True)])
+def test_what_the_options_say_decides_whether_tracks_are_cut(
+    tmp_path: Path, options: dict[str, str], cut: bool
+) -> None:
+    (tmp_path / "door").mkdir()
+    facts = {"video": "appearance", "options": options}
+    (tmp_path / "door" / "video.json").write_text(json.dumps(facts))
+    with pipeline._encoder(open_model("colour_histogram"), tmp_path, OPTIONS) as encoder:
+        assert (encoder is not None) == cut
 
 
 def test_tracks_are_cut_by_the_model_unless_the_folder_has_others(videos: list[str], tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Making heads unrecognisable in pictures that leave the house."""
+"""Making heads unrecognisable in pictures that are given to others."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar="X",
         help="minimum mean cosine between two groups of one person; default: the gallery's own if it came "
-        "from people, else found by calibration",
+        "from people, else from people whom one camera sees at once, else found by calibration",
     )
     parser.add_argument(
         "--far",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from stca.errors import ConfigError, GalleryError, StcaError
+from stca.find.options import FindOptions, FindResult
 from stca.find.page import PAGE, is_our_page, write_page
 from stca.footage.sources import require_distinct_cameras
 from stca.footage.video import without_password
@@ -17,79 +17,16 @@ from stca.gallery import Gallery, add_tracklets
 from stca.gallery.cross_camera import calibrate_across
 from stca.gallery.search import calibrate_gallery
 from stca.linking import Linking, link_gallery
+from stca.linking.linking import NoThresholdError
 from stca.linking.persons import person_names
-from stca.linking.threshold import threshold_of_pairs
 from stca.models import ReIDModel
-from stca.runs.gallery_model import choose_model, open_encoder, open_gallery
+from stca.runs.gallery_model import choose_model, lasting_name, open_encoder
 from stca.runs.open_model import open_model
 from stca.tools.files import locked
 from stca.tools.progress import format_seconds
-from stca.tracking import TrackOptions, VideoSummary, track_whole
+from stca.tracking import TrackOptions, VideoSummary, recorded_options, track_whole
 from stca.tracking.appearance import CropEncoder
 from stca.tracks import FoundTracklet, find_tracklets
-
-
-@dataclass(frozen=True)
-class FindOptions:
-    """How to find people.
-
-    Args:
-        tracking: of every video.
-        model: as `stca.runs.open_model` takes it; None: that of `out/gallery`, or the best at hand
-            (`stca.runs.gallery_model.default_model`).
-        threshold: least mean cosine of two groups that are one person; None: from people whom one camera
-            sees at once, else by calibration.
-        far: false-accept rate of a search that the calibration aims at.
-        device: "auto", "cpu" or "cuda".
-        precision: "float32", "bf16" or "auto".
-        batch_size: clips per forward pass.
-        workers: processes that decode crops.
-
-    Raises:
-        ConfigError: a rate or a threshold out of its range.
-
-    """
-
-    tracking: TrackOptions = field(default_factory=TrackOptions)
-    model: str | None = None
-    threshold: float | None = None
-    far: float = 0.01
-    device: str = "auto"
-    precision: str = "auto"
-    batch_size: int = 16
-    workers: int = 2
-
-    def __post_init__(self) -> None:
-        if not 0 < self.far < 1:
-            raise ConfigError(
-                "A false-accept rate lies between 0 and 1", expected="for example 0.01", found=self.far
-            )
-        if self.threshold is not None and not -1 <= self.threshold <= 1:
-            raise ConfigError(
-                "A threshold is a cosine", expected="a number from -1 to 1", found=self.threshold
-            )
-
-
-@dataclass(frozen=True)
-class FindResult:
-    """What was found.
-
-    Args:
-        page: a self-contained HTML file.
-        linking: persons and their tracklets; None where no video shows anybody.
-        videos: a summary for every video that could be tracked.
-        failed: video and error of those that could not.
-        seconds: it all took.
-        names: that people have given to persons, by number.
-
-    """
-
-    page: Path
-    linking: Linking | None
-    videos: tuple[VideoSummary, ...]
-    failed: tuple[tuple[str, StcaError], ...]
-    seconds: float
-    names: Mapping[int, str] = field(default_factory=dict)
 
 
 def find_people(
@@ -126,7 +63,8 @@ def find_people(
     with locked(out / ".lock", taken="Another process works in this folder", hint="another --out"):
         name = choose_model(out / "gallery", options.model)
         say(f"1 of 4: find and follow people in {len(videos)} video{'s' * (len(videos) > 1)}")
-        with _encoder(name, out / "tracks", options) as encoder:
+        model = open_model(name)
+        with _encoder(model, out / "tracks", options) as encoder:
             summaries, failed = _track(videos, out / "tracks", options.tracking, encoder, show=show)
         if failed and not summaries:
             raise failed[0][1]
@@ -136,13 +74,12 @@ def find_people(
         found = _tracklets(out / "tracks")
         if found:
             say(f"2 of 4: compare {len(found)} tracklets")
-            gallery, model = open_gallery(out / "gallery", name)
-            with gallery:
+            with Gallery.open(out / "gallery", model=model, source=lasting_name(name)) as gallery:
                 _add(gallery, model, found, options, say)
                 say("3 of 4: from which score on it is the same person")
-                threshold = _threshold(gallery, model, options, say)
+                error = _calibrate(gallery, model, options, say) if options.threshold is None else None
                 say("4 of 4: link tracklets to persons, write the page")
-                linking = link_gallery(gallery, threshold=threshold)
+                linking = _link(gallery, options.threshold, error)
                 page = write_page(gallery, linking, out / PAGE)
                 names = person_names(gallery)
         else:
@@ -177,17 +114,19 @@ def _other_cameras(tracks: Path, summaries: Sequence[VideoSummary]) -> str:
     )
 
 
-def _encoder(name: str, tracks: Path, options: FindOptions) -> AbstractContextManager[CropEncoder | None]:
+def _encoder(
+    model: ReIDModel, tracks: Path, options: FindOptions
+) -> AbstractContextManager[CropEncoder | None]:
     """The network that says where a track changes its person.
 
     None where the tracks of an earlier call, of a version before this was there, were made without it: all
     of a folder are made in the same way.
     """
-    earlier = [path.read_text(encoding="utf-8") for path in tracks.glob("*/video.json")]
-    if earlier and not any('"appearance"' in text for text in earlier):
+    earlier = recorded_options(tracks)
+    if earlier and not any("appearance" in options for options in earlier):
         return nullcontext()
     return open_encoder(
-        open_model(name),
+        model,
         device=options.device,
         precision=options.precision,
         batch_size=options.batch_size,
@@ -261,25 +200,22 @@ def _add(
         say(f"2 of 4: {done.forgotten} tracklets were forgotten, and are not added again")
 
 
-def _threshold(
+def _calibrate(
     gallery: Gallery, model: ReIDModel, options: FindOptions, say: Callable[[str], None]
-) -> float | None:
-    """The wanted threshold, else one from people seen at once; None: the gallery's own.
+) -> GalleryError | None:
+    """Calibrate searches, unless people had a say in the gallery's threshold; an error is returned.
 
-    The gallery's is calibrated here, unless people had a say in it.
+    `link_gallery` chooses what persons are linked by, as it does for `stca link`.
     """
-    if options.threshold is not None:
-        return options.threshold
     across = calibrate_across(gallery.fingerprint, far=options.far, rows=len(gallery), source=gallery.source)
     kept = gallery.calibration()
     # Where there is no other, halves of tracklets are measured anew below, with the corrections.
     if kept and kept.by_people and (across or kept.method != "time split"):
         say(f"3 of 4: kept {kept.threshold:.4f}, which `stca calibrate` found from {kept.method}")
         return None
-    at_once = threshold_of_pairs(*gallery.table())
     if across:
         gallery.set_calibration(across)
-        return at_once
+        return None
     try:
         calibrate_gallery(
             gallery,
@@ -291,13 +227,18 @@ def _threshold(
             workers=options.workers,
         )
     except GalleryError as error:
-        if at_once is not None:
-            return at_once
+        return error
+    return None
+
+
+def _link(gallery: Gallery, threshold: float | None, uncalibrated: GalleryError | None) -> Linking:
+    try:
+        return link_gallery(gallery, threshold=threshold)
+    except NoThresholdError as error:
         raise GalleryError(
             "Nothing says from which score on two tracklets are one person",
             expected="tracklets of at least 8 crops, and two people whom one camera sees at once",
-            found=error.found,
+            found=(uncalibrated or error).found,
             where=gallery.path,
             hint="--threshold 0.6, and look at the page: a higher one splits, a lower one merges people",
-        ) from error
-    return at_once
+        ) from (uncalibrated or error)

@@ -11,6 +11,11 @@ _POSIX = 1e8
 """Larger times are POSIX seconds, smaller ones seconds from a video's beginning."""
 
 
+def is_date(seconds: float) -> bool:
+    """Whether a time is a moment in history (from 1973 on), not one counted from a video's beginning."""
+    return _POSIX <= seconds <= MAX_SECONDS
+
+
 def format_time(seconds: float) -> str:
     """0:01:02.5 from a video's beginning, or 2026-01-31 10:00:00+01:00: local time and its offset.
 
@@ -18,7 +23,7 @@ def format_time(seconds: float) -> str:
     """
     if abs(seconds) > MAX_SECONDS:
         return f"{seconds:.6g} s"
-    if seconds >= _POSIX:
+    if is_date(seconds):
         return datetime.fromtimestamp(seconds).astimezone().isoformat(" ", "seconds")
     minutes, rest = divmod(round(seconds, 1), 60)
     return f"{int(minutes) // 60}:{int(minutes) % 60:02d}:{rest:04.1f}"

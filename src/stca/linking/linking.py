@@ -93,13 +93,14 @@ def link_gallery(
 
     Args:
         gallery: earlier persons are replaced.
-        threshold: as `link`; None: the gallery's, if `stca calibrate` found one; else from people seen at
-            once (`threshold_of_pairs`), else from public sets (`calibrate_across`).
+        threshold: as `link`; None: the gallery's, if people had a say in it (labels, corrections); else from
+            people seen at once among the tracklets that are not hidden (`threshold_of_pairs`); else the
+            gallery's from tracklets cut in two; else from public sets (`calibrate_across`).
         travel: as `link`.
 
     Raises:
-        GalleryError: no threshold given or calibrated, an empty gallery, a read-only one, or one in which
-            people correct persons all the while.
+        NoThresholdError: none is given or known.
+        GalleryError: an empty gallery, a read-only one, or one in which people correct persons all the while.
         RankingError: too many tracklets.
         ConfigError: a threshold out of range.
 
@@ -113,6 +114,10 @@ def link_gallery(
             if last:
                 raise
     return linking
+
+
+class NoThresholdError(GalleryError):
+    """Nothing says from which score on tracklets are one person."""
 
 
 class CorrectedMeanwhileError(GalleryError):
@@ -164,9 +169,12 @@ def find_persons(
 def _default_threshold(
     gallery: Gallery, records: Sequence[Record], vectors: Float[np.ndarray, "N D"]
 ) -> float:
-    """A threshold of public sets, which `stca find` stores, is for single searches: the last resort."""
+    """What people said; else people seen at once; else halves of tracklets; else public sets.
+
+    The last two, which `stca find` stores, are for single searches.
+    """
     stored = gallery.calibration()
-    if stored is not None and stored.method != "cross-camera sets":
+    if stored is not None and stored.by_people:
         return stored.threshold
     if (threshold := threshold_of_pairs(records, vectors)) is not None:
         return threshold
@@ -174,7 +182,7 @@ def _default_threshold(
         gallery.fingerprint, far=0.01, rows=len(records), source=gallery.source
     )
     if stored is None:
-        raise GalleryError(
+        raise NoThresholdError(
             "This gallery has no threshold yet",
             expected="a calibrated or a given threshold, or more people whom one camera sees at once",
             where=gallery.path,

@@ -22,6 +22,9 @@ def attention_overlap(weights: Float[Tensor, "*batch K n"]) -> Float[Tensor, ""]
     Args:
         weights: not negative, each map's sum is one; K from 2, e.g. `BiCnetTKS.row_weights`.
 
+    Raises:
+        ValueError: fewer than two maps.
+
     """
     count = weights.shape[-2]
     if count < 2:
@@ -40,6 +43,9 @@ def memory_concentration(match: Float[Tensor, "N slots"]) -> Float[Tensor, ""]:
     Args:
         match: the share of each slot in what each query reads, at least two slots; each row's sum is one,
             e.g. `STMN.parts(clips).spatial_match`.
+
+    Raises:
+        ValueError: fewer than two slots.
 
     """
     slots = match.shape[1]

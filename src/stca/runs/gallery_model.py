@@ -35,7 +35,7 @@ def open_gallery(path: Path, name: str | None) -> tuple[Gallery, ReIDModel]:
     """
     name = choose_model(path, name)
     model = open_model(name)
-    return Gallery.open(path, model=model, source=_lasting(name)), model
+    return Gallery.open(path, model=model, source=lasting_name(name)), model
 
 
 def choose_model(path: Path, name: str | None) -> str:
@@ -108,8 +108,8 @@ def describe_default(name: str) -> str:
     return words
 
 
-def _lasting(name: str) -> str:
-    """A name that finds the model from any folder, and after the package's default has changed."""
+def lasting_name(name: str) -> str:
+    """A model's name that finds the model from any folder, and after the package's default has changed."""
     if name == "pretrained":
         return f"pretrained:{DEFAULT_PRETRAINED}"
     return str(Path(name).absolute()) if is_path(name) else name

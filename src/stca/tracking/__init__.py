@@ -12,7 +12,7 @@ from stca.tracking.detectors.detections import Detections, Detector
 from stca.tracking.detectors.options import DetectorOptions
 from stca.tracking.options import TrackOptions, VideoSummary
 from stca.tracking.regions import Region
-from stca.tracking.track import recorded_detectors, track_video, track_whole, write_tracks
+from stca.tracking.track import recorded_detectors, recorded_options, track_video, track_whole, write_tracks
 
 __all__ = [
     "DETECTORS",
@@ -25,6 +25,7 @@ __all__ = [
     "default_detector",
     "open_detector",
     "recorded_detectors",
+    "recorded_options",
     "track_video",
     "track_whole",
     "write_tracks",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sys
 import warnings
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from stca.errors import ConfigError
 from stca.footage.sources import Source, open_source
@@ -200,12 +201,22 @@ def recorded_detectors(tracks: Path) -> set[str]:
 
     A network's digest is left out; folders of external tracks name none.
     """
-    found = set()
+    names = [facts.get("detector") for facts in _recorded(tracks)]
+    return {name.rpartition(" ")[0] or name for name in names if isinstance(name, str)}
+
+
+def recorded_options(tracks: Path) -> list[Mapping[str, Any]]:
+    """The options that each camera in a folder of tracks was tracked with, as it records them."""
+    options = [facts.get("options") for facts in _recorded(tracks)]
+    return [each if isinstance(each, dict) else {} for each in options]
+
+
+def _recorded(tracks: Path) -> Iterator[Mapping[str, Any]]:
+    """What every camera's folder records; damaged files are passed over."""
     for path in tracks.glob(f"*/{VIDEO_FILE}"):
         try:
-            name = json.loads(path.read_text(encoding="utf-8"))["detector"]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            facts = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
             continue
-        if isinstance(name, str):
-            found.add(name.rpartition(" ")[0] or name)
-    return found
+        if isinstance(facts, dict):
+            yield facts

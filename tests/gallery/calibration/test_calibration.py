@@ -8,6 +8,7 @@ import pytest
 from made_gallery import record, vectors
 from stca.errors import GalleryError
 from stca.gallery import Calibration, CalibrationSet, Record, calibrate, labelled, relabel
+from stca.gallery.calibration import known_pairs
 from stca.ranking.open_set import OpenSet
 
 
@@ -56,6 +57,28 @@ def test_by_labels_as_the_slow_version(across: bool) -> None:
     assert calibration.threshold == pytest.approx(wanted.threshold(0.1), abs=1e-5)
     assert calibration.dir_at_10 == pytest.approx(wanted.dir_at_far(0.1))
     assert (calibration.searches, calibration.impostors) == (len(wanted.right), len(wanted.impostor))
+
+
+@pytest.mark.parametrize("across", [False, True])
+def test_the_size_of_blocks_plays_no_part_and_costs_nothing(
+    monkeypatch: pytest.MonkeyPatch, across: bool
+) -> None:
+    records, rows = people(12, 4)
+    records = [
+        dataclasses.replace(r, label=None, first=None, last=None) if i % 7 == 0 else r
+        for i, r in enumerate(records)
+    ]
+    known = labelled(records, rows)
+    ((_, *whole),) = known_pairs.mate_masks(known, across=across)
+    numbered = []
+    monkeypatch.setattr(known_pairs, "_BLOCK", 5)
+    codes = known_pairs._codes
+    monkeypatch.setattr(known_pairs, "_codes", lambda names: numbered.append(names) or codes(names))
+    blocks = list(known_pairs.mate_masks(known, across=across))
+    assert len(blocks) == 10
+    for found, expected in zip(zip(*blocks, strict=True), [None, *whole], strict=True):
+        assert expected is None or (np.vstack(found) == expected).all()
+    assert len(numbered) == 2, "cameras and clocks, once each"
 
 
 def test_a_threshold_keeps_its_rate_on_new_people() -> None:

@@ -9,6 +9,7 @@ from made_gallery import FINGERPRINT, vectors
 from stca.errors import GalleryError
 from stca.gallery import Gallery, Record
 from stca.gallery.keeping import expire
+from stca.gallery.times import is_date
 
 NOW = 1_800_000_000.0
 DAY = 86_400.0
@@ -41,6 +42,18 @@ def test_by_the_last_frame(tmp_path: Path) -> None:
             *("door/29.9", "door/30", "door/400"),
         )
         assert gallery.add(ages(400), vectors(1)).forgotten == 1
+
+
+def test_a_date_here_is_a_date_everywhere(tmp_path: Path) -> None:
+    """What a page shows as a day expires, and what it shows as a time within a video does not."""
+    times = [9.9e7, 1e8, 3e8, NOW, 2e11]
+    records = [Record(f"door/{number}", "door", each, each) for number, each in enumerate(times)]
+    with Gallery.open(tmp_path / "g", model=FINGERPRINT) as gallery:
+        gallery.add(records, vectors(len(records)))
+        done = expire(gallery, DAY, now=NOW + 2 * DAY, dry_run=True)
+    assert [is_date(each) for each in times] == [False, True, True, True, False]
+    assert done.undated == ("door/0", "door/4")
+    assert done.forgotten.keys == ("door/1", "door/2", "door/3")
 
 
 def test_by_camera(tmp_path: Path) -> None:

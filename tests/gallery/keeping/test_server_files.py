@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kept_gallery import found_in, make_gallery
-from stca.gallery.keeping import forget
+from stca.gallery.keeping import forget, server_files
 from stca.gallery.keeping.server_files import FOLDER, names_one
 
 KEY = "cam1/0004"
@@ -101,3 +101,46 @@ def test_a_word_is_not_a_part_of_one() -> None:
     assert names_one("no such tracklet: 'cam1/0004'", keys)
     assert not names_one("cam1/00041 xcam1/0004", keys)
     assert not names_one({"cam1": 4, "k": None}, keys)
+    assert not names_one("cam1/0004", set())
+
+
+SENTENCES = [
+    "{}",
+    "{}: gone",
+    "found {}.",
+    "{}, and another",
+    "({}) '{}'",
+    "'/out/tracks/{}/000012.jpg' cannot be read",
+    "tracks/{}/000012.jpg",
+    "{}/000012.jpg",
+    "key={}",
+]
+
+
+@pytest.mark.parametrize(
+    "key", ["door/0003", "video b/0003", "cam (1)/0003", "[a+b]/0003", "hall/door/3", "gång/3"]
+)
+def test_sentences_and_paths_name_a_key(key: str) -> None:
+    keys = {"yard/0001", key}
+    for sentence in SENTENCES:
+        assert names_one(sentence.format(key, key), keys), sentence
+        assert names_one({"a": [0, {"b": sentence.format(key, key)}]}, keys), sentence
+        assert not names_one(sentence.format(key + "1", key + "1"), keys), sentence
+        assert not names_one(sentence.format(key, key), {"yard/0001"}), sentence
+
+
+OTHERS = """door/00031 backdoor/0003 back-door/0003 back_door/0003 door/0003_2 door/0003.1 house/door/0003
+/out/tracks/door/00031/000012.jpg /out/tracks/backdoor/0003/000012.jpg /tracks/a/door/0003/1.jpg"""
+
+
+@pytest.mark.parametrize("other", OTHERS.split())
+def test_another_key_is_not_named(other: str) -> None:
+    assert not names_one(f"found {other}.", {"door/0003"})
+
+
+def test_many_keys_are_looked_for_in_many_lines_in_a_moment() -> None:
+    keys = {f"door/{number:04d}" for number in range(10_000)}
+    naming = server_files._naming(keys)
+    lines = [f"yard/{number:04d}: a line of an audit log, as long as they are" for number in range(10_000)]
+    assert not any(server_files._has(line, naming) for line in lines)
+    assert server_files._has("found door/9999.", naming)

@@ -33,7 +33,7 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("street")
     write_street(folder / "door.avi", [Walker(RED, 30, 200, 2.5), Walker(BLUE, 290, 120, -2.5)], 40)
     (folder / "videos").mkdir()
-    write_street(folder / "videos" / "yard.avi", [Walker(BLUE, 30, 210, 2.5)], 40)
+    write_street(folder / "videos" / "yard.avi", [Walker(BLUE, 30, 210, 2.5)], 20)
     options = FindOptions(
         tracking=TrackOptions(detector=DETECTOR),
         model="colour_histogram",

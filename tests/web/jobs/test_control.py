@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -69,8 +69,7 @@ def test_a_pause_holds_the_work_and_does_not_count(line: Line) -> None:
     progress.tracked(1, 10)
     line.server.write("pause\n")
     line.server.flush()
-    while line.control._goes_on.is_set():
-        time.sleep(0.001)
+    wait_until(lambda: not line.control._goes_on.is_set())
     working = threading.Thread(target=progress.tracked, args=(2, 10))
     working.start()
     working.join(0.2)
@@ -100,14 +99,25 @@ def test_when_the_server_ends_the_worker_and_what_it_started_end(tmp_path: Path)
             Control(os.fdopen(reading), (tmp_path / "reports").open("w"))
             signal.pause()
         os._exit(1)
-    while not (tmp_path / "ready").exists():
-        time.sleep(0.001)
+    wait_until((tmp_path / "ready").exists)
     os.close(reading)
     os.close(writing)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
     started = int((tmp_path / "started").read_text())
-    with suppress(ProcessLookupError):
-        while (
-            Path(f"/proc/{started}/stat").exists() and " Z " not in Path(f"/proc/{started}/stat").read_text()
-        ):
-            os.kill(started, 0)
+    wait_until(lambda: not alive(started))
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and that nobody has waited for does not."""
+    with suppress(OSError):
+        os.kill(pid, 0)
+        stat = Path(f"/proc/{pid}/stat")
+        return not Path("/proc/self/stat").exists() or " Z " not in stat.read_text()
+    return False

@@ -249,7 +249,9 @@ folder = Path(sys.argv[1])
 command = (sys.executable, "-S", sys.argv[2] + "/fake_worker.py")
 jobs = Jobs(folder / "serve", folder / "gallery", options=JobOptions(detector="motion"), command=command)
 job = jobs.start([NewVideo(folder / "a.avi"), NewVideo(folder / "b.avi", "slow")])
+end = time.monotonic() + 60
 while jobs.get(job.id).videos[1].state != "tracking" or jobs.get(job.id).frames != 9:
+    assert time.monotonic() < end
     time.sleep(0.01)
 print(jobs._working._runner[1]._process.pid, flush=True)
 time.sleep(600)

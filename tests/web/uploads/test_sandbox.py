@@ -41,9 +41,11 @@ def test_there_is_no_network() -> None:
         with socket.create_connection(address, timeout=5):
             pass
 
+        if not in_a_fork(lambda: isolate_network() == NAMESPACE):
+            pytest.skip("this system allows no network namespaces; the server says so")
+
         def unreachable() -> bool:
-            if isolate_network() != NAMESPACE:
-                return True  # a system that does not allow it; the server says so
+            isolate_network()
             try:
                 socket.create_connection(address, timeout=5).close()
             except OSError:

@@ -16,8 +16,9 @@ def add_verbs(verbs: Verbs) -> None:
         "--threshold",
         type=float,
         metavar="X",
-        help="minimum mean cosine between two groups of one person; default: from `stca calibrate`, else "
-        "from people whom one camera sees at once, else from public sets",
+        help="minimum mean cosine between two groups of one person; default: from `stca calibrate` "
+        "with labels or corrections, else from people whom one camera sees at once, else from tracklets cut "
+        "in two, else from public sets",
     )
     verb.add_argument(
         "--travel",

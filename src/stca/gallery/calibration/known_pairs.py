@@ -97,13 +97,21 @@ def mate_masks(
     for a, b in known_pairs.apart:
         enemies.setdefault(a, []).append(b)
         enemies.setdefault(b, []).append(a)
-    for start in range(0, len(known_pairs.records), _BLOCK):
+    records = known_pairs.records
+    camera = _codes([r.camera for r in records])
+    clock = _codes([(r.camera, r.clock) for r in records])
+    first, last = (
+        np.array([np.nan if t is None else t for t in times], dtype=np.float64)
+        for times in ([r.first for r in records], [r.last for r in records])
+    )
+    for start in range(0, len(records), _BLOCK):
         block = slice(start, start + _BLOCK)
-        mates, non_mates = _by_identity(known_pairs, block)
+        one_clock = clock[block, None] == clock  # two videos of a camera both begin at 0
+        at_once = one_clock & (first[block, None] <= last) & (first <= last[block, None])
+        mates, non_mates = _by_identity(known_pairs, block, at_once)
         if known_pairs.groups is not None:
             _correct(mates, non_mates, known_pairs.groups, block, enemies)
         own = np.arange(start, start + len(mates))
-        camera = _codes([r.camera for r in known_pairs.records])
         for mask in (mates, non_mates):
             mask[np.arange(len(mates)), own] = False
             if across:
@@ -112,20 +120,13 @@ def mate_masks(
 
 
 def _by_identity(
-    known_pairs: CalibrationSet, block: slice
+    known_pairs: CalibrationSet, block: slice, at_once: Bool[np.ndarray, "Q G"]
 ) -> tuple[Bool[np.ndarray, "Q G"], Bool[np.ndarray, "Q G"]]:
-    """Mates and strangers of the block's tracklets by identity numbers and times."""
-    same = known_pairs.same
-    clock = _codes([(r.camera, r.clock) for r in known_pairs.records])
-    first, last = (
-        np.array([np.nan if t is None else t for t in times])
-        for times in ([r.first for r in known_pairs.records], [r.last for r in known_pairs.records])
-    )
-    one_clock = clock[block, None] == clock  # two videos of a camera both begin at 0
-    non_mates = one_clock & (first[block, None] <= last) & (first <= last[block, None])
+    """Mates and strangers of the block's tracklets by identity numbers, and whom one camera saw at once."""
+    same, non_mates = known_pairs.same, at_once
     mates = (same[block, None] == same) & (same >= 0)
     if known_pairs.complete:
-        non_mates |= (same[block, None] != same) & (same[block, None] >= 0) & (same >= 0)
+        non_mates = non_mates | (same[block, None] != same) & (same[block, None] >= 0) & (same >= 0)
     return mates, non_mates & ~mates
 
 

@@ -10,9 +10,7 @@ from stca.errors import GalleryError
 from stca.gallery.gallery import Gallery
 from stca.gallery.keeping.forgetting import Forgotten, forget
 from stca.gallery.records import Record
-
-EARLIEST = 315_532_800.0
-"""POSIX seconds of 1980. A smaller time is counted from a video's beginning (old galleries do not say so)."""
+from stca.gallery.times import is_date
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ def expire(
 
 def last_seen(record: Record) -> float | None:
     """POSIX seconds of the last frame; None if no date is known."""
-    if record.last is None or record.clock or record.last < EARLIEST:
+    if record.last is None or record.clock or not is_date(record.last):  # old galleries have no clock
         return None
     return record.last
 

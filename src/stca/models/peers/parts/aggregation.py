@@ -1,7 +1,7 @@
 """From the maps of a clip's frames to one vector: mean, attention over frames, LSTM.
 
 Gao and Nevatia, "Revisiting temporal modeling for video-based person ReID", 2018, sections 3.2 to 3.4. The
-house's own poolings (`models/temporal_pooling.py`) take the frames' vectors and differ in their sums.
+poolings of our own networks (`models/temporal_pooling.py`) take the frames' vectors and differ in their sums.
 """
 
 from __future__ import annotations

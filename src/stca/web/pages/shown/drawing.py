@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stca.gallery.records import Record
-from stca.web.pages.shown.words import is_date, utc_offset
+from stca.gallery.times import is_date
+from stca.web.pages.shown.words import utc_offset
 
 WIDTH = 1000
 BINS = 80

@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from stca.gallery.times import format_time
-from stca.tracks import MAX_SECONDS
+from stca.gallery.times import format_time, is_date
 
-POSIX = 1e8
-"""Larger times are POSIX seconds, smaller ones seconds from a video's beginning (as `gallery.figures`)."""
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-def is_date(seconds: float) -> bool:
-    """Whether a time is a moment in history, not one in a video."""
-    return POSIX <= seconds <= MAX_SECONDS
 
 
 def utc_offset(seconds: float) -> float:
