@@ -86,6 +86,7 @@ def make_client(tmp_path: Path) -> Callable[..., TestClient]:
             self.footage = Footage(lambda: self._all.records, videos)
             self.uploads = Uploads(folder)
             self.model_lock = threading.RLock()
+            self._certainty_lock, self._certainty = threading.Lock(), None
 
         def snapshot(self) -> Snapshot:
             return self._all

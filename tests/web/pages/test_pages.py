@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -373,6 +374,38 @@ def test_a_job_is_begun_paused_and_cancelled(
     assert pages.post("/jobs", {}).status_code == 422
     assert pages.post("/jobs", sent | {"start": "tomorrow"}).status_code == 422
     assert pages.post("/jobs/3/remove").status_code == 422
+
+
+@pytest.mark.parametrize("address", ["/saved/{}/remove", "/jobs/{}/pause", "/corrections/{}/undo"])
+def test_a_number_beyond_every_id_is_refused(address: str, pages: Pages) -> None:
+    assert pages.post(address.format(2**70)).status_code == 422
+
+
+def test_the_curve_is_that_of_the_interface_and_leaves_hidden_ones_out(tmp_path: Path) -> None:
+    import numpy as np
+
+    from stca.linking.persons import hide
+    from stca.web.media.certainty import certainty
+
+    folder = tmp_path / "gallery"
+    made = np.random.default_rng(0).normal(size=(40, DIM)).astype(np.float32)
+    with Gallery.open(folder, model=FINGERPRINT) as gallery:
+        gallery.add([Record(f"a/{n:02d}", "a", label=n % 8) for n in range(40)], made)
+        gallery.set_calibration(Calibration(0.4, 0.01, "labels", 10, 10, 10, 0.5, 0.5, 0.5))
+        records = {record.key: record for record in gallery.records()}
+        gone = sorted(records)[:15]
+        whole = certainty(gallery, records)
+        hide(gallery, gone)
+        shown = certainty(gallery, {key: each for key, each in records.items() if key not in gone})
+    assert whole is not None
+    assert shown is not None
+    assert whole.source != shown.source
+    with served(folder) as client:
+        told = client.get("/api/v1/why/a/30", params={"answer": "a/31"}).json()["certainty"]
+        page = html.unescape(Pages(client).get("/tracklets/a/30?query=a/31"))
+    assert told["source"] == shown.source
+    assert shown.source in page
+    assert told["words"] in page
 
 
 # ---- who may ----

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from stca.gallery.corrections import Correction, labelled_pairs
 from stca.web import schemas
-from stca.web.api.common import Cursor, Limit, State, Who
+from stca.web.api.common import Cursor, Id, Limit, State, Who
 from stca.web.listing import page
 
 router = APIRouter(tags=["corrections"])
-CorrectionId = Annotated[int, Path(ge=1, le=2**62)]
 
 
 @router.get("/corrections")
@@ -48,7 +46,7 @@ def export_pairs(state: State) -> Response:
 
 
 @router.post("/corrections/{number}/undo")
-def undo_correction(state: State, who: Who, number: CorrectionId) -> schemas.Correction:
+def undo_correction(state: State, who: Who, number: Id) -> schemas.Correction:
     """Undo a correction, in any order."""
     return correction_out(state.undo(number, who))
 

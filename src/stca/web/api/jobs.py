@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
 from stca.web import schemas
-from stca.web.api.common import Cursor, Limit, State, Who
+from stca.web.api.common import Cursor, Id, Limit, State, Who
 from stca.web.api.uploads import FORM
 from stca.web.jobs import Job, NewVideo, allowed_video, list_videos
 from stca.web.listing import page
@@ -19,7 +18,6 @@ from stca.web.receiving import receive_videos, start_uploaded
 from stca.web.uploads import TRACKED
 
 router = APIRouter(tags=["jobs"])
-JobId = Annotated[int, Path(ge=1, le=2**62)]
 
 
 @router.get("/videos")
@@ -58,25 +56,25 @@ async def add_uploaded_videos(request: Request, state: State, who: Who) -> schem
 
 
 @router.get("/jobs/{number}")
-def get_job(state: State, number: JobId) -> schemas.Job:
+def get_job(state: State, number: Id) -> schemas.Job:
     """One job."""
     return job_out(state.jobs.get(number))
 
 
 @router.post("/jobs/{number}/pause")
-def pause_job(state: State, who: Who, number: JobId) -> schemas.Job:
+def pause_job(state: State, who: Who, number: Id) -> schemas.Job:
     """Pause a job."""
     return _changed(state, who, "pause job", state.jobs.pause(number))
 
 
 @router.post("/jobs/{number}/resume")
-def resume_job(state: State, who: Who, number: JobId) -> schemas.Job:
+def resume_job(state: State, who: Who, number: Id) -> schemas.Job:
     """Go on with a paused job."""
     return _changed(state, who, "resume job", state.jobs.resume(number))
 
 
 @router.post("/jobs/{number}/cancel")
-def cancel_job(state: State, who: Who, number: JobId) -> schemas.Job:
+def cancel_job(state: State, who: Who, number: Id) -> schemas.Job:
     """Stop a job for good; videos that it has finished stay."""
     return _changed(state, who, "cancel job", state.jobs.cancel(number))
 

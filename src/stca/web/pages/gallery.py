@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from stca.web import schemas
+from stca.web.api.common import Id
 from stca.web.listing import Filters, Snapshot
 from stca.web.pages.search import search_address
 from stca.web.pages.shown.kept import kept
@@ -77,7 +78,7 @@ def saved(request: Request) -> Response:
 
 
 @router.post("/saved/{number}/remove")
-def remove_saved(request: Request, number: int) -> Response:
+def remove_saved(request: Request, number: Id) -> Response:
     """Forget a saved search."""
     state, user = state_of(request), user_of(request)
     state.saved.remove(number)

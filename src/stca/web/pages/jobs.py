@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
+from stca.web.api.common import Id
 from stca.web.jobs import Job, NewVideo, allowed_video, list_videos
 from stca.web.pages.shown.rendering import go, is_partial, render, state_of, user_of
 from stca.web.problems import WebError
@@ -61,7 +62,7 @@ def add(
 
 
 @router.post("/jobs/{number}/{action}")
-def change(request: Request, number: int, action: Literal["pause", "resume", "cancel"]) -> Response:
+def change(request: Request, number: Id, action: Literal["pause", "resume", "cancel"]) -> Response:
     """Let a job rest, go on, or end."""
     state, user = state_of(request), user_of(request)
     getattr(state.jobs, action)(number)
