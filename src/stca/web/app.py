@@ -19,7 +19,7 @@ from stca.web.access.guard import Guard
 from stca.web.access.rate_limit import RateLimit
 from stca.web.media.routes import router as media_router
 from stca.web.metrics import CountRequests, Metrics
-from stca.web.problems import MEDIA_TYPE, problem, problem_of, status_of
+from stca.web.problems import MEDIA_TYPE, problem, problem_of, retry_after, status_of
 from stca.web.schemas import Problem
 from stca.web.searching import SavedAnswers
 from stca.web.settings import ServerSettings
@@ -104,9 +104,9 @@ def _routes(lifespan: Any) -> FastAPI:
 
 def _stca_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, StcaError)
-    retry = getattr(error, "retry_after", None)
+    retry, settings = retry_after(error), request.app.state.server.settings
     return JSONResponse(
-        problem_of(error, instance=request.url.path),
+        problem_of(error, instance=request.url.path, folders=settings.folders),
         status_code=status_of(error),
         media_type=MEDIA_TYPE,
         headers=None if retry is None else {"Retry-After": str(retry)},
