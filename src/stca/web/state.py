@@ -21,7 +21,7 @@ from stca.web.jobs import Jobs
 from stca.web.listing import Snapshot
 from stca.web.media.certainty import Certainty, certainty
 from stca.web.media.footage import Footage
-from stca.web.problems import not_found
+from stca.web.problems import not_found, without_places
 from stca.web.saved import SavedSearches
 from stca.web.settings import ServerSettings
 from stca.web.uploads import Uploads
@@ -59,21 +59,24 @@ class ServerState:
         self._certainty: tuple[Snapshot, Certainty | None] | None = None
         self.streams = 0
         self.closing = threading.Event()
-        self.uploads.remove_expired()
+        self._remove_expired()
 
     def close(self) -> None:
         """End the event streams, close the files, and remove uploads that have expired."""
         self.closing.set()
-        self.uploads.remove_expired()
         self.jobs.close()
         self.footage.close()
         self.gallery.close()
+        self._remove_expired()
 
     def remove_expired_uploads(self) -> None:
         """Remove uploads as they expire, until the server is closed; for a thread of its own."""
         while not self.closing.wait(_TIDY_EVERY):
-            with suppress(OSError):  # the next time
-                self.uploads.remove_expired()
+            self._remove_expired()
+
+    def _remove_expired(self) -> None:
+        with suppress(OSError):  # the next time
+            self.uploads.remove_expired()
 
     # ---- the gallery ----
 
@@ -126,6 +129,10 @@ class ServerState:
         undone = undo(self.gallery, number)
         self.audit.write(who.name, who.role, "undo correction", correction=number)
         return undone
+
+    def public(self, text: str) -> str:
+        """A text for people on the network, who need not know where the server's files are."""
+        return without_places(text, self.settings.folders)
 
     def is_added(self, video: Path) -> bool:
         """Whether a job has added a video to the gallery."""

@@ -43,7 +43,7 @@ def explain(state: ServerState, key: str, answer: str | None) -> tuple[out.WhyOu
             for found, other in zip(crops, reversed(vectors), strict=True):
                 looks.append(look(state.gallery, model, found, other))
     except StcaError as error:
-        looks, problem = [], error.what
+        looks, problem = [], state.public(error.what)
     picture = webp(draw(looks)).data if looks else None
     return _said(state, key, answer, score, looks, problem), picture
 
