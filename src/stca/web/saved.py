@@ -9,13 +9,15 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from stca.errors import GalleryError
+from stca.gallery.store.sqlite import kind_of
 from stca.web import schemas
 from stca.web.problems import WebError, not_found
 
 FILE = "serve.sqlite"
 MOST = 500
 """Saved searches of a server."""
+_WAIT = 30.0
+"""Seconds for which another process may hold the file."""
 _SCHEMA = """CREATE TABLE IF NOT EXISTS searches (
     id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, created REAL NOT NULL, author TEXT NOT NULL,
     request TEXT NOT NULL)"""
@@ -80,14 +82,14 @@ class SavedSearches:
         try:
             with self._lock:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                with closing(sqlite3.connect(self._path, timeout=30)) as db:
+                with closing(sqlite3.connect(self._path, timeout=_WAIT)) as db:
                     db.execute("PRAGMA journal_mode = WAL")
                     db.execute(_SCHEMA)
                     rows = db.execute(statement, values).fetchall()
                     db.commit()
                     return rows
         except (sqlite3.Error, OSError) as error:
-            raise GalleryError(
+            raise kind_of(error)(
                 "The server's own file cannot be used", found=error, where=self._path
             ) from error
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stca.errors import ConfigError
+from stca.errors import GalleryFileError
 from stca.web.access.audit import AuditLog
 
 
@@ -34,5 +34,5 @@ def test_a_line_that_was_cut_off_hides_no_other(tmp_path: Path) -> None:
 
 def test_a_log_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "serve").write_text("a file where the folder should be")
-    with pytest.raises(ConfigError, match="audit log cannot be written"):
+    with pytest.raises(GalleryFileError, match="audit log cannot be written"):
         AuditLog(tmp_path / "serve" / "audit.log").write("ann", "viewer", "search")

@@ -411,3 +411,20 @@ def test_it_says_what_keeps_it_from_the_network(decode: Decode, outcomes: list[O
     decode(made.jpeg())
     assert outcomes[0].answer is not None
     assert outcomes[0].answer["network"] in (NAMESPACE, PROTOCOLS)
+
+
+@pytest.mark.parametrize(("network", "level"), [(NAMESPACE, "INFO"), (PROTOCOLS, "WARNING")])
+def test_the_log_warns_where_the_system_cannot_keep_it_from_the_network(
+    network: str,
+    level: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    outcome = Outcome({"network": network}, "itself", 0, 0.1, 0.1, 0)
+    monkeypatch.setattr(decoding, "run_child", lambda *_: outcome)
+    monkeypatch.setattr(decoding, "_said_network", False)
+    with caplog.at_level("INFO", logger=decoding.log.name):
+        for _ in range(2):
+            decoding._ask(tmp_path, {}, QUERY)
+    assert [(each.levelname, network in each.message) for each in caplog.records] == [(level, True)]

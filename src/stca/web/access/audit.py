@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from stca.errors import ConfigError
+from stca.gallery.store.sqlite import kind_of
 from stca.tools.files import exclusively
 
 
@@ -33,7 +33,7 @@ class AuditLog:
         """Append a line; entries that are None are left out.
 
         Raises:
-            ConfigError: it cannot be written: what is not logged is not done.
+            GalleryFileError: it cannot be written: what is not logged is not done.
 
         """
         entry = {"time": round(time.time(), 3), "who": who, "role": role, "action": action}
@@ -47,7 +47,7 @@ class AuditLog:
                     file.write(line)
                     os.fsync(file.fileno())
         except OSError as error:
-            raise ConfigError(
+            raise kind_of(error)(
                 "The audit log cannot be written",
                 found=error.strerror,
                 where=self._path,

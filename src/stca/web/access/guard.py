@@ -18,9 +18,9 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from stca.web.access.rate_limit import RateLimit
 from stca.web.access.tokens import Tokens, User
 from stca.web.problems import MEDIA_TYPE, problem
-from stca.web.uploads.queue import RateLimit
 
 COOKIE = "stca_token"
 LOCAL = User("local", "editor")

@@ -12,7 +12,7 @@ from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from stca.errors import StcaError
-from stca.web import schemas, searching
+from stca.web import actions, schemas, searching
 from stca.web.listing import Snapshot
 from stca.web.pages.shown import drawing
 from stca.web.pages.shown.kept import kept
@@ -94,14 +94,10 @@ def _which(request: Request, asked: schemas.SearchRequest, error: StcaError) -> 
 @router.post("/saved")
 def save(request: Request, name: Annotated[str, Form()], query: Annotated[str, Form()]) -> Response:
     """Keep a search with a name."""
-    state, user = state_of(request), user_of(request)
     asked = request_of(QueryParams(query))
     if not 1 <= len(name := name.strip()) <= 100:
         raise WebError("A saved search needs a name", status=422, expected="1 to 100 letters")
-    if asked.key is not None:
-        state.snapshot().record(asked.key)
-    kept = state.saved.add(name, asked, author=user.name)
-    state.audit.write(user.name, user.role, "save search", search=kept.id, key=asked.key)
+    actions.save_search(state_of(request), user_of(request), name, asked)
     return go(request, "/saved")
 
 
