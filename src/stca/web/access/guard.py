@@ -18,6 +18,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from stca.errors import StcaError
 from stca.web.access.tokens import Tokens, User
 from stca.web.problems import MEDIA_TYPE, problem
 from stca.web.uploads.queue import RateLimit
@@ -76,6 +77,7 @@ class Guard:
         local: whether requests without a token are of this machine's user.
         rate: limit of requests of each user, and of each address without one; files of the pages are free.
         page: makes a page of problem details, for people; None: they get plain text.
+        check: raises a StcaError where nothing can be answered; called for every request but for static files.
 
     """
 
@@ -88,9 +90,10 @@ class Guard:
         local: bool,
         rate: RateLimit | None = None,
         page: Callable[[Scope, Mapping[str, Any]], Response] | None = None,
+        check: Callable[[], None] | None = None,
     ) -> None:
         self._app, self._tokens, self._hosts, self._local = app, tokens, hosts, local
-        self._rate, self._page = rate, page
+        self._rate, self._page, self._check = rate, page, check
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -105,7 +108,10 @@ class Guard:
                 message["headers"] = [*message["headers"], *_headers(scope["path"], message)]
             await send(message)
 
-        decided = self.decide(scope)
+        try:
+            decided = self.decide(scope)
+        except StcaError as error:  # who may come in is not known: nobody
+            decided = Refusal(503, error.what, error.hint or "see the server's log")
         if not scope["path"].startswith("/static/") and (wait := self._wait(scope, decided)):
             decided = Refusal(429, "Too many requests", "wait, then try again", math.ceil(wait))
         if isinstance(decided, Refusal):
@@ -115,11 +121,21 @@ class Guard:
         await self._app(scope, receive, send_with_headers)
 
     def decide(self, scope: Scope) -> User | Refusal | None:
-        """Who sends the request, or why it is refused; None: anybody, on a public address."""
+        """Who sends the request, or why it is refused; None: anybody, on a public address.
+
+        Raises:
+            StcaError: the file of tokens is damaged, or `check` failed.
+
+        """
         headers, method, path = Headers(scope=scope), scope["method"], scope["path"]
         hosts = headers.getlist("host")
         if len(hosts) != 1 or _host(hosts[0]) not in self._hosts:
             return Refusal(421, "This server does not answer under this name", "--name NAME allows it")
+        if path.startswith("/static/"):  # also of the pages that say why nothing else is answered
+            return None
+        if self._check is not None:
+            self._check()
+        self._tokens.all()  # a damaged file lets nobody in, not even who needs no token
         if method not in _READING and not _same_origin(headers, hosts[0]):
             return Refusal(403, "Another site's page may not do this", "open the server's own page")
         role = required_role(method, path)
@@ -190,11 +206,9 @@ def _matches(patterns: tuple[str, ...], path: str) -> bool:
 
 
 def _host(header: str) -> str:
-    """Without the port; IPv6 addresses without brackets."""
-    try:
-        return (urlsplit(f"//{header}").hostname or "").rstrip(".")
-    except ValueError:
-        return ""
+    """Without the port; IPv6 addresses without brackets; empty where it is more than a host and a port."""
+    found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([\w.-]+))(?::[0-9]*)?", header, re.ASCII)
+    return (found[1] or found[2]).lower().removesuffix(".") if found else ""
 
 
 def _same_origin(headers: Headers, host: str) -> bool:
