@@ -6,8 +6,10 @@ A page of another site must not reach a server on loopback, neither by a name th
 
 from __future__ import annotations
 
+import asyncio
 import math
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
@@ -15,6 +17,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -33,6 +36,10 @@ VIEWER_MAY_POST = (r"/api/v1/search", r"/logout")
 """Addresses that change nothing, though they are asked by POST."""
 EDITOR_MAY_GET = (r"/api/v1/audit",)
 """Addresses that only editors may read."""
+UPLOADS = (r"(/api/v1)?/uploads", r"(/api/v1)?/jobs/upload")
+"""Addresses that have a time limit of their own for what they receive."""
+BODY_SECONDS = 30.0
+"""In which every other body has to arrive."""
 _READING = ("GET", "HEAD", "OPTIONS")
 
 SECURITY_HEADERS = {
@@ -77,7 +84,7 @@ class Guard:
         local: whether requests without a token are of this machine's user.
         rate: limit of requests of each user, and of each address without one; files of the pages are free.
         page: makes a page of problem details, for people; None: they get plain text.
-        check: raises a StcaError where nothing can be answered; called for every request but for static files.
+        check: raises a StcaError where nothing can be answered; not called for static files.
 
     """
 
@@ -105,6 +112,7 @@ class Guard:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
+                scope["stca.answering"] = True
                 message["headers"] = [*message["headers"], *_headers(scope["path"], message)]
             await send(message)
 
@@ -118,7 +126,8 @@ class Guard:
             await _refusal(decided, scope, self._page)(scope, receive, send_with_headers)
             return
         scope.setdefault("state", {})["user"] = decided
-        await self._app(scope, receive, send_with_headers)
+        body = receive if _matches(UPLOADS, scope["path"]) else _timed(receive, scope)
+        await self._app(scope, body, send_with_headers)
 
     def decide(self, scope: Scope) -> User | Refusal | None:
         """Who sends the request, or why it is refused; None: anybody, on a public address.
@@ -162,6 +171,28 @@ class Guard:
         cookie = _cookie(headers)
         user = None if cookie is None else self._tokens.user(cookie)
         return user or (LOCAL if self._local else None)
+
+
+def _timed(receive: Receive, scope: Scope) -> Receive:
+    """`receive` with a time limit for the whole body; what comes after it, such as a disconnect, has none."""
+    until, whole = time.monotonic() + BODY_SECONDS, False
+
+    async def timed() -> Message:
+        nonlocal whole
+        if whole:
+            return await receive()
+        try:
+            async with asyncio.timeout(max(0.0, until - time.monotonic())):
+                message = await receive()
+        except TimeoutError:
+            whole = True
+            if scope.get("stca.answering"):
+                return {"type": "http.disconnect"}
+            raise HTTPException(408, "The request took too long to arrive", {"Connection": "close"}) from None
+        whole = message["type"] != "http.request" or not message.get("more_body", False)
+        return message
+
+    return timed
 
 
 def _headers(path: str, message: Message) -> list[tuple[bytes, bytes]]:
