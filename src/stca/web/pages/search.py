@@ -12,6 +12,7 @@ from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from stca.errors import StcaError
+from stca.gallery.corrections.correction import require_words
 from stca.web import schemas, searching
 from stca.web.listing import Snapshot
 from stca.web.pages.shown import drawing
@@ -96,8 +97,7 @@ def save(request: Request, name: Annotated[str, Form()], query: Annotated[str, F
     """Keep a search with a name."""
     state, user = state_of(request), user_of(request)
     asked = request_of(QueryParams(query))
-    if not 1 <= len(name := name.strip()) <= 100:
-        raise WebError("A saved search needs a name", status=422, expected="1 to 100 letters")
+    require_words("name", name := name.strip(), least=1)
     if asked.key is not None:
         state.snapshot().record(asked.key)
     kept = state.saved.add(name, asked, author=user.name)
@@ -126,7 +126,7 @@ def request_of(params: QueryParams) -> schemas.SearchRequest:
     elif box:
         given["box"] = box
     try:
-        return schemas.SearchRequest.model_validate(given)
+        return schemas.SearchRequest.model_validate(given, strict=False)  # an address is all text
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))

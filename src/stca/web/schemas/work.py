@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stca.web.schemas.common import Model
+from stca.web.schemas.common import Model, Real
 
 
 class Picture(Model):
@@ -43,7 +43,7 @@ class JobIn(Model):
     """Videos to be tracked and added."""
 
     videos: list[Annotated[str, Field(max_length=1000)]] = Field(min_length=1, max_length=100)
-    start: float | None = Field(None, description="when they began, POSIX seconds; null: not known")
+    start: Real | None = Field(None, description="when they began, POSIX seconds; null: not known")
 
 
 class Job(Model):
