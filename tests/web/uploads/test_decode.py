@@ -402,3 +402,15 @@ def test_it_says_what_keeps_it_from_the_network(decode: Decode, outcomes: list[O
     decode(made.jpeg())
     assert outcomes[0].answer is not None
     assert outcomes[0].answer["network"] in (NAMESPACE, PROTOCOLS)
+
+
+def test_errors_do_not_say_what_a_file_is_called_on_the_server(decode: Decode) -> None:
+    with pytest.raises(UploadError) as raised:
+        decode(made.jpeg()[:30])
+    assert NAME not in str(raised.value)
+    assert "0000000" not in str(raised.value)
+
+
+def test_texts_of_the_child_lose_names_of_files() -> None:
+    assert decoding._text(f"cannot identify image file '{NAME}'") == "cannot identify image file"
+    assert decoding._text("1234-5678 pixels of 0001-000 at 12") == "1234-5678 pixels of 0001-000 at 12"

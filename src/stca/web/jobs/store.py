@@ -11,11 +11,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from stca.gallery.store.sqlite import connect, enable_wal, sqlite_errors
+from stca.gallery.store.sqlite import connect, enable_wal
 from stca.web.jobs.errors import JobError
 from stca.web.jobs.job import ADD_VIDEOS, UNFINISHED, Job, JobOptions, JobVideo, NewVideo
+from stca.web.own_file import FILE, own_file_errors
 
-FILE = "serve.sqlite"
 KEPT = 1000
 """Jobs that are kept after their end."""
 _WAIT = 30.0
@@ -61,7 +61,7 @@ class JobStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.changed = threading.Condition(threading.RLock())
-        with sqlite_errors(folder):
+        with own_file_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             self._db = connect(folder / FILE, "rwc", _WAIT)
             enable_wal(self._db, _WAIT)
@@ -72,7 +72,7 @@ class JobStore:
 
     def close(self) -> None:
         """Close the file."""
-        with self.changed, sqlite_errors(self._folder):
+        with self.changed, own_file_errors(self._folder):
             self._db.close()
 
     def add(self, videos: Sequence[NewVideo], options: JobOptions, *, link: bool, most: int) -> Job:
@@ -83,7 +83,7 @@ class JobStore:
 
         """
         with self.changed:
-            with sqlite_errors(self._folder), _transaction(self._db):
+            with own_file_errors(self._folder), _transaction(self._db):
                 waiting = self._count("queued")
                 if waiting >= most:
                     raise JobError(
@@ -139,7 +139,7 @@ class JobStore:
 
     def begin_anew(self) -> None:
         """Processes that an earlier server ended are no sign of trouble."""
-        with self.changed, sqlite_errors(self._folder):
+        with self.changed, own_file_errors(self._folder):
             self._db.execute("UPDATE jobs SET tries = 0")
 
     def options(self, number: int) -> JobOptions:
@@ -157,13 +157,13 @@ class JobStore:
     def change(self, number: int, **values: Any) -> None:
         """Set columns of a job."""
         assert values.keys() <= _CHANGEABLE
-        with self.changed, sqlite_errors(self._folder), _transaction(self._db):
+        with self.changed, own_file_errors(self._folder), _transaction(self._db):
             self._touch(number, values)
 
     def change_video(self, number: int, video: int, **values: Any) -> None:
         """Set columns of a video of a job."""
         assert values.keys() <= _CHANGEABLE_OF_A_VIDEO
-        with self.changed, sqlite_errors(self._folder), _transaction(self._db):
+        with self.changed, own_file_errors(self._folder), _transaction(self._db):
             names = ", ".join(f"{name} = ?" for name in values)
             self._db.execute(
                 f"UPDATE job_videos SET {names} WHERE job = ? AND number = ?",
@@ -173,7 +173,7 @@ class JobStore:
 
     def folders(self) -> dict[str, Path]:
         """Path of the video by the folder of its tracks, of all jobs that are kept."""
-        with self.changed, sqlite_errors(self._folder):
+        with self.changed, own_file_errors(self._folder):
             rows = self._db.execute(
                 "SELECT folder, path FROM job_videos WHERE folder IS NOT NULL ORDER BY job, number"
             ).fetchall()
@@ -186,7 +186,7 @@ class JobStore:
         self.changed.notify_all()
 
     def _value(self, number: int, column: str) -> Any:
-        with self.changed, sqlite_errors(self._folder):
+        with self.changed, own_file_errors(self._folder):
             row = self._db.execute(f"SELECT {column} FROM jobs WHERE id = ?", (number,)).fetchone()
         return row[0]
 
@@ -194,7 +194,7 @@ class JobStore:
         return int(self._db.execute("SELECT count(*) FROM jobs WHERE state = ?", (state,)).fetchone()[0])
 
     def _jobs(self, condition: str, *values: object) -> Sequence[Job]:
-        with self.changed, sqlite_errors(self._folder):
+        with self.changed, own_file_errors(self._folder):
             rows = self._db.execute(f"SELECT {_SHOWN} FROM jobs {condition}", values).fetchall()
             return [_job(row, self._videos(row[0])) for row in rows]
 
