@@ -17,6 +17,7 @@ from made_gallery import FINGERPRINT, record, vectors
 from stca.client import Client
 from stca.gallery import Calibration, Gallery
 from stca.web.app import create_app
+from stca.web.connections import BoundedConnection
 from stca.web.settings import ServerSettings
 
 LOCAL = "http://127.0.0.1"
@@ -56,7 +57,7 @@ def running(folder: Path, **settings: Any) -> Iterator[tuple[str, FastAPI]]:
     """The address of a server that listens on loopback, and its application."""
     app = create_app(ServerSettings(folder, **settings))
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(app, http=BoundedConnection, log_level="error", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()

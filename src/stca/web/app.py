@@ -55,6 +55,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
         local=settings.loopback,
         rate=RateLimit(rate=50, burst=500),  # a wall of people asks for a hundred pictures at once
         page=pages.refusal_page,
+        check=state.require_gallery,
     )
     app.add_middleware(CountRequests, metrics=app.state.metrics)
     return app
@@ -116,10 +117,16 @@ def _stca_error(request: Request, error: Exception) -> Response:
 def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     errors = [
-        {"where": ".".join(map(str, each["loc"])), "what": str(each["msg"])} for each in error.errors()[:20]
+        {"where": _shown(".".join(map(str, each["loc"]))), "what": _shown(str(each["msg"]))}
+        for each in error.errors()[:20]
     ]
     content = problem(422, title="The request is invalid", instance=request.url.path, errors=errors)
     return JSONResponse(content, status_code=422, media_type=MEDIA_TYPE)
+
+
+def _shown(text: str) -> str:
+    """Text that can be sent: names of entries may have lone surrogates, which no encoding knows."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _http_error(request: Request, error: Exception) -> Response:

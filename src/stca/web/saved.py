@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 import time
@@ -9,11 +10,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from stca.gallery.store.sqlite import kind_of
 from stca.web import schemas
+from stca.web.own_file import FILE, own_file_errors
 from stca.web.problems import WebError, not_found
 
-FILE = "serve.sqlite"
+log = logging.getLogger(__name__)
 MOST = 500
 """Saved searches of a server."""
 _WAIT = 30.0
@@ -36,16 +37,29 @@ class SavedSearches:
         self._lock = threading.Lock()
 
     def all(self) -> list[schemas.SavedSearch]:
-        """Every search, newest first."""
+        """Every search, newest first; a row that is damaged is left out, and the log says which."""
         rows = self._run("SELECT id, name, created, author, request FROM searches ORDER BY id DESC")
-        return [_saved(row) for row in rows]
+        found = []
+        for row in rows:
+            try:
+                found.append(_saved(row))
+            except ValueError:
+                log.warning(
+                    "saved search %s cannot be read; DELETE /api/v1/searches/%s removes it", row[0], row[0]
+                )
+        return found
 
     def get(self, number: int) -> schemas.SavedSearch:
         """The search of an id; a WebError of status 404 if there is none."""
         rows = self._run("SELECT id, name, created, author, request FROM searches WHERE id = ?", number)
         if not rows:
             raise not_found("There is no such saved search", found=number)
-        return _saved(rows[0])
+        try:
+            return _saved(rows[0])
+        except ValueError:
+            raise WebError(
+                "A saved search is damaged", status=500, found=number, hint="remove it, and save it again"
+            ) from None
 
     def add(self, name: str, request: schemas.SearchRequest, *, author: str) -> schemas.SavedSearch:
         """Keep a search.
@@ -75,23 +89,19 @@ class SavedSearches:
 
     def remove(self, number: int) -> None:
         """Forget a search; a WebError of status 404 if there is none."""
-        self.get(number)
-        self._run("DELETE FROM searches WHERE id = ?", number)
+        if not self._run("DELETE FROM searches WHERE id = ? RETURNING id", number):
+            raise not_found("There is no such saved search", found=number)
 
     def _run(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        try:
-            with self._lock:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                with closing(sqlite3.connect(self._path, timeout=_WAIT)) as db:
-                    db.execute("PRAGMA journal_mode = WAL")
-                    db.execute(_SCHEMA)
-                    rows = db.execute(statement, values).fetchall()
-                    db.commit()
-                    return rows
-        except (sqlite3.Error, OSError) as error:
-            raise kind_of(error)(
-                "The server's own file cannot be used", found=error, where=self._path
-            ) from error
+        with self._lock, own_file_errors(self._path.parent):
+            self._path.parent.mkdir(exist_ok=True)
+            with closing(sqlite3.connect(self._path, timeout=30)) as db:
+                db.text_factory = lambda text: text.decode("utf-8", "replace")
+                db.execute("PRAGMA journal_mode = WAL")
+                db.execute(_SCHEMA)
+                rows = db.execute(statement, values).fetchall()
+                db.commit()
+                return rows
 
 
 def _saved(row: tuple[Any, ...]) -> schemas.SavedSearch:

@@ -11,7 +11,6 @@ from stca.errors import ConfigError
 from stca.tools.files import locked
 from stca.web.settings import ServerSettings
 
-_MOST_CONNECTIONS = 200
 _GRACE = 3
 """Seconds that answers may take to end when the server stops."""
 
@@ -34,6 +33,7 @@ def run_server(settings: ServerSettings, *, started: Callable[[str], None] | Non
     from stca.gallery import Gallery
     from stca.web.access.tokens import Tokens
     from stca.web.app import create_app
+    from stca.web.connections import MOST_CONNECTIONS, BoundedConnection
 
     with Gallery.open(settings.gallery):
         pass  # an error before anything is made
@@ -49,15 +49,16 @@ def run_server(settings: ServerSettings, *, started: Callable[[str], None] | Non
     with locked(settings.folder / ".lock", taken=taken), closing(_listen(settings)) as listening:
         config = uvicorn.Config(
             create_app(settings),
+            http=BoundedConnection,
             log_level="warning",
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=_MOST_CONNECTIONS,
+            limit_concurrency=MOST_CONNECTIONS,
             timeout_graceful_shutdown=_GRACE,
         )
         if started is not None:
-            started(_address(settings, listening))
+            started(address_of(settings.host, listening.getsockname()[1]))
         uvicorn.Server(config).run(sockets=[listening])
 
 
@@ -79,10 +80,13 @@ def _listen(settings: ServerSettings) -> socket.socket:
     return listening
 
 
-def _address(settings: ServerSettings, listening: socket.socket) -> str:
-    port = listening.getsockname()[1]
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    if host in ("0.0.0.0", "[::]"):
-        print("every network of this machine reaches the server", file=sys.stderr)
-        host = socket.gethostname()
-    return f"http://{host}:{port}"
+def address_of(host: str, port: int) -> str:
+    """An address under which the server answers on this machine."""
+    if host in ("0.0.0.0", "::"):
+        print(
+            "every network of this machine reaches the server; "
+            "--name HOST allows the name or address under which others ask it",
+            file=sys.stderr,
+        )
+        host = "127.0.0.1" if host == "0.0.0.0" else "::1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import suppress
 from functools import cached_property
@@ -10,6 +11,7 @@ from pathlib import Path
 from stca.errors import StcaError
 from stca.gallery import Gallery
 from stca.gallery.corrections import Correction
+from stca.gallery.store.file import FILE as GALLERY_FILE
 from stca.linking.persons import group_persons, person_names, undo
 from stca.models import ReIDModel
 from stca.web import schemas
@@ -21,7 +23,7 @@ from stca.web.jobs import Jobs
 from stca.web.listing import Snapshot
 from stca.web.media.certainty import Certainty, certainty
 from stca.web.media.footage import Footage
-from stca.web.problems import not_found, without_places
+from stca.web.problems import WebError, not_found, without_places
 from stca.web.saved import SavedSearches
 from stca.web.settings import ServerSettings
 from stca.web.uploads import Uploads
@@ -44,6 +46,7 @@ class ServerState:
     def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
         self.gallery = Gallery.open(settings.gallery)
+        self._file = (settings.gallery / GALLERY_FILE).stat()
         self.tokens = Tokens(settings.folder / "tokens.json")
         self.audit = AuditLog(settings.folder / "audit.log")
         self.saved = SavedSearches(settings.folder)
@@ -79,6 +82,22 @@ class ServerState:
             self.uploads.remove_expired()
 
     # ---- the gallery ----
+
+    def require_gallery(self) -> None:
+        """Raise WebError (503) where the gallery's file is no longer the one that was opened.
+
+        SQLite would go on with the open one, and lose what is written to it.
+        """
+        try:
+            same = os.path.samestat(self._file, (self.settings.gallery / GALLERY_FILE).stat())
+        except OSError:
+            same = False
+        if not same:
+            raise WebError(
+                "The gallery is no longer where it was",
+                status=503,
+                hint="it was moved, removed or replaced: put it back, or start the server anew",
+            )
 
     def snapshot(self) -> Snapshot:
         """Everything in the gallery; read again only after a change, by whatever process."""

@@ -1,5 +1,8 @@
 """The audit log only grows, and what cannot be logged is not done."""
 
+import errno
+import json
+import os
 from pathlib import Path
 
 import pytest
@@ -36,3 +39,49 @@ def test_a_log_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "serve").write_text("a file where the folder should be")
     with pytest.raises(GalleryFileError, match="audit log cannot be written"):
         AuditLog(tmp_path / "serve" / "audit.log").write("ann", "viewer", "search")
+
+
+def test_after_a_line_that_was_cut_off_the_next_one_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "audit.log"
+    path.write_bytes(b'{"time": 1, "wh')
+    AuditLog(path).write("ann", "viewer", "search")
+    AuditLog(path).write("bob", "viewer", "search")
+    assert [entry["who"] for entry in AuditLog(path).entries()] == ["ann", "bob"]
+
+
+def test_a_failed_write_leaves_the_log_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "audit.log"
+    AuditLog(path).write("ann", "viewer", "search")
+    before = path.read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(ConfigError, match="audit log cannot be written"):
+            AuditLog(path).write("bob", "viewer", "search")
+    assert path.read_bytes() == before
+    AuditLog(path).write("cyd", "viewer", "search")
+    assert [entry["who"] for entry in AuditLog(path).entries()] == ["ann", "cyd"]
+
+
+def test_a_line_that_is_json_but_no_entry_is_skipped(tmp_path: Path) -> None:
+    path = tmp_path / "audit.log"
+    path.write_text('5\nnull\n[]\n"a"\n{}\n{"time": "x", "who": 1}\n' + "[" * 9999 + "\n")
+    AuditLog(path).write("ann", "viewer", "search")
+    assert [entry["who"] for entry in AuditLog(path).entries()] == ["ann"]
+
+
+def test_a_lone_surrogate_can_be_logged_and_shown(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path / "audit.log")
+    log.write("ann", "viewer", "search", key="a\ud800b", title="\N{GRINNING FACE}")
+    (entry,) = log.entries()
+    assert (entry["key"], entry["title"]) == ("a?b", "\N{GRINNING FACE}")
+    json.dumps(entry, ensure_ascii=False).encode()
+
+
+def test_the_log_makes_no_folders_of_a_gallery_that_is_gone(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="audit log cannot be written"):
+        AuditLog(tmp_path / "gone" / "serve" / "audit.log").write("ann", "viewer", "search")
+    assert not (tmp_path / "gone").exists()

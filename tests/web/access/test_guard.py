@@ -124,6 +124,15 @@ def local_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClien
         ("localhost.evil.example:8000", False),
         ("127.0.0.1@evil.example", False),
         ("[::1", False),
+        ("evil@localhost", False),
+        ("localhost@localhost", False),
+        ("localhost/x", False),
+        ("localhost?", False),
+        ("localhost#", False),
+        ("localhost:x", False),
+        ("localhost:1@localhost", False),
+        ("localhost\\@evil.example", False),
+        ("localhost..", False),
         ("", False),
     ],
 )
@@ -183,3 +192,49 @@ def test_too_many_requests_of_one_client_are_refused(tmp_path: Path) -> None:
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "2")
     assert refused.json()["title"] == "Too many requests"
     assert client.get("/static/page.css").status_code == 200, "files of the pages are free"
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b"[]",
+        b"{",
+        b"5",
+        b'{"tokens": 5}',
+        b'{"tokens": ["x"]}',
+        b'{"tokens": [null]}',
+        b'{"tokens": null}',
+        '{"tokens": [{"name": "x", "role": "viewer", "digest": "é", "created": 0}]}'.encode(),
+        b'{"tokens": [{"name": "x", "role": "viewer", "digest": null, "created": 0}]}',
+        b'{"tokens": [{"name": 1, "role": "viewer", "digest": "' + b"0" * 64 + b'", "created": 0}]}',
+        b'{"tokens": [{"name": "x", "role": ["viewer"], "digest": "' + b"0" * 64 + b'", "created": 0}]}',
+        b"\xff\xfe",
+        b"[" * 99999,
+    ],
+)
+@pytest.mark.parametrize("local", [True, False])
+def test_a_damaged_file_of_tokens_lets_nobody_in(tmp_path: Path, damaged: bytes, local: bool) -> None:
+    (tmp_path / "tokens.json").write_bytes(damaged)
+    guard = Guard(
+        PlainTextResponse("ok"),
+        tokens=Tokens(tmp_path / "tokens.json"),
+        hosts=frozenset({"127.0.0.1"}),
+        local=local,
+    )
+    client = TestClient(guard, base_url="http://127.0.0.1")
+    for headers in ({}, {"Authorization": "Bearer x"}, {"Cookie": "stca_token=x"}):
+        for path in ("/api/v1/gallery", "/api/v1/health", "/"):
+            answer = client.get(path, headers=headers)
+            assert answer.status_code == 503
+            assert answer.json()["title"] == "The file of tokens is damaged"
+            assert answer.json()["hint"] == "remove it, and make new ones"
+    assert client.get("/", headers={"Accept": "text/html"}).status_code == 503
+
+
+def test_a_damaged_file_of_tokens_is_a_page_for_people(tmp_path: Path) -> None:
+    with served(fill_gallery(tmp_path / "gallery")) as server:
+        (tmp_path / "gallery" / "serve" / "tokens.json").write_text("[]")
+        page = server.get("/", headers={"Accept": "text/html", "Cookie": "stca_token=x"})
+        assert page.status_code == 503
+        assert page.headers["content-type"].startswith("text/html")
+        assert "The file of tokens is damaged" in page.text

@@ -428,3 +428,15 @@ def test_the_log_warns_where_the_system_cannot_keep_it_from_the_network(
         for _ in range(2):
             decoding._ask(tmp_path, {}, QUERY)
     assert [(each.levelname, network in each.message) for each in caplog.records] == [(level, True)]
+
+
+def test_errors_do_not_say_what_a_file_is_called_on_the_server(decode: Decode) -> None:
+    with pytest.raises(UploadError) as raised:
+        decode(b"\xff\xd8\xff\xe0" + bytes(40))
+    assert "cannot identify" in str(raised.value)
+    assert "0001-" not in str(raised.value)
+
+
+def test_texts_of_the_child_lose_names_of_files() -> None:
+    assert decoding._text(f"cannot identify image file '{NAME}'") == "cannot identify image file"
+    assert decoding._text("1234-5678 pixels of 0001-000 at 12") == "1234-5678 pixels of 0001-000 at 12"

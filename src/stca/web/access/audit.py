@@ -10,8 +10,9 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from stca.gallery.store.sqlite import kind_of
 from stca.tools.files import exclusively
@@ -38,14 +39,14 @@ class AuditLog:
         """
         entry = {"time": round(time.time(), 3), "who": who, "role": role, "action": action}
         entry |= {name: value for name, value in what.items() if value is not None}
-        line = json.dumps(entry, ensure_ascii=False, default=str).encode() + b"\n"
+        # A lone surrogate has no UTF-8; as an escape it is JSON like any other.
+        line = json.dumps(entry, ensure_ascii=False, default=str).encode("utf-8", "backslashreplace") + b"\n"
         try:
             with self._lock:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._path.parent.mkdir(exist_ok=True)  # without parents: no gallery is made anew
                 self._path.touch(mode=0o600)
-                with exclusively(self._path, "ab") as file:  # `stca gallery forget` may rewrite it
-                    file.write(line)
-                    os.fsync(file.fileno())
+                with exclusively(self._path, "a+b") as file:  # `stca gallery forget` may rewrite it
+                    _append(file, line)
         except OSError as error:
             raise kind_of(error)(
                 "The audit log cannot be written",
@@ -55,13 +56,40 @@ class AuditLog:
             ) from error
 
     def entries(self) -> Iterator[dict[str, Any]]:
-        """All lines in order; one that was cut off by a power failure is skipped."""
+        """All lines in order; one that is no entry, such as one that a power failure cut off, is skipped."""
         try:
             with self._path.open(encoding="utf-8", errors="replace") as file:
-                for line in file:
-                    try:
-                        yield json.loads(line)
-                    except ValueError:
-                        continue
+                yield from filter(None, map(_entry, file))
         except FileNotFoundError:
             return
+
+
+def _append(file: IO[bytes], line: bytes) -> None:
+    """Write a whole line to the end and wait for the disk; a failure leaves the file as it was."""
+    end = file.seek(0, os.SEEK_END)
+    if end:
+        file.seek(end - 1)
+        if file.read(1) != b"\n":  # cut off by a power failure
+            line = b"\n" + line
+    try:
+        left = memoryview(line)
+        while left:  # a disk that is nearly full takes a part
+            left = left[file.write(left) :]
+        os.fsync(file.fileno())
+    except BaseException:
+        with suppress(OSError):
+            file.truncate(end)
+        raise
+
+
+def _entry(line: str) -> dict[str, Any] | None:
+    """The entry in a line, as text that can be encoded; None where it is none."""
+    try:
+        found = json.loads(line)
+        if "\\ud" in line.lower():  # perhaps a lone surrogate
+            found = json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict) or type(found.get("time")) not in (int, float):
+        return None
+    return found if all(isinstance(found.get(name), str) for name in ("who", "role", "action")) else None

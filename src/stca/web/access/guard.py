@@ -6,8 +6,10 @@ A page of another site must not reach a server on loopback, neither by a name th
 
 from __future__ import annotations
 
+import asyncio
 import math
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
@@ -15,9 +17,11 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from stca.errors import StcaError
 from stca.web.access.rate_limit import RateLimit
 from stca.web.access.tokens import Tokens, User
 from stca.web.problems import MEDIA_TYPE, problem
@@ -32,6 +36,10 @@ VIEWER_MAY_POST = (r"/api/v1/search", r"/logout")
 """Addresses that change nothing, though they are asked by POST."""
 EDITOR_MAY_GET = (r"/api/v1/audit",)
 """Addresses that only editors may read."""
+UPLOADS = (r"(/api/v1)?/uploads", r"(/api/v1)?/jobs/upload")
+"""Addresses that have a time limit of their own for what they receive."""
+BODY_SECONDS = 30.0
+"""In which every other body has to arrive."""
 _READING = ("GET", "HEAD", "OPTIONS")
 
 SECURITY_HEADERS = {
@@ -76,6 +84,7 @@ class Guard:
         local: whether requests without a token are of this machine's user.
         rate: limit of requests of each user, and of each address without one; files of the pages are free.
         page: makes a page of problem details, for people; None: they get plain text.
+        check: raises a StcaError where nothing can be answered; not called for static files.
 
     """
 
@@ -88,9 +97,10 @@ class Guard:
         local: bool,
         rate: RateLimit | None = None,
         page: Callable[[Scope, Mapping[str, Any]], Response] | None = None,
+        check: Callable[[], None] | None = None,
     ) -> None:
         self._app, self._tokens, self._hosts, self._local = app, tokens, hosts, local
-        self._rate, self._page = rate, page
+        self._rate, self._page, self._check = rate, page, check
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -102,24 +112,39 @@ class Guard:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
+                scope["stca.answering"] = True
                 message["headers"] = [*message["headers"], *_headers(scope["path"], message)]
             await send(message)
 
-        decided = self.decide(scope)
+        try:
+            decided = self.decide(scope)
+        except StcaError as error:  # who may come in is not known: nobody
+            decided = Refusal(503, error.what, error.hint or "see the server's log")
         if not scope["path"].startswith("/static/") and (wait := self._wait(scope, decided)):
             decided = Refusal(429, "Too many requests", "wait, then try again", math.ceil(wait))
         if isinstance(decided, Refusal):
             await _refusal(decided, scope, self._page)(scope, receive, send_with_headers)
             return
         scope.setdefault("state", {})["user"] = decided
-        await self._app(scope, receive, send_with_headers)
+        body = receive if _matches(UPLOADS, scope["path"]) else _timed(receive, scope)
+        await self._app(scope, body, send_with_headers)
 
     def decide(self, scope: Scope) -> User | Refusal | None:
-        """Who sends the request, or why it is refused; None: anybody, on a public address."""
+        """Who sends the request, or why it is refused; None: anybody, on a public address.
+
+        Raises:
+            StcaError: the file of tokens is damaged, or `check` failed.
+
+        """
         headers, method, path = Headers(scope=scope), scope["method"], scope["path"]
         hosts = headers.getlist("host")
         if len(hosts) != 1 or _host(hosts[0]) not in self._hosts:
             return Refusal(421, "This server does not answer under this name", "--name NAME allows it")
+        if path.startswith("/static/"):  # also of the pages that say why nothing else is answered
+            return None
+        if self._check is not None:
+            self._check()
+        self._tokens.all()  # a damaged file lets nobody in, not even who needs no token
         if method not in _READING and not _same_origin(headers, hosts[0]):
             return Refusal(403, "Another site's page may not do this", "open the server's own page")
         role = required_role(method, path)
@@ -146,6 +171,28 @@ class Guard:
         cookie = _cookie(headers)
         user = None if cookie is None else self._tokens.user(cookie)
         return user or (LOCAL if self._local else None)
+
+
+def _timed(receive: Receive, scope: Scope) -> Receive:
+    """`receive` with a time limit for the whole body; what comes after it, such as a disconnect, has none."""
+    until, whole = time.monotonic() + BODY_SECONDS, False
+
+    async def timed() -> Message:
+        nonlocal whole
+        if whole:
+            return await receive()
+        try:
+            async with asyncio.timeout(max(0.0, until - time.monotonic())):
+                message = await receive()
+        except TimeoutError:
+            whole = True
+            if scope.get("stca.answering"):
+                return {"type": "http.disconnect"}
+            raise HTTPException(408, "The request took too long to arrive", {"Connection": "close"}) from None
+        whole = message["type"] != "http.request" or not message.get("more_body", False)
+        return message
+
+    return timed
 
 
 def _headers(path: str, message: Message) -> list[tuple[bytes, bytes]]:
@@ -190,11 +237,9 @@ def _matches(patterns: tuple[str, ...], path: str) -> bool:
 
 
 def _host(header: str) -> str:
-    """Without the port; IPv6 addresses without brackets."""
-    try:
-        return (urlsplit(f"//{header}").hostname or "").rstrip(".")
-    except ValueError:
-        return ""
+    """Without the port; IPv6 addresses without brackets; empty where it is more than a host and a port."""
+    found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([\w.-]+))(?::[0-9]*)?", header, re.ASCII)
+    return (found[1] or found[2]).lower().removesuffix(".") if found else ""
 
 
 def _same_origin(headers: Headers, host: str) -> bool:

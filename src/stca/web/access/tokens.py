@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import secrets
 import time
 from dataclasses import asdict, dataclass
@@ -108,6 +109,13 @@ class Tokens:
         except FileNotFoundError:
             self._stamp, self._tokens = None, ()
             return ()
+        except OSError as error:
+            raise ConfigError(
+                "The file of tokens cannot be read",
+                found=error.strerror,
+                where=self._path,
+                hint="check who may read it",
+            ) from error
         if (stamp := (stat.st_mtime_ns, stat.st_ino)) != self._stamp:
             self._tokens, self._stamp = self._read(), stamp
         return self._tokens
@@ -125,9 +133,9 @@ class Tokens:
         try:
             entries = json.loads(self._path.read_text(encoding="utf-8"))["tokens"]
             tokens = tuple(Token(**entry) for entry in entries)
-            if not all(token.role in ROLES for token in tokens):
-                raise ValueError("an unknown role")
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            if not all(map(_is_token, tokens)):
+                raise ValueError("an entry that is no token")
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise ConfigError(
                 "The file of tokens is damaged",
                 found=error,
@@ -139,6 +147,17 @@ class Tokens:
     def _write(self, tokens: tuple[Token, ...]) -> None:
         write_text(self._path, json.dumps({"tokens": [asdict(token) for token in tokens]}, indent=1) + "\n")
         self._path.chmod(0o600)
+
+
+def _is_token(token: Token) -> bool:
+    """Whether what was read from the file has the types and values of a token."""
+    return (
+        isinstance(token.name, str)
+        and token.role in ROLES
+        and isinstance(token.digest, str)
+        and re.fullmatch(r"[0-9a-f]{64}", token.digest) is not None
+        and type(token.created) in (int, float)
+    )
 
 
 def _digest(secret: str) -> str:

@@ -12,11 +12,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from stca.gallery.store.sqlite import connect, enable_wal, sqlite_errors
+from stca.gallery.store.sqlite import connect, enable_wal
 from stca.web.jobs.errors import JobError
 from stca.web.jobs.job import ADD_VIDEOS, UNFINISHED, Job, JobOptions, JobVideo, NewVideo
+from stca.web.own_file import FILE, own_file_errors
 
-FILE = "serve.sqlite"
 KEPT = 1000
 """Jobs that are kept after their end."""
 _WAIT = 30.0
@@ -64,7 +64,7 @@ class JobStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.changed = threading.Condition(threading.RLock())
-        with sqlite_errors(folder):
+        with own_file_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             self._db = connect(folder / FILE, "rwc", _WAIT)
             enable_wal(self._db, _WAIT)
@@ -75,7 +75,7 @@ class JobStore:
 
     def close(self) -> None:
         """Close the file."""
-        with self.changed, sqlite_errors(self._folder):
+        with self.changed, own_file_errors(self._folder):
             self._db.close()
 
     def add(self, videos: Sequence[NewVideo], options: JobOptions, *, link: bool, most: int) -> Job:
@@ -86,7 +86,7 @@ class JobStore:
 
         """
         with self.changed:
-            with sqlite_errors(self._folder), _transaction(self._db):
+            with own_file_errors(self._folder), _transaction(self._db):
                 waiting = self._count("queued")
                 if waiting >= most:
                     raise JobError(
@@ -142,7 +142,7 @@ class JobStore:
 
     def begin_anew(self) -> None:
         """Processes that an earlier server ended are no sign of trouble."""
-        with self.changed, sqlite_errors(self._folder):
+        with self.changed, own_file_errors(self._folder):
             self._db.execute("UPDATE jobs SET tries = 0")
 
     def options(self, number: int) -> JobOptions:
@@ -160,13 +160,13 @@ class JobStore:
     def change(self, number: int, **values: Any) -> None:
         """Set columns of a job."""
         assert values.keys() <= _CHANGEABLE
-        with self.changed, sqlite_errors(self._folder), _transaction(self._db):
+        with self.changed, own_file_errors(self._folder), _transaction(self._db):
             self._touch(number, values)
 
     def change_video(self, number: int, video: int, **values: Any) -> None:
         """Set columns of a video of a job."""
         assert values.keys() <= _CHANGEABLE_OF_A_VIDEO
-        with self.changed, sqlite_errors(self._folder), _transaction(self._db):
+        with self.changed, own_file_errors(self._folder), _transaction(self._db):
             names = ", ".join(f"{name} = ?" for name in values)
             self._db.execute(
                 f"UPDATE job_videos SET {names} WHERE job = ? AND number = ?",
@@ -176,7 +176,7 @@ class JobStore:
 
     def folders(self) -> dict[str, Path]:
         """Path of the video by the folder of its tracks, of all jobs that are kept."""
-        with self.changed, sqlite_errors(self._folder):
+        with self.changed, own_file_errors(self._folder):
             rows = self._db.execute(
                 "SELECT folder, path FROM job_videos WHERE folder IS NOT NULL ORDER BY job, number"
             ).fetchall()
@@ -189,7 +189,7 @@ class JobStore:
         self.changed.notify_all()
 
     def _value(self, number: int, column: str) -> Any:
-        with self.changed, sqlite_errors(self._folder):
+        with self.changed, own_file_errors(self._folder):
             row = self._db.execute(f"SELECT {column} FROM jobs WHERE id = ?", (number,)).fetchone()
         return row[0]
 
@@ -203,7 +203,7 @@ class JobStore:
             f"SELECT {_SHOWN_OF_J}, {_VIDEO_OF_V} FROM ({chosen} ORDER BY {order} LIMIT ?) AS j "
             "LEFT JOIN job_videos AS v ON v.job = j.id ORDER BY j.place, v.number"
         )
-        with self.changed, sqlite_errors(self._folder):
+        with self.changed, own_file_errors(self._folder):
             rows = self._db.execute(statement, (*values, most)).fetchall()
         width = len(_SHOWN)
         return [

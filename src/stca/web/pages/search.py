@@ -12,6 +12,7 @@ from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from stca.errors import StcaError
+from stca.gallery.corrections.correction import require_words
 from stca.web import actions, schemas, searching
 from stca.web.listing import Snapshot
 from stca.web.pages.shown import drawing
@@ -95,8 +96,7 @@ def _which(request: Request, asked: schemas.SearchRequest, error: StcaError) -> 
 def save(request: Request, name: Annotated[str, Form()], query: Annotated[str, Form()]) -> Response:
     """Keep a search with a name."""
     asked = request_of(QueryParams(query))
-    if not 1 <= len(name := name.strip()) <= 100:
-        raise WebError("A saved search needs a name", status=422, expected="1 to 100 letters")
+    require_words("name", name := name.strip(), least=1)
     actions.save_search(state_of(request), user_of(request), name, asked)
     return go(request, "/saved")
 
@@ -122,7 +122,7 @@ def request_of(params: QueryParams) -> schemas.SearchRequest:
     elif box:
         given["box"] = box
     try:
-        return schemas.SearchRequest.model_validate(given)
+        return schemas.SearchRequest.model_validate(given, strict=False)  # an address is all text
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from stca.web.schemas.common import Model
+from stca.web.schemas.common import Integer, Model
 
 
 class CorrectionIn(Model):
@@ -21,8 +21,8 @@ class CorrectionIn(Model):
     others: list[Annotated[str, Field(max_length=1000)]] = Field(
         [], max_length=1, description="same, different: the answer"
     )
-    person: int | None = Field(None, description="name: the person; merge: the person that stays")
-    other_person: int | None = Field(None, description="merge: the person that becomes part of it")
+    person: Integer | None = Field(None, description="name: the person; merge: the person that stays")
+    other_person: Integer | None = Field(None, description="merge: the person that becomes part of it")
     name: str | None = Field(None, description="name: 1 to 100 printable characters")
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from stca.web.schemas.common import Model
+from stca.errors import GalleryError
+from stca.gallery.corrections.correction import require_words
+from stca.web.schemas.common import Integer, Model, Pixels, Real
 from stca.web.schemas.gallery import Tracklet
 
 Verdict = Literal["accepted", "below"]
@@ -17,26 +19,28 @@ class FrameQuery(Model):
     """A person in one frame of a video that was tracked."""
 
     camera: str = Field(description="folder of its tracks")
-    frame: int = Field(ge=1, le=2**40, description="number, from 1")
-    box: tuple[float, float, float, float] = Field(description="left, top, width, height in pixels")
+    frame: Integer = Field(ge=1, le=2**40, description="number, from 1")
+    box: tuple[Pixels, Pixels, Pixels, Pixels] = Field(description="left, top, width, height in pixels")
 
 
 class SearchRequest(Model):
     """Exactly one of key, vector, upload and frame says who is searched for."""
 
     key: str | None = Field(None, max_length=1000, description="of a tracklet in the gallery")
-    vector: list[float] | None = Field(None, max_length=65536, description="from the gallery's model")
+    vector: list[Real] | None = Field(None, max_length=65536, description="from the gallery's model")
     upload: str | None = Field(None, max_length=100, description="id of an upload")
     frame: FrameQuery | None = None
-    box: tuple[float, float, float, float] | None = Field(
+    box: tuple[Pixels, Pixels, Pixels, Pixels] | None = Field(
         None, description="of the person in an uploaded picture or video frame: left, top, width, height"
     )
-    image: int = Field(1, ge=1, le=10_000, description="number of the uploaded picture or frame of the box")
-    k: int = Field(20, ge=1, le=200, description="maximum number of answers")
+    image: Integer = Field(
+        1, ge=1, le=10_000, description="number of the uploaded picture or frame of the box"
+    )
+    k: Integer = Field(20, ge=1, le=200, description="maximum number of answers")
     cameras: list[str] | None = Field(None, max_length=1000)
-    persons: list[int] | None = Field(None, max_length=1000)
-    from_: float | None = Field(None, alias="from", description="seen at or after, in seconds")
-    to: float | None = Field(None, description="seen at or before, in seconds")
+    persons: list[Integer] | None = Field(None, max_length=1000)
+    from_: Real | None = Field(None, alias="from", description="seen at or after, in seconds")
+    to: Real | None = Field(None, description="seen at or before, in seconds")
     verdict: Verdict | None = Field(None, description="only answers with this verdict")
 
 
@@ -77,10 +81,19 @@ class SavedSearch(Model):
     request: SearchRequest
 
 
+def _words(name: str) -> str:
+    """A name as persons have: printable, without space at either end, and without what turns text around."""
+    try:
+        require_words("name", name, least=1)
+    except GalleryError as error:
+        raise ValueError(f"a name has {error.expected}") from None
+    return name
+
+
 class SavedSearchIn(Model):
     """A search to be kept; only searches for a tracklet of the gallery can be."""
 
-    name: Annotated[str, Field(min_length=1, max_length=100)]
+    name: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_words)]
     request: SearchRequest
 
 

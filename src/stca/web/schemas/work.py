@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stca.web.schemas.common import Model
+from stca.web.schemas.common import Model, Real
 
 
 class Picture(Model):
@@ -46,7 +46,7 @@ class JobIn(Model):
     camera: Annotated[str, Field(min_length=1, max_length=100)] | None = Field(
         None, description="name of the one video's camera; null: the video's name"
     )
-    start: float | None = Field(None, description="when they began, POSIX seconds; null: not known")
+    start: Real | None = Field(None, description="when they began, POSIX seconds; null: not known")
     link: bool = Field(True, description="whether persons are linked at the end")
 
 

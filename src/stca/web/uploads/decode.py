@@ -284,7 +284,8 @@ def _text(value: object) -> str | None:
     """A text of the child's, for display: one line of printable characters, 400 at most."""
     if not isinstance(value, str):
         return None
-    return "".join(c if c.isprintable() else " " for c in value[:400])
+    text = re.sub(r" ?'?\b\d{4}-[0-9a-f]{8,32}\b'?", "", value[:400])  # what `receive` calls a file
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _number(value: object, least: int, most: int) -> int:
