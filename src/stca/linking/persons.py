@@ -32,6 +32,10 @@ class Person:
     records: tuple[Record, ...]
 
 
+class RenumberedError(GalleryError):
+    """A tracklet by which a person is meant is of another person by now."""
+
+
 def persons(gallery: Gallery, numbers: Sequence[int] | None = None) -> list[Person]:
     """Persons by number; tracklets without a person, and hidden ones, are of none.
 
@@ -102,24 +106,53 @@ def names_of(corrections: Sequence[Correction], numbers: Mapping[str, int]) -> d
     return names
 
 
-def name_person(gallery: Gallery, number: int, name: str, *, author: str = "") -> Correction:
+def name_person(
+    gallery: Gallery, number: int, name: str, *, author: str = "", keys: Sequence[str] = ()
+) -> Correction:
     """Name a person. The name belongs to the tracklets: it follows most of them when persons are linked anew.
 
+    Args:
+        gallery: a gallery.
+        number: the person.
+        name: 1 to 100 printable characters.
+        author: who says so.
+        keys: some of the person's tracklets; where persons may have been numbered anew since the number was
+            read, they tell whether it is still the same person.
+
     Raises:
+        RenumberedError: one of `keys` is not of the person.
         GalleryError: no such person; a name that is not 1 to 100 printable characters; a read-only gallery.
 
     """
 
     def plan(table: PersonTable) -> Change:
+        _still(gallery, table, number, keys)
         return Change("name", _person(gallery, table, number), text=name, author=author)
 
     return gallery.correct(plan)
 
 
-def merge_persons(gallery: Gallery, first: int, second: int, *, author: str = "") -> Correction:
+def merge_persons(
+    gallery: Gallery,
+    first: int,
+    second: int,
+    *,
+    author: str = "",
+    keys: Sequence[str] = (),
+    others: Sequence[str] = (),
+) -> Correction:
     """Two persons are one: the second's tracklets become the first's.
 
+    Args:
+        gallery: a gallery.
+        first: the person that stays.
+        second: the person that becomes part of it.
+        author: who says so.
+        keys: some tracklets of the first, as in `name_person`.
+        others: some tracklets of the second.
+
     Raises:
+        RenumberedError: one of `keys` or `others` is not of its person.
         GalleryError: no such persons, or one of them twice; a read-only gallery.
 
     """
@@ -132,8 +165,10 @@ def merge_persons(gallery: Gallery, first: int, second: int, *, author: str = ""
                 found=first,
                 where=gallery.path,
             )
-        keys, others = (_person(gallery, table, number) for number in (first, second))
-        return Change("merge", keys, others, author=author, persons=dict.fromkeys(others, first))
+        _still(gallery, table, first, keys)
+        _still(gallery, table, second, others)
+        ours, theirs = (_person(gallery, table, number) for number in (first, second))
+        return Change("merge", ours, theirs, author=author, persons=dict.fromkeys(theirs, first))
 
     return gallery.correct(plan)
 
@@ -252,6 +287,14 @@ def _split(gallery: Gallery, kind: Kind, keys: Sequence[str], author: str) -> Co
 
 def _name(person: int | None) -> str:
     return "nobody" if person is None else f"person {person}"
+
+
+def _still(gallery: Gallery, table: PersonTable, number: int, keys: Sequence[str]) -> None:
+    """Refuse where a tracklet is not of the person, or is hidden."""
+    of = table.persons_of(keys)
+    for key in keys:
+        if of.get(key) != number or key in table.hidden:
+            raise RenumberedError(f"{key!r} is not of person {number}", where=gallery.path)
 
 
 def _person(gallery: Gallery, table: PersonTable, number: int) -> tuple[str, ...]:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from fastapi import APIRouter, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from stca.gallery.records import Record
 from stca.linking.persons import Person
 from stca.web.listing import Snapshot, longest, span
 from stca.web.pages.shown import drawing
-from stca.web.pages.shown.rendering import render, state_of
+from stca.web.pages.shown.rendering import here, render, state_of
 from stca.web.pages.shown.tiles import Tile, person_tile, tracklet_tile
 from stca.web.state import ServerState
 
@@ -23,9 +23,12 @@ CANDIDATES = 24
 
 
 @router.get("/people/{number}")
-def person(request: Request, number: int) -> Response:
-    """The page of a person."""
+def person(request: Request, number: int, of: str = "") -> Response:
+    """The page of a person: of whoever the tracklet `of` is now, if it is given, else of the number."""
     snapshot = state_of(request).snapshot()
+    moved = _of(snapshot, of)
+    if moved is not None and moved != number:
+        return RedirectResponse(here(request).replace(f"/people/{number}", f"/people/{moved}", 1), 303)
     found = snapshot.person(number)
     first, last, _ = span(found.records)
     return render(
@@ -40,6 +43,12 @@ def person(request: Request, number: int) -> Response:
         last=last,
         cameras=list(dict.fromkeys(record.camera for record in found.records)),
     )
+
+
+def _of(snapshot: Snapshot, key: str) -> int | None:
+    """Whose a tracklet is; None where it is gone, hidden or nobody's."""
+    record = snapshot.records.get(key)
+    return record.person if record and key not in snapshot.hidden else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +68,12 @@ class Candidate:
 
 
 @router.get("/people/{number}/merge")
-def merge(request: Request, number: int, q: str = "") -> Response:
+def merge(request: Request, number: int, q: str = "", of: str = "") -> Response:
     """Choose whom a person is to be merged with."""
     state = state_of(request)
     snapshot = state.snapshot()
-    found = snapshot.person(number)
+    moved = _of(snapshot, of)
+    found = snapshot.person(number if moved is None else moved)
     return render(
         request,
         "_merge.html" if request.headers.get("hx-request") == "true" else "merge.html",

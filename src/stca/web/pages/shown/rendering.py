@@ -106,9 +106,9 @@ def tracklet_url(key: str) -> str:
     return f"/tracklets/{quote(key)}"
 
 
-def person_url(number: int) -> str:
-    """The page of a person."""
-    return f"/people/{number}"
+def person_url(number: int, key: str | None = None) -> str:
+    """The page of a person; with one of the tracklets, it finds them also after people were numbered anew."""
+    return address(f"/people/{number}", of=key)
 
 
 def address(path: str, **values: object) -> str:
