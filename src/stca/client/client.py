@@ -174,9 +174,7 @@ class Client(Connection):
 
         """
         ours, theirs = ([], []) if keys is None else ([keys[0]], [keys[1]])
-        return self._correct(
-            kind="merge", person=first, other_person=second, keys=ours, others=theirs
-        )
+        return self._correct(kind="merge", person=first, other_person=second, keys=ours, others=theirs)
 
     def take_out(self, key: str) -> schemas.Correction:
         """A tracklet is not of its person."""

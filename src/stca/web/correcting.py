@@ -59,9 +59,7 @@ def _apply(gallery: Gallery, given: CorrectionIn, author: str) -> Correction:
         case "merge":
             first = _given(given, given.person, "person")
             second = _given(given, given.other_person, "other_person")
-            return merge_persons(
-                gallery, first, second, author=author, keys=given.keys, others=given.others
-            )
+            return merge_persons(gallery, first, second, author=author, keys=given.keys, others=given.others)
         case "take out":
             return take_out(gallery, _one(given, "keys"), author=author)
         case "split":

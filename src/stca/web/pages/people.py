@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from stca.gallery.corrections import labelled_pairs
 from stca.gallery.records import Record
 from stca.linking.persons import Person
 from stca.web.listing import Snapshot, longest, span
@@ -58,7 +59,7 @@ class Candidate:
     Args:
         tile: who.
         score: the largest cosine between tracklets of both; None: not compared.
-        together: whether both were seen by one camera at the same time, so that they are two people.
+        together: whether both were seen by one camera at the same time, so that they may be two people.
 
     """
 
@@ -85,7 +86,10 @@ def merge(request: Request, number: int, q: str = "", of: str = "") -> Response:
 
 
 def candidates(state: ServerState, snapshot: Snapshot, found: Person, q: str) -> list[Candidate]:
-    """Other persons, the most alike first, and last those who were seen at the same time.
+    """Other persons, the most alike first, and last those who were seen together most of the time.
+
+    Two who crossed each other's way for a moment keep their place: the tracker may have mixed them up. So do
+    those of whom somebody said that they are the same.
 
     Args:
         state: the server's.
@@ -100,13 +104,16 @@ def candidates(state: ServerState, snapshot: Snapshot, found: Person, q: str) ->
     ]
     others.sort(key=lambda other: (-_best(scores, other), other.number))
     others = others[: 3 * CANDIDATES]
+    same = _said_to_be(state, found)
     together = {other.number: _together(found.records, other.records) for other in others}
-    others.sort(key=lambda other: (together[other.number], -_best(scores, other), other.number))
+    others.sort(
+        key=lambda other: together[other.number] > 0.5 and same.isdisjoint(r.key for r in other.records)
+    )
     return [
         Candidate(
             person_tile(snapshot, other),
             best if (best := _best(scores, other)) > -2 else None,
-            together[other.number],
+            together[other.number] > 0,
         )
         for other in others[:CANDIDATES]
     ]
@@ -132,5 +139,22 @@ def _matches(person: Person, q: str) -> bool:
     return not q or q.casefold() in (person.name or "").casefold() or q.strip() == str(person.number)
 
 
-def _together(some: Iterable[Record], others: Iterable[Record]) -> bool:
-    return any(one.overlaps(other) for one in some for other in others)
+def _said_to_be(state: ServerState, person: Person) -> set[str]:
+    """Tracklets of which somebody said that they show a person."""
+    keys = {record.key for record in person.records}
+    pairs = [pair for pair in labelled_pairs(state.gallery.corrections()) if pair.same]
+    return {each for pair in pairs if keys & {pair.key, pair.other} for each in (pair.key, pair.other)}
+
+
+def _together(some: Sequence[Record], others: Sequence[Record]) -> float:
+    """The share of the shorter one's time in which both were seen by one camera; more than 0 if at all."""
+    shared = [_overlap(one, other) for one in some for other in others if one.overlaps(other)]
+    shorter = min(sum(_overlap(each, each) for each in side) for side in (some, others))
+    return sum(shared) / shorter if shared else 0.0
+
+
+def _overlap(one: Record, other: Record) -> float:
+    """Seconds that both have; those of one frame have some, too."""
+    if one.first is None or one.last is None or other.first is None or other.last is None:
+        return 0.0
+    return max(min(one.last, other.last) - max(one.first, other.first), 1e-3)
