@@ -111,13 +111,8 @@ def name_person(
 ) -> Correction:
     """Name a person. The name belongs to the tracklets: it follows most of them when persons are linked anew.
 
-    Args:
-        gallery: a gallery.
-        number: the person.
-        name: 1 to 100 printable characters.
-        author: who says so.
-        keys: some of the person's tracklets; where persons may have been numbered anew since the number was
-            read, they tell whether it is still the same person.
+    Where persons may have been numbered anew since the number was read, `keys`, some of the person's tracklets,
+    tell whether it still is the same person.
 
     Raises:
         RenumberedError: one of `keys` is not of the person.
@@ -126,8 +121,7 @@ def name_person(
     """
 
     def plan(table: PersonTable) -> Change:
-        _still(gallery, table, number, keys)
-        return Change("name", _person(gallery, table, number), text=name, author=author)
+        return Change("name", _person(gallery, table, number, keys), text=name, author=author)
 
     return gallery.correct(plan)
 
@@ -141,15 +135,7 @@ def merge_persons(
     keys: Sequence[str] = (),
     others: Sequence[str] = (),
 ) -> Correction:
-    """Two persons are one: the second's tracklets become the first's.
-
-    Args:
-        gallery: a gallery.
-        first: the person that stays.
-        second: the person that becomes part of it.
-        author: who says so.
-        keys: some tracklets of the first, as in `name_person`.
-        others: some tracklets of the second.
+    """Two persons are one: the second's tracklets become the first's; `keys` and `others` as in `name_person`.
 
     Raises:
         RenumberedError: one of `keys` or `others` is not of its person.
@@ -165,9 +151,7 @@ def merge_persons(
                 found=first,
                 where=gallery.path,
             )
-        _still(gallery, table, first, keys)
-        _still(gallery, table, second, others)
-        ours, theirs = (_person(gallery, table, number) for number in (first, second))
+        ours, theirs = _person(gallery, table, first, keys), _person(gallery, table, second, others)
         return Change("merge", ours, theirs, author=author, persons=dict.fromkeys(theirs, first))
 
     return gallery.correct(plan)
@@ -289,17 +273,11 @@ def _name(person: int | None) -> str:
     return "nobody" if person is None else f"person {person}"
 
 
-def _still(gallery: Gallery, table: PersonTable, number: int, keys: Sequence[str]) -> None:
-    """Refuse where a tracklet is not of the person, or is hidden."""
-    of = table.persons_of(keys)
-    for key in keys:
-        if of.get(key) != number or key in table.hidden:
-            raise RenumberedError(f"{key!r} is not of person {number}", where=gallery.path)
-
-
-def _person(gallery: Gallery, table: PersonTable, number: int) -> tuple[str, ...]:
-    """The tracklets of a person."""
+def _person(gallery: Gallery, table: PersonTable, number: int, having: Sequence[str] = ()) -> tuple[str, ...]:
+    """The tracklets of a person, `having` among them."""
     keys = tuple(key for key in table.tracklets_of(number) if key not in table.hidden)
+    if lost := [key for key in having if key not in keys]:
+        raise RenumberedError(f"{lost[0]!r} is not of person {number}", where=gallery.path)
     if not keys:
         raise GalleryError(
             f"The gallery has no person {number}", where=gallery.path, hint="see `stca person list`"

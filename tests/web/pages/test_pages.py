@@ -169,6 +169,31 @@ def test_the_verdict_is_said(pages: Pages, tmp_path: Path) -> None:
         assert "stca calibrate" in page.text
 
 
+def test_seen_again_is_not_seen_elsewhere(pages: Pages) -> None:
+    pages.state.gallery.set_calibration(Calibration(-1, 0.01, "labels", 10, 1000, 30, 0.9, 0.9, 0.95))
+    text = Document(pages.get("/search?key=north/0000&cameras=north")).text
+    assert "Seen again" in text
+    assert "Seen elsewhere" not in text
+
+
+def test_all_answers_are_only_counted_where_they_are_shown(pages: Pages) -> None:
+    assert "of the first 24 answers" in Document(pages.get("/search?key=north/0000")).text
+    assert "of 29 answers" in Document(pages.get("/search?key=north/0000&k=48")).text
+
+
+def test_a_score_below_the_threshold_is_not_shown_as_it(pages: Pages) -> None:
+    from stca.web import schemas, searching
+
+    asked = schemas.SearchRequest(key="north/0000", k=24)
+    hits = searching.run_search(pages.state, asked).hits
+    threshold = hits[3].score + 1e-4
+    pages.state.gallery.set_calibration(Calibration(threshold, 0.01, "labels", 10, 100, 3, 0.9, 0.9, 0.95))
+    text = pages.get("/search?key=north/0000")
+    shown = [float(each) for each in re.findall(r"<strong>(-?\d\.\d+)</strong>", text)]
+    limit = float(re.findall(r"threshold of (\d\.\d+)", text)[0].rstrip("."))
+    assert [each >= limit for each in shown] == [hit.score >= threshold for hit in hits]
+
+
 def test_filters_that_nothing_passes(pages: Pages) -> None:
     page = Document(pages.get("/search?key=north/0000&from=9&to=9.1&cameras=south&persons=1"))
     assert "No answers" in page.text
