@@ -111,8 +111,8 @@ def name_person(
 ) -> Correction:
     """Name a person. The name belongs to the tracklets: it follows most of them when persons are linked anew.
 
-    Where persons may have been numbered anew since the number was read, `keys`, some of the person's tracklets,
-    tell whether it still is the same person.
+    Where persons may have been numbered anew since the number was read, `keys`, some of the person's
+    tracklets, tell whether it still is the same person.
 
     Raises:
         RenumberedError: one of `keys` is not of the person.
@@ -135,7 +135,7 @@ def merge_persons(
     keys: Sequence[str] = (),
     others: Sequence[str] = (),
 ) -> Correction:
-    """Two persons are one: the second's tracklets become the first's; `keys` and `others` as in `name_person`.
+    """Two persons are one: the second's tracklets become the first's. `keys`, `others`: as in `name_person`.
 
     Raises:
         RenumberedError: one of `keys` or `others` is not of its person.

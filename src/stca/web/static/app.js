@@ -171,10 +171,10 @@ for (const toast of toasts.children) leaveLater(toast);
 
 toasts.addEventListener("click", (event) => event.target.closest("[data-close]")?.closest("[data-toast]").remove());
 
-const address = new URL(location.href);
-if (address.searchParams.has("done")) {
-  address.searchParams.delete("done");
-  history.replaceState(history.state, "", address);
+// The rest of the address stays as it was written: URLSearchParams would encode the slashes of keys.
+if (/[?&]done=/.test(location.search)) {
+  const rest = location.search.slice(1).split("&").filter((part) => !part.startsWith("done=")).join("&");
+  history.replaceState(history.state, "", location.pathname + (rest && `?${rest}`) + location.hash);
 }
 
 // ---- parts that htmx brings ----
