@@ -162,13 +162,31 @@ class Client(Connection):
         """Whether an answer shows the query's person."""
         return self._correct(kind="same" if same else "different", keys=[query], others=[answer])
 
-    def name_person(self, number: int, name: str) -> schemas.Correction:
-        """Name a person."""
-        return self._correct(kind="name", person=number, name=name)
+    def name_person(self, number: int, name: str, *, key: str | None = None) -> schemas.Correction:
+        """Name a person.
 
-    def merge_persons(self, first: int, second: int) -> schemas.Correction:
-        """Two persons are one: the second's tracklets become the first's."""
-        return self._correct(kind="merge", person=first, other_person=second)
+        Args:
+            number: of the person.
+            name: 1 to 100 printable characters.
+            key: one of the person's tracklets; where it is of another person by now, because people were
+                linked anew, the server answers with status 409 and changes nothing.
+
+        """
+        return self._correct(kind="name", person=number, name=name, keys=[] if key is None else [key])
+
+    def merge_persons(
+        self, first: int, second: int, *, keys: tuple[str, str] | None = None
+    ) -> schemas.Correction:
+        """Two persons are one: the second's tracklets become the first's.
+
+        Args:
+            first: number of the person that stays.
+            second: number of the person that becomes part of it.
+            keys: a tracklet of each, as `key` of `name_person`.
+
+        """
+        ours, theirs = ([], []) if keys is None else ([keys[0]], [keys[1]])
+        return self._correct(kind="merge", person=first, other_person=second, keys=ours, others=theirs)
 
     def take_out(self, key: str) -> schemas.Correction:
         """A tracklet is not of its person."""

@@ -32,6 +32,10 @@ class Person:
     records: tuple[Record, ...]
 
 
+class RenumberedError(GalleryError):
+    """A tracklet by which a person is meant is of another person by now."""
+
+
 def persons(gallery: Gallery, numbers: Sequence[int] | None = None) -> list[Person]:
     """Persons by number; tracklets without a person, and hidden ones, are of none.
 
@@ -102,24 +106,39 @@ def names_of(corrections: Sequence[Correction], numbers: Mapping[str, int]) -> d
     return names
 
 
-def name_person(gallery: Gallery, number: int, name: str, *, author: str = "") -> Correction:
+def name_person(
+    gallery: Gallery, number: int, name: str, *, author: str = "", keys: Sequence[str] = ()
+) -> Correction:
     """Name a person. The name belongs to the tracklets: it follows most of them when persons are linked anew.
 
+    Where persons may have been numbered anew since the number was read, `keys`, some of the person's
+    tracklets, tell whether it still is the same person.
+
     Raises:
+        RenumberedError: one of `keys` is not of the person.
         GalleryError: no such person; a name that is not 1 to 100 printable characters; a read-only gallery.
 
     """
 
     def plan(table: PersonTable) -> Change:
-        return Change("name", _person(gallery, table, number), text=name, author=author)
+        return Change("name", _person(gallery, table, number, keys), text=name, author=author)
 
     return gallery.correct(plan)
 
 
-def merge_persons(gallery: Gallery, first: int, second: int, *, author: str = "") -> Correction:
-    """Two persons are one: the second's tracklets become the first's.
+def merge_persons(
+    gallery: Gallery,
+    first: int,
+    second: int,
+    *,
+    author: str = "",
+    keys: Sequence[str] = (),
+    others: Sequence[str] = (),
+) -> Correction:
+    """Two persons are one: the second's tracklets become the first's. `keys`, `others`: as in `name_person`.
 
     Raises:
+        RenumberedError: one of `keys` or `others` is not of its person.
         GalleryError: no such persons, or one of them twice; a read-only gallery.
 
     """
@@ -132,8 +151,8 @@ def merge_persons(gallery: Gallery, first: int, second: int, *, author: str = ""
                 found=first,
                 where=gallery.path,
             )
-        keys, others = (_person(gallery, table, number) for number in (first, second))
-        return Change("merge", keys, others, author=author, persons=dict.fromkeys(others, first))
+        ours, theirs = _person(gallery, table, first, keys), _person(gallery, table, second, others)
+        return Change("merge", ours, theirs, author=author, persons=dict.fromkeys(theirs, first))
 
     return gallery.correct(plan)
 
@@ -254,9 +273,11 @@ def _name(person: int | None) -> str:
     return "nobody" if person is None else f"person {person}"
 
 
-def _person(gallery: Gallery, table: PersonTable, number: int) -> tuple[str, ...]:
-    """The tracklets of a person."""
+def _person(gallery: Gallery, table: PersonTable, number: int, having: Sequence[str] = ()) -> tuple[str, ...]:
+    """The tracklets of a person, `having` among them."""
     keys = tuple(key for key in table.tracklets_of(number) if key not in table.hidden)
+    if lost := [key for key in having if key not in keys]:
+        raise RenumberedError(f"{lost[0]!r} is not of person {number}", where=gallery.path)
     if not keys:
         raise GalleryError(
             f"The gallery has no person {number}", where=gallery.path, hint="see `stca person list`"

@@ -6,7 +6,16 @@ from typing import TypeVar
 
 from stca.gallery import Gallery
 from stca.gallery.corrections import Correction
-from stca.linking.persons import hide, judge, merge_persons, name_person, show, split_person, take_out
+from stca.linking.persons import (
+    RenumberedError,
+    hide,
+    judge,
+    merge_persons,
+    name_person,
+    show,
+    split_person,
+    take_out,
+)
 from stca.web.problems import WebError
 from stca.web.schemas import CorrectionIn
 
@@ -17,11 +26,24 @@ def apply_correction(gallery: Gallery, given: CorrectionIn, *, author: str) -> C
     """Make a correction.
 
     Raises:
-        WebError: an entry that its kind needs is missing, or one is given that it does not take.
+        WebError: an entry that its kind needs is missing, or one is given that it does not take; a tracklet
+            by which a person is meant is of another person by now.
         GalleryError: as the functions of `stca.linking.persons`.
 
     """
     _refuse_others(given)
+    try:
+        return _apply(gallery, given, author)
+    except RenumberedError as error:
+        raise WebError(
+            "People were numbered anew since this page was made",
+            status=409,
+            found=error.what,
+            hint="nothing was changed; open the person again and repeat it",
+        ) from None
+
+
+def _apply(gallery: Gallery, given: CorrectionIn, author: str) -> Correction:
     match given.kind:
         case "same" | "different":
             query, answer = _one(given, "keys"), _one(given, "others")
@@ -32,11 +54,12 @@ def apply_correction(gallery: Gallery, given: CorrectionIn, *, author: str) -> C
                 _given(given, given.person, "person"),
                 _given(given, given.name, "name"),
                 author=author,
+                keys=given.keys,
             )
         case "merge":
             first = _given(given, given.person, "person")
             second = _given(given, given.other_person, "other_person")
-            return merge_persons(gallery, first, second, author=author)
+            return merge_persons(gallery, first, second, author=author, keys=given.keys, others=given.others)
         case "take out":
             return take_out(gallery, _one(given, "keys"), author=author)
         case "split":
@@ -50,8 +73,8 @@ def apply_correction(gallery: Gallery, given: CorrectionIn, *, author: str) -> C
 _TAKES = {
     "same": {"keys", "others"},
     "different": {"keys", "others"},
-    "name": {"person", "name"},
-    "merge": {"person", "other_person"},
+    "name": {"person", "name", "keys"},
+    "merge": {"person", "other_person", "keys", "others"},
 }
 """Entries by kind; the other kinds take keys."""
 

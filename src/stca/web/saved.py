@@ -95,7 +95,7 @@ class SavedSearches:
     def _run(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         with self._lock, own_file_errors(self._path.parent):
             self._path.parent.mkdir(exist_ok=True)
-            with closing(sqlite3.connect(self._path, timeout=30)) as db:
+            with closing(sqlite3.connect(self._path, timeout=_WAIT)) as db:
                 db.text_factory = lambda text: text.decode("utf-8", "replace")
                 db.execute("PRAGMA journal_mode = WAL")
                 db.execute(_SCHEMA)

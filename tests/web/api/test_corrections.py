@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
 from made_server import client_of, fill_gallery, served
 from stca.client import Client, ServerError
@@ -91,7 +92,7 @@ def test_the_log_is_newest_first_and_in_the_audit(client: Client) -> None:
         ({"kind": "name", "person": 1, "name": "a\nb"}, "name"),
         ({"kind": "name", "person": 99, "name": "a"}, "person"),
         ({"kind": "merge", "person": 1, "other_person": 1}, "person"),
-        ({"kind": "merge", "person": 1, "keys": ["a"]}, "other entries"),
+        ({"kind": "merge", "person": 1, "name": "a"}, "other entries"),
         ({"kind": "split", "keys": []}, "incomplete"),
         ({"kind": "take out", "keys": ["north/none"]}, "north/none"),
         ({"kind": "same", "keys": ["north/0000"]}, "one tracklet"),
@@ -111,3 +112,30 @@ def test_an_undone_correction_cannot_be_undone_again(client: Client) -> None:
         client.undo(made.id)
     with pytest.raises(ServerError, match="no such correction"):
         client.undo(12345)
+
+
+def numbered_anew(server: TestClient) -> None:
+    """As `stca link` does: persons 1 and 2 change their numbers."""
+    gallery = server.app.state.server.gallery
+    turned = {1: 2, 2: 1}
+    gallery.set_persons({each.key: turned.get(each.person, each.person) for each in gallery.records()})
+
+
+def test_a_correction_that_means_a_person_of_before_is_refused(tmp_path: Path) -> None:
+    with served(fill_gallery(tmp_path / "gallery")) as server, client_of(server) as client:
+        first, second = (sorted(keys_of(client, number))[0] for number in (1, 2))
+        numbered_anew(server)
+        calls = (
+            lambda: client.name_person(1, "Ann", key=first),
+            lambda: client.merge_persons(1, 3, keys=(first, sorted(keys_of(client, 3))[0])),
+            lambda: client.merge_persons(3, 1, keys=(sorted(keys_of(client, 3))[0], first)),
+            lambda: client.name_person(1, "Ann", key="north/none"),
+        )
+        for call in calls:
+            with pytest.raises(ServerError, match="numbered anew") as caught:
+                call()
+            assert caught.value.status == 409
+        assert list(client.corrections()) == []
+        client.name_person(1, "Ann", key=second)
+        client.merge_persons(1, 2, keys=(second, first))
+        assert {first, second} <= keys_of(client, 1)

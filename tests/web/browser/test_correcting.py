@@ -88,6 +88,25 @@ def test_two_are_merged_and_split_again(open_page: Open, site: Any) -> None:
     assert set(site.persons()[number]) == set(keys)
 
 
+def test_all_of_a_person_is_marked_and_hidden(open_page: Open, site: Any) -> None:
+    number, keys = twice(site)
+    page = open_page(f"/people/{number}")
+    page.get_by_role("button", name="Mark all").click()
+    page.get_by_text(f"{len(keys)} marked").wait_for()
+    page.get_by_role("button", name="Hide").click()
+    page.get_by_role("heading", name="Who are you looking for?").wait_for()
+    assert site.state.gallery.hidden() == set(keys)
+
+
+def test_somebody_is_hidden_from_the_wall(open_page: Open, site: Any) -> None:
+    number, keys = twice(site)
+    page = open_page("/")
+    page.get_by_role("button", name=f"Hide Person {number}", exact=True).focus()
+    page.keyboard.press("Enter")
+    page.get_by_text("Hidden", exact=True).wait_for()
+    assert site.state.gallery.hidden() == set(keys)
+
+
 def test_a_poster_is_hidden_and_shown(open_page: Open, site: Any) -> None:
     key = site.keys()[0]
     page = open_page(f"/tracklets/{key}")
@@ -128,7 +147,7 @@ def test_forms_work_before_any_script(open_page: Open, site: Any) -> None:
     assert set(page.locator(".answer-camera").all_inner_texts()) == {"yard"}
     page.goto(f"/people/{number}")
     page.get_by_role("link", name="Merge").click()
-    page.wait_for_url("**/merge")
+    page.wait_for_url("**/merge?of=**")
     assert (
         page.get_by_role("button", name=re.compile("is the same person")).count() == len(site.persons()) - 1
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from browsing import until
+from stca.web.access.tokens import User
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -98,6 +99,44 @@ def test_dialogs_keep_the_focus(open_page: Open, site: Any) -> None:
     page.keyboard.press("Escape")
     page.get_by_role("dialog").wait_for(state="hidden")
     assert page.evaluate("document.activeElement.textContent.includes('Merge')")
+
+
+def test_what_opens_for_a_word_begins_in_its_field(open_page: Open, site: Any) -> None:
+    person, keys = next((number, keys) for number, keys in site.persons().items() if len(keys) > 1)
+    places = (
+        (f"/people/{person}", "Give a name", "name"),
+        (f"/search?key={keys[0]}", "Save this search", "save-name"),
+    )
+    page = open_page("/help")
+    for address, words, field in places:
+        page.goto(address)
+        page.get_by_text(words).click()
+        until(page, f"document.activeElement.id === '{field}'")
+        page.keyboard.type("?pn/yjk")
+        assert page.locator(f"#{field}").input_value() == "?pn/yjk"
+        page.locator("details.fold[open] summary").focus()
+        page.keyboard.press("?")
+        page.wait_for_timeout(150)
+        assert page.url == site.url + address
+
+
+def test_messages_cover_no_buttons_of_answers(open_page: Open, site: Any) -> None:
+    key = next(keys[0] for keys in site.persons().values() if len(keys) > 1)
+    page = open_page(f"/search?key={key}")
+    for number in (0, 1):
+        page.locator("[data-answer]").nth(number).get_by_role("button", name="Wrong").click()
+        page.locator(f".answer:nth-child({number + 1}) .toggle.bad[aria-pressed=true]").wait_for()
+    assert page.locator(".toast").count() == 1
+    toast, top = page.locator(".toast").bounding_box(), page.locator("header.top").bounding_box()
+    assert toast["y"] + toast["height"] <= top["y"] + top["height"] + 1
+    menu, tools = page.locator("#menu a").last.bounding_box(), page.locator(".tools").bounding_box()
+    assert menu["x"] + menu["width"] <= toast["x"]
+    assert toast["x"] + toast["width"] <= tools["x"]
+    page.locator(".toast").get_by_role("button", name="Undo").click()
+    page.locator(".toast").get_by_text("Undone").wait_for()
+    for made in site.state.gallery.corrections():
+        if made.counts:
+            site.state.undo(made.id, User("local", "editor"))
 
 
 def test_pictures_stand_still_where_that_is_wanted(open_page: Open, site: Any) -> None:

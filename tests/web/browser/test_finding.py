@@ -99,6 +99,37 @@ def test_a_box_is_drawn_with_the_mouse(open_page: Open, site: Any) -> None:
     assert page.locator(".asked rect.around").count() == 1
 
 
+def test_a_frame_keeps_its_shape_and_the_box_its_place(open_page: Open, site: Any) -> None:
+    """In a low window there is room beside a picture, as there is beside one of a portrait video."""
+    frame, (left, top, width, height) = box_of(site, seen_twice(site))
+    page = open_page(f"/videos/{site.state.snapshot().record(seen_twice(site)).camera}?frame={frame}")
+    page.set_viewport_size({"width": 1280, "height": 400})
+    page.locator("[data-draw]").scroll_into_view_if_needed()
+    area = page.locator("[data-draw]").bounding_box()
+    size = page.evaluate(
+        "(({naturalWidth: w, naturalHeight: h}) => [w, h])(document.querySelector('[data-screen]'))"
+    )
+    assert page.evaluate("getComputedStyle(document.querySelector('[data-screen]')).objectFit") == "contain"
+    scale = min(area["width"] / size[0], area["height"] / size[1])
+    assert area["width"] > 1.5 * scale * size[0]
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return (
+            area["x"] + area["width"] / 2 + (x - size[0] / 2) * scale,
+            area["y"] + area["height"] / 2 + (y - size[1] / 2) * scale,
+        )
+
+    page.mouse.move(*at(left, top))
+    page.mouse.down()
+    page.mouse.move(*at(left + width, top + height), steps=3)
+    page.mouse.up()
+    drawn = [float(value) for value in page.get_by_label("Left, top, width, height").input_value().split(",")]
+    assert max(abs(a - b) for a, b in zip(drawn, (left, top, width, height), strict=True)) < 3
+    shown = page.locator("[data-drawn]").bounding_box()
+    assert abs(shown["x"] - at(left, top)[0]) < 4 * scale + 3
+    assert abs(shown["width"] - width * scale) < 4 * scale + 6
+
+
 def test_a_box_is_drawn_with_keys(open_page: Open) -> None:
     page = open_page("/videos/door")
     page.locator("[data-draw]").focus()

@@ -86,7 +86,7 @@ def test_linked_persons_come_first_then_single_tracklets(pages: Pages) -> None:
     keys = [each.key for each in pages.state.gallery.records()]
     pages.state.gallery.set_persons({key: 1 if number < 3 else None for number, key in enumerate(keys)})
     links = [str(each["href"]) for each in Document(pages.get("/")).all("a", class_="tile-link")]
-    assert links[0] == "/people/1"
+    assert links[0].split("?")[0] == "/people/1"
     assert all(link.startswith("/tracklets/") for link in links[1:])
     newest = sorted(
         (r for r in pages.state.gallery.records() if r.key not in keys[:3]), key=lambda r: -(r.last or -1)
@@ -169,6 +169,31 @@ def test_the_verdict_is_said(pages: Pages, tmp_path: Path) -> None:
         page = Document(Pages(client).get("/search?key=north/0000"))
         assert "no threshold yet" in page.text
         assert "stca calibrate" in page.text
+
+
+def test_seen_again_is_not_seen_elsewhere(pages: Pages) -> None:
+    pages.state.gallery.set_calibration(Calibration(-1, 0.01, "labels", 10, 1000, 30, 0.9, 0.9, 0.95))
+    text = Document(pages.get("/search?key=north/0000&cameras=north")).text
+    assert "Seen again" in text
+    assert "Seen elsewhere" not in text
+
+
+def test_all_answers_are_only_counted_where_they_are_shown(pages: Pages) -> None:
+    assert "of the first 24 answers" in Document(pages.get("/search?key=north/0000")).text
+    assert "of 29 answers" in Document(pages.get("/search?key=north/0000&k=48")).text
+
+
+def test_a_score_below_the_threshold_is_not_shown_as_it(pages: Pages) -> None:
+    from stca.web import schemas, searching
+
+    asked = schemas.SearchRequest(key="north/0000", k=24)
+    hits = searching.run_search(pages.state, asked).hits
+    threshold = hits[3].score + 1e-4
+    pages.state.gallery.set_calibration(Calibration(threshold, 0.01, "labels", 10, 100, 3, 0.9, 0.9, 0.95))
+    text = pages.get("/search?key=north/0000")
+    shown = [float(each) for each in re.findall(r"<strong>(-?\d\.\d+)</strong>", text)]
+    limit = float(re.findall(r"threshold of (\d\.\d+)", text)[0].rstrip("."))
+    assert [each >= limit for each in shown] == [hit.score >= threshold for hit in hits]
 
 
 def test_filters_that_nothing_passes(pages: Pages) -> None:
@@ -527,8 +552,12 @@ def test_a_correction_can_be_undone_where_it_was_made(pages: Pages) -> None:
     assert page.all("h1")
     assert "Named Ana" in page.text
     (undo,) = [each for each in page.all("form") if "/undo" in str(each.get("action"))]
+    made_id = place.rpartition("=")[2]
     assert {"type": "hidden", "name": "back", "value": "/people/1?x=1"} in page.all("input")
-    assert pages.post(str(undo["action"]), {"back": "/people/1"}).headers["location"] == "/people/1"
+    assert (
+        pages.post(str(undo["action"]), {"back": "/people/1"}).headers["location"]
+        == f"/people/1?done={made_id}"
+    )
     assert "Person 1" in Document(pages.get("/people/1")).text
     assert "Named Ana" not in Document(pages.get(place)).text.replace("Named Ana Undo", "")
     log = Document(pages.get("/corrections"))

@@ -147,3 +147,33 @@ def test_from_camera_to_camera() -> None:
 
 def test_paths() -> None:
     assert drawing.path_of([(0, 1), (0.5, 0.25), (1, 0)], height=200) == "M0.0 0.0 L500.0 150.0 L1000.0 200.0"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        (
+            "a.jpg is used whole, as a crop of one person (in a scene, --box or --detector chooses one)",
+            "a.jpg is used whole, as a crop of one person",
+        ),
+        (
+            "door has several videos, and without --start the times of each begin at 0, also those of b.mp4; "
+            "give --start to tell them apart",
+            "door has several videos, and without a start the times of each begin at 0, also those of b.mp4",
+        ),
+        ("65 tracklets of 1 of 1 videos were added", "65 sightings of 1 video were added"),
+        ("65 tracklets of 2 of 3 videos were added", "65 sightings of 2 of 3 videos were added"),
+        ("0.5 s (of 3 frames) are left out", "0.5 s (of 3 frames) are left out"),
+    ],
+)
+def test_sentences_for_the_command_line_are_said_plainly(sentence: str, shown: str) -> None:
+    assert words.plain(sentence) == shown
+
+
+def test_scores_never_contradict_their_verdict() -> None:
+    assert words.digits([0.9, 0.5], 0.63) == 2
+    assert words.digits([0.9, 0.5], None) == 2
+    assert words.digits([0.6312, 0.5], 0.6341) == 3
+    assert words.digits([0.6341, 0.7], 0.6341) == 2
+    assert words.digits([0.63121, 0.5], 0.63124) == 5
+    assert words.score(0.6312, 3) == "0.631"

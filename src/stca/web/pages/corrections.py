@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
+from urllib.parse import parse_qs, urlsplit
 
 from fastapi import APIRouter, Form, Query, Request
 from pydantic import ValidationError
@@ -14,9 +16,17 @@ from stca.gallery.corrections import Correction
 from stca.web import schemas
 from stca.web.api.common import Id
 from stca.web.listing import Snapshot, page
-from stca.web.pages.shown.rendering import go, is_partial, render, state_of, user_of
+from stca.web.pages.shown.rendering import (
+    go,
+    is_partial,
+    person_url,
+    render,
+    state_of,
+    user_of,
+)
 from stca.web.pages.shown.tiles import Tile, tracklet_tile
 from stca.web.problems import WebError
+from stca.web.state import ServerState
 
 router = APIRouter()
 PAGE, PICTURES = 50, 6
@@ -75,12 +85,15 @@ def correct(
         "other_person": other_person,
         "name": None if name is None else name.strip(),
     }
+    state, user = state_of(request), user_of(request)
+    if kind == "hide" and person is not None:  # the whole of a person, by one of the tracklets
+        given |= {"keys": _all_of(state, person, keys), "person": None}
     if kind in ("take out", "split", "hide", "show") and not keys:
         raise WebError("Nothing was chosen", status=422, hint="mark the sightings that are meant")
-    made = state_of(request).correct(_parse(given), user_of(request))
+    made = state.correct(_parse(given), user)
     if kind in ("same", "different") and is_partial(request):
         return _judged(request, made, back=back)
-    return go(request, back, done=made.id)
+    return go(request, _still_there(state, back, made), done=made.id)
 
 
 @router.post("/corrections/{number}/undo")
@@ -91,10 +104,34 @@ def undo(
     part: Annotated[str, Form()] = "",
 ) -> Response:
     """Undo a correction."""
-    undone = state_of(request).undo(number, user_of(request))
+    state = state_of(request)
+    undone = state.undo(number, user_of(request))
     if part == "judge" and is_partial(request):
         return _judged(request, undone, back=back)
-    return go(request, back)
+    return go(request, _still_there(state, back, undone), done=undone.id)
+
+
+def _all_of(state: ServerState, number: int, keys: Sequence[str]) -> list[str]:
+    """Every sighting of a person; a WebError of status 409 where one of `keys` is not of that number now."""
+    person = state.snapshot().persons.get(number)
+    found = [record.key for record in person.records] if person else []
+    if not keys or not set(keys) <= set(found):
+        raise WebError("People were numbered anew since this page was made", status=409, hint="load it again")
+    return found
+
+
+def _still_there(state: ServerState, back: str, made: Correction) -> str:
+    """The way back; where that person is no more, to somebody of the correction, or to the wall."""
+    place = re.match(r"/people/(\d+)(?![^/?])", back)
+    snapshot = state.snapshot()
+    if place is None or int(place[1]) in snapshot.persons:
+        return back
+    of = parse_qs(urlsplit(back).query).get("of", [])
+    for key in (*of, *made.keys, *made.others):
+        record = snapshot.records.get(key)
+        if record is not None and record.person in snapshot.persons and key not in snapshot.hidden:
+            return person_url(record.person)
+    return "/"
 
 
 def _parse(given: Mapping[str, object]) -> schemas.CorrectionIn:
@@ -117,7 +154,7 @@ def _judged(request: Request, made: Correction, *, back: str) -> Response:
         answer=answer,
         judged=None if said is None else "same" if said else "different",
         back=back,
-        toast=None if made.undone else made,
+        toast=made,
     )
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from fastapi import APIRouter, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
+from stca.gallery.corrections import labelled_pairs
 from stca.gallery.records import Record
 from stca.linking.persons import Person
 from stca.web.listing import Snapshot, longest, span
 from stca.web.pages.shown import drawing
-from stca.web.pages.shown.rendering import render, state_of
+from stca.web.pages.shown.rendering import here, render, state_of
 from stca.web.pages.shown.tiles import Tile, person_tile, tracklet_tile
 from stca.web.state import ServerState
 
@@ -23,9 +24,12 @@ CANDIDATES = 24
 
 
 @router.get("/people/{number}")
-def person(request: Request, number: int) -> Response:
-    """The page of a person."""
+def person(request: Request, number: int, of: str = "") -> Response:
+    """The page of a person: of whoever the tracklet `of` is now, if it is given, else of the number."""
     snapshot = state_of(request).snapshot()
+    moved = _of(snapshot, of)
+    if moved is not None and moved != number:
+        return RedirectResponse(here(request).replace(f"/people/{number}", f"/people/{moved}", 1), 303)
     found = snapshot.person(number)
     first, last, _ = span(found.records)
     return render(
@@ -42,6 +46,12 @@ def person(request: Request, number: int) -> Response:
     )
 
 
+def _of(snapshot: Snapshot, key: str) -> int | None:
+    """Whose a tracklet is; None where it is gone, hidden or nobody's."""
+    record = snapshot.records.get(key)
+    return record.person if record and key not in snapshot.hidden else None
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """Somebody who may be the same person.
@@ -49,7 +59,7 @@ class Candidate:
     Args:
         tile: who.
         score: the largest cosine between tracklets of both; None: not compared.
-        together: whether both were seen by one camera at the same time, so that they are two people.
+        together: whether both were seen by one camera at the same time, so that they may be two people.
 
     """
 
@@ -59,11 +69,12 @@ class Candidate:
 
 
 @router.get("/people/{number}/merge")
-def merge(request: Request, number: int, q: str = "") -> Response:
+def merge(request: Request, number: int, q: str = "", of: str = "") -> Response:
     """Choose whom a person is to be merged with."""
     state = state_of(request)
     snapshot = state.snapshot()
-    found = snapshot.person(number)
+    moved = _of(snapshot, of)
+    found = snapshot.person(number if moved is None else moved)
     return render(
         request,
         "_merge.html" if request.headers.get("hx-request") == "true" else "merge.html",
@@ -75,7 +86,10 @@ def merge(request: Request, number: int, q: str = "") -> Response:
 
 
 def candidates(state: ServerState, snapshot: Snapshot, found: Person, q: str) -> list[Candidate]:
-    """Other persons, the most alike first, and last those who were seen at the same time.
+    """Other persons, the most alike first, and last those who were seen together most of the time.
+
+    Two who crossed each other's way for a moment keep their place: the tracker may have mixed them up. So do
+    those of whom somebody said that they are the same.
 
     Args:
         state: the server's.
@@ -90,13 +104,16 @@ def candidates(state: ServerState, snapshot: Snapshot, found: Person, q: str) ->
     ]
     others.sort(key=lambda other: (-_best(scores, other), other.number))
     others = others[: 3 * CANDIDATES]
+    same = _said_to_be(state, found)
     together = {other.number: _together(found.records, other.records) for other in others}
-    others.sort(key=lambda other: (together[other.number], -_best(scores, other), other.number))
+    others.sort(
+        key=lambda other: together[other.number] > 0.5 and same.isdisjoint(r.key for r in other.records)
+    )
     return [
         Candidate(
             person_tile(snapshot, other),
             best if (best := _best(scores, other)) > -2 else None,
-            together[other.number],
+            together[other.number] > 0,
         )
         for other in others[:CANDIDATES]
     ]
@@ -122,5 +139,22 @@ def _matches(person: Person, q: str) -> bool:
     return not q or q.casefold() in (person.name or "").casefold() or q.strip() == str(person.number)
 
 
-def _together(some: Iterable[Record], others: Iterable[Record]) -> bool:
-    return any(one.overlaps(other) for one in some for other in others)
+def _said_to_be(state: ServerState, person: Person) -> set[str]:
+    """Tracklets of which somebody said that they show a person."""
+    keys = {record.key for record in person.records}
+    pairs = [pair for pair in labelled_pairs(state.gallery.corrections()) if pair.same]
+    return {each for pair in pairs if keys & {pair.key, pair.other} for each in (pair.key, pair.other)}
+
+
+def _together(some: Sequence[Record], others: Sequence[Record]) -> float:
+    """The share of the shorter one's time in which both were seen by one camera; more than 0 if at all."""
+    shared = [_overlap(one, other) for one in some for other in others if one.overlaps(other)]
+    shorter = min(sum(_overlap(each, each) for each in side) for side in (some, others))
+    return sum(shared) / shorter if shared else 0.0
+
+
+def _overlap(one: Record, other: Record) -> float:
+    """Seconds that both have; those of one frame have some, too."""
+    if one.first is None or one.last is None or other.first is None or other.last is None:
+        return 0.0
+    return max(min(one.last, other.last) - max(one.first, other.first), 1e-3)

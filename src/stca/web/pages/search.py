@@ -15,7 +15,7 @@ from stca.errors import StcaError
 from stca.gallery.corrections.correction import require_words
 from stca.web import actions, schemas, searching
 from stca.web.listing import Snapshot
-from stca.web.pages.shown import drawing
+from stca.web.pages.shown import drawing, words
 from stca.web.pages.shown.kept import kept
 from stca.web.pages.shown.rendering import address, go, render, state_of, user_of
 from stca.web.pages.shown.tiles import frame_url
@@ -72,6 +72,9 @@ def search(request: Request) -> Response:
         pictures=_pictures(state, asked),
         hidden_fields=_query_fields(params),
         accepted=sum(bool(hit.accepted) for hit in result.hits),
+        elsewhere=_elsewhere(state, asked, result),
+        all_shown=len(result.hits) < asked.k,
+        digits=words.digits([hit.score for hit in result.hits], result.threshold),
         more=_more(params, asked, result),
         name=_name(snapshot, result),
     )
@@ -146,6 +149,17 @@ def search_address(asked: schemas.SearchRequest) -> str:
         to=asked.to,
         verdict=asked.verdict,
     )
+
+
+def _elsewhere(state: ServerState, asked: schemas.SearchRequest, result: schemas.SearchResult) -> bool:
+    """Whether another camera than the query's saw the person; so it is said of a query of no camera."""
+    if result.query.tracklet is not None:
+        camera = result.query.tracklet.camera
+    elif asked.frame is not None:
+        camera = state.footage.video(asked.frame.camera).camera
+    else:
+        return True
+    return any(hit.accepted and hit.tracklet.camera != camera for hit in result.hits)
 
 
 def _strip(snapshot: Snapshot) -> drawing.Strip | None:

@@ -14,7 +14,7 @@ from stca.errors import StcaError
 from stca.gallery.records import Record
 from stca.web.media.certainty import curve_points
 from stca.web.media.footage import sighting
-from stca.web.pages.shown import drawing
+from stca.web.pages.shown import drawing, words
 from stca.web.pages.shown.rendering import render, state_of
 from stca.web.pages.shown.tiles import frame_url, person_tile, tracklet_tile
 from stca.web.state import ServerState
@@ -44,6 +44,7 @@ def tracklet(request: Request, key: str, query: str = "") -> Response:
         others=len(person.records) - 1 if person else 0,
         asked=tracklet_tile(snapshot, asked) if asked else None,
         score=score,
+        digits=2 if score is None else words.digits([score], calibration.threshold if calibration else None),
         judged=state.judgements(asked.key).get(key) if asked else None,
         calibration=calibration,
         accepted=None if score is None or calibration is None else score >= calibration.threshold,

@@ -16,10 +16,13 @@ class CorrectionIn(Model):
     keys: list[Annotated[str, Field(max_length=1000)]] = Field(
         [],
         max_length=10_000,
-        description="same, different: the query; take out, split, hide, show: the tracklets",
+        description="same, different: the query; take out, split, hide, show: the tracklets; name, merge: "
+        "some tracklets of the person, by which a number of before a new linking is refused",
     )
     others: list[Annotated[str, Field(max_length=1000)]] = Field(
-        [], max_length=1, description="same, different: the answer"
+        [],
+        max_length=10_000,
+        description="same, different: the answer; merge: some tracklets of the other person",
     )
     person: Integer | None = Field(None, description="name: the person; merge: the person that stays")
     other_person: Integer | None = Field(None, description="merge: the person that becomes part of it")

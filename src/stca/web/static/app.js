@@ -144,6 +144,11 @@ if (matchMedia("(max-width: 62rem)").matches) {
   for (const fold of document.querySelectorAll("[data-folds]")) fold.open = false;
 }
 
+// What opens for a word to be written begins in its field.
+document.addEventListener("toggle", (event) => {
+  if (event.target.matches?.("details.fold[open]")) event.target.querySelector("input:not([type=hidden])")?.focus();
+}, true);
+
 // ---- messages ----
 
 function leaveLater(toast) {
@@ -160,16 +165,16 @@ new MutationObserver((changes) => {
   for (const change of changes) {
     for (const added of change.addedNodes) if (added.dataset?.toast !== undefined) leaveLater(added);
   }
-  while (toasts.children.length > 3) toasts.firstElementChild.remove();
+  while (toasts.children.length > 1) toasts.firstElementChild.remove();
 }).observe(toasts, { childList: true });
 for (const toast of toasts.children) leaveLater(toast);
 
 toasts.addEventListener("click", (event) => event.target.closest("[data-close]")?.closest("[data-toast]").remove());
 
-const address = new URL(location.href);
-if (address.searchParams.has("done")) {
-  address.searchParams.delete("done");
-  history.replaceState(history.state, "", address);
+// The rest of the address stays as it was written: URLSearchParams would encode the slashes of keys.
+if (/[?&]done=/.test(location.search)) {
+  const rest = location.search.slice(1).split("&").filter((part) => !part.startsWith("done=")).join("&");
+  history.replaceState(history.state, "", location.pathname + (rest && `?${rest}`) + location.hash);
 }
 
 // ---- parts that htmx brings ----
@@ -246,7 +251,8 @@ document.addEventListener("keydown", (event) => {
     menuButton.focus();
   }
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-  if (event.target.closest("input:not([type=checkbox], [type=radio], [type=range]), select, textarea, dialog")) return;
+  if (event.target.closest("input:not([type=checkbox], [type=radio], [type=range]), select, textarea, dialog, details.fold[open]")) return;
+  if (dialog?.open) return;
   if (recall("stca-keys") === "off" || !Object.hasOwn(KEYS, event.key)) return;
   event.preventDefault();
   KEYS[event.key]();

@@ -24,10 +24,12 @@ class Drawing {
 
   place(event) {
     const area = this.screen.getBoundingClientRect();
+    // The picture keeps its shape, in the middle of its place: a high one leaves room on both sides.
+    const scale = Math.min(area.width / this.width, area.height / this.height);
     return [
-      ((event.clientX - area.left) / area.width) * this.width,
-      ((event.clientY - area.top) / area.height) * this.height,
-    ];
+      this.width / 2 + (event.clientX - area.left - area.width / 2) / scale,
+      this.height / 2 + (event.clientY - area.top - area.height / 2) / scale,
+    ].map((value, at) => Math.min(Math.max(value, 0), at ? this.height : this.width));
   }
 
   begin(event) {

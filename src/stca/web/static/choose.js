@@ -12,6 +12,12 @@ for (const form of document.querySelectorAll("[data-choose]")) {
       button.disabled = !some;
     }
   };
+  form.querySelector("[data-mark-all]")?.addEventListener("click", () => {
+    const ticks = [...form.querySelectorAll("[name=keys]")];
+    const all = ticks.every((tick) => tick.checked);
+    for (const tick of ticks) tick.checked = !all;
+    show();
+  });
   form.addEventListener("change", show);
   show();
 }

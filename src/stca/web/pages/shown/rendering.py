@@ -75,12 +75,15 @@ def environment() -> Environment:
         static=static,
         tracklet_url=tracklet_url,
         person_url=person_url,
+        person_name=person_name,
+        score_words=words.score,
         address=address,
         version=__version__,
     )
     made.filters.update(
         words_of_time=lambda span: words.when(*span),
         moment=words.moment,
+        plain=words.plain,
         date=words.date,
         duration=words.duration,
         count=words.count,
@@ -98,6 +101,11 @@ def static(name: str) -> str:
     return f"/static/{name}?v={digest}"
 
 
+def person_name(number: int, name: str | None) -> str:
+    """A person's name, or the number; plain text, which a template escapes once."""
+    return name or text("person.number", number=number)
+
+
 # ---- addresses ----
 
 
@@ -106,9 +114,9 @@ def tracklet_url(key: str) -> str:
     return f"/tracklets/{quote(key)}"
 
 
-def person_url(number: int) -> str:
-    """The page of a person."""
-    return f"/people/{number}"
+def person_url(number: int, key: str | None = None) -> str:
+    """The page of a person; with one of the tracklets, it finds them also after people were numbered anew."""
+    return address(f"/people/{number}", of=key)
 
 
 def address(path: str, **values: object) -> str:
@@ -155,12 +163,12 @@ def is_partial(request: Request) -> bool:
 
 
 def _done(request: Request) -> Correction | None:
-    """The correction that the form before this page made."""
+    """The correction that the form before this page made, or undid."""
     number = request.query_params.get("done", "")
     if not number.isdecimal():
         return None
     found = state_of(request).gallery.corrections()
-    return next((each for each in reversed(found) if str(each.id) == number and each.counts), None)
+    return next((each for each in reversed(found) if str(each.id) == number), None)
 
 
 def go(request: Request, place: str, *, done: int | None = None) -> Response:

@@ -20,6 +20,7 @@ class Tile:
         person: the person that it stands for; None: only for the tracklet.
         tracklet: the one that is shown.
         pictured: whether there can be pictures; not so for vectors that came from elsewhere.
+        clocks: by how many clocks there are times of a person, which cannot be compared.
 
     """
 
@@ -27,13 +28,18 @@ class Tile:
     tracklet: schemas.Tracklet
     person: schemas.Person | None
     pictured: bool
+    clocks: int = 1
 
 
 def person_tile(snapshot: Snapshot, person: Person) -> Tile:
     """A person, shown by the longest tracklet."""
     record = longest(person.records)
     return Tile(
-        record.key, snapshot.tracklet_out(record), snapshot.person_out(person), record.folder is not None
+        record.key,
+        snapshot.tracklet_out(record),
+        snapshot.person_out(person),
+        record.folder is not None,
+        len({each.clock for each in person.records if each.first is not None}),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from stca.gallery.times import format_time, is_date
@@ -71,6 +73,39 @@ def duration(seconds: float | None) -> str:
             second //= small
             return f"{first} {name} {second} {rest}" if second else f"{first} {name}"
     return f"{whole // 86400} d"
+
+
+_COMMAND_LINE = (
+    (re.compile(r" \([^()]*--[^()]*\)"), ""),
+    (re.compile(r"; give --start to tell them apart"), ""),
+    (re.compile(r"without --start"), "without a start"),
+    (re.compile(r"\btracklets\b"), "sightings"),
+    (re.compile(r"\btracklet\b"), "sighting"),
+    (re.compile(r"\b1 sightings\b"), "1 sighting"),
+    (re.compile(r"\b1 of 1 videos were\b"), "1 video were"),
+)
+"""What is for people at a command line in the sentences of the library, and what a page says instead."""
+
+
+def plain(sentence: str) -> str:
+    """A sentence of the library without options of the command line."""
+    for pattern, instead in _COMMAND_LINE:
+        sentence = pattern.sub(instead, sentence)
+    return sentence
+
+
+def digits(scores: Iterable[float], threshold: float | None) -> int:
+    """How many digits show scores so that none seems to reach a threshold that it does not: two, or more."""
+    below = [] if threshold is None else [score for score in scores if score < threshold]
+    for number in (2, 3, 4, 5):
+        if all(float(score(each, number)) < float(score(threshold or 0.0, number)) for each in below):
+            return number
+    return 6
+
+
+def score(value: float, number: int = 2) -> str:
+    """A score with so many digits (`digits`)."""
+    return f"{value:.{number}f}"
 
 
 def count(number: int) -> str:
