@@ -129,7 +129,9 @@ def _still_there(state: ServerState, back: str, made: Correction) -> str:
     of = parse_qs(urlsplit(back).query).get("of", [])
     for key in (*of, *made.keys, *made.others):
         record = snapshot.records.get(key)
-        if record is not None and record.person in snapshot.persons and key not in snapshot.hidden:
+        if record is None or record.person is None or key in snapshot.hidden:
+            continue
+        if record.person in snapshot.persons:
             return person_url(record.person)
     return "/"
 
