@@ -16,8 +16,8 @@ from starlette.testclient import TestClient
 from made_gallery import FINGERPRINT, record, vectors
 from stca.client import Client
 from stca.gallery import Calibration, Gallery
+from stca.web.access.connections import BoundedConnection
 from stca.web.app import create_app
-from stca.web.connections import BoundedConnection
 from stca.web.settings import ServerSettings
 
 LOCAL = "http://127.0.0.1"

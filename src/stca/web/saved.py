@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stca.web import schemas
-from stca.web.own_file import FILE, own_file_errors
+from stca.web.jobs.own_file import FILE, own_file_errors
 from stca.web.problems import WebError, not_found
 
 log = logging.getLogger(__name__)

@@ -31,9 +31,9 @@ def run_server(settings: ServerSettings, *, started: Callable[[str], None] | Non
     import uvicorn
 
     from stca.gallery import Gallery
+    from stca.web.access.connections import MOST_CONNECTIONS, BoundedConnection
     from stca.web.access.tokens import Tokens
     from stca.web.app import create_app
-    from stca.web.connections import MOST_CONNECTIONS, BoundedConnection
 
     with Gallery.open(settings.gallery):
         pass  # an error before anything is made

@@ -15,7 +15,7 @@ from typing import Any
 from stca.gallery.store.sqlite import connect, enable_wal
 from stca.web.jobs.errors import JobError
 from stca.web.jobs.job import ADD_VIDEOS, UNFINISHED, Job, JobOptions, JobVideo, NewVideo
-from stca.web.own_file import FILE, own_file_errors
+from stca.web.jobs.own_file import FILE, own_file_errors
 
 KEPT = 1000
 """Jobs that are kept after their end."""

@@ -12,8 +12,7 @@ import httpx
 import pytest
 
 from made_server import fill_gallery, running
-from stca.web import connections
-from stca.web.access import guard
+from stca.web.access import connections, guard
 from stca.web.server import address_of
 
 HALF = b"GET /api/v1/health HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "
