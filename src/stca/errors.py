@@ -9,6 +9,8 @@ StcaError
 ├── RankingError      features, ids or a protocol that do not fit each other
 ├── TrainingError     a run that cannot continue
 └── GalleryError      a gallery that cannot be opened, read or written, or a model other than the gallery's
+    └── GalleryFileError      its file, or one of its server, is damaged or cannot be read or written
+        └── GalleryBusyError  not at present: the file is locked, or the disk is full
 """
 
 from __future__ import annotations
@@ -82,3 +84,11 @@ class TrainingError(StcaError):
 
 class GalleryError(StcaError):
     """A gallery that cannot be opened, read or written, or a model other than the gallery's."""
+
+
+class GalleryFileError(GalleryError):
+    """A gallery's file, or one of its server, that is damaged or cannot be read or written."""
+
+
+class GalleryBusyError(GalleryFileError):
+    """A file that cannot be used at present: it is locked, or the disk is full."""

@@ -15,6 +15,7 @@ import httpx
 from stca.client.connection import API, Connection
 from stca.client.errors import raise_for_problem
 from stca.web import schemas
+from stca.web.media.out import WhyOut
 
 
 class Client(Connection):
@@ -127,6 +128,17 @@ class Client(Connection):
         """
         return self._post(schemas.SearchResult, "/search", schemas.SearchRequest(**request))
 
+    def why(self, key: str, answer: str | None = None) -> WhyOut:
+        """Where the network looked in a tracklet, and how sure its score with an answer is.
+
+        Args:
+            key: of the tracklet.
+            answer: of another that it is compared with; None: what its own vector is made of.
+
+        """
+        asked = {} if answer is None else {"answer": answer}
+        return WhyOut.model_validate(self._request("GET", f"/why/{quote(key)}", params=asked).json())
+
     def saved_searches(self) -> Iterator[schemas.SavedSearch]:
         """Saved searches, newest first."""
         return self._pages(schemas.SavedSearchPage, "/searches", {})
@@ -195,6 +207,10 @@ class Client(Connection):
         """Upload pictures, a zip of pictures, or a short video, to search for somebody in them."""
         return schemas.Upload.model_validate(self._upload("/uploads", files, {}).json())
 
+    def get_upload(self, upload: str) -> schemas.Upload:
+        """An upload, as long as it is kept."""
+        return self._get(schemas.Upload, f"/uploads/{quote(upload)}")
+
     def remove_upload(self, upload: str) -> None:
         """Delete an upload before it is deleted by itself."""
         self._request("DELETE", f"/uploads/{upload}")
@@ -203,9 +219,20 @@ class Client(Connection):
         """Videos that may be added: those in the folders that the server's owner allowed."""
         return [schemas.Video.model_validate(each) for each in self._request("GET", "/videos").json()]
 
-    def add_videos(self, *names: str, start: float | None = None) -> schemas.Job:
-        """Track videos of the server's folders, and add the people to the gallery, as a job."""
-        return self._post(schemas.Job, "/jobs", schemas.JobIn(videos=list(names), start=start))
+    def add_videos(
+        self, *names: str, camera: str | None = None, start: float | None = None, link: bool = True
+    ) -> schemas.Job:
+        """Track videos of the server's folders, and add the people to the gallery, as a job.
+
+        Args:
+            names: of the videos.
+            camera: of the one video; None: its name.
+            start: when they began, POSIX seconds; None: unknown.
+            link: whether persons are linked at the end.
+
+        """
+        content = schemas.JobIn(videos=list(names), camera=camera, start=start, link=link)
+        return self._post(schemas.Job, "/jobs", content)
 
     def add_uploaded_videos(self, *files: Path | str, start: float | None = None) -> schemas.Job:
         """Upload videos, track them, and add the people to the gallery, as a job."""
@@ -248,7 +275,8 @@ class Client(Connection):
 
     def events(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """(name, content) of events `job`, `gallery` and `answer` as they come; the present state first."""
-        with self._http.stream("GET", f"{API}/events", timeout=None) as response:
+        stream = self._http.stream("GET", f"{API}/events", timeout=None)
+        with self._transport_errors(), stream as response:
             if not response.is_success:
                 response.read()
             raise_for_problem(response)

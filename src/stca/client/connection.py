@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import httpx
@@ -56,15 +57,21 @@ class Connection:
         return self._send(method, API + path, **options)
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
-        try:
+        with self._transport_errors():
             response = self._http.request(method, path, **options)
-        except httpx.TransportError as error:
+        raise_for_problem(response)
+        return response
+
+    @contextmanager
+    def _transport_errors(self) -> Iterator[None]:
+        """Raise errors of the connection as ServerErrors of status 0."""
+        try:
+            yield
+        except httpx.RequestError as error:
             raise ServerError(
                 "The server cannot be reached",
                 status=0,
-                found=error,
+                found=str(error) or type(error).__name__,
                 where=str(self._http.base_url),
                 hint="does `stca serve` run there?",
             ) from error
-        raise_for_problem(response)
-        return response

@@ -10,7 +10,7 @@ import inspect
 import json
 from dataclasses import asdict, dataclass
 
-from stca.errors import GalleryError
+from stca.errors import GalleryError, GalleryFileError
 from stca.inference import Neck
 from stca.models import MODELS, ImageReID, ReIDModel
 from stca.tools.lookup import as_tuples, find
@@ -92,7 +92,7 @@ class ModelFingerprint:
             content["image_size"] = tuple(content["image_size"])
             return cls(**content)
         except (ValueError, TypeError, KeyError) as error:
-            raise GalleryError("A gallery's stored model fingerprint is damaged", found=error) from error
+            raise GalleryFileError("A gallery's stored model fingerprint is damaged", found=error) from error
 
     def require(self, other: ModelFingerprint, *, where: object) -> None:
         """Check that another fingerprint equals this one, the gallery's.

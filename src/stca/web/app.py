@@ -16,14 +16,14 @@ from stca.errors import StcaError
 from stca.version import __version__
 from stca.web import api, pages
 from stca.web.access.guard import Guard
+from stca.web.access.rate_limit import RateLimit
 from stca.web.media.routes import router as media_router
 from stca.web.metrics import CountRequests, Metrics
-from stca.web.problems import MEDIA_TYPE, problem, problem_of, status_of
+from stca.web.problems import MEDIA_TYPE, problem, problem_of, retry_after, status_of
 from stca.web.schemas import Problem
 from stca.web.searching import SavedAnswers
 from stca.web.settings import ServerSettings
 from stca.web.state import ServerState
-from stca.web.uploads import RateLimit
 
 API = "/api/v1"
 MOST_BYTES = 1 << 20
@@ -41,7 +41,8 @@ def create_app(settings: ServerSettings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        threading.Thread(target=state.warm_up, daemon=True).start()
+        for work in (state.warm_up, state.remove_expired_uploads):
+            threading.Thread(target=work, daemon=True).start()
         yield
         state.close()
 
@@ -104,9 +105,9 @@ def _routes(lifespan: Any) -> FastAPI:
 
 def _stca_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, StcaError)
-    retry = getattr(error, "retry_after", None)
+    retry, settings = retry_after(error), request.app.state.server.settings
     return JSONResponse(
-        problem_of(error, instance=request.url.path),
+        problem_of(error, instance=request.url.path, folders=settings.folders),
         status_code=status_of(error),
         media_type=MEDIA_TYPE,
         headers=None if retry is None else {"Retry-After": str(retry)},

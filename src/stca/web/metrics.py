@@ -16,6 +16,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stca.web.state import ServerState
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Others are counted as `other`: a client may make up as many as it likes."""
+
 
 class Metrics:
     """Counts of requests, and what the gallery holds. Each server has its own."""
@@ -71,5 +74,6 @@ class CountRequests:
         try:
             await self._app(scope, receive, send_counted)
         finally:
-            self._metrics.requests.labels(scope["method"], str(status)).inc()
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            self._metrics.requests.labels(method, str(status)).inc()
             self._metrics.seconds.observe(time.perf_counter() - begun)

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from http import HTTPStatus
+from pathlib import Path, PurePath
 from typing import Any
 
-from stca.errors import ConfigError, DatasetError, FrameError, GalleryError, StcaError
+from stca.errors import (
+    ConfigError,
+    DatasetError,
+    FrameError,
+    GalleryBusyError,
+    GalleryError,
+    GalleryFileError,
+    StcaError,
+)
 
 MEDIA_TYPE = "application/problem+json"
+_RETRY = 10
+"""Seconds after which to try again where nothing better is known."""
+_PLACE = re.compile(r"(?<![\w.:/~…-])/(?!api/|media/|static/)(?:[^\s/'\"`:;,()]+/)+([^\s/'\"`:;,()]*)")
+"""An absolute path of at least two parts that is no address of the server's."""
 
 
 class WebError(StcaError):
@@ -31,24 +46,67 @@ def not_found(what: str, **others: Any) -> WebError:
 
 
 def status_of(error: StcaError) -> int:
-    """The HTTP status of an error: its own, else 422 for what the request asked, and 500 for the rest."""
+    """The HTTP status of an error.
+
+    Its own; else 503 where a file is locked or the disk full, 422 for what the request asked, and 500 for
+    the rest, damaged files among them.
+    """
     status = getattr(error, "status", None)
     if isinstance(status, int):
         return status
+    if isinstance(error, GalleryFileError):
+        return 503 if isinstance(error, GalleryBusyError) else 500
     return 422 if isinstance(error, GalleryError | ConfigError | FrameError | DatasetError) else 500
 
 
-def problem_of(error: StcaError, *, instance: str) -> dict[str, Any]:
+def retry_after(error: StcaError) -> int | None:
+    """Seconds after which a client may try again; None: not said."""
+    seconds = getattr(error, "retry_after", None)
+    return _RETRY if seconds is None and isinstance(error, GalleryBusyError) else seconds
+
+
+def without_places(text: str, folders: Iterable[Path]) -> str:
+    """A text that names the server's files without saying where they are.
+
+    Args:
+        text: of an error.
+        folders: of the server; of other absolute paths the last part is left, if they have no spaces.
+
+    """
+    names = {str(form): folder.name for folder in folders for form in (folder.absolute(), folder.resolve())}
+    for place in sorted(names, key=len, reverse=True):
+        text = re.sub(re.escape(place) + r"(?![\w-])", lambda _, name=names[place]: name, text)  # type: ignore[misc]
+    return _PLACE.sub(r"\1", text)
+
+
+def problem_of(error: StcaError, *, instance: str, folders: Iterable[Path] = ()) -> dict[str, Any]:
     """The problem details of an error.
 
     The place of a file on the server is left out: it is nobody's business who asks over the network.
+
+    Args:
+        error: what happened.
+        instance: path of the request.
+        folders: of the server, which no answer may name.
+
     """
+
+    def words(value: object) -> str | None:
+        if value is None:
+            return None
+        return value.name if isinstance(value, PurePath) else without_places(str(value), folders)
+
+    folders = tuple(folders)
     status = status_of(error)
-    expected, found = _words(error.expected), _words(error.found)
+    expected, found = words(error.expected), words(error.found)
     detail = [f"expected: {expected}"] if expected else []
     detail += [f"found: {found}"] if found else []
     return problem(
-        status, title=error.what, detail="; ".join(detail) or None, instance=instance, hint=error.hint
+        status,
+        title=words(error.what),
+        detail="; ".join(detail) or None,
+        instance=instance,
+        hint=words(error.hint),
     )
 
 
@@ -72,7 +130,3 @@ def problem(
         "errors": errors,
     }
     return {name: value for name, value in content.items() if value is not None}
-
-
-def _words(value: object) -> str | None:
-    return None if value is None else str(value)

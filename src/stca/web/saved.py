@@ -17,6 +17,8 @@ from stca.web.problems import WebError, not_found
 log = logging.getLogger(__name__)
 MOST = 500
 """Saved searches of a server."""
+_WAIT = 30.0
+"""Seconds for which another process may hold the file."""
 _SCHEMA = """CREATE TABLE IF NOT EXISTS searches (
     id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, created REAL NOT NULL, author TEXT NOT NULL,
     request TEXT NOT NULL)"""
@@ -93,7 +95,7 @@ class SavedSearches:
     def _run(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         with self._lock, own_file_errors(self._path.parent):
             self._path.parent.mkdir(exist_ok=True)
-            with closing(sqlite3.connect(self._path, timeout=30)) as db:
+            with closing(sqlite3.connect(self._path, timeout=_WAIT)) as db:
                 db.text_factory = lambda text: text.decode("utf-8", "replace")
                 db.execute("PRAGMA journal_mode = WAL")
                 db.execute(_SCHEMA)

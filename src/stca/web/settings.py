@@ -51,6 +51,11 @@ class ServerSettings:
         return self.gallery / STATE_FOLDER
 
     @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where the gallery and the videos are, which is nobody's business who asks over the network."""
+        return (self.gallery, *self.videos)
+
+    @property
     def loopback(self) -> bool:
         """Whether only this machine reaches the server, so that no token is needed."""
         return is_loopback(self.host)

@@ -16,15 +16,20 @@ from stca.linking.persons import group_persons, person_names, undo
 from stca.models import ReIDModel
 from stca.web import schemas
 from stca.web.access.audit import AuditLog
+from stca.web.access.rate_limit import RateLimit
 from stca.web.access.tokens import Tokens, User
 from stca.web.correcting import apply_correction
 from stca.web.jobs import Jobs
 from stca.web.listing import Snapshot
+from stca.web.media.certainty import Certainty, certainty
 from stca.web.media.footage import Footage
-from stca.web.problems import WebError, not_found
+from stca.web.problems import WebError, not_found, without_places
 from stca.web.saved import SavedSearches
 from stca.web.settings import ServerSettings
-from stca.web.uploads import RateLimit, Uploads
+from stca.web.uploads import Uploads
+
+_TIDY_EVERY = 300.0
+"""Seconds between two removals of expired uploads."""
 
 
 class ServerState:
@@ -53,15 +58,28 @@ class ServerState:
         self.model_lock = threading.RLock()
         self._snapshot_lock = threading.Lock()
         self._snapshot: tuple[object, Snapshot] | None = None
+        self._certainty_lock = threading.Lock()
+        self._certainty: tuple[Snapshot, Certainty | None] | None = None
         self.streams = 0
         self.closing = threading.Event()
+        self._remove_expired()
 
     def close(self) -> None:
-        """End the event streams, and close the files."""
+        """End the event streams, close the files, and remove uploads that have expired."""
         self.closing.set()
         self.jobs.close()
         self.footage.close()
         self.gallery.close()
+        self._remove_expired()
+
+    def remove_expired_uploads(self) -> None:
+        """Remove uploads as they expire, until the server is closed; for a thread of its own."""
+        while not self.closing.wait(_TIDY_EVERY):
+            self._remove_expired()
+
+    def _remove_expired(self) -> None:
+        with suppress(OSError):  # the next time
+            self.uploads.remove_expired()
 
     # ---- the gallery ----
 
@@ -90,6 +108,15 @@ class ServerState:
                 found = group_persons(records, hidden=hidden, names=person_names(self.gallery))
                 self._snapshot = version, Snapshot.of(records, found, hidden)
             return self._snapshot[1]
+
+    def certainty(self) -> Certainty | None:
+        """What scores mean in the gallery as it is now; computed once for each of its states."""
+        snapshot = self.snapshot()
+        with self._certainty_lock:
+            if self._certainty is None or self._certainty[0] is not snapshot:
+                shown = {key: each for key, each in snapshot.records.items() if key not in snapshot.hidden}
+                self._certainty = snapshot, certainty(self.gallery, shown)
+            return self._certainty[1]
 
     def warm_up(self) -> None:
         """Read the gallery before the first page is asked for."""
@@ -121,6 +148,10 @@ class ServerState:
         undone = undo(self.gallery, number)
         self.audit.write(who.name, who.role, "undo correction", correction=number)
         return undone
+
+    def public(self, text: str) -> str:
+        """A text for people on the network, who need not know where the server's files are."""
+        return without_places(text, self.settings.folders)
 
     def is_added(self, video: Path) -> bool:
         """Whether a job has added a video to the gallery."""

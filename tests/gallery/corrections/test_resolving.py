@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from itertools import combinations, product
 
 import hypothesis.strategies as st
@@ -9,7 +11,15 @@ import pytest
 from hypothesis import given, settings
 
 from stca.errors import GalleryError
-from stca.gallery.corrections import Change, Correction, Kind, LabelledPair, labelled_pairs, resolve
+from stca.gallery.corrections import (
+    Change,
+    Correction,
+    Kind,
+    LabelledPair,
+    labelled_pairs,
+    pairs_csv,
+    resolve,
+)
 
 KEYS = tuple("abcdefgh")
 
@@ -203,3 +213,16 @@ def test_a_name_is_printable_and_of_bounded_length(name: str) -> None:
         with pytest.raises(GalleryError, match="no author"):
             Change("hide", ("a",), author=name)
     assert Change("name", ("a",), text="Zoë Ødegård 小明 علی\u200cرضا").text
+
+
+def test_pairs_as_csv_are_no_formulas() -> None:
+    pairs = [
+        LabelledPair("=1+1", "a,b", True, 5.0, "@SUM(1)"),
+        LabelledPair("-cam/1", "+cam/2", False, 6.25, "ann"),
+    ]
+    rows = list(csv.reader(io.StringIO(pairs_csv(pairs))))
+    assert rows == [
+        ["key", "other", "same", "time", "author"],
+        ["'=1+1", "a,b", "1", "5.000", "'@SUM(1)"],
+        ["'-cam/1", "'+cam/2", "0", "6.250", "ann"],
+    ]

@@ -140,3 +140,11 @@ def test_figures_for_monitoring(client: Client) -> None:
     text = client.metrics()
     assert 'stca_gallery_tracklets{camera="north"} 10.0' in text
     assert 'stca_requests_total{method="GET",status="200"}' in text
+
+
+def test_methods_that_clients_make_up_are_counted_as_one(server: TestClient, client: Client) -> None:
+    for method in ("BREW", "WHEN"):
+        server.request(method, "/api/v1/gallery")
+    text = client.metrics()
+    assert 'method="other"' in text
+    assert not any(f'method="{method}"' in text for method in ("BREW", "WHEN"))

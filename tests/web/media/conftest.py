@@ -72,6 +72,7 @@ def make_client(tmp_path: Path) -> Callable[..., TestClient]:
     from stca.web.listing import Snapshot
     from stca.web.media.footage import Footage
     from stca.web.media.routes import router
+    from stca.web.settings import ServerSettings
     from stca.web.state import ServerState
     from stca.web.uploads import Uploads
 
@@ -82,10 +83,12 @@ def make_client(tmp_path: Path) -> Callable[..., TestClient]:
 
         def __init__(self, gallery: Gallery, videos: tuple[Path, ...], open_it: Callable[[], Any]) -> None:
             self.gallery, self._open_it = gallery, open_it
+            self.settings = ServerSettings(gallery.path, videos)
             self._all = Snapshot.of(list(gallery.records()), persons_of(gallery), frozenset())
             self.footage = Footage(lambda: self._all.records, videos)
             self.uploads = Uploads(folder)
             self.model_lock = threading.RLock()
+            self._certainty_lock, self._certainty = threading.Lock(), None
 
         def snapshot(self) -> Snapshot:
             return self._all

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,10 +12,11 @@ import pytest
 
 pytest.importorskip("fastapi")
 
+import made_uploads
 from asked_pages import PAGE, Pages
 from html_document import Document
 from made_gallery import DIM, FINGERPRINT, record
-from made_server import fill_gallery, served
+from made_server import client_of, fill_gallery, served
 from stca.gallery import Calibration, Gallery, Record
 from stca.web.access.tokens import Tokens
 from stca.web.jobs import Job
@@ -266,7 +268,7 @@ def test_several_people_in_an_upload_ask_for_a_box(pages: Pages, monkeypatch: py
 
     picture = SimpleNamespace(width=640, height=480)
     uploads = SimpleNamespace(get=lambda upload: SimpleNamespace(pictures=(picture, picture)))
-    uploads.title = lambda upload: "holiday.jpg"
+    uploads.title, uploads.remove_expired = (lambda upload: "holiday.jpg"), (lambda: 0)
 
     def several(*args: Any, **others: Any) -> None:
         raise GalleryError("There are several people", hint="draw a box")
@@ -350,11 +352,12 @@ def test_a_job_is_begun_paused_and_cancelled(
     pages: Pages, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     calls: list[Any] = []
-    monkeypatch.setattr("stca.web.pages.jobs.allowed_video", lambda folders, name: tmp_path / name)
+    monkeypatch.setattr("stca.web.actions.allowed_video", lambda folders, name: tmp_path / name)
     jobs = SimpleNamespace(
         start=lambda videos, link: calls.append((videos, link)) or job(),
-        pause=lambda number: calls.append(("pause", number)),
-        cancel=lambda number: calls.append(("cancel", number)),
+        pause=lambda number: calls.append(("pause", number)) or job(),
+        resume=lambda number: calls.append(("resume", number)) or job(),
+        cancel=lambda number: calls.append(("cancel", number)) or job(),
         list=lambda: [job()],
         close=lambda: None,
     )
@@ -370,9 +373,90 @@ def test_a_job_is_begun_paused_and_cancelled(
     assert pages.post("/jobs/3/pause").status_code == 303
     assert "Running" in pages.post("/jobs/3/cancel", hx_request="true").text
     assert calls[1:] == [("pause", 3), ("cancel", 3)]
+    one_camera = pages.post("/jobs", sent | {"camera": "door"})
+    assert (one_camera.status_code, len(calls)) == (422, 3)
+    assert "one video only" in one_camera.text
+    assert pages.post("/jobs", sent | {"videos": ["a.mp4"], "camera": " door "}).status_code == 303
+    assert [video.camera for video in calls[3][0]] == ["door"]
     assert pages.post("/jobs", {}).status_code == 422
     assert pages.post("/jobs", sent | {"start": "tomorrow"}).status_code == 422
     assert pages.post("/jobs/3/remove").status_code == 422
+
+
+@pytest.mark.parametrize("address", ["/saved/{}/remove", "/jobs/{}/pause", "/corrections/{}/undo"])
+def test_a_number_beyond_every_id_is_refused(address: str, pages: Pages) -> None:
+    assert pages.post(address.format(2**70)).status_code == 422
+
+
+def test_the_curve_is_that_of_the_interface_and_leaves_hidden_ones_out(tmp_path: Path) -> None:
+    import numpy as np
+
+    from stca.linking.persons import hide
+    from stca.web.media.certainty import certainty
+
+    folder = tmp_path / "gallery"
+    made = np.random.default_rng(0).normal(size=(40, DIM)).astype(np.float32)
+    with Gallery.open(folder, model=FINGERPRINT) as gallery:
+        gallery.add([Record(f"a/{n:02d}", "a", label=n % 8) for n in range(40)], made)
+        gallery.set_calibration(Calibration(0.4, 0.01, "labels", 10, 10, 10, 0.5, 0.5, 0.5))
+        records = {record.key: record for record in gallery.records()}
+        gone = sorted(records)[:15]
+        whole = certainty(gallery, records)
+        hide(gallery, gone)
+        shown = certainty(gallery, {key: each for key, each in records.items() if key not in gone})
+    assert whole is not None
+    assert shown is not None
+    assert whole.source != shown.source
+    with served(folder) as client:
+        told = client.get("/api/v1/why/a/30", params={"answer": "a/31"}).json()["certainty"]
+        page = html.unescape(Pages(client).get("/tracklets/a/30?query=a/31"))
+    assert told["source"] == shown.source
+    assert shown.source in page
+    assert told["words"] in page
+
+
+def test_pages_and_interface_write_the_same_into_the_audit_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = made_uploads.jpeg((60, 120))
+
+    def by_page(pages: Pages) -> None:
+        upload = pages.client.post("/uploads", files=[("files", ("me.jpg", picture))], headers=PAGE)
+        assert upload.history[0].status_code == 303
+        assert pages.post("/saved", {"name": "him", "query": "key=north/0000"}).status_code == 303
+        assert pages.post("/saved/1/remove").status_code == 303
+        sent = {"videos": ["a.mp4"], "camera": "door", "start": "1970-01-01T00:00:05+00:00"}
+        assert pages.post("/jobs", sent).status_code == 303
+        for action in ("pause", "resume", "cancel"):
+            assert pages.post(f"/jobs/1/{action}").status_code == 303
+
+    def by_interface(pages: Pages) -> None:
+        with client_of(pages.client) as client:
+            me = tmp_path / "me.jpg"
+            me.write_bytes(picture)
+            client.upload(me)
+            client.remove_saved_search(client.save_search("him", key="north/0000").id)
+            started = client.add_videos("a.mp4", camera="door", start=5.0, link=False)
+            for change in (client.pause_job, client.resume_job, client.cancel_job):
+                change(started.id)
+
+    monkeypatch.setattr("stca.web.actions.allowed_video", lambda folders, name: tmp_path / name)
+    logs, started = [], []
+    for number, act in enumerate((by_page, by_interface)):
+        with served(fill_gallery(tmp_path / f"gallery{number}")) as client:
+            pages = Pages(client)
+            told = ("start", "pause", "resume", "cancel")
+            jobs = SimpleNamespace(close=lambda: None, list=lambda: [job()], **dict.fromkeys(told))
+            jobs.start = lambda videos, link: started.append((videos, link)) or job()
+            jobs.pause = jobs.resume = jobs.cancel = lambda number: job()
+            pages.state.jobs.close()
+            monkeypatch.setattr(pages.state, "jobs", jobs)
+            act(pages)
+            lines = [line for line in pages.state.audit.entries() if line["action"] != "search"]
+        logs.append([{k: v for k, v in line.items() if k not in ("time", "upload", "job")} for line in lines])
+    assert logs[0] == logs[1]
+    assert len(logs[0]) == 7
+    assert started[0] == started[1]
 
 
 # ---- who may ----

@@ -414,3 +414,20 @@ def test_errors_do_not_say_what_a_file_is_called_on_the_server(decode: Decode) -
 def test_texts_of_the_child_lose_names_of_files() -> None:
     assert decoding._text(f"cannot identify image file '{NAME}'") == "cannot identify image file"
     assert decoding._text("1234-5678 pixels of 0001-000 at 12") == "1234-5678 pixels of 0001-000 at 12"
+
+
+@pytest.mark.parametrize(("network", "level"), [(NAMESPACE, "INFO"), (PROTOCOLS, "WARNING")])
+def test_the_log_warns_where_the_system_cannot_keep_it_from_the_network(
+    network: str,
+    level: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    outcome = Outcome({"network": network}, "itself", 0, 0.1, 0.1, 0)
+    monkeypatch.setattr(decoding, "run_child", lambda *_: outcome)
+    monkeypatch.setattr(decoding, "_said_network", False)
+    with caplog.at_level("INFO", logger=decoding.log.name):
+        for _ in range(2):
+            decoding._ask(tmp_path, {}, QUERY)
+    assert [(each.levelname, network in each.message) for each in caplog.records] == [(level, True)]

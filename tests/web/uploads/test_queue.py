@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from stca.web.problems import WebError
 from stca.web.uploads import DecodeQueue, RateLimit, UploadError
 
 
@@ -104,7 +105,7 @@ def test_who_is_refused_is_told_when_to_come_back() -> None:
     limit = RateLimit(0.1, 1, clock=lambda: now[0])
     limit.require("a")
     limit.require("b")
-    with pytest.raises(UploadError) as error:
+    with pytest.raises(WebError) as error:
         limit.require("a")
     assert (error.value.status, error.value.retry_after) == (429, 10)
     now[0] += 10

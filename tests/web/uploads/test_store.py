@@ -3,12 +3,14 @@
 import asyncio
 import os
 import time
+import uuid
 from pathlib import Path
 
 import pytest
 from starlette.requests import Request
 
 import made_uploads as made
+from made_server import fill_gallery, served
 from stca.errors import GalleryError
 from stca.web.problems import WebError
 from stca.web.uploads import DecodeQueue, UploadError, Uploads
@@ -103,6 +105,30 @@ def test_after_an_hour_it_is_gone(tmp_path: Path) -> None:
     uploads.remove(young)
     with pytest.raises(WebError, match="no such upload"):
         uploads.get(young)
+
+
+def test_a_server_removes_expired_uploads_without_a_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def expired() -> Path:
+        path = folder / "serve" / "uploads" / uuid.uuid4().hex
+        path.mkdir(parents=True)
+        os.utime(path, (time.time() - 3700,) * 2)
+        return path
+
+    folder = fill_gallery(tmp_path / "gallery")
+    at_start = expired()
+    with served(folder):
+        assert not at_start.exists()
+        at_end = expired()
+    assert not at_end.exists()
+    monkeypatch.setattr("stca.web.state._TIDY_EVERY", 0.05)
+    with served(folder):
+        while_running = expired()
+        until = time.monotonic() + 20
+        while while_running.exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        assert not while_running.exists()
 
 
 def test_too_many_or_too_busy(tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import json
 import sys
 from dataclasses import asdict
@@ -225,17 +223,14 @@ def _about(each: Correction) -> str:
 
 def _pairs(given: argparse.Namespace) -> None:
     from stca.gallery import Gallery
-    from stca.gallery.corrections import labelled_pairs
+    from stca.gallery.corrections import labelled_pairs, pairs_csv
     from stca.tools.files import write_text
 
     with Gallery.open(given.gallery) as gallery:
         pairs = labelled_pairs(gallery.corrections())
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["key", "other", "same", "time", "author"])
-    rows.writerows([p.key, p.other, int(p.same), f"{p.time:.3f}", p.author] for p in pairs)
+    text = pairs_csv(pairs)
     if given.out is None:
-        sys.stdout.write(text.getvalue())
+        sys.stdout.write(text)
         return
-    write_text(given.out, text.getvalue())
+    write_text(given.out, text)
     print(f"{len(pairs)} pairs in {given.out}")

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from stca.errors import GalleryError
+from stca.errors import GalleryFileError
 
 Method = Literal["labels", "time split", "cross-camera sets", "corrections"]
 
@@ -62,7 +62,7 @@ class Calibration:
         try:
             return cls(**json.loads(text))
         except (ValueError, TypeError) as error:
-            raise GalleryError("A gallery's stored calibration is damaged", found=error) from error
+            raise GalleryFileError("A gallery's stored calibration is damaged", found=error) from error
 
     @property
     def by_people(self) -> bool:

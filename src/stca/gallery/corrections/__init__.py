@@ -1,7 +1,7 @@
 """What people have said about who is who: one log per gallery, and what follows from it."""
 
 from stca.gallery.corrections.correction import KINDS, Change, Correction, Kind, PersonTable
-from stca.gallery.corrections.resolving import LabelledPair, Resolved, labelled_pairs, resolve
+from stca.gallery.corrections.resolving import LabelledPair, Resolved, labelled_pairs, pairs_csv, resolve
 
 __all__ = [
     "KINDS",
@@ -12,5 +12,6 @@ __all__ = [
     "PersonTable",
     "Resolved",
     "labelled_pairs",
+    "pairs_csv",
     "resolve",
 ]

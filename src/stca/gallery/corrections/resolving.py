@@ -6,12 +6,15 @@ taken, directly or through them (a is b, b is c, so a is c), is left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 
 from stca.gallery.corrections.correction import Correction, hidden_keys
 from stca.gallery.corrections.groups import Groups, Keys
+from stca.tools.tables import harmless
 
 _SAY_WHO = ("same", "different", "merge", "take out", "split")
 """Kinds that say of tracklets that they are one person or not."""
@@ -119,6 +122,20 @@ def labelled_pairs(corrections: Sequence[Correction]) -> list[LabelledPair]:
             if a != b and pair not in found and groups.holds(a, b, same=same):
                 found[pair] = LabelledPair(*pair, same, correction.time, correction.author)
     return list(found.values())[::-1]
+
+
+def pairs_csv(pairs: Iterable[LabelledPair]) -> str:
+    """Pairs as CSV: key,other,same,time,author.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe before it.
+    """
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["key", "other", "same", "time", "author"])
+    for pair in pairs:
+        names = harmless(pair.key), harmless(pair.other)
+        rows.writerow([*names, int(pair.same), f"{pair.time:.3f}", harmless(pair.author)])
+    return text.getvalue()
 
 
 def statements(corrections: Sequence[Correction]) -> list[Statement]:

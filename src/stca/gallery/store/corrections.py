@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from stca.errors import GalleryError
+from stca.errors import GalleryError, GalleryFileError
 from stca.gallery.corrections import KINDS, Change, Correction, PersonTable
 from stca.gallery.corrections.correction import hidden_keys
 from stca.gallery.records import Record
@@ -224,7 +224,7 @@ class CorrectedStore(Store):
                 linkings = self._linkings()
                 return [_correction(row, c, known, linkings) for row, c in zip(rows, contents, strict=True)]
             except (ValueError, TypeError, AttributeError) as error:
-                raise GalleryError(
+                raise GalleryFileError(
                     "The log of corrections is damaged, or of a later version",
                     found=error,
                     where=self.folder,

@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from stca.errors import GalleryError
+from stca.errors import GalleryError, GalleryFileError
 from stca.gallery.records import Record
 
 COLUMNS = tuple(field.name for field in fields(Record))
@@ -29,7 +29,7 @@ def record_from_row(row: Sequence[Any]) -> Record:
             values[_FOLDER] = Path(values[_FOLDER])
         return Record(*values)
     except TypeError as error:
-        raise GalleryError("A row of the gallery is damaged", found=error, where=repr(row[0])) from error
+        raise GalleryFileError("A row of the gallery is damaged", found=error, where=repr(row[0])) from error
 
 
 def row_values(record: Record, content: str) -> tuple[object, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from stca.errors import GalleryError
+from stca.errors import GalleryBusyError, GalleryError, GalleryFileError
 
 
 def connect(path: Path, mode: str, wait: float) -> sqlite3.Connection:
@@ -51,24 +52,39 @@ _WORDS = {
     ),
 }
 
+_FOR_NOW = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)
+
+
+def kind_of(error: sqlite3.Error | OSError) -> type[GalleryFileError]:
+    """GalleryBusyError where trying again later may help, else GalleryFileError."""
+    if isinstance(error, OSError):
+        busy = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EAGAIN)
+    else:
+        busy = _code(error) in _FOR_NOW
+    return GalleryBusyError if busy else GalleryFileError
+
+
+def _code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+
 
 @contextmanager
 def sqlite_errors(folder: Path) -> Iterator[None]:
     """Raise SQLite and operating-system errors as GalleryErrors that say what to do.
 
     Raises:
-        GalleryError: for any of them, and for text that is not valid UTF-8.
+        GalleryFileError: for any of them (GalleryBusyError: locked or full).
+        GalleryError: for text that is not valid UTF-8.
 
     """
     try:
         yield
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        what, hint = _WORDS.get(code, ("This gallery's file cannot be used", None))
-        raise GalleryError(what, found=error, where=folder, hint=hint) from error
+        what, hint = _WORDS.get(_code(error), ("This gallery's file cannot be used", None))
+        raise kind_of(error)(what, found=error, where=folder, hint=hint) from error
     except OSError as error:
         found = error.strerror or error
-        raise GalleryError("This gallery's folder cannot be used", found=found, where=folder) from error
+        raise kind_of(error)("This gallery's folder cannot be used", found=found, where=folder) from error
     except UnicodeEncodeError as error:
         raise GalleryError(
             "A name is not valid UTF-8",
@@ -78,4 +94,4 @@ def sqlite_errors(folder: Path) -> Iterator[None]:
         ) from error
     except UnicodeDecodeError as error:
         what, hint = _WORDS[sqlite3.SQLITE_CORRUPT]
-        raise GalleryError(what, found=error, where=folder, hint=hint) from error
+        raise GalleryFileError(what, found=error, where=folder, hint=hint) from error

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int64
 
-from stca.errors import GalleryError
+from stca.errors import GalleryError, GalleryFileError
 from stca.gallery.engine import Vector, Vectors
 from stca.gallery.records import Added, Record, updated_record
 from stca.gallery.store.file import FILE, has_clock
@@ -51,7 +51,7 @@ class Store(Tombstones):
         try:
             return int(found["changes"]), int(found["removals"]), int(found.get("updates", 0))
         except (KeyError, ValueError) as error:
-            raise GalleryError(
+            raise GalleryFileError(
                 "This gallery's file is damaged", expected="its counters", found=found, where=self.folder
             ) from error
 
@@ -225,7 +225,7 @@ class Store(Tombstones):
         vectors = np.frombuffer(b"".join(blobs) if whole else b"", dtype="<f4").reshape(-1, dim)
         squares = np.einsum("nd,nd->n", vectors, vectors)
         if not whole or not (abs(squares - 1) < _OFF).all():  # so are infinities and nan
-            raise GalleryError("A vector of the gallery is damaged", where=self.folder / FILE)
+            raise GalleryFileError("A vector of the gallery is damaged", where=self.folder / FILE)
         return vectors
 
     def records(self) -> list[Record]:

@@ -15,7 +15,7 @@ import secrets
 import time
 from collections.abc import Iterable, Sequence
 
-from stca.errors import GalleryError
+from stca.errors import GalleryFileError
 from stca.gallery.records import Record
 from stca.gallery.store.transactions import Transactions
 
@@ -76,7 +76,7 @@ class Tombstones(Transactions):
             keys: list[str] = json.loads(self.meta(_SECRETS) or "[]")
             _ = [bytes.fromhex(key) for key in keys]
         except (ValueError, TypeError) as error:
-            raise GalleryError(
+            raise GalleryFileError(
                 "The gallery's list of what was forgotten is damaged", where=self.folder
             ) from error
         return keys

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from stca.errors import ConfigError
+from stca.gallery.store.sqlite import kind_of
 from stca.tools.files import exclusively
 
 
@@ -34,7 +34,7 @@ class AuditLog:
         """Append a line; entries that are None are left out.
 
         Raises:
-            ConfigError: it cannot be written: what is not logged is not done.
+            GalleryFileError: it cannot be written: what is not logged is not done.
 
         """
         entry = {"time": round(time.time(), 3), "who": who, "role": role, "action": action}
@@ -48,7 +48,7 @@ class AuditLog:
                 with exclusively(self._path, "a+b") as file:  # `stca gallery forget` may rewrite it
                     _append(file, line)
         except OSError as error:
-            raise ConfigError(
+            raise kind_of(error)(
                 "The audit log cannot be written",
                 found=error.strerror,
                 where=self._path,

@@ -22,9 +22,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stca.errors import StcaError
+from stca.web.access.rate_limit import RateLimit
 from stca.web.access.tokens import Tokens, User
 from stca.web.problems import MEDIA_TYPE, problem
-from stca.web.uploads.queue import RateLimit
 
 COOKIE = "stca_token"
 LOCAL = User("local", "editor")

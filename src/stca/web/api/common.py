@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Path, Query, Request
 
 from stca.web.access.tokens import User
 from stca.web.listing import Filters
@@ -35,7 +35,8 @@ State = Annotated[ServerState, Depends(_state)]
 Who = Annotated[User, Depends(_user)]
 Cursor = Annotated[str | None, Query(max_length=2000, description="`next` of the page before")]
 Limit = Annotated[int, Query(ge=1, le=500, description="most items of a page")]
-Number = Annotated[int, "an id"]
+Id = Annotated[int, Path(ge=1, le=2**62)]
+"""Of a job, a correction or a saved search; SQLite's integers end at 2**63."""
 
 
 def filters(

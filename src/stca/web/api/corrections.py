@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from typing import Annotated
-
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from starlette.responses import Response
 
-from stca.gallery.corrections import Correction, labelled_pairs
+from stca.gallery.corrections import Correction, labelled_pairs, pairs_csv
 from stca.web import schemas
-from stca.web.api.common import Cursor, Limit, State, Who
+from stca.web.api.common import Cursor, Id, Limit, State, Who
 from stca.web.listing import page
 
 router = APIRouter(tags=["corrections"])
-CorrectionId = Annotated[int, Path(ge=1, le=2**62)]
 
 
 @router.get("/corrections")
@@ -39,16 +34,11 @@ def correct(state: State, who: Who, given: schemas.CorrectionIn) -> schemas.Corr
 )
 def export_pairs(state: State) -> Response:
     """Pairs of tracklets that people said to be one person, or two: key,other,same,time,author."""
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["key", "other", "same", "time", "author"])
-    for pair in labelled_pairs(state.gallery.corrections()):
-        rows.writerow([pair.key, pair.other, int(pair.same), f"{pair.time:.3f}", pair.author])
-    return Response(text.getvalue(), media_type="text/csv")
+    return Response(pairs_csv(labelled_pairs(state.gallery.corrections())), media_type="text/csv")
 
 
 @router.post("/corrections/{number}/undo")
-def undo_correction(state: State, who: Who, number: CorrectionId) -> schemas.Correction:
+def undo_correction(state: State, who: Who, number: Id) -> schemas.Correction:
     """Undo a correction, in any order."""
     return correction_out(state.undo(number, who))
 

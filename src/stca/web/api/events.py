@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from stca.web.api.common import State
 from stca.web.api.jobs import job_out
@@ -35,37 +36,50 @@ async def events(request: Request, state: State) -> StreamingResponse:
     """
     if state.streams >= MOST_STREAMS:
         raise WebError("Too many clients listen", status=503, retry_after=10)
-    return StreamingResponse(_stream(request, state), media_type="text/event-stream")
+    state.streams += 1  # nothing is awaited since it was checked
+    return _Counted(_stream(request, state), state)
+
+
+class _Counted(StreamingResponse):
+    """A stream that is counted until it ends, however it ends, also before its first line."""
+
+    def __init__(self, lines: AsyncIterator[str], state: ServerState) -> None:
+        super().__init__(lines, media_type="text/event-stream")
+        self._state = state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._state.streams -= 1
 
 
 async def _stream(request: Request, state: ServerState) -> AsyncIterator[str]:
-    state.streams += 1
     seen: dict[str, str] = {}
-    try:
-        yield "retry: 3000\n\n"
-        quiet = 0.0
-        while not state.closing.is_set() and not await request.is_disconnected():
-            sent = False
-            for name, number, content in await run_in_threadpool(_now, request, state):
-                text = json.dumps(content)
-                if seen.get(f"{name} {number}") != text:
-                    seen[f"{name} {number}"] = text
-                    yield f"event: {name}\ndata: {text}\n\n"
-                    sent = True
-            quiet = 0.0 if sent else quiet + _PAUSE
-            if quiet >= _ALIVE:
-                yield ": still here\n\n"
-                quiet = 0.0
-            await asyncio.sleep(_PAUSE)
-    finally:
-        state.streams -= 1
+    jobs = 0  # version of the jobs that were sent
+    yield "retry: 3000\n\n"
+    quiet = 0.0
+    while not state.closing.is_set() and not await request.is_disconnected():
+        sent = False
+        jobs, now = await run_in_threadpool(_now, request, state, jobs)
+        for name, number, content in now:
+            text = json.dumps(content)
+            if seen.get(f"{name} {number}") != text:
+                seen[f"{name} {number}"] = text
+                yield f"event: {name}\ndata: {text}\n\n"
+                sent = True
+        quiet = 0.0 if sent else quiet + _PAUSE
+        if quiet >= _ALIVE:
+            yield ": still here\n\n"
+            quiet = 0.0
+        await asyncio.sleep(_PAUSE)
 
 
-def _now(request: Request, state: ServerState) -> list[tuple[str, int, Any]]:
-    """(event, number, content) of everything that a client may be told."""
-    found: list[tuple[str, int, Any]] = [
-        ("job", job.id, job_out(job).model_dump()) for job in state.jobs.list()
-    ]
+def _now(request: Request, state: ServerState, since: int) -> tuple[int, list[tuple[str, int, Any]]]:
+    """The jobs' version, and (event, number, content) of jobs changed since another, and of all else."""
+    version, changed = state.jobs.wait_change(since, 0.0)
+    found: list[tuple[str, int, Any]] = [("job", job.id, job_out(state, job).model_dump()) for job in changed]
     snapshot = state.snapshot()
     found.append(("gallery", 0, {"tracklets": len(snapshot.records), "persons": len(snapshot.persons)}))
     for search, result in request.app.state.answers.now():
@@ -77,4 +91,4 @@ def _now(request: Request, state: ServerState) -> list[tuple[str, int, Any]]:
             "best": best.model_dump() if best else None,
         }
         found.append(("answer", search.id, content))
-    return found
+    return version, found

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
-from stca.web import schemas
-from stca.web.api.common import Cursor, Limit, State, Who
+from stca.web import actions, schemas
+from stca.web.api.common import Cursor, Id, Limit, State, Who
 from stca.web.api.uploads import FORM
-from stca.web.jobs import Job, NewVideo, allowed_video, list_videos
+from stca.web.jobs import Job, list_videos
 from stca.web.listing import page
 from stca.web.problems import WebError
 from stca.web.receiving import receive_videos, start_uploaded
+from stca.web.state import ServerState
 from stca.web.uploads import TRACKED
 
 router = APIRouter(tags=["jobs"])
-JobId = Annotated[int, Path(ge=1, le=2**62)]
 
 
 @router.get("/videos")
@@ -36,16 +35,16 @@ def list_jobs(state: State, cursor: Cursor = None, limit: Limit = 60) -> schemas
     """Jobs, newest first."""
     found = list(state.jobs.list())
     some, after = page(found, [str(job.id) for job in found], cursor, limit)
-    return schemas.JobPage(items=list(map(job_out, some)), next=after, total=len(found))
+    return schemas.JobPage(items=[job_out(state, job) for job in some], next=after, total=len(found))
 
 
 @router.post("/jobs", status_code=201)
 def add_videos(state: State, who: Who, given: schemas.JobIn) -> schemas.Job:
     """Track videos of the server's folders, and add the people to the gallery."""
-    paths = [allowed_video(state.settings.videos, name) for name in given.videos]
-    job = state.jobs.start([NewVideo(path, start=given.start) for path in paths], link=True)
-    state.audit.write(who.name, who.role, "add videos", job=job.id, videos=given.videos)
-    return job_out(job)
+    job = actions.add_videos(
+        state, who, given.videos, camera=given.camera, start=given.start, link=given.link
+    )
+    return job_out(state, job)
 
 
 @router.post("/jobs/upload", status_code=201, openapi_extra=FORM, max_body_size=TRACKED.bytes + (1 << 20))
@@ -54,40 +53,36 @@ async def add_uploaded_videos(request: Request, state: State, who: Who) -> schem
     state.upload_rate.require(who.name)
     videos, fields = await receive_videos(state, request)
     start = partial(_seconds, fields.get("start"))
-    return job_out(await run_in_threadpool(start_uploaded, state, who, videos, start))
+    job = await run_in_threadpool(start_uploaded, state, who, videos, start)
+    return job_out(state, job)
 
 
 @router.get("/jobs/{number}")
-def get_job(state: State, number: JobId) -> schemas.Job:
+def get_job(state: State, number: Id) -> schemas.Job:
     """One job."""
-    return job_out(state.jobs.get(number))
+    return job_out(state, state.jobs.get(number))
 
 
 @router.post("/jobs/{number}/pause")
-def pause_job(state: State, who: Who, number: JobId) -> schemas.Job:
+def pause_job(state: State, who: Who, number: Id) -> schemas.Job:
     """Pause a job."""
-    return _changed(state, who, "pause job", state.jobs.pause(number))
+    return job_out(state, actions.change_job(state, who, number, "pause"))
 
 
 @router.post("/jobs/{number}/resume")
-def resume_job(state: State, who: Who, number: JobId) -> schemas.Job:
+def resume_job(state: State, who: Who, number: Id) -> schemas.Job:
     """Go on with a paused job."""
-    return _changed(state, who, "resume job", state.jobs.resume(number))
+    return job_out(state, actions.change_job(state, who, number, "resume"))
 
 
 @router.post("/jobs/{number}/cancel")
-def cancel_job(state: State, who: Who, number: JobId) -> schemas.Job:
+def cancel_job(state: State, who: Who, number: Id) -> schemas.Job:
     """Stop a job for good; videos that it has finished stay."""
-    return _changed(state, who, "cancel job", state.jobs.cancel(number))
+    return job_out(state, actions.change_job(state, who, number, "cancel"))
 
 
-def _changed(state: State, who: Who, action: str, job: Job) -> schemas.Job:
-    state.audit.write(who.name, who.role, action, job=job.id)
-    return job_out(job)
-
-
-def job_out(job: Job) -> schemas.Job:
-    """A job as the interface gives it."""
+def job_out(state: ServerState, job: Job) -> schemas.Job:
+    """A job as the interface gives it; its texts do not say where the server's files are."""
     return schemas.Job(
         id=job.id,
         created=job.created,
@@ -98,8 +93,8 @@ def job_out(job: Job) -> schemas.Job:
         frames=job.frames,
         frames_per_second=job.frames_per_second,
         seconds_left=job.seconds_left,
-        message=job.message,
-        error=job.error,
+        message=state.public(job.message),
+        error=None if job.error is None else state.public(job.error),
     )
 
 

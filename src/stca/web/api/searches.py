@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from fastapi import APIRouter
 
-from fastapi import APIRouter, Path
-
-from stca.web import schemas
-from stca.web.api.common import Cursor, Limit, State, Who
+from stca.web import actions, schemas
+from stca.web.api.common import Cursor, Id, Limit, State, Who
 from stca.web.listing import page
 from stca.web.searching import search
 
 router = APIRouter(tags=["searches"])
-SearchId = Annotated[int, Path(ge=1, le=2**62)]
 
 
 @router.post("/search")
@@ -32,21 +29,16 @@ def list_saved(state: State, cursor: Cursor = None, limit: Limit = 60) -> schema
 @router.post("/searches", status_code=201)
 def save(state: State, who: Who, saved: schemas.SavedSearchIn) -> schemas.SavedSearch:
     """Keep a search for a tracklet of the gallery."""
-    if saved.request.key is not None:
-        state.snapshot().record(saved.request.key)
-    kept = state.saved.add(saved.name, saved.request, author=who.name)
-    state.audit.write(who.name, who.role, "save search", search=kept.id, key=saved.request.key)
-    return kept
+    return actions.save_search(state, who, saved.name, saved.request)
 
 
 @router.get("/searches/{number}")
-def get_saved(state: State, number: SearchId) -> schemas.SavedSearch:
+def get_saved(state: State, number: Id) -> schemas.SavedSearch:
     """One saved search."""
     return state.saved.get(number)
 
 
 @router.delete("/searches/{number}", status_code=204)
-def remove_saved(state: State, who: Who, number: SearchId) -> None:
+def remove_saved(state: State, who: Who, number: Id) -> None:
     """Forget a saved search."""
-    state.saved.remove(number)
-    state.audit.write(who.name, who.role, "remove saved search", search=number)
+    actions.remove_saved_search(state, who, number)

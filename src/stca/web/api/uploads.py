@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request
 from starlette.concurrency import run_in_threadpool
 
-from stca.web import schemas
+from stca.web import actions, schemas
 from stca.web.api.common import State, Who
 from stca.web.state import ServerState
 from stca.web.uploads import QUERY
@@ -39,13 +39,8 @@ async def upload(request: Request, state: State, who: Who) -> schemas.Upload:
     """Pictures, a zip of pictures, or a short video; they are encoded anew, and deleted after an hour."""
     state.upload_rate.require(who.name)
     identifier = await state.uploads.add(request)
-    return await run_in_threadpool(_added, state, who.name, who.role, identifier)
-
-
-def _added(state: ServerState, name: str, role: str, identifier: str) -> schemas.Upload:
-    found = upload_out(state, identifier)
-    state.audit.write(name, role, "upload", upload=identifier, title=found.title)
-    return found
+    await run_in_threadpool(actions.log_upload, state, who, identifier)
+    return await run_in_threadpool(upload_out, state, identifier)
 
 
 @router.get("/uploads/{identifier}")

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,12 @@ _SCHEMA = (
         tracklets INTEGER NOT NULL DEFAULT 0, error TEXT, PRIMARY KEY (job, number)) WITHOUT ROWID""",
 )
 _SHOWN = (
-    "id, kind, created, finished, state, stage, progress, frames, frames_per_second, seconds_left, message, "
-    "error, link, version"
+    *("id", "kind", "created", "finished", "state", "stage", "progress", "frames", "frames_per_second"),
+    *("seconds_left", "message", "error", "link", "version"),
 )
-_VIDEO = "path, camera, start, state, folder, fresh, tracklets, error"
+_VIDEO = ("path", "camera", "start", "state", "folder", "fresh", "tracklets", "error")
+_SHOWN_OF_J = ", ".join(f"j.{name}" for name in _SHOWN)
+_VIDEO_OF_V = ", ".join(f"v.{name}" for name in _VIDEO)
 _CHANGEABLE = frozenset(
     [
         *("state", "wanted", "stage", "progress", "frames", "frames_per_second", "seconds_left", "message"),
@@ -116,23 +119,23 @@ class JobStore:
             JobError: there is none (404).
 
         """
-        found = self._jobs("WHERE id = ?", number) if abs(number) < 2**63 else []
+        found = self._jobs("id = ?", "id", number) if abs(number) < 2**63 else []
         if not found:
             raise JobError("There is no such job", status=404, found=number)
         return found[0]
 
     def list(self, *, most: int = KEPT) -> Sequence[Job]:
         """Jobs, newest first."""
-        return self._jobs("ORDER BY id DESC LIMIT ?", most)
+        return self._jobs("true", "id DESC", most=most)
 
     def since(self, version: int) -> Sequence[Job]:
         """Jobs that changed after this version, in the order of their changes."""
-        return self._jobs("WHERE version > ? ORDER BY version", version)
+        return self._jobs("version > ?", "version", version)
 
     def next(self) -> Job | None:
         """The job to be worked on: one that somebody cancelled, else the oldest unless it is paused."""
         marks = ", ".join("?" * len(UNFINISHED))
-        found = self._jobs(f"WHERE state IN ({marks}) ORDER BY wanted DESC, id LIMIT 1", *UNFINISHED)
+        found = self._jobs(f"state IN ({marks})", "wanted DESC, id", *UNFINISHED, most=1)
         if not found or (found[0].state == "paused" and self.wanted(found[0].id) != "cancel"):
             return None
         return found[0]
@@ -193,28 +196,19 @@ class JobStore:
     def _count(self, state: str) -> int:
         return int(self._db.execute("SELECT count(*) FROM jobs WHERE state = ?", (state,)).fetchone()[0])
 
-    def _jobs(self, condition: str, *values: object) -> Sequence[Job]:
-        with self.changed, own_file_errors(self._folder):
-            rows = self._db.execute(f"SELECT {_SHOWN} FROM jobs {condition}", values).fetchall()
-            return [_job(row, self._videos(row[0])) for row in rows]
-
-    def _videos(self, number: int) -> tuple[JobVideo, ...]:
-        rows = self._db.execute(
-            f"SELECT {_VIDEO} FROM job_videos WHERE job = ? ORDER BY number", (number,)
-        ).fetchall()
-        return tuple(
-            JobVideo(
-                path=Path(path),
-                camera=camera,
-                start=start,
-                state=state,
-                folder=folder,
-                fresh=bool(fresh),
-                tracklets=tracklets,
-                error=error,
-            )
-            for path, camera, start, state, folder, fresh, tracklets, error in rows
+    def _jobs(self, condition: str, order: str, *values: object, most: int = -1) -> Sequence[Job]:
+        """Jobs and their videos in one statement, so that they fit each other."""
+        chosen = f"SELECT *, row_number() OVER (ORDER BY {order}) AS place FROM jobs WHERE {condition}"
+        statement = (
+            f"SELECT {_SHOWN_OF_J}, {_VIDEO_OF_V} FROM ({chosen} ORDER BY {order} LIMIT ?) AS j "
+            "LEFT JOIN job_videos AS v ON v.job = j.id ORDER BY j.place, v.number"
         )
+        with self.changed, own_file_errors(self._folder):
+            rows = self._db.execute(statement, (*values, most)).fetchall()
+        width = len(_SHOWN)
+        return [
+            _job(job, [row[width:] for row in group]) for job, group in groupby(rows, lambda row: row[:width])
+        ]
 
     def _forget_old(self) -> None:
         """Drop the oldest finished jobs; videos of which tracks were made stay, so that they can be found."""
@@ -237,6 +231,11 @@ class _transaction:  # noqa: N801 (used as a function)
         self._db.execute("COMMIT" if kind is None else "ROLLBACK")
 
 
-def _job(row: tuple[Any, ...], videos: tuple[JobVideo, ...]) -> Job:
-    values = dict(zip(_SHOWN.split(", "), row, strict=True))
-    return Job(**{**values, "link": bool(values["link"])}, videos=videos)
+def _job(row: tuple[Any, ...], videos: Sequence[tuple[Any, ...]]) -> Job:
+    values = dict(zip(_SHOWN, row, strict=True))
+    made = tuple(_video(dict(zip(_VIDEO, each, strict=True))) for each in videos if each[0] is not None)
+    return Job(**{**values, "link": bool(values["link"])}, videos=made)
+
+
+def _video(values: dict[str, Any]) -> JobVideo:
+    return JobVideo(**{**values, "path": Path(values["path"]), "fresh": bool(values["fresh"])})

@@ -15,6 +15,7 @@ from stca.gallery.records import Record
 from stca.gallery.times import format_time
 from stca.linking.contact_sheet import INK, PAPER, draw_rows
 from stca.linking.persons import Person
+from stca.tools.tables import harmless
 from stca.tracks import MAX_SECONDS
 from stca.web.listing import span
 
@@ -62,7 +63,7 @@ def sightings_csv(records: Sequence[Record]) -> str:
     rows.writerow(["key", "camera", "first", "last", "clock"])
     for record in records:
         times = (_exact(record.first, record.clock), _exact(record.last, record.clock))
-        rows.writerow([_harmless(record.key), _harmless(record.camera), *times, _harmless(record.clock)])
+        rows.writerow([harmless(record.key), harmless(record.camera), *times, harmless(record.clock)])
     return text.getvalue()
 
 
@@ -72,10 +73,6 @@ def _exact(seconds: float | None, clock: str) -> str:
     if clock or abs(seconds) > MAX_SECONDS:
         return f"{seconds:.3f}"
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _harmless(text: str) -> str:
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 def _rows(records: Sequence[Record]) -> list[tuple[int, Sequence[Record]]]:

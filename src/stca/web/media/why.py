@@ -11,13 +11,12 @@ from jaxtyping import Float32
 from stca.errors import StcaError
 from stca.gallery import Gallery, Record
 from stca.web.media import out
-from stca.web.media.certainty import certainty, curve_points
+from stca.web.media.certainty import curve_points
 from stca.web.media.looking import NOTES, Look, draw, look
 from stca.web.media.pictures import crops_of, webp
 from stca.web.problems import not_found
 
 if TYPE_CHECKING:
-    from stca.web.listing import Snapshot
     from stca.web.state import ServerState
 
 
@@ -44,9 +43,9 @@ def explain(state: ServerState, key: str, answer: str | None) -> tuple[out.WhyOu
             for found, other in zip(crops, reversed(vectors), strict=True):
                 looks.append(look(state.gallery, model, found, other))
     except StcaError as error:
-        looks, problem = [], error.what
+        looks, problem = [], state.public(error.what)
     picture = webp(draw(looks)).data if looks else None
-    return _said(state, snapshot, key, answer, score, looks, problem), picture
+    return _said(state, key, answer, score, looks, problem), picture
 
 
 def _vector(gallery: Gallery, record: Record) -> Float32[np.ndarray, " D"]:
@@ -58,7 +57,6 @@ def _vector(gallery: Gallery, record: Record) -> Float32[np.ndarray, " D"]:
 
 def _said(
     state: ServerState,
-    snapshot: Snapshot,
     key: str,
     answer: str | None,
     score: float | None,
@@ -67,7 +65,7 @@ def _said(
 ) -> out.WhyOut:
     calibration = state.gallery.calibration()
     threshold = None if calibration is None else calibration.threshold
-    sure = None if score is None else _certainty(state.gallery, snapshot, score)
+    sure = None if score is None else _certainty(state, score)
     words = "" if score is None else "How sure this score is, is not known: run `stca calibrate`."
     if sure is not None:
         words = sure.words
@@ -105,9 +103,8 @@ def _look_out(look: Look) -> out.LookOut:
     )
 
 
-def _certainty(gallery: Gallery, snapshot: Snapshot, score: float) -> out.CertaintyOut | None:
-    shown = {key: record for key, record in snapshot.records.items() if key not in snapshot.hidden}
-    found = certainty(gallery, shown)
+def _certainty(state: ServerState, score: float) -> out.CertaintyOut | None:
+    found = state.certainty()
     if found is None:
         return None
     points = [out.CurvePoint(score=a, different=b, same=c) for a, b, c in curve_points(found)]

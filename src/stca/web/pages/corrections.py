@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from stca.gallery.corrections import Correction
 from stca.web import schemas
+from stca.web.api.common import Id
 from stca.web.listing import Snapshot, page
 from stca.web.pages.shown.rendering import go, is_partial, render, state_of, user_of
 from stca.web.pages.shown.tiles import Tile, tracklet_tile
@@ -85,7 +86,7 @@ def correct(
 @router.post("/corrections/{number}/undo")
 def undo(
     request: Request,
-    number: int,
+    number: Id,
     back: Annotated[str, Form()] = "/corrections",
     part: Annotated[str, Form()] = "",
 ) -> Response:

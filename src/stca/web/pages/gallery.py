@@ -8,7 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from stca.web import schemas
+from stca.web import actions, schemas
+from stca.web.api.common import Id
 from stca.web.listing import Filters, Snapshot
 from stca.web.pages.search import search_address
 from stca.web.pages.shown.kept import kept
@@ -77,11 +78,9 @@ def saved(request: Request) -> Response:
 
 
 @router.post("/saved/{number}/remove")
-def remove_saved(request: Request, number: int) -> Response:
+def remove_saved(request: Request, number: Id) -> Response:
     """Forget a saved search."""
-    state, user = state_of(request), user_of(request)
-    state.saved.remove(number)
-    state.audit.write(user.name, user.role, "remove saved search", search=number)
+    actions.remove_saved_search(state_of(request), user_of(request), number)
     return go(request, "/saved")
 
 

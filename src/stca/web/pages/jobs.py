@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
-from stca.web.jobs import Job, NewVideo, allowed_video, list_videos
+from stca.web import actions
+from stca.web.api.common import Id
+from stca.web.jobs import Job, list_videos
 from stca.web.pages.shown.rendering import go, is_partial, render, state_of, user_of
 from stca.web.problems import WebError
 from stca.web.state import ServerState
@@ -52,30 +54,24 @@ def add(
     if not videos:
         raise WebError("No video was chosen", status=422, hint="mark the videos that are to be added")
     began = seconds_of(start)
-    chosen = [
-        NewVideo(allowed_video(state.settings.videos, name), camera.strip() or None, began) for name in videos
-    ]
-    job = state.jobs.start(chosen, link=bool(link))
-    state.audit.write(user.name, user.role, "add videos", job=job.id, videos=list(videos))
+    actions.add_videos(state, user, videos, camera=camera.strip() or None, start=began, link=bool(link))
     return go(request, "/jobs")
 
 
 @router.post("/jobs/{number}/{action}")
-def change(request: Request, number: int, action: Literal["pause", "resume", "cancel"]) -> Response:
+def change(request: Request, number: Id, action: actions.JobAction) -> Response:
     """Let a job rest, go on, or end."""
-    state, user = state_of(request), user_of(request)
-    getattr(state.jobs, action)(number)
-    state.audit.write(user.name, user.role, f"{action} job", job=number)
+    actions.change_job(state_of(request), user_of(request), number, action)
     if is_partial(request):
         return jobs_list(request)
     return go(request, "/jobs")
 
 
 def _shown(state: ServerState) -> list[dict[str, Any]]:
-    return [_job(job) for job in state.jobs.list()[:SHOWN]]
+    return [_job(state, job) for job in state.jobs.list()[:SHOWN]]
 
 
-def _job(job: Job) -> dict[str, Any]:
+def _job(state: ServerState, job: Job) -> dict[str, Any]:
     names = [video.camera or video.path.name for video in job.videos]
     return {
         "id": job.id,
@@ -87,8 +83,8 @@ def _job(job: Job) -> dict[str, Any]:
         "frames": job.frames,
         "frames_per_second": job.frames_per_second,
         "seconds_left": job.seconds_left,
-        "message": job.message,
-        "error": job.error,
+        "message": state.public(job.message),
+        "error": None if job.error is None else state.public(job.error),
     }
 
 

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from stca.errors import StcaError
 from stca.gallery.corrections.correction import require_words
-from stca.web import schemas, searching
+from stca.web import actions, schemas, searching
 from stca.web.listing import Snapshot
 from stca.web.pages.shown import drawing
 from stca.web.pages.shown.kept import kept
@@ -95,13 +95,9 @@ def _which(request: Request, asked: schemas.SearchRequest, error: StcaError) -> 
 @router.post("/saved")
 def save(request: Request, name: Annotated[str, Form()], query: Annotated[str, Form()]) -> Response:
     """Keep a search with a name."""
-    state, user = state_of(request), user_of(request)
     asked = request_of(QueryParams(query))
     require_words("name", name := name.strip(), least=1)
-    if asked.key is not None:
-        state.snapshot().record(asked.key)
-    kept = state.saved.add(name, asked, author=user.name)
-    state.audit.write(user.name, user.role, "save search", search=kept.id, key=asked.key)
+    actions.save_search(state_of(request), user_of(request), name, asked)
     return go(request, "/saved")
 
 

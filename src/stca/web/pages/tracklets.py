@@ -12,10 +12,9 @@ from starlette.responses import Response
 
 from stca.errors import StcaError
 from stca.gallery.records import Record
-from stca.web.media.certainty import Certainty, certainty, curve_points
+from stca.web.media.certainty import curve_points
 from stca.web.media.footage import sighting
 from stca.web.pages.shown import drawing
-from stca.web.pages.shown.kept import kept
 from stca.web.pages.shown.rendering import render, state_of
 from stca.web.pages.shown.tiles import frame_url, person_tile, tracklet_tile
 from stca.web.state import ServerState
@@ -119,7 +118,7 @@ class Curve:
 def curve_of(request: Request, score: float | None) -> Curve | None:
     """The calibration curve with a score on it; None where too few pairs are known."""
     state = state_of(request)
-    found = _certainty(request)
+    found = state.certainty()
     calibration = state.gallery.calibration()
     threshold = calibration.threshold if calibration else None
     if found is None or (score is None and threshold is None):
@@ -143,11 +142,3 @@ def curve_of(request: Request, score: float | None) -> Curve | None:
 
 def _place(score: float) -> float:
     return round(min(max((score - LOWEST) / (1 - LOWEST), 0.0), 1.0) * drawing.WIDTH, 1)
-
-
-def _certainty(request: Request) -> Certainty | None:
-    """Of the gallery as it is now; computed once for each of its states."""
-    state = state_of(request)
-    return kept(
-        request, state.snapshot(), "certainty", lambda snapshot: certainty(state.gallery, snapshot.records)
-    )

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from stca.web import actions
 from stca.web.pages.jobs import seconds_of
 from stca.web.pages.shown.rendering import address, go, state_of, user_of
 from stca.web.receiving import receive_videos, start_uploaded
@@ -24,7 +25,7 @@ async def upload(request: Request) -> Response:
     state, user = state_of(request), user_of(request)
     state.upload_rate.require(user.name)
     made = await state.uploads.add(request)
-    await run_in_threadpool(state.audit.write, user.name, user.role, "upload", upload=made)
+    await run_in_threadpool(actions.log_upload, state, user, made)
     return go(request, address("/search", upload=made))
 
 

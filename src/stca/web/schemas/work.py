@@ -43,7 +43,11 @@ class JobIn(Model):
     """Videos to be tracked and added."""
 
     videos: list[Annotated[str, Field(max_length=1000)]] = Field(min_length=1, max_length=100)
+    camera: Annotated[str, Field(min_length=1, max_length=100)] | None = Field(
+        None, description="name of the one video's camera; null: the video's name"
+    )
     start: Real | None = Field(None, description="when they began, POSIX seconds; null: not known")
+    link: bool = Field(True, description="whether persons are linked at the end")
 
 
 class Job(Model):

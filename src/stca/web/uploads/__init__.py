@@ -5,9 +5,10 @@ child process), `child` and `contents` (decode in it, after `sandbox` took its r
 what the child says), `store` (keeps it for an hour).
 """
 
+from stca.web.access.rate_limit import RateLimit
 from stca.web.uploads.decode import CheckedVideo, DecodedUpload, Picture, check_video, decode_upload
 from stca.web.uploads.limits import QUERY, TRACKED, UploadError, UploadLimits
-from stca.web.uploads.queue import DecodeQueue, RateLimit
+from stca.web.uploads.queue import DecodeQueue
 from stca.web.uploads.receiving import Received, ReceivedForm, receive, receive_form
 from stca.web.uploads.store import Uploads
 

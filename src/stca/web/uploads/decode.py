@@ -185,7 +185,8 @@ def _ask(folder: Path, task: dict[str, Any], limits: UploadLimits) -> dict[str, 
         raise _ended(outcome, limits)
     if not _said_network and answer.get("network") in (NAMESPACE, PROTOCOLS):
         _said_network = True
-        log.info("network of the processes that decode uploads: %s", answer["network"])
+        level = logging.INFO if answer["network"] == NAMESPACE else logging.WARNING
+        log.log(level, "network of the processes that decode uploads: %s", answer["network"])
     error = answer.get("error")
     if error is None:
         return answer

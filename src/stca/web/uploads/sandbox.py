@@ -17,7 +17,7 @@ from stca.web.uploads.limits import UploadLimits
 
 NAMESPACE = "none: a network namespace of its own"
 PROTOCOLS = "only files are opened: this system allows no network namespace"
-"""What keeps a decoding process from the network; said in the server's health."""
+"""What keeps a decoding process from the network; said in the server's log, the latter as a warning."""
 
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
