@@ -59,7 +59,7 @@ def test_a_failed_write_leaves_the_log_as_it_was(tmp_path: Path, monkeypatch: py
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        with pytest.raises(ConfigError, match="audit log cannot be written"):
+        with pytest.raises(GalleryFileError, match="audit log cannot be written"):
             AuditLog(path).write("bob", "viewer", "search")
     assert path.read_bytes() == before
     AuditLog(path).write("cyd", "viewer", "search")
@@ -82,6 +82,6 @@ def test_a_lone_surrogate_can_be_logged_and_shown(tmp_path: Path) -> None:
 
 
 def test_the_log_makes_no_folders_of_a_gallery_that_is_gone(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="audit log cannot be written"):
+    with pytest.raises(GalleryFileError, match="audit log cannot be written"):
         AuditLog(tmp_path / "gone" / "serve" / "audit.log").write("ann", "viewer", "search")
     assert not (tmp_path / "gone").exists()
