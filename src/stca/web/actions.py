@@ -1,10 +1,11 @@
-"""What people change, with its line in the audit log: the same for the pages and the interface."""
+"""What people change, once it is in the audit log: the same for the pages and the interface."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Literal
 
+from stca.errors import StcaError
 from stca.web import schemas
 from stca.web.access.tokens import User
 from stca.web.jobs import Job, NewVideo, allowed_video
@@ -25,15 +26,14 @@ def save_search(
     """
     if request.key is not None:
         state.snapshot().record(request.key)
-    kept = state.saved.add(name, request, author=who.name)
-    state.audit.write(who.name, who.role, "save search", search=kept.id, key=request.key)
-    return kept
+    state.audit.write(who.name, who.role, "save search", name=name, key=request.key)
+    return state.saved.add(name, request, author=who.name)
 
 
 def remove_saved_search(state: ServerState, who: User, number: int) -> None:
     """Forget a saved search; a WebError of status 404 if there is none."""
-    state.saved.remove(number)
     state.audit.write(who.name, who.role, "remove saved search", search=number)
+    state.saved.remove(number)
 
 
 def add_videos(
@@ -56,7 +56,8 @@ def add_videos(
         link: whether persons are linked at the end.
 
     Raises:
-        WebError: one camera for several videos (422), or a video that may not be added (404).
+        WebError: one camera for several videos (422), a video that may not be added (404), or one that the
+            gallery has (409).
         JobError: as `Jobs.start`.
         ConfigError: a camera's name that cannot be a folder's.
 
@@ -69,20 +70,30 @@ def add_videos(
             hint="add one video at a time; they may have one camera",
         )
     paths = [allowed_video(state.settings.videos, name) for name in names]
-    job = state.jobs.start([NewVideo(path, camera=camera, start=start) for path in paths], link=link)
-    state.audit.write(who.name, who.role, "add videos", job=job.id, videos=list(names))
-    return job
+    if there := [name for name, path in zip(names, paths, strict=True) if state.footage.has(path)]:
+        raise WebError(
+            "The gallery already has the people of this video",
+            status=409,
+            found=", ".join(there),
+            hint="choose only new videos; a video that was tracked again is added by `stca gallery add`",
+        )
+    state.audit.write(who.name, who.role, "add videos", videos=list(names))
+    return state.jobs.start([NewVideo(path, camera=camera, start=start) for path in paths], link=link)
 
 
 def change_job(state: ServerState, who: User, number: int, action: JobAction) -> Job:
     """Pause, resume or cancel a job; a JobError if there is none or it is finished."""
     changes = {"pause": state.jobs.pause, "resume": state.jobs.resume, "cancel": state.jobs.cancel}
-    job = changes[action](number)
+    state.jobs.get(number)
     state.audit.write(who.name, who.role, f"{action} job", job=number)
-    return job
+    return changes[action](number)
 
 
 def log_upload(state: ServerState, who: User, identifier: str) -> None:
-    """Write into the audit log that somebody uploaded something."""
+    """Write into the audit log that somebody uploaded something; it is removed where that fails."""
     title = state.uploads.title(identifier)
-    state.audit.write(who.name, who.role, "upload", upload=identifier, title=title)
+    try:
+        state.audit.write(who.name, who.role, "upload", upload=identifier, title=title)
+    except StcaError:
+        state.uploads.remove(identifier)
+        raise

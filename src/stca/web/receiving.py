@@ -62,13 +62,11 @@ def start_uploaded(
     """
     try:
         begun = start()
-        job = state.jobs.start([replace(video, start=begun) for video in videos], link=True)
+        state.audit.write(who.name, who.role, "add videos", videos=[video.camera for video in videos])
+        return state.jobs.start([replace(video, start=begun) for video in videos], link=True)
     except BaseException:
         shutil.rmtree(videos[0].path.parent, ignore_errors=True)
         raise
-    cameras = [video.camera for video in videos]
-    state.audit.write(who.name, who.role, "add videos", job=job.id, videos=cameras)
-    return job
 
 
 def camera_name(label: str, number: int) -> str:

@@ -136,26 +136,29 @@ class ServerState:
         return said
 
     def correct(self, given: schemas.CorrectionIn, who: User) -> Correction:
-        """Make a correction, and write it into the audit log."""
-        made = apply_correction(self.gallery, given, author=who.name)
-        self.audit.write(who.name, who.role, f"correct: {given.kind}", correction=made.id)
-        return made
+        """Make a correction, once it is in the audit log; a second line says that it was refused."""
+        asked = given.model_dump(exclude_defaults=True, exclude={"kind"})
+        self.audit.write(who.name, who.role, f"correct: {given.kind}", **asked)
+        try:
+            return apply_correction(self.gallery, given, author=who.name)
+        except StcaError as error:
+            self.audit.write(who.name, who.role, f"refused: {given.kind}", why=error.what)
+            raise
 
     def undo(self, number: int, who: User) -> Correction:
-        """Undo a correction, and write it into the audit log; a WebError of status 404 if there is none."""
+        """Undo a correction, once it is in the audit log; a WebError of status 404 if there is none."""
         if all(correction.id != number for correction in self.gallery.corrections()):
             raise not_found("There is no such correction", found=number)
-        undone = undo(self.gallery, number)
         self.audit.write(who.name, who.role, "undo correction", correction=number)
-        return undone
+        return undo(self.gallery, number)
 
     def public(self, text: str) -> str:
         """A text for people on the network, who need not know where the server's files are."""
         return without_places(text, self.settings.folders)
 
     def is_added(self, video: Path) -> bool:
-        """Whether a job has added a video to the gallery."""
-        return any(
+        """Whether the people of a video are in the gallery, or a job has looked for them."""
+        return self.footage.has(video) or any(
             each.path == video and each.state == "done" for job in self.jobs.list() for each in job.videos
         )
 

@@ -139,3 +139,27 @@ def test_a_correction_that_means_a_person_of_before_is_refused(tmp_path: Path) -
         client.name_person(1, "Ann", key=second)
         client.merge_persons(1, 2, keys=(second, first))
         assert {first, second} <= keys_of(client, 1)
+
+
+def test_what_cannot_be_logged_is_not_done(tmp_path: Path) -> None:
+    with served(fill_gallery(tmp_path / "gallery")) as server, client_of(server) as client:
+        (tmp_path / "gallery" / "serve" / "audit.log").mkdir(parents=True)
+        for change in (
+            lambda: client.name_person(1, "Ann"),
+            lambda: client.merge_persons(1, 2),
+            lambda: client.hide("north/0000"),
+            lambda: client.save_search("him", key="north/0000"),
+            lambda: client.remove_tracklet("north/0000"),
+        ):
+            with pytest.raises(ServerError, match="audit log"):
+                change()
+        gallery = server.app.state.server.gallery
+        assert gallery.corrections() == []
+        assert gallery.get("north/0000") is not None
+        assert list(client.saved_searches()) == []
+
+
+def test_a_refused_correction_is_in_the_log_as_such(client: Client) -> None:
+    with pytest.raises(ServerError):
+        client.name_person(99, "Ann")
+    assert [entry["action"] for entry in client.audit()] == ["refused: name", "correct: name"]

@@ -103,3 +103,13 @@ def test_only_jobs_that_changed_are_read_and_sent(tmp_path: Path) -> None:
         version, some = events._now(request, state, version)
         assert [(number, job["state"]) for name, number, job in some if name == "job"] == [(first, "paused")]
         assert not [each for each in events._now(request, state, version)[1] if each[0] == "job"]
+
+
+def test_a_revoked_token_hears_no_more(tmp_path: Path) -> None:
+    with running(fill_gallery(tmp_path / "gallery")) as (address, app):
+        tokens = app.state.server.tokens
+        with Client(address, token=tokens.create("vera", "viewer")) as client:
+            heard = client.events()
+            assert next(heard)[0] == "gallery"
+            tokens.revoke("vera")
+            assert list(heard) == []

@@ -168,6 +168,15 @@ def test_videos_of_the_server_and_uploaded_ones_are_added(client: Client, street
     assert actions.count("add videos") == 2
 
 
+def test_a_video_that_the_gallery_has_is_not_added_again(client: Client) -> None:
+    before = len(list(client.jobs()))
+    assert next(each for each in client.videos() if each.name == "door.avi").added
+    with pytest.raises(ServerError, match="already has the people of this video") as caught:
+        client.add_videos("door.avi")
+    assert caught.value.status == 409
+    assert len(list(client.jobs())) == before
+
+
 @pytest.mark.parametrize(
     "name", ["../door.avi", "/etc/passwd", "nothing.avi", "", "videos/../door.avi", "\0"]
 )

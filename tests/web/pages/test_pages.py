@@ -384,6 +384,7 @@ def test_a_job_is_begun_paused_and_cancelled(
         resume=lambda number: calls.append(("resume", number)) or job(),
         cancel=lambda number: calls.append(("cancel", number)) or job(),
         list=lambda: [job()],
+        get=lambda number: job(),
         close=lambda: None,
     )
     monkeypatch.setattr(pages.state, "jobs", jobs)
@@ -471,7 +472,9 @@ def test_pages_and_interface_write_the_same_into_the_audit_log(
         with served(fill_gallery(tmp_path / f"gallery{number}")) as client:
             pages = Pages(client)
             told = ("start", "pause", "resume", "cancel")
-            jobs = SimpleNamespace(close=lambda: None, list=lambda: [job()], **dict.fromkeys(told))
+            jobs = SimpleNamespace(
+                close=lambda: None, list=lambda: [job()], get=lambda number: job(), **dict.fromkeys(told)
+            )
             jobs.start = lambda videos, link: started.append((videos, link)) or job()
             jobs.pause = jobs.resume = jobs.cancel = lambda number: job()
             pages.state.jobs.close()

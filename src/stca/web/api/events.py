@@ -12,6 +12,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from stca.web.access.guard import LOCAL
+from stca.web.access.tokens import User
 from stca.web.api.common import State
 from stca.web.api.jobs import job_out
 from stca.web.problems import WebError
@@ -61,6 +63,8 @@ async def _stream(request: Request, state: ServerState) -> AsyncIterator[str]:
     yield "retry: 3000\n\n"
     quiet = 0.0
     while not state.closing.is_set() and not await request.is_disconnected():
+        if not await run_in_threadpool(_may_still_listen, request, state):
+            return
         sent = False
         jobs, now = await run_in_threadpool(_now, request, state, jobs)
         for name, number, content in now:
@@ -74,6 +78,14 @@ async def _stream(request: Request, state: ServerState) -> AsyncIterator[str]:
             yield ": still here\n\n"
             quiet = 0.0
         await asyncio.sleep(_PAUSE)
+
+
+def _may_still_listen(request: Request, state: ServerState) -> bool:
+    """Whether the token of who listens was not revoked meanwhile."""
+    user: User = request.state.user
+    return user == LOCAL or any(
+        (each.name, each.role) == (user.name, user.role) for each in state.tokens.all()
+    )
 
 
 def _now(request: Request, state: ServerState, since: int) -> tuple[int, list[tuple[str, int, Any]]]:

@@ -52,8 +52,9 @@ def get_upload(state: State, identifier: UploadId) -> schemas.Upload:
 @router.delete("/uploads/{identifier}", status_code=204)
 def remove_upload(state: State, who: Who, identifier: UploadId) -> None:
     """Delete an upload."""
-    state.uploads.remove(identifier)
+    state.uploads.get(identifier)
     state.audit.write(who.name, who.role, "remove upload", upload=identifier)
+    state.uploads.remove(identifier)
 
 
 def upload_out(state: ServerState, identifier: str) -> schemas.Upload:

@@ -164,6 +164,11 @@ class Footage:
                 )
         return listed
 
+    def has(self, path: Path) -> bool:
+        """Whether the gallery has tracklets of this file, known by its name, size and time of last change."""
+        several = [each for found in self._folders().values() for each in found if each.name == path.name]
+        return any(each.identity and each.identity == identity_of(path) for each in several)
+
     def video(self, folder: str) -> TrackedVideo:
         """The video whose tracks are in a folder of this name.
 
