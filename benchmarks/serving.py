@@ -39,31 +39,41 @@ of the wall of people; pictures come after it."""
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rows", type=int, default=ROWS)
-    parser.add_argument("--minutes", type=float, default=1.0, help="of mixed load")
+    parser.add_argument("--parts", nargs="+", choices=("answers", "mixed"), default=["answers", "mixed"])
+    parser.add_argument("--minutes", type=float, default=10.0, help="of mixed load")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         gallery = Path(folder) / "gallery"
         queries = build(gallery, args.rows)
-        alone = search_alone(gallery, queries)
-        with served(gallery) as (address, server, started):
-            screens = [first_screen(address) for _ in range(5)]
-            together, took = asyncio.run(search_together(address, queries))
-            mixed = asyncio.run(mixed_load(address, server, 60 * args.minutes))
-    rows = [
-        ["rows", f"{args.rows:,} x {DIM}"],
+        for part in args.parts:
+            rows = answers(gallery, queries) if part == "answers" else mixed(gallery, 60 * args.minutes)
+            rows = [["rows", f"{args.rows:,} x {DIM}"], *rows]
+            content = [ABOUT, table(["what", "measured"], rows)]
+            name = "serving" if part == "answers" else "serving-mixed"
+            print(write_page(name, f"stca serve: {part}", content))
+
+
+def answers(gallery: Path, queries: Sequence[str]) -> list[list[str]]:
+    """Start, first screen, searches alone and together."""
+    alone = search_alone(gallery, queries)
+    with served(gallery) as (address, _, started):
+        screens = [first_screen(address) for _ in range(5)]
+        together, took = asyncio.run(search_together(address, queries))
+    first, then = 1000 * screens[0], 1000 * statistics.median(screens[1:])
+    return [
         ["from the command to the first answer", f"{started:.1f} s"],
-        [
-            "first screen, first and median of the next four",
-            f"{1000 * screens[0]:.0f} ms, {1000 * statistics.median(screens[1:]):.0f} ms",
-        ],
+        ["first screen, first and median of the next four", f"{first:.0f} ms, {then:.0f} ms"],
         ["search alone: median, p99", spread(alone)],
         ["searches a second, alone", f"{len(alone) / sum(alone):.0f}"],
         [f"search, {CLIENTS} clients at once: median, p99", spread(together)],
         [f"searches a second, {CLIENTS} clients", f"{len(together) / took:.0f}"],
-        *mixed,
     ]
-    command = "python benchmarks/serving.py" + (f" --minutes {args.minutes:g}" if args.minutes != 1 else "")
-    print(write_page("serving", "stca serve", [ABOUT, table(["what", "measured"], rows)], command=command))
+
+
+def mixed(gallery: Path, seconds: float) -> list[list[str]]:
+    """Minutes of mixed load."""
+    with served(gallery) as (address, server, _):
+        return asyncio.run(mixed_load(address, server, seconds))
 
 
 def build(folder: Path, rows: int) -> list[str]:

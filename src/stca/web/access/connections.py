@@ -6,10 +6,10 @@ import asyncio
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-MOST_CONNECTIONS = 200
+MOST_CONNECTIONS = 500
 """At which the server is busy: requests get status 503."""
-_ROOM = 20
-MOST_OF_ONE_ADDRESS = 100
+_ROOM = 40
+MOST_OF_ONE_ADDRESS = 250
 """A browser has six; a proxy before the server has one address for all."""
 HEAD_SECONDS = 10.0
 
