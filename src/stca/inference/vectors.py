@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from stca.clips import normalise
-from stca.models import ReIDModel
+from stca.models import ReIDModel, ReIDOutput
 from stca.models.backbones.resnet2d import IBN, Bottleneck2d, ResNet2d
 from stca.models.backbones.resnet3d import Bottleneck3d, ResNet3d
 from stca.models.heads import BNNeck
@@ -41,7 +41,11 @@ class VectorNet(nn.Module):
         if self.neck == "before":
             return pooled
         # Other heads do more between than a norm: their embedding is what the model itself gives.
-        vectors: Tensor = head.norm(pooled) if isinstance(head, BNNeck) else head(pooled).embedding
+        if isinstance(head, BNNeck):
+            vectors: Tensor = head.norm(pooled)
+        else:
+            found = head(pooled)
+            vectors = found.embedding if isinstance(found, ReIDOutput) else found
         return vectors
 
 

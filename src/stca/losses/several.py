@@ -25,7 +25,7 @@ class SeveralObjectives(nn.Module):
 
     def forward(
         self,
-        outputs: Sequence[tuple[Float[Tensor, "N D"], Float[Tensor, "N num_ids"]]],
+        outputs: Sequence[tuple[Float[Tensor, "_ _"], Float[Tensor, "_ _"]]],
         person_ids: Int64[Tensor, " B"],
     ) -> LossParts:
         """Loss of one batch.

@@ -9,7 +9,7 @@ import pytest
 
 from made_gallery import DIM, FINGERPRINT, vectors
 from stca.gallery import Calibration, Gallery, ModelFingerprint, Record
-from stca.gallery.cross_camera import _scores, calibrate_across
+from stca.gallery.cross_camera import _networks, calibrate_across
 from stca.linking.persons import judge
 from stca.web.media.certainty import GRID, Certainty, _sentence, certainty, curve_points
 
@@ -102,7 +102,8 @@ def test_where_nothing_is_known_nothing_is_said(tmp_path: Path) -> None:
 
 
 def test_public_sets(tmp_path: Path) -> None:
-    weights, sets = next(iter(_scores().items()))
+    network = _networks()[0]
+    weights, sets = network["weights"], network["sets"]
     fingerprint = ModelFingerprint("cnn2d_mobile", weights, (128, 64), 8, "after", DIM)
     with Gallery.open(tmp_path / "g", model=fingerprint) as gallery:
         found = certainty(gallery, {})

@@ -93,13 +93,13 @@ def certainty(gallery: Gallery, records: Mapping[str, Record], *, sample: int = 
 
 
 def _from_public_sets(gallery: Gallery) -> Certainty | None:
-    fingerprint = gallery.fingerprint
-    found = pair_rates(fingerprint, np.zeros(1), source=gallery.source)
+    fingerprint, model = gallery.fingerprint, gallery.source
+    found = pair_rates(fingerprint, np.zeros(1), source=model)
     if found is None:
         return None
 
     def shares(scores: Scores) -> tuple[Scores, Scores | None]:
-        rates = pair_rates(fingerprint, scores, source=gallery.source)
+        rates = pair_rates(fingerprint, scores, source=model)
         assert rates is not None
         return rates[0], rates[1]
 
