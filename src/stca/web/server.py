@@ -11,6 +11,8 @@ from stca.errors import ConfigError
 from stca.tools.files import locked
 from stca.web.settings import ServerSettings
 
+_IDLE = 60
+"""Seconds after an answer in which a client may ask again; shorter, and a busy one loses its connection."""
 _GRACE = 3
 """Seconds that answers may take to end when the server stops."""
 
@@ -55,6 +57,7 @@ def run_server(settings: ServerSettings, *, started: Callable[[str], None] | Non
             server_header=False,
             proxy_headers=False,
             limit_concurrency=MOST_CONNECTIONS,
+            timeout_keep_alive=_IDLE,
             timeout_graceful_shutdown=_GRACE,
         )
         if started is not None:
