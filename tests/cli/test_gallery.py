@@ -96,17 +96,6 @@ def filled(tracks: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return gallery
 
 
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    def call(*words: object, code: int = 0) -> str:
-        capsys.readouterr()
-        assert main([str(word) for word in words]) == code
-        output = capsys.readouterr()
-        return output.err if code else output.out
-
-    return call
-
-
 def test_add_twice_list_and_stats(filled: Path, tracks: Path, run: Callable[..., str]) -> None:
     assert "0 added, 20 already there; 20 tracklets" in run("gallery", "add", filled, tracks, "--workers", 0)
     assert "0 added, 10 already there" in run("gallery", "add", filled, tracks / "cam1", "--workers", 0)

@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 from kept_gallery import make_gallery
-from stca.cli import main
 from stca.cli.galleries.keeping import age
 from stca.gallery import Gallery
 
@@ -19,17 +18,6 @@ from stca.gallery import Gallery
 def place(tmp_path: Path) -> Path:
     make_gallery(tmp_path).close()
     return tmp_path / "gallery"
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    def call(*words: object, code: int = 0) -> str:
-        capsys.readouterr()
-        assert main([str(word) for word in words]) == code
-        output = capsys.readouterr()
-        return output.err if code else output.out
-
-    return call
 
 
 def test_forget(place: Path, run: Callable[..., str]) -> None:

@@ -28,17 +28,6 @@ def place(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    def call(*words: object, code: int = 0) -> str:
-        capsys.readouterr()
-        assert main([str(word) for word in words]) == code
-        output = capsys.readouterr()
-        return output.err if code else output.out
-
-    return call
-
-
 def test_an_evening_of_corrections(place: Path, run: Callable[..., str]) -> None:
     assert "Anna" in run("person", "name", place, 1, "Anna", "--author", "Kim")
     assert "person 3 is person 2 now" in run("person", "merge", place, 2, 3)

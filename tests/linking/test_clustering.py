@@ -7,26 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slow_linkage import slow_linkage
 from stca.errors import ConfigError, RankingError
 from stca.linking.clustering import average_linkage, cosine_distances
 from stca.linking.constraints import Sightings, forbid_impossible
-
-
-def slow(distances: np.ndarray, threshold: float) -> np.ndarray:
-    """The definition: merge the two groups with the least mean over their pairs, again and again."""
-    groups = [{row} for row in range(len(distances))]
-    while len(groups) > 1:
-        mean, a, b = min(
-            (float(np.mean([distances[i, j] for i in groups[a] for j in groups[b]])), a, b)
-            for a, b in combinations(range(len(groups)), 2)
-        )
-        if mean > threshold:
-            break
-        groups[a] |= groups.pop(b)
-    labels = np.empty(len(distances), np.int64)
-    for number, group in enumerate(sorted(groups, key=min)):
-        labels[list(group)] = number
-    return labels
 
 
 @st.composite
@@ -55,7 +39,7 @@ def test_it_is_what_merging_the_closest_pair_gives(problem: tuple) -> None:
     vectors, seen, least, threshold = problem
     distances = constrained(vectors, seen, least)
     np.testing.assert_array_equal(
-        average_linkage(distances.copy(), threshold=threshold), slow(distances, threshold)
+        average_linkage(distances.copy(), threshold=threshold), slow_linkage(distances, threshold)
     )
 
 

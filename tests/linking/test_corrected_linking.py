@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 
 from made_gallery import FINGERPRINT, vectors
+from slow_linkage import slow_linkage
 from stca.cli.main import main
 from stca.errors import GalleryError
 from stca.gallery import Gallery, Record
@@ -29,24 +30,6 @@ from stca.linking.persons import (
     take_out,
     undo,
 )
-
-
-def slow(distances: np.ndarray, threshold: float, together: list[list[int]], apart: set) -> np.ndarray:
-    """Begin with the groups; then merge the two with the least mean over their pairs, again and again."""
-    groups = [set(group) for group in together if group]
-    groups += [{row} for row in range(len(distances)) if not any(row in group for group in groups)]
-    while len(groups) > 1:
-        mean, a, b = min(
-            (float(np.mean([distances[i, j] for i in groups[a] for j in groups[b]])), a, b)
-            for a, b in combinations(range(len(groups)), 2)
-        )
-        if mean > threshold:
-            break
-        groups[a] |= groups.pop(b)
-    labels = np.empty(len(distances), np.int64)
-    for number, group in enumerate(sorted(groups, key=min)):
-        labels[list(group)] = number
-    return labels
 
 
 @st.composite
@@ -86,7 +69,7 @@ def test_it_is_what_merging_the_closest_pair_gives(problem: tuple) -> None:
     for group in together:
         assert len(set(labels[group])) <= 1
     assert all(labels[a] != labels[b] for a, b in apart)
-    np.testing.assert_array_equal(labels, slow(distances, threshold, together, apart))
+    np.testing.assert_array_equal(labels, slow_linkage(distances, threshold, together))
 
 
 @settings(max_examples=30)

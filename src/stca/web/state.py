@@ -6,7 +6,6 @@ import os
 import threading
 from contextlib import suppress
 from functools import cached_property
-from pathlib import Path
 
 from stca.errors import StcaError
 from stca.gallery import Gallery
@@ -155,12 +154,6 @@ class ServerState:
     def public(self, text: str) -> str:
         """A text for people on the network, who need not know where the server's files are."""
         return without_places(text, self.settings.folders)
-
-    def is_added(self, video: Path) -> bool:
-        """Whether the people of a video are in the gallery, or a job has looked for them."""
-        return self.footage.has(video) or any(
-            each.path == video and each.state == "done" for job in self.jobs.list() for each in job.videos
-        )
 
     def info(self) -> schemas.GalleryInfo:
         """What the gallery holds."""

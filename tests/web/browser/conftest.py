@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stca.gallery import Calibration, Gallery
-from street import Walker, write_street
+from street_gallery import street_gallery
 
 for needed in ("fastapi", "uvicorn", "av", "trackers"):
     pytest.importorskip(needed)
@@ -72,29 +71,6 @@ class Site:
         return {n: [r.key for r in p.records] for n, p in self.state.snapshot().persons.items()}
 
 
-def made_gallery(root: Path) -> tuple[Path, Path]:
-    """Red and blue walk past a door, blue and green past a yard; (gallery, videos)."""
-    from stca.find import FindOptions, find_people
-    from stca.tracking import TrackOptions
-
-    videos = root / "videos"
-    videos.mkdir()
-    write_street(videos / "door.avi", [Walker(RED, 30, 200, 2.5), Walker(BLUE, 290, 120, -2.5)], 40)
-    write_street(videos / "yard.avi", [Walker(BLUE, 30, 210, 2.5), Walker(GREEN, 290, 130, -2.5)], 40)
-    options = FindOptions(
-        tracking=TrackOptions(detector="street:colours"),
-        model="colour_histogram",
-        threshold=0.5,
-        device="cpu",
-        precision="float32",
-        workers=0,
-    )
-    find_people([str(videos / "door.avi"), str(videos / "yard.avi")], root / "out", options)
-    with Gallery.open(root / "out" / "gallery") as made:
-        made.set_calibration(Calibration(0.5, 0.01, "labels", 10, 10, 10, 0.9, 0.9, 0.95))
-    return root / "out" / "gallery", videos
-
-
 @pytest.fixture(scope="session")
 def serve() -> Iterator[Callable[[Path, Path], Site]]:
     """Starts servers; they end with the tests."""
@@ -129,7 +105,7 @@ def serve() -> Iterator[Callable[[Path, Path], Site]]:
 
 @pytest.fixture(scope="session")
 def site(serve: Callable[[Path, Path], Site], tmp_path_factory: pytest.TempPathFactory) -> Site:
-    return serve(*made_gallery(tmp_path_factory.mktemp("site")))
+    return serve(*street_gallery(tmp_path_factory.mktemp("site")))
 
 
 class Faults(list[str]):

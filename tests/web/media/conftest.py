@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stca.gallery import Calibration, Gallery
+from stca.gallery import Gallery
 from stca.linking.persons import Person
-from street import Walker, write_street
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
@@ -24,25 +23,10 @@ def walkers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Red and blue walk past one camera, blue and green past another; `out/` has tracks and gallery."""
     pytest.importorskip("av")
     pytest.importorskip("trackers")
-    from stca.find import FindOptions, find_people
-    from stca.tracking import TrackOptions
+    from street_gallery import street_gallery
 
     root = tmp_path_factory.mktemp("walkers")
-    videos = root / "videos"
-    videos.mkdir()
-    write_street(videos / "door.avi", [Walker(RED, 30, 200, 2.5), Walker(BLUE, 290, 120, -2.5)], 40)
-    write_street(videos / "yard.avi", [Walker(BLUE, 30, 210, 2.5), Walker(GREEN, 290, 130, -2.5)], 40)
-    options = FindOptions(
-        tracking=TrackOptions(detector="street:colours"),
-        model="colour_histogram",
-        threshold=0.5,
-        device="cpu",
-        precision="float32",
-        workers=0,
-    )
-    find_people([str(videos / "door.avi"), str(videos / "yard.avi")], root / "out", options)
-    with Gallery.open(root / "out" / "gallery") as made:
-        made.set_calibration(Calibration(0.5, 0.01, "labels", 10, 10, 10, 0.9, 0.9, 0.95))
+    street_gallery(root)
     return root
 
 

@@ -21,7 +21,8 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 """Responses of every route."""
 
 
-def _state(request: Request) -> ServerState:
+def state_of(request: Request) -> ServerState:
+    """The server's."""
     state: ServerState = request.app.state.server
     return state
 
@@ -31,7 +32,7 @@ def _user(request: Request) -> User:
     return user
 
 
-State = Annotated[ServerState, Depends(_state)]
+State = Annotated[ServerState, Depends(state_of)]
 Who = Annotated[User, Depends(_user)]
 Cursor = Annotated[str | None, Query(max_length=2000, description="`next` of the page before")]
 Limit = Annotated[int, Query(ge=1, le=500, description="most items of a page")]

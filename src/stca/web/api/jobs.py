@@ -24,8 +24,14 @@ router = APIRouter(tags=["jobs"])
 @router.get("/videos")
 def videos(state: State) -> list[schemas.Video]:
     """Videos that may be added: those in the folders that the server's owner allowed."""
+    done = state.jobs.added()
     return [
-        schemas.Video(name=each.name, bytes=each.size, modified=each.changed, added=state.is_added(each.path))
+        schemas.Video(
+            name=each.name,
+            bytes=each.size,
+            modified=each.changed,
+            added=each.path in done or state.footage.has(each.path),
+        )
         for each in list_videos(state.settings.videos)
     ]
 

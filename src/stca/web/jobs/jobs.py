@@ -78,6 +78,10 @@ class Jobs:
         """All jobs that are kept, newest first."""
         return self._store.list()
 
+    def added(self) -> frozenset[Path]:
+        """Videos that a job has added to the gallery, or in which it found nobody."""
+        return frozenset(video.path for job in self.list() for video in job.videos if video.state == "done")
+
     def get(self, number: int) -> Job:
         """The job of an id.
 

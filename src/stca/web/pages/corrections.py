@@ -14,16 +14,9 @@ from starlette.responses import Response
 
 from stca.gallery.corrections import Correction
 from stca.web import schemas
-from stca.web.api.common import Id
+from stca.web.api.common import Id, state_of
 from stca.web.listing import Snapshot, page
-from stca.web.pages.shown.rendering import (
-    go,
-    is_partial,
-    person_url,
-    render,
-    state_of,
-    user_of,
-)
+from stca.web.pages.shown.rendering import go, is_partial, person_url, render, user_of
 from stca.web.pages.shown.tiles import Tile, tracklet_tile
 from stca.web.problems import WebError
 from stca.web.state import ServerState

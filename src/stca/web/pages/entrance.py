@@ -8,7 +8,8 @@ from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import Response
 
 from stca.web.access.guard import COOKIE
-from stca.web.pages.shown.rendering import go, render, state_of
+from stca.web.api.common import state_of
+from stca.web.pages.shown.rendering import go, render
 
 router = APIRouter()
 _WEEK = 7 * 24 * 3600

@@ -9,11 +9,11 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from stca.web import actions, schemas
-from stca.web.api.common import Id
+from stca.web.api.common import Id, state_of
 from stca.web.listing import Filters, Snapshot
 from stca.web.pages.search import search_address
 from stca.web.pages.shown.kept import kept
-from stca.web.pages.shown.rendering import go, render, state_of, user_of
+from stca.web.pages.shown.rendering import go, render, user_of
 from stca.web.pages.shown.tiles import Tile, tracklet_tile
 from stca.web.state import ServerState
 

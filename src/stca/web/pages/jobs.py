@@ -11,9 +11,10 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
 from stca.web import actions
-from stca.web.api.common import Id
+from stca.web.api.common import Id, state_of
+from stca.web.api.jobs import job_out
 from stca.web.jobs import Job, list_videos
-from stca.web.pages.shown.rendering import go, is_partial, render, state_of, user_of
+from stca.web.pages.shown.rendering import go, is_partial, render, user_of
 from stca.web.problems import WebError
 from stca.web.state import ServerState
 
@@ -72,20 +73,9 @@ def _shown(state: ServerState) -> list[dict[str, Any]]:
 
 
 def _job(state: ServerState, job: Job) -> dict[str, Any]:
-    names = [video.camera or video.path.name for video in job.videos]
-    return {
-        "id": job.id,
-        "title": ", ".join(names[:3]) + (f" +{len(names) - 3}" if len(names) > 3 else ""),
-        "created": job.created,
-        "state": job.state,
-        "stage": job.stage,
-        "progress": job.progress,
-        "frames": job.frames,
-        "frames_per_second": job.frames_per_second,
-        "seconds_left": job.seconds_left,
-        "message": state.public(job.message),
-        "error": None if job.error is None else state.public(job.error),
-    }
+    shown = job_out(state, job).model_dump()
+    names = shown.pop("videos")
+    return shown | {"title": ", ".join(names[:3]) + (f" +{len(names) - 3}" if len(names) > 3 else "")}
 
 
 def seconds_of(text: str) -> float | None:

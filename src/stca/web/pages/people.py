@@ -12,9 +12,10 @@ from starlette.responses import RedirectResponse, Response
 from stca.gallery.corrections import labelled_pairs
 from stca.gallery.records import Record
 from stca.linking.persons import Person
+from stca.web.api.common import state_of
 from stca.web.listing import Snapshot, longest, span
 from stca.web.pages.shown import drawing
-from stca.web.pages.shown.rendering import here, render, state_of
+from stca.web.pages.shown.rendering import here, render
 from stca.web.pages.shown.tiles import Tile, person_tile, tracklet_tile
 from stca.web.state import ServerState
 

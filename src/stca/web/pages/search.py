@@ -14,10 +14,11 @@ from starlette.responses import Response
 from stca.errors import StcaError
 from stca.gallery.corrections.correction import require_words
 from stca.web import actions, schemas, searching
+from stca.web.api.common import state_of
 from stca.web.listing import Snapshot
 from stca.web.pages.shown import drawing, words
 from stca.web.pages.shown.kept import kept
-from stca.web.pages.shown.rendering import address, go, render, state_of, user_of
+from stca.web.pages.shown.rendering import address, go, render, user_of
 from stca.web.pages.shown.tiles import frame_url
 from stca.web.pages.wall import everybody_of
 from stca.web.problems import WebError, status_of

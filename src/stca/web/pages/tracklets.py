@@ -12,10 +12,11 @@ from starlette.responses import Response
 
 from stca.errors import StcaError
 from stca.gallery.records import Record
+from stca.web.api.common import state_of
 from stca.web.media.certainty import curve_points
 from stca.web.media.footage import sighting
 from stca.web.pages.shown import drawing, words
-from stca.web.pages.shown.rendering import render, state_of
+from stca.web.pages.shown.rendering import render
 from stca.web.pages.shown.tiles import frame_url, person_tile, tracklet_tile
 from stca.web.state import ServerState
 

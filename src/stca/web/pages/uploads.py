@@ -9,8 +9,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from stca.web import actions
+from stca.web.api.common import state_of
 from stca.web.pages.jobs import seconds_of
-from stca.web.pages.shown.rendering import address, go, state_of, user_of
+from stca.web.pages.shown.rendering import address, go, user_of
 from stca.web.receiving import receive_videos, start_uploaded
 from stca.web.uploads import QUERY, TRACKED
 

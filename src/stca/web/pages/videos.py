@@ -5,7 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from stca.web.pages.shown.rendering import render, state_of
+from stca.web.api.common import state_of
+from stca.web.pages.shown.rendering import render
 from stca.web.pages.shown.tiles import frame_url
 
 router = APIRouter()

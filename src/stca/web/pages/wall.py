@@ -10,9 +10,10 @@ from starlette.responses import Response
 
 from stca.gallery.records import Record
 from stca.linking.persons import Person
+from stca.web.api.common import state_of
 from stca.web.listing import Snapshot, page
 from stca.web.pages.shown.kept import kept
-from stca.web.pages.shown.rendering import is_partial, render, state_of
+from stca.web.pages.shown.rendering import is_partial, render
 from stca.web.pages.shown.tiles import Tile, person_tile, tracklet_tile
 
 router = APIRouter()

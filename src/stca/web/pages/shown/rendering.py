@@ -16,8 +16,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from stca.gallery.corrections import Correction
 from stca.version import __version__
 from stca.web.access.tokens import User
+from stca.web.api.common import state_of
 from stca.web.pages.shown import words
-from stca.web.state import ServerState
 from stca.web.texts import text
 
 NOBODY = User("", "viewer")
@@ -143,12 +143,6 @@ def _query(pairs: Sequence[tuple[str, object]]) -> str:
 
 
 # ---- requests ----
-
-
-def state_of(request: Request) -> ServerState:
-    """The server's."""
-    state: ServerState = request.app.state.server
-    return state
 
 
 def user_of(request: Request) -> User:
