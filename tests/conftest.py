@@ -17,6 +17,10 @@ from PIL import Image
 # variable that is set to nothing is none.
 os.environ["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS") or "1"
 
+# Tests start hundreds of processes: what one has compiled serves the next, whatever the environment says.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # Must run before stca is imported anywhere: it wraps annotated functions in beartype's checks.
 if "stca" not in sys.modules:
     install_import_hook("stca", "typecheck.check")

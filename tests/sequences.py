@@ -14,6 +14,7 @@ from stca.walkers import make_walkers
 TINY_MODEL = (
     "model.image_size=[64,32]",
     "model.options.width=4",
+    "model.options.layers=[1,1,1,1]",
     "clips.clip_len=2",
     "batch.identities=2",
     "batch.instances=2",

@@ -17,7 +17,9 @@ from stca.tracklets import Embeddings, Tracklet
 @pytest.fixture(scope="module")
 def model() -> ReIDModel:
     torch.manual_seed(0)
-    model = create_model("stca_small", num_ids=3, image_size=(32, 16), width=4, clip_len=3)
+    model = create_model(
+        "stca_small", num_ids=3, image_size=(32, 16), width=4, layers=(1, 1, 1, 1), clip_len=3
+    )
     model.train()
     with torch.no_grad():
         model(torch.randn(8, 3, 3, 32, 16))  # statistics that are not trivial

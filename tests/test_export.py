@@ -20,7 +20,7 @@ FRAMES = np.random.default_rng(0).integers(0, 256, (3, CLIP_LEN, *SIZE, 3), dtyp
 
 def model_of(name: str = "cnn2d_small") -> ReIDModel:
     torch.manual_seed(0)
-    return create_model(name, num_ids=3, image_size=SIZE, width=8).eval()
+    return create_model(name, num_ids=3, image_size=SIZE, width=8, layers=(1, 1, 1, 1)).eval()
 
 
 @pytest.mark.parametrize("name", ["net.onnx", "net.xml"])
@@ -29,7 +29,7 @@ def test_an_export_says_what_it_takes_and_gives(name: str, tmp_path: Path) -> No
     report = export_model(model, tmp_path / "deep" / name)
     assert report.error < 1e-3
     assert report.clip_shape == (CLIP_LEN, *SIZE, 3)
-    assert report.size == sum(file.stat().st_size for file in (tmp_path / "deep").iterdir()) > 100_000
+    assert report.size == sum(file.stat().st_size for file in (tmp_path / "deep").iterdir()) > 40_000
     if report.format == "onnx":
         session = onnxruntime.InferenceSession(str(report.path))
         (found,) = session.run(["vectors"], {"frames": FRAMES})

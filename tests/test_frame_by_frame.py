@@ -43,7 +43,7 @@ def image_reid(folder: Path) -> ReIDModel:
 
 def cnn2d(folder: Path) -> ReIDModel:
     torch.manual_seed(0)
-    model = create_model("cnn2d_small", num_ids=2, image_size=SIZE, width=4, clip_len=8)
+    model = create_model("cnn2d_small", num_ids=2, image_size=SIZE, width=4, layers=(1, 1, 1, 1), clip_len=8)
     with torch.no_grad():
         model.train()(torch.randn(8, 2, 3, *SIZE))  # statistics that are not trivial
     return model
@@ -118,7 +118,7 @@ def test_equal_frames_within_a_clip_are_computed_once(tmp_path: Path) -> None:
 
 def test_models_of_whole_clips_still_get_clips(tracklets: list[Tracklet]) -> None:
     torch.manual_seed(0)
-    model = create_model("stca_small", num_ids=2, image_size=SIZE, width=4, clip_len=4)
+    model = create_model("stca_small", num_ids=2, image_size=SIZE, width=4, layers=(1, 1, 1, 1), clip_len=4)
     found = embed_tracklets(model, tracklets, device="cpu", workers=0, label="")
     np.testing.assert_allclose(found.vectors, by_clips(model, tracklets, 4), rtol=1e-4, atol=1e-5)
 

@@ -33,7 +33,7 @@ from stca.training import backward, fit, launch
 
 out, people = map(Path, sys.argv[1:])
 config = RunConfig(
-    model=ModelConfig("stca_small", (32, 16), {"width": 4}),
+    model=ModelConfig("stca_small", (32, 16), {"width": 4, "layers": (1, 1, 1, 1)}),
     clips=ClipConfig(clip_len=3),
     batch=BatchConfig(identities=4, instances=2),
     optim=OptimConfig(epochs=3, lr=1e-3, milestones=()),
@@ -43,7 +43,7 @@ tracklets = load_dataset("folder", people).train
 
 def new_model():
     torch.manual_seed(0)
-    return create_model("stca_small", num_ids=4, image_size=(32, 16), width=4, clip_len=5)
+    return create_model("stca_small", num_ids=4, image_size=(32, 16), width=4, layers=(1, 1, 1, 1), clip_len=5)
 
 def gradients(fabric, world, me):
     generator = torch.Generator().manual_seed(1)

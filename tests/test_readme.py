@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()
 SMALL = {
     "stca_mars": "model.options.width=8 model.options.layers=[1,1,1,1]",
-    "small_mot": "model.options.width=4",
+    "small_mot": "model.options.width=4 model.options.layers=[1,1,1,1]",
 }
 SCENE = {"cameras": 2, "persons": 5, "seconds": 16, "height": 180}
 TINY = (
@@ -47,7 +47,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     torch.save(ResNet2d(width=8, layers=(1, 1, 1, 1)).state_dict(), folder / "data" / "resnet50_ibn_a.pth")
     torch.save(ResNet3d(width=8, layers=(1, 1, 1)).state_dict(), folder / "data" / "r3d50_K_200ep.pth")
     save_model(
-        create_model("stca_small", num_ids=3, image_size=(64, 32), width=4), folder / "model.safetensors"
+        create_model("stca_small", num_ids=3, image_size=(64, 32), width=4, layers=(1, 1, 1, 1)),
+        folder / "model.safetensors",
     )
     sys.path.insert(0, str(ROOT / "tests" / "data" / "parity"))
     from make_inputs import official_state_dict

@@ -10,7 +10,7 @@ from stca.run_dir import RunDir
 from stca.training import loop
 
 CONFIG = RunConfig(
-    model=ModelConfig("stca_small", (32, 16), {"width": 4}),
+    model=ModelConfig("stca_small", (32, 16), {"width": 4, "layers": (1, 1, 1, 1)}),
     clips=ClipConfig(clip_len=2),
     batch=BatchConfig(identities=4, instances=2),
     optim=OptimConfig(epochs=2, lr=1e-3, milestones=()),
@@ -25,7 +25,15 @@ CONFIG = RunConfig(
 
 def model_of(num_ids: int = 4, **options: object) -> ReIDModel:
     torch.manual_seed(0)
-    return create_model("stca_small", num_ids=num_ids, image_size=(32, 16), width=4, clip_len=2, **options)
+    return create_model(
+        "stca_small",
+        num_ids=num_ids,
+        image_size=(32, 16),
+        width=4,
+        layers=(1, 1, 1, 1),
+        clip_len=2,
+        **options,
+    )
 
 
 class StoppedError(Exception):

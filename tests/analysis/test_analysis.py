@@ -96,7 +96,7 @@ def test_pick_shows_right_and_wrong() -> None:
 
 
 def test_pictures_are_drawn(splits: Splits, tmp_path: Path) -> None:
-    model = create_model("stca_small", num_ids=2, image_size=(64, 32), width=4).eval()
+    model = create_model("stca_small", num_ids=2, image_size=(64, 32), width=4, layers=(1, 1, 1, 1)).eval()
     clip = clip_attention(model, splits.query[0], clip_len=4)
     assert clip.frames.shape == (4, 64, 32, 3)
     assert clip.spatial.shape == clip.temporal.shape == (4, 4, 2)

@@ -30,7 +30,7 @@ def tracklet(people: Path) -> Tracklet:
 
 def small(name: str = "stca_small", size: tuple[int, int] = (64, 32)) -> ReIDModel:
     torch.manual_seed(0)
-    return create_model(name, num_ids=2, image_size=size, width=4).eval()
+    return create_model(name, num_ids=2, image_size=size, width=4, layers=(1, 1, 1, 1)).eval()
 
 
 def texts(figure: Figure) -> list[str]:

@@ -46,7 +46,7 @@ def test_persons_are_drawn_once_each_by_the_seed() -> None:
 
 def test_figure4_gives_each_frames_numbers(splits: Splits) -> None:
     torch.manual_seed(0)
-    size = {"num_ids": 2, "image_size": (64, 32), "width": 4}
+    size = {"num_ids": 2, "image_size": (64, 32), "width": 4, "layers": (1, 1, 1, 1)}
     models = {"2D-CNN": create_model("cnn2d_small", **size), "STCA": create_model("stca_small", **size)}
     drawn = drawing.attention(models, splits, data="people")
     frames = models["2D-CNN"].clip_len

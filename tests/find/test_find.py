@@ -12,10 +12,10 @@ import pytest
 from stca.cli import main
 from stca.errors import ConfigError, FrameError, GalleryError
 from stca.find import FindOptions, find_people, pipeline
-from stca.find.page import most_similar
+from stca.find.page import most_similar, write_page
 from stca.gallery import Calibration, Gallery, add_tracklets
 from stca.gallery.calibration import Method
-from stca.linking import Linking, find_persons, threshold
+from stca.linking import Linking, find_persons, link_gallery, threshold
 from stca.linking.persons import hide, merge_persons, name_person
 from stca.models import ReIDModel
 from stca.runs import gallery_model, open_model
@@ -76,6 +76,7 @@ def test_who_is_where_and_again_for_what_is_new(videos: list[str], tmp_path: Pat
     assert [video.seconds == 0 for video in both.videos] == [True, False]
     page = Page(both.page)
     assert page.addresses == []
+    assert "Found by motion" not in page.text
     assert page.data["cameras"] == ["door", "yard"]
     assert len(page.data["tracklets"]) == 4
     assert all(tracklet["crops"] for tracklet in page.data["tracklets"])
@@ -90,6 +91,18 @@ def test_who_is_where_and_again_for_what_is_new(videos: list[str], tmp_path: Pat
     assert page.data["tracklets"][one]["person"] == page.data["tracklets"][other]["person"]
     with Gallery.open(tmp_path / "gallery") as gallery:
         assert {r.key: r.person for r in gallery.records()} == both.linking.numbers()
+
+
+def test_motion_finds_more_than_people_and_the_page_says_so(videos: list[str], tmp_path: Path) -> None:
+    find_people(videos[:1], tmp_path, OPTIONS)
+    facts = tmp_path / "tracks" / "door" / "video.json"
+    facts.write_text(json.dumps({**json.loads(facts.read_text()), "detector": "motion"}))
+    assert pipeline._by_motion(tmp_path / "tracks")
+    with Gallery.open(tmp_path / "gallery") as gallery:
+        page = write_page(
+            gallery, link_gallery(gallery, threshold=0.5), tmp_path / "page.html", by_motion=True
+        )
+    assert "Found by motion" in page.read_text()
 
 
 def test_a_video_that_cannot_be_read_does_not_stop_the_others(

@@ -28,7 +28,9 @@ def tracklets(tmp_path: Path) -> list[FoundTracklet]:
 @pytest.fixture
 def model() -> ReIDModel:
     torch.manual_seed(0)
-    return create_model("cnn2d_small", num_ids=2, image_size=(32, 16), width=4, clip_len=2).eval()
+    return create_model(
+        "cnn2d_small", num_ids=2, image_size=(32, 16), width=4, layers=(1, 1, 1, 1), clip_len=2
+    ).eval()
 
 
 def test_the_runtime_is_opened_once(

@@ -9,7 +9,7 @@ from stca.errors import ConfigError, StcaError
 from stca.inference import plan, plan_inference
 from stca.models import create_model
 
-SMALL = {"num_ids": 2, "image_size": (32, 16), "width": 4}
+SMALL = {"num_ids": 2, "image_size": (32, 16), "width": 4, "layers": (1, 1, 1, 1)}
 MUCH = 10**9
 
 

@@ -23,12 +23,15 @@ from stca.models.heads import IdentityHead
 from stca.tools.openvino_import import import_openvino
 
 SIZE, CLIP_LEN = (64, 32), 4
+FEW = {"layers": (1, 1, 1, 1)}
+"""Every kind of block once: converters take seconds for each of fifty."""
 
 
 def model_of(name: str, **options: object) -> ReIDModel:
     """With running statistics that are not those of a new network."""
     torch.manual_seed(0)
-    model = create_model(name, num_ids=3, image_size=SIZE, width=8, **options).train()
+    fewer = {} if "mobile" in name or (options.get("backbone3d") == "c3d" and name == "cnn3d_small") else FEW
+    model = create_model(name, num_ids=3, image_size=SIZE, width=8, **fewer, **options).train()
     with torch.no_grad():
         for _ in range(3):
             model(torch.randn(4, CLIP_LEN, 3, *SIZE))

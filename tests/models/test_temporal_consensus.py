@@ -64,8 +64,10 @@ def test_frames_of_nothing_are_no_trouble() -> None:
 
 @pytest.mark.parametrize("pooling", ["consensus"])
 def test_a_network_takes_it_without_a_parameter_more(pooling: str) -> None:
-    plain = create_model("cnn2d_small", num_ids=2, image_size=(32, 16), width=4)
-    robust = create_model("cnn2d_small", num_ids=2, image_size=(32, 16), width=4, pooling=pooling)
+    plain = create_model("cnn2d_small", num_ids=2, image_size=(32, 16), width=4, layers=(1, 1, 1, 1))
+    robust = create_model(
+        "cnn2d_small", num_ids=2, image_size=(32, 16), width=4, layers=(1, 1, 1, 1), pooling=pooling
+    )
     assert sum(p.numel() for p in robust.parameters()) == sum(p.numel() for p in plain.parameters())
     assert robust.load_state_dict(plain.state_dict())
     frame = torch.randn(1, 1, 3, 32, 16)

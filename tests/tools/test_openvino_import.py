@@ -10,7 +10,7 @@ from stca.inference import Plan, VectorNet
 from stca.inference.openvino_runtime import OpenVinoRuntime
 from stca.models import create_model
 
-network = VectorNet(create_model("cnn2d_small", num_ids=2, image_size=(32, 16), width=4))
+network = VectorNet(create_model("cnn2d_small", num_ids=2, image_size=(32, 16), width=4, layers=(1, 1, 1, 1)))
 box = [OpenVinoRuntime(network, Plan("openvino", "float32", torch.device("cpu")), (2, 32, 16, 3))]
 dropping = threading.Thread(target=lambda: (box.clear(), gc.collect()))
 dropping.start()

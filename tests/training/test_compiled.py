@@ -24,7 +24,7 @@ from stca.training import fit
 
 config, root, out = from_yaml(Path(sys.argv[1]).read_text()), Path(sys.argv[2]), Path(sys.argv[3])
 torch.manual_seed(0)
-model = create_model("stca_small", num_ids=4, image_size=(32, 16), width=4, clip_len=2)
+model = create_model("stca_small", num_ids=4, image_size=(32, 16), width=4, layers=(1, 1, 1, 1), clip_len=2)
 fit(model, load_dataset("folder", root).train, config, RunDir.create(out, config))
 """
 

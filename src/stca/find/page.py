@@ -32,13 +32,16 @@ _FEW = 400
 """Up to so many tracklets are shown by three crops, more by one: a page of 1,000 has some 4 MB."""
 
 
-def write_page(gallery: Gallery | None, linking: Linking | None, path: Path) -> Path:
+def write_page(
+    gallery: Gallery | None, linking: Linking | None, path: Path, *, by_motion: bool = False
+) -> Path:
     """Write the page.
 
     Args:
         gallery: with the vectors of everybody in `linking`; None where nobody was seen.
         linking: persons.
         path: of the HTML file.
+        by_motion: some camera was tracked by the motion detector, so that not everything is a person.
 
     Returns:
         `path`.
@@ -71,6 +74,7 @@ def write_page(gallery: Gallery | None, linking: Linking | None, path: Path) -> 
         persons=len(linking.persons) if linking else 0,
         tracklets=len(records),
         cameras=len(cameras),
+        by_motion=by_motion,
         model=_model_label(gallery) if gallery else "",
         threshold=None if linking is None else f"{linking.threshold:.2f}",
         provenance=provenance_line(),

@@ -140,7 +140,14 @@ def small_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(attention_study, "SIZE", (32, 16))
     words = ["--seeds", "0", "--persons", "4", "--jobs", "1", "--systems", "cnn2d", "STCA", "--data", "twins"]
     words += ["--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]
-    words += ["--set", "optim.epochs=1", "optim.milestones=[]", "batch.identities=2", "batch.instances=2"]
+    words += [
+        "--set",
+        "model.options.layers=[1,1,1,1]",
+        "optim.epochs=1",
+        "optim.milestones=[]",
+        "batch.identities=2",
+        "batch.instances=2",
+    ]
     return [*words, "optim.warmup_epochs=0", "clips.clip_len=2"]
 
 
@@ -197,7 +204,9 @@ def test_a_call_adds_to_the_record_and_shows_its_own_runs_only(
     assert read_table(out / "attention_study.csv").keys() == found.keys()
 
 
-def test_what_is_known_needs_no_data(tmp_path: Path) -> None:
+def test_what_is_known_needs_no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    short = dataclasses.replace(attention_study.SETUPS["plain"], frames=(2, 2))
+    monkeypatch.setitem(attention_study.SETUPS, "plain", short)
     words = ["--seeds", "0", "--data", "plain", "--persons", "4", "--out", str(tmp_path)]
     words += ["--runs", str(tmp_path / "runs"), "--set", "precision=bf16"]
     given = attention_study.parser().parse_args(words)

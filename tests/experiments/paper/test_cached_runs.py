@@ -39,7 +39,7 @@ from stca.runs.report import _provenance
 def config(people: Path) -> RunConfig:
     return RunConfig(
         data=DataConfig(source="folder", roots=(str(people),)),
-        model=ModelConfig("stca_small", (32, 16), {"width": 4}),
+        model=ModelConfig("stca_small", (32, 16), {"width": 4, "layers": (1, 1, 1, 1)}),
         clips=ClipConfig(clip_len=2),
         batch=BatchConfig(identities=4, instances=2),
         optim=OptimConfig(epochs=2, lr=1e-3, milestones=()),

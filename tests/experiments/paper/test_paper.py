@@ -21,7 +21,14 @@ from stca.walkers import make_walkers
 
 FULL = RunOptions(data={"mars": "/data/mars", "duke": "/data/duke", "ilids": "/data/ilids"}, seeds=(0, 1))
 SMALLEST = [
-    *("--set", "optim.epochs=1", "optim.milestones=[]", "optim.warmup_epochs=0", "model.options.width=4"),
+    *(
+        "--set",
+        "optim.epochs=1",
+        "optim.milestones=[]",
+        "optim.warmup_epochs=0",
+        "model.options.width=4",
+        "model.options.layers=[1,1,1,1]",
+    ),
     *("batch.identities=2", "batch.instances=2", "workers=0", "device=cpu", "precision=float32"),
 ]
 
