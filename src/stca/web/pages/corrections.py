@@ -48,7 +48,7 @@ def log(request: Request, cursor: Annotated[str | None, Query(max_length=2000)] 
     state = state_of(request)
     snapshot = state.snapshot()
     found = state.gallery.corrections()[::-1]
-    some, after = page(found, [str(each.id) for each in found], cursor, PAGE)
+    some, after = page(found, lambda each: str(each.id), cursor, PAGE)
     return render(
         request,
         "_corrections.html" if cursor and request.headers.get("hx-request") else "corrections.html",

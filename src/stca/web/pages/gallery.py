@@ -12,7 +12,6 @@ from stca.web import actions, schemas
 from stca.web.api.common import Id, state_of
 from stca.web.listing import Filters, Snapshot
 from stca.web.pages.search import search_address
-from stca.web.pages.shown.kept import kept
 from stca.web.pages.shown.rendering import go, render, user_of
 from stca.web.pages.shown.tiles import Tile, tracklet_tile
 from stca.web.state import ServerState
@@ -31,7 +30,7 @@ def gallery(request: Request, cursor: Annotated[str | None, Query(max_length=200
         "gallery.html",
         info=state.info(),
         calibration=state.gallery.calibration(),
-        seconds=kept(request, snapshot, "seconds", seconds_by_camera),
+        seconds=snapshot.kept("seconds", seconds_by_camera),
         hidden=[tracklet_tile(snapshot, snapshot.records[item.key]) for item in hidden.items],
         after=hidden.next,
     )

@@ -17,7 +17,6 @@ from stca.web import actions, schemas, searching
 from stca.web.api.common import state_of
 from stca.web.listing import Snapshot
 from stca.web.pages.shown import drawing, words
-from stca.web.pages.shown.kept import kept
 from stca.web.pages.shown.rendering import address, go, render, user_of
 from stca.web.pages.shown.tiles import frame_url
 from stca.web.pages.wall import everybody_of
@@ -53,7 +52,7 @@ def search(request: Request) -> Response:
     state = state_of(request)
     params = request.query_params
     snapshot = state.snapshot()
-    strip = kept(request, snapshot, "strip", _strip)
+    strip = snapshot.kept("strip", _strip)
     asked = _without_open_ends(request_of(params), strip)
     try:
         result = searching.search(state, asked, user_of(request))
@@ -68,7 +67,7 @@ def search(request: Request) -> Response:
         asked=asked,
         strip=strip,
         chosen=strip.chosen(asked.from_, asked.to) if strip else None,
-        cameras=kept(request, snapshot, "wall", everybody_of).cameras,
+        cameras=snapshot.kept("wall", everybody_of).cameras,
         persons=_persons(snapshot, asked, result),
         pictures=_pictures(state, asked),
         hidden_fields=_query_fields(params),
