@@ -263,7 +263,9 @@ class Store(Tombstones):
 
     def ids(self) -> Int64[np.ndarray, " N"]:
         """All row ids, in order."""
-        return np.array(self._query("SELECT id FROM tracklets ORDER BY id"), dtype=np.int64).reshape(-1)
+        ((text,),) = self._query("SELECT group_concat(id) FROM tracklets")  # a fifth of the time of N rows
+        found: Int64[np.ndarray, " N"] = np.fromstring(text or "", dtype=np.int64, sep=",")
+        return np.sort(found)
 
     def blocks(self, dim: int, *, after: int = 0, size: int = 4096) -> Iterator[Vectors]:
         """Vectors of all ids above `after`, in order, in blocks; to be called within `read_transaction`.

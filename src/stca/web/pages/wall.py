@@ -70,8 +70,9 @@ class Everybody:
 def everybody_of(snapshot: Snapshot) -> Everybody:
     """Everybody in a gallery, but for hidden tracklets."""
     persons = [person for person in snapshot.persons.values() if len(person.records) > 1 or person.name]
-    left_out = {record.key for person in persons for record in person.records} | snapshot.hidden
-    alone = [record for key, record in snapshot.records.items() if key not in left_out]
+    several = {person.number for person in persons}
+    hidden = snapshot.hidden
+    alone = [r for r in snapshot.records.values() if r.person not in several and r.key not in hidden]
     items: tuple[Person | Record, ...] = (*persons, *alone)
     cameras = sorted({record.camera for record in snapshot.records.values()})
     return Everybody(items, len(persons), tuple(cameras))
