@@ -110,11 +110,6 @@ class ServerState:
                 self._certainty = version, certainty(self.gallery, shown)
             return self._certainty[1]
 
-    def warm_up(self) -> None:
-        """Read the gallery before the first page is asked for."""
-        with suppress(StcaError):  # whoever asks is told
-            self.snapshot()
-
     def judgements(self, key: str) -> dict[str, bool]:
         """What people said of a query's answers: whether they show the same person; the last word counts."""
         said: dict[str, bool] = {}

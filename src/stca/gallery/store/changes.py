@@ -39,7 +39,7 @@ class RowChanges:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._rows: dict[int, tuple[str, int | None]] = {}
+        self._rows: dict[int, Record] = {}
         self._state: tuple[str, int] | None = None
         self._others = -1
 
@@ -62,20 +62,19 @@ class RowChanges:
             return self._anew(state, others)
         self._others = others
         found = self._store.records_of(touched)
-        gone = [self._rows.pop(row)[0] for row in touched if row in self._rows and row not in found]
-        self._rows |= {row: (record.key, record.person) for row, record in found.items()}
+        gone = [self._rows.pop(row).key for row in touched if row in self._rows and row not in found]
+        self._rows |= found
         return Changed(list(found.values()), gone)
 
     def _anew(self, state: tuple[str, int], others: int) -> Changed:
         found = self._store.numbered_records()
-        self._rows = {row: (record.key, record.person) for row, record in found}
-        self._state, self._others = state, others
-        return Changed([record for _, record in found], anew=True)
+        self._rows, self._state, self._others = dict(found), state, others
+        return Changed(list(self._rows.values()), anew=True)
 
     def _compared(self) -> list[int]:
         """Ids of rows that are new or gone, or have another person."""
         now = dict(self._store.persons_by_row())
         changed = [
-            row for row, person in now.items() if row not in self._rows or self._rows[row][1] != person
+            row for row, person in now.items() if row not in self._rows or self._rows[row].person != person
         ]
         return changed + [row for row in self._rows if row not in now]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
+from stca.errors import StcaError
 from stca.web.pages import (
     corrections,
     entrance,
@@ -20,8 +22,10 @@ from stca.web.pages import (
     wall,
 )
 from stca.web.pages.errors import refusal_page, show_errors_as_pages
+from stca.web.pages.shown.rendering import environment
+from stca.web.state import ServerState
 
-__all__ = ["add_pages", "refusal_page"]
+__all__ = ["add_pages", "prepare", "refusal_page"]
 
 STATIC = Path(__file__).parent.parent / "static"
 
@@ -32,3 +36,10 @@ def add_pages(app: FastAPI) -> None:
         app.include_router(part.router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     show_errors_as_pages(app)
+
+
+def prepare(state: ServerState) -> None:
+    """Read the gallery and the first page's template before somebody asks for it."""
+    environment().get_template("wall.html")
+    with suppress(StcaError):  # whoever asks is told
+        state.snapshot().kept("wall", wall.everybody_of)
