@@ -51,7 +51,7 @@ class ServerState:
         self.saved = SavedSearches(settings.folder)
         self.uploads = Uploads(settings.folder / "uploads")
         self.upload_rate = RateLimit(rate=0.5, burst=20)
-        self.jobs = Jobs(settings.folder, settings.gallery, model=settings.model)
+        self.jobs = Jobs(settings.folder, settings.gallery, model=settings.model, check=self.require_gallery)
         places = (*settings.videos, self.jobs.videos)
         self.footage = Footage(lambda: self.snapshot().records, places)
         self.model_lock = threading.RLock()
@@ -137,6 +137,11 @@ class ServerState:
         self.audit.write(who.name, who.role, "undo correction", correction=number)
         return undo(self.gallery, number)
 
+    def newest_row(self) -> int:
+        """The highest row id of the gallery; later tracklets have higher ones."""
+        last = self.gallery.store.last_commit()
+        return 0 if last is None else last[0]
+
     def public(self, text: str) -> str:
         """A text for people on the network, who need not know where the server's files are."""
         return without_places(text, self.settings.folders)
@@ -154,6 +159,8 @@ class ServerState:
             threshold=None if calibration is None else calibration.threshold,
             far=None if calibration is None else calibration.far,
             calibration=None if calibration is None else calibration.method,
+            calibrated=self.gallery.calibrated(),
+            numbering=self.gallery.linkings(),
             index=stats.index,
             bytes_on_disk=stats.bytes_on_disk,
         )

@@ -13,10 +13,10 @@ import warnings
 from pathlib import Path
 from typing import IO, Any
 
-from stca.errors import StcaError, first_line
+from stca.errors import GalleryError, StcaError, first_line
 from stca.web.jobs.control import Control, Progress
 from stca.web.jobs.folders import choose_folder, is_finished, lock_tracks
-from stca.web.uploads.sandbox import end_with_parent, isolate_network
+from stca.web.uploads.sandbox import end_with_parent, isolate_network, limit_tracking
 
 _MOST_NOTES = 20
 
@@ -55,19 +55,23 @@ class _Work:
         self._options, self._link = task["options"], task["link"]
         self._model_name: str | None = task["model"]
         self._gallery_folder, self._tracks, self._control = Path(task["gallery"]), tracks, control
+        self._uploaded = bool(task.get("uploaded"))
+        self._file: os.stat_result | None = None
         self._notes: list[str] = []
 
     def run(self) -> None:
         """Every video, one after the other; those that cannot be read do not stop the others."""
         from stca.runs.gallery_model import open_encoder, open_gallery
 
+        self._require_gallery()
         warnings.showwarning = self._note
         warnings.simplefilter("always", UserWarning)
         self._control.report("progress", stage="opening the model")
         gallery, model = open_gallery(self._gallery_folder, self._model_name)
         failed = {i for i, video in enumerate(self._videos) if video["state"] == "failed"}
         done = {i for i, video in enumerate(self._videos) if video["state"] == "done"}
-        progress = Progress(self._control, [_length(video["path"]) for video in self._videos], done | failed)
+        lengths = [_length(video["path"]) for video in self._videos]
+        progress = Progress(self._control, lengths, done | failed)
         options = self._options
         encoder = open_encoder(
             model,
@@ -76,9 +80,12 @@ class _Work:
             batch_size=options["batch_size"],
         )
         with gallery, encoder as cut_by:
+            if self._uploaded:
+                limit_tracking(lengths, self._gallery_folder, gpu=_on_gpu(options["device"]))
             for number, video in enumerate(self._videos):
                 if number in done | failed:
                     continue
+                self._require_gallery()
                 progress.begin(number, f"opening {Path(video['path']).name}")
                 try:
                     self._add(number, video, gallery, model, cut_by, progress)
@@ -89,6 +96,22 @@ class _Work:
             if self._link and len(failed) < len(self._videos):
                 self._link_persons(gallery)
         self._end(failed)
+
+    def _require_gallery(self) -> None:
+        """Raise GalleryError where the gallery is no more; opening it would make an empty one."""
+        from stca.gallery.store.file import FILE
+
+        try:
+            now = (self._gallery_folder / FILE).stat()
+        except OSError:
+            now = None
+        self._file = self._file or now
+        if now is None or self._file is None or not os.path.samestat(now, self._file):
+            raise GalleryError(
+                "The gallery is no longer where it was",
+                where=self._gallery_folder,
+                hint="it was moved, removed or replaced: put it back, then add the videos again",
+            )
 
     def _add(
         self,
@@ -179,6 +202,12 @@ class _Work:
     ) -> None:
         if issubclass(category, UserWarning):
             self._notes.append(str(message)[:300])
+
+
+def _on_gpu(device: str) -> bool:
+    import torch
+
+    return device != "cpu" and torch.cuda.is_available()
 
 
 def _length(path: str) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ class Working:
         uploaded: folder of uploaded videos.
         task: what every worker is told: gallery, tracks, model.
         command: that starts a worker.
+        check: raises a StcaError where the gallery is not the one that was opened; nothing is done then.
 
     Attributes:
         closing: whether it was told to end.
@@ -45,11 +46,12 @@ class Working:
         uploaded: Path,
         task: dict[str, Any],
         command: Sequence[str],
+        check: Callable[[], None],
     ) -> None:
         self.closing = False
         self._store, self._changed = store, store.changed
         self._folder, self._tracks, self._uploaded = folder, tracks, uploaded
-        self._task, self._command = task, tuple(command)
+        self._task, self._command, self._check = task, tuple(command), check
         self._runner: tuple[int, Runner] | None = None
         store.begin_anew()
         self._thread = threading.Thread(target=self._work_off, name="jobs", daemon=True)
@@ -115,10 +117,12 @@ class Working:
             self._finish(number, "failed", error=runner.last_words())
 
     def _start(self, job: Job) -> Runner:
+        self._check()
         self._store.change(
             job.id, state="running", stage=job.stage or "starting", tries=self._store.tries(job.id) + 1
         )
-        task = {**self._task, "options": asdict(self._store.options(job.id))}
+        uploaded = any(self._uploaded.absolute() == video.path.parent.parent for video in job.videos)
+        task = {**self._task, "options": asdict(self._store.options(job.id)), "uploaded": uploaded}
         runner = Runner(job, self._store, task, folder=self._folder, command=self._command)
         self._runner = job.id, runner
         return runner
@@ -135,6 +139,7 @@ class Working:
 
     def _finish(self, number: int, state: str, *, error: str | None, message: str = "") -> None:
         """Remove what is half, and write down the end."""
+        self._check()
         job = self._store.get(number)
         for index, video in enumerate(job.videos):
             if video.state != "done":

@@ -142,6 +142,13 @@ class Snapshot:
             raise not_found("There is no such person", found=number, hint="linking numbers persons anew")
         return self.persons[number]
 
+    def person_of(self, key: str) -> Person | None:
+        """The person that a tracklet is of; None where it is gone, hidden or nobody's."""
+        record = self.records.get(key)
+        if record is None or record.person is None or key in self.hidden:
+            return None
+        return self.persons.get(record.person)
+
     # ---- as shown ----
 
     def tracklet_out(self, record: Record) -> schemas.Tracklet:

@@ -69,6 +69,7 @@ def search(request: Request) -> Response:
         chosen=strip.chosen(asked.from_, asked.to) if strip else None,
         cameras=snapshot.kept("wall", everybody_of).cameras,
         persons=_persons(snapshot, asked, result),
+        numbering=state.gallery.linkings(),
         pictures=_pictures(state, asked),
         hidden_fields=_query_fields(params),
         accepted=sum(bool(hit.accepted) for hit in result.hits),
@@ -112,7 +113,8 @@ def request_of(params: QueryParams) -> schemas.SearchRequest:
 
     """
     one = {
-        name: params.get(name) or None for name in ("key", "upload", "from", "to", "verdict", "image", "k")
+        name: params.get(name) or None
+        for name in ("key", "upload", "from", "to", "verdict", "image", "k", "numbering")
     }
     given: dict[str, Any] = {name: value for name, value in one.items() if value is not None}
     given["k"] = given.get("k", FEWEST)
@@ -145,6 +147,7 @@ def search_address(asked: schemas.SearchRequest) -> str:
         box=",".join(f"{value:g}" for value in box) if box else None,
         cameras=asked.cameras,
         persons=asked.persons,
+        numbering=asked.numbering if asked.persons else None,
         from_=asked.from_,
         to=asked.to,
         verdict=asked.verdict,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -73,6 +74,11 @@ def duration(seconds: float | None) -> str:
             second //= small
             return f"{first} {name} {second} {rest}" if second else f"{first} {name}"
     return f"{whole // 86400} d"
+
+
+def days_since(seconds: float) -> int:
+    """Whole days between a moment and now."""
+    return max(0, int((time.time() - seconds) // 86400))
 
 
 _COMMAND_LINE = (
