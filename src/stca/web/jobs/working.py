@@ -161,6 +161,7 @@ class Working:
 
     def _remove_half(self, number: int, index: int) -> None:
         """Remove what there is of a video that is not done: tracks, rows of the gallery, an uploaded file."""
+        self._check()
         video = self._store.get(number).videos[index]
         if video.folder and video.fresh:
             with lock_tracks(self._tracks):

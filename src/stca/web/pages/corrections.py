@@ -126,7 +126,7 @@ def _still_there(state: ServerState, back: str, made: Correction) -> str:
     rest = made.others if made.kind in ("take out", "split") and made.counts else ()
     for key in (*rest, *of, *made.keys, *made.others):
         if (person := snapshot.person_of(key)) is not None:
-            return person_url(person.number, key)
+            return person_url(person.number, key if of else None)
     return "/"
 
 
