@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("fastapi")
@@ -23,20 +24,20 @@ def test_new_answers_are_shown_until_they_were_looked_through(pages: Pages) -> N
     assert "new answer" not in pages.get("/saved")
     row = gallery.get(key)
     assert row is not None
-    gallery.add([record(100), record(101)], [row[1], -row[1]])
+    gallery.add([record(100), record(101)], np.stack([row[1], -row[1]]))
     page = Document(pages.get("/saved"))
     assert "1 new answer" in page.text, "the other one is below the threshold"
     links = [str(each.get("href")) for each in page.all("a")]
     assert f"/tracklets/{record(100).key}?query={key}" in links
     shown = next(str(each["value"]) for each in page.all("input", name="row"))
-    gallery.add([record(102)], [row[1]])  # comes while somebody reads the page
+    gallery.add([record(102)], row[1][None])  # comes while somebody reads the page
     assert pages.post("/saved/1/seen", {"row": shown}).status_code == 303
     page = Document(pages.get("/saved"))
     assert "1 new answer" in page.text
     assert f"/tracklets/{record(102).key}?query={key}" in [str(each.get("href")) for each in page.all("a")]
     pages.post("/saved/1/seen", {"row": 2**62})
     assert "new answer" not in pages.get("/saved")
-    gallery.add([record(103)], [row[1]])
+    gallery.add([record(103)], row[1][None])
     assert "1 new answer" in pages.get("/saved"), "no number hides what comes later"
     actions = [each["action"] for each in pages.state.audit.entries()]
     assert "see new answers" in actions
