@@ -16,6 +16,7 @@ from typing import IO, Any
 from stca.errors import GalleryError, StcaError, first_line
 from stca.web.jobs.control import Control, Progress
 from stca.web.jobs.folders import choose_folder, is_finished, lock_tracks
+from stca.web.texts import text
 from stca.web.uploads.sandbox import end_with_parent, isolate_network, limit_tracking
 
 _MOST_NOTES = 20
@@ -66,7 +67,7 @@ class _Work:
         self._require_gallery()
         warnings.showwarning = self._note
         warnings.simplefilter("always", UserWarning)
-        self._control.report("progress", stage="opening the model")
+        self._control.report("progress", stage=text("stage.model"))
         gallery, model = open_gallery(self._gallery_folder, self._model_name)
         failed = {i for i, video in enumerate(self._videos) if video["state"] == "failed"}
         done = {i for i, video in enumerate(self._videos) if video["state"] == "done"}
@@ -86,7 +87,7 @@ class _Work:
                 if number in done | failed:
                     continue
                 self._require_gallery()
-                progress.begin(number, f"opening {Path(video['path']).name}")
+                progress.begin(number, text("stage.opening", name=Path(video["path"]).name))
                 try:
                     self._add(number, video, gallery, model, cut_by, progress)
                 except StcaError as error:
@@ -129,7 +130,7 @@ class _Work:
         folder, fresh = self._folder(video, gallery)
         self._control.report("video", number=number, state="tracking", folder=folder, fresh=fresh)
         name = Path(video["path"]).name
-        progress.begin(number, f"finding people in {name}")
+        progress.begin(number, text("stage.finding", name=name))
         options = TrackOptions(
             detector=self._options["detector"],
             tracker=self._options["tracker"],
@@ -146,7 +147,7 @@ class _Work:
             watch=progress.tracked,
         )
         self._control.report("video", number=number, state="adding", tracklets=summary.tracklets)
-        progress.begin(number, f"comparing the people in {name}")
+        progress.begin(number, text("stage.comparing", name=name))
         if summary.used:
             done = add_tracklets(
                 gallery,
@@ -159,7 +160,7 @@ class _Work:
                 watch=progress.added,
             )
             if done.forgotten:
-                self._notes.append(f"{name}: {done.forgotten} forgotten, not added again")
+                self._notes.append(text("stage.forgotten", name=name, n=done.forgotten))
         self._control.report("video", number=number, state="done", tracklets=summary.tracklets)
         progress.end()
 
@@ -176,18 +177,18 @@ class _Work:
     def _link_persons(self, gallery: Any) -> None:
         from stca.linking import link_gallery
 
-        self._control.report("progress", stage="linking persons")
+        self._control.report("progress", stage=text("stage.linking"))
         try:
             link_gallery(gallery)
         except StcaError as error:
-            self._notes.append(f"persons are not linked: {error.what}")
+            self._notes.append(text("stage.not_linked", why=error.what))
 
     def _end(self, failed: set[int]) -> None:
         names = ", ".join(Path(self._videos[i]["path"]).name for i in sorted(failed))
         self._control.report(
             "end",
             state="failed" if len(failed) == len(self._videos) else "done",
-            error=f"could not be added: {names}" if failed else None,
+            error=text("stage.not_added", names=names) if failed else None,
             message="\n".join(dict.fromkeys(self._notes[:_MOST_NOTES])),
         )
 

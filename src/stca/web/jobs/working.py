@@ -15,6 +15,7 @@ from stca.web.jobs.folders import lock_tracks, remove_video
 from stca.web.jobs.job import Job
 from stca.web.jobs.runner import Runner
 from stca.web.jobs.store import JobStore
+from stca.web.texts import text
 
 MOST_TRIES = 3
 """Times that a process may die at one video."""
@@ -112,14 +113,17 @@ class Working:
             self._finish(number, str(end["state"]), error=end.get("error"), message=message)
         elif self._store.tries(number) < MOST_TRIES or self._give_up_video(number, runner.last_words()):
             if self._store.get(number).state != "paused":
-                self._store.change(number, state="queued", stage="beginning again", frames_per_second=None)
+                self._store.change(number, state="queued", stage=text("stage.again"), frames_per_second=None)
         else:
             self._finish(number, "failed", error=runner.last_words())
 
     def _start(self, job: Job) -> Runner:
         self._check()
         self._store.change(
-            job.id, state="running", stage=job.stage or "starting", tries=self._store.tries(job.id) + 1
+            job.id,
+            state="running",
+            stage=job.stage or text("stage.starting"),
+            tries=self._store.tries(job.id) + 1,
         )
         uploaded = any(self._uploaded.absolute() == video.path.parent.parent for video in job.videos)
         task = {**self._task, "options": asdict(self._store.options(job.id)), "uploaded": uploaded}
@@ -146,7 +150,7 @@ class Working:
                 self._remove_half(number, index)
         done = [video for video in job.videos if video.state == "done"]
         tracklets = sum(video.tracklets for video in done)
-        found = f"{tracklets} tracklets of {len(done)} of {len(job.videos)} videos were added"
+        found = text("stage.added", tracklets=tracklets, done=len(done), of=len(job.videos))
         self._store.change(
             number,
             state=state,

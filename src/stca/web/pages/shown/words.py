@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from stca.gallery.times import format_time, is_date
+from stca.web.texts import text
 
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTHS = text("date.months").split()
 
 
 def utc_offset(seconds: float) -> float:
