@@ -80,6 +80,7 @@ def test_one_sighting_is_forgotten_with_the_pictures_that_were_sent(pages: Pages
     assert len(PICTURES) == 1
     asked = pages.get("/forget?key=door/0001")
     assert "This is not erased" in Document(asked).text, "its folder has no side file, so it is not touched"
+    assert str(tmp_path) not in asked, "where the server's files are is nobody's business"
     assert pages.post("/forget", fields_of(asked)).status_code == 200
     assert len(PICTURES) == 0
     assert len(pages.state.gallery) == 30

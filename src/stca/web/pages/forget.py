@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import Response
 
-from stca.gallery.keeping import forget
+from stca.gallery.keeping import Forgotten, forget
 from stca.linking.persons import Person
 from stca.web import actions
 from stca.web.api.common import state_of
@@ -16,6 +16,7 @@ from stca.web.listing import Snapshot
 from stca.web.pages.shown.rendering import person_name, render, user_of
 from stca.web.pages.shown.tiles import tracklet_tile
 from stca.web.problems import renumbered
+from stca.web.state import ServerState
 
 router = APIRouter()
 SHOWN = 24
@@ -39,7 +40,7 @@ def ask(request: Request, key: Key, whole: bool = False) -> Response:
         keys=keys,
         whole=whole,
         tiles=[tracklet_tile(snapshot, snapshot.records[each]) for each in keys[:SHOWN]],
-        erased=forget(state.gallery, keys, names=_names(snapshot, person), dry_run=True),
+        **_erased(state, forget(state.gallery, keys, names=_names(snapshot, person), dry_run=True)),
         done=False,
     )
 
@@ -59,7 +60,11 @@ def do(
     if sorted(now) != sorted(keys):
         raise renumbered(key)
     erased = actions.forget_tracklets(state, user_of(request), now, _names(snapshot, person))
-    return render(request, "forget.html", erased=erased, keys=now, done=True)
+    return render(request, "forget.html", **_erased(state, erased), keys=now, done=True)
+
+
+def _erased(state: ServerState, erased: Forgotten) -> dict[str, Any]:
+    return {"erased": erased, "left": [state.public(each) for each in erased.left]}
 
 
 def _person(snapshot: Snapshot, key: str) -> Person:
