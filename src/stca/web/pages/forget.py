@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -38,6 +39,7 @@ def ask(request: Request, key: Key, whole: bool = False) -> Response:
         key=key,
         who=key if person is None else person_name(person.number, person.name),
         keys=keys,
+        mark=_mark(keys),
         whole=whole,
         tiles=[tracklet_tile(snapshot, snapshot.records[each]) for each in keys[:SHOWN]],
         **_erased(state, forget(state.gallery, keys, names=_names(snapshot, person), dry_run=True)),
@@ -49,7 +51,7 @@ def ask(request: Request, key: Key, whole: bool = False) -> Response:
 def do(
     request: Request,
     key: Annotated[str, Form()],
-    keys: Annotated[Sequence[str], Form()],
+    mark: Annotated[str, Form()],
     whole: Annotated[bool, Form()] = False,
 ) -> Response:
     """Forget what the page before showed; refused with status 409 where the person has others by now."""
@@ -57,7 +59,7 @@ def do(
     snapshot = state.snapshot()
     person = _person(snapshot, key) if whole else None
     now = [record.key for record in person.records] if person else [snapshot.record(key).key]
-    if sorted(now) != sorted(keys):
+    if _mark(now) != mark:
         raise renumbered(key)
     erased = actions.forget_tracklets(state, user_of(request), now, _names(snapshot, person))
     return render(request, "forget.html", **_erased(state, erased), keys=now, done=True)
@@ -65,6 +67,11 @@ def do(
 
 def _erased(state: ServerState, erased: Forgotten) -> dict[str, Any]:
     return {"erased": erased, "left": [state.public(each) for each in erased.left]}
+
+
+def _mark(keys: Sequence[str]) -> str:
+    """Of all that a page said would be erased; thousands of keys are too many for a form."""
+    return hashlib.sha256("\0".join(sorted(keys)).encode()).hexdigest()
 
 
 def _person(snapshot: Snapshot, key: str) -> Person:
