@@ -13,7 +13,7 @@ import pytest
 
 from pretended_jobs import COMMAND, OPTIONS, at_frame_10, ended, until, video
 from stca.errors import GalleryError
-from stca.web.jobs import Jobs
+from stca.web.jobs import Jobs, working
 from stca.web.jobs.control import Control
 from stca.web.jobs.worker import _Work
 
@@ -52,8 +52,12 @@ def test_the_worker_makes_no_gallery_in_place_of_one_that_is_gone(tmp_path: Path
 
 
 LIMITED = """
-import json, resource, sys
+import json, resource, sys, types
 from pathlib import Path
+for name in ("stca", "stca.web", "stca.web.uploads"):  # without what these import: PyTorch takes seconds
+    module = types.ModuleType(name)
+    module.__path__ = [str(Path(sys.argv[2], *name.split(".")))]
+    sys.modules[name] = module
 from stca.web.uploads.sandbox import limit_tracking
 names = ("RLIMIT_AS", "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_CORE")
 for gpu in (True, False):
@@ -65,7 +69,8 @@ for gpu in (True, False):
 @pytest.mark.skipif(sys.platform != "linux", reason="these limits are Linux's")
 def test_limits_of_a_worker_that_tracks_an_upload(tmp_path: Path) -> None:
     (tmp_path / "gallery.sqlite").write_bytes(bytes(5000))
-    command = [sys.executable, "-c", LIMITED, str(tmp_path)]
+    source = Path(working.__file__).parents[3]
+    command = [sys.executable, "-c", LIMITED, str(tmp_path), str(source)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=dict(os.environ))
     with_gpu, without = map(json.loads, done.stdout.splitlines())
     assert with_gpu[0] == -1
@@ -76,8 +81,6 @@ def test_limits_of_a_worker_that_tracks_an_upload(tmp_path: Path) -> None:
 
 
 def test_only_workers_of_uploads_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from stca.web.jobs import working
-
     told: list[bool] = []
 
     class Noted(working.Runner):
