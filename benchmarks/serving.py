@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import re
+import shutil
 import signal
 import statistics
 import subprocess
@@ -27,13 +28,18 @@ import psutil
 from timing import table, write_page
 
 from stca.gallery import Calibration, Gallery, ModelFingerprint, Record
+from stca.runs import open_model
 
+MODEL = "pretrained"
 ROWS, DIM, PERSONS = 100_000, 256, 5_000
+VIDEOS = 200
 CLIENTS, SEARCHES = 200, 4_000
 ABOUT = """\
 A gallery of made-up vectors on the disk of this machine; the server and its clients share the processor.
 "Alone" is `Gallery.search` in a process of its own, one search after the other. The first screen is the HTML
-of the wall of people; pictures come after it."""
+of the wall of people; pictures come after it. In the mixed load, jobs that track small rendered videos
+follow each other all the time. Memory is the server's own, without the files that it has mapped (the gallery,
+libraries); the first figure is that after one look at the wall and one search."""
 
 
 def main() -> None:
@@ -72,8 +78,30 @@ def answers(gallery: Path, queries: Sequence[str]) -> list[list[str]]:
 
 def mixed(gallery: Path, seconds: float) -> list[list[str]]:
     """Minutes of mixed load."""
-    with served(gallery) as (address, server, _):
+    videos = render(gallery.parent / "videos")
+    with served(gallery, "--videos", str(videos)) as (address, server, _):
         return asyncio.run(mixed_load(address, server, seconds))
+
+
+def render(folder: Path) -> Path:
+    """Videos of two coloured people who walk past each other, all the same but for their names."""
+    import av
+
+    folder.mkdir()
+    noise = np.random.default_rng(0).normal(0, 3, (240, 320, 3))
+    with av.open(str(folder / "walk000.avi"), "w") as container:
+        stream = container.add_stream("mjpeg", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuvj420p"
+        for frame in range(60):
+            image = 120 + np.roll(noise, 7 * frame, axis=1)
+            for left, colour in ((30 + 4 * frame, (190, 40, 50)), (270 - 4 * frame, (40, 60, 190))):
+                image[100:180, max(0, left) : max(0, left + 26)] = colour
+            picture = av.VideoFrame.from_ndarray(image.clip(0, 255).astype(np.uint8), format="rgb24")
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    for number in range(1, VIDEOS):
+        shutil.copy(folder / "walk000.avi", folder / f"walk{number:03d}.avi")
+    return folder
 
 
 def build(folder: Path, rows: int) -> list[str]:
@@ -93,7 +121,8 @@ def build(folder: Path, rows: int) -> list[str]:
         )
         for n in range(rows)
     ]
-    with Gallery.open(folder, model=ModelFingerprint.bare(DIM)) as gallery:
+    model = ModelFingerprint.of(open_model(MODEL))
+    with Gallery.open(folder, model=model, source=MODEL) as gallery:
         gallery.add(records, vectors)
         gallery.set_calibration(Calibration(0.5, 0.01, "labels", 1000, 1000, rows, 0.9, 0.9, 0.95))
         gallery.refresh()
@@ -114,10 +143,10 @@ def search_alone(folder: Path, keys: Sequence[str]) -> list[float]:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[tuple[str, psutil.Process, float]]:
+def served(folder: Path, *options: str) -> Iterator[tuple[str, psutil.Process, float]]:
     """Address, process, and seconds to the first answer."""
     begun = time.perf_counter()
-    command = [sys.executable, "-m", "stca", "serve", str(folder), "--port", "0"]
+    command = [sys.executable, "-m", "stca", "serve", str(folder), "--port", "0", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         match = re.match(r"open (\S+)", process.stdout.readline())
@@ -170,7 +199,6 @@ async def mixed_load(address: str, server: psutil.Process, seconds: float) -> li
     )
     asked: Counter[str] = Counter()
     failed: Counter[str] = Counter()
-    before = server.memory_info().rss
     until = time.monotonic() + seconds
     rng = np.random.default_rng(1)
 
@@ -199,18 +227,42 @@ async def mixed_load(address: str, server: psutil.Process, seconds: float) -> li
         while time.monotonic() < until:
             await one(client, kinds[int(rng.integers(0, len(kinds)))])
 
+    async def jobs(client: httpx.AsyncClient) -> None:
+        for number in range(VIDEOS):
+            content = {"videos": [f"walk{number:03d}.avi"], "link": False}
+            job = (await client.post("/api/v1/jobs", json=content)).raise_for_status().json()
+            while (state := job["state"]) in ("queued", "running"):
+                if time.monotonic() > until:
+                    return
+                await asyncio.sleep(0.5)
+                job = (await client.get(f"/api/v1/jobs/{job['id']}")).raise_for_status().json()
+            asked[f"job {state}"] += 1
+            if state != "done":
+                failed[f"job {state}: {job['error']}"] += 1
+
     async with httpx.AsyncClient(base_url=address, timeout=120) as client:
+        for kind in ("wall", "search"):
+            await one(client, kind)
+        before = own_memory(server)
         kinds = ["search"] * 6 + ["wall", "correct", "upload", "delete"]
-        await asyncio.gather(*(go_on(client, kinds) for _ in range(8)))
-    after = server.memory_info().rss
+        await asyncio.gather(jobs(client), *(go_on(client, kinds) for _ in range(8)))
+        after = own_memory(server)
+        spent = asked.total() / seconds
     return [
         [
             f"mixed load of {seconds / 60:g} min: requests",
             ", ".join(f"{n} {what}" for what, n in sorted(asked.items())),
         ],
+        ["requests a second", f"{spent:.1f}"],
         ["unexpected answers", json.dumps(failed) if failed else "none"],
         ["memory of the server before and after", f"{before / 1e6:.0f} MB, {after / 1e6:.0f} MB"],
     ]
+
+
+def own_memory(process: psutil.Process) -> int:
+    """Bytes of memory without what files are mapped to."""
+    memory = process.memory_info()
+    return int(memory.rss - memory.shared)
 
 
 def spread(seconds: Sequence[float]) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import socket
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +31,16 @@ PERSONS = 6
 
 def fill_gallery(folder: Path, *, rows: int = ROWS, calibrated: bool = True) -> Path:
     """A gallery whose rows 0, 6, 12 ... are person 1, and so on; row n was seen from n to n + 3 s."""
+    shutil.copytree(_filled(rows, calibrated), folder)
+    return folder
+
+
+@cache
+def _filled(rows: int, calibrated: bool) -> Path:
+    """The same, made once: a disk takes long to say that it has everything."""
+    place = tempfile.TemporaryDirectory()
+    atexit.register(place.cleanup)
+    folder = Path(place.name) / "gallery"
     found = vectors(rows, people=PERSONS)
     with Gallery.open(folder, model=FINGERPRINT) as gallery:
         gallery.add([record(number) for number in range(rows)], found)

@@ -199,6 +199,8 @@ class EmbeddedEngine:
         for position, (_, camera, first, last) in enumerate(rows, start):
             self._set_metadata(position, camera, first, last)
         if start or len(rows) * self._dim <= EXACT_VALUES:
+            if not start and isinstance(self._index, ExactIndex):
+                self._index.reserve(len(rows))
             for block in self._store.blocks(self._dim, after=after):
                 self._index.add(block)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time as clock
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -19,11 +20,12 @@ from stca.gallery.fingerprint import ModelFingerprint
 from stca.gallery.records import Added, Hit, Record, Stats
 from stca.gallery.store.erasing import ErasingStore
 from stca.gallery.store.file import bytes_on_disk_of, can_create, create_file, gallery_exists, open_file
+from stca.gallery.store.rows import digest
 from stca.gallery.unit_vectors import unit_vectors
 from stca.models import ReIDModel
 from stca.tools.lookup import suggest
 
-_MODEL, _SOURCE, _CALIBRATION = "model", "model source", "calibration"
+_MODEL, _SOURCE, _CALIBRATION, _CALIBRATED = "model", "model source", "calibration", "calibrated"
 
 
 class Gallery(GalleryLog):
@@ -255,7 +257,14 @@ class Gallery(GalleryLog):
 
     def set_calibration(self, calibration: Calibration) -> None:
         """Store a threshold; searches mark hits below it from now on."""
-        self._store.set_meta(_CALIBRATION, calibration.to_json())
+        text = calibration.to_json()
+        self._store.set_meta(_CALIBRATED, f"{clock.time():.0f} {digest(text.encode())}")
+        self._store.set_meta(_CALIBRATION, text)
+
+    def calibrated(self) -> float | None:
+        """When the threshold was stored, POSIX seconds; None: by a version that did not note it, or none."""
+        found, text = (self._store.meta(_CALIBRATED) or "").split(), self._store.meta(_CALIBRATION) or ""
+        return float(found[0]) if found and found[1] == digest(text.encode()) else None
 
     # ---- closing and errors ----
 

@@ -71,7 +71,7 @@ def group_persons(
 
 def person_names(gallery: Gallery) -> dict[int, str]:
     """The names of persons by number, of those that have one."""
-    corrections = gallery.corrections()
+    corrections = gallery.corrections("name", "take out", "split", "hide")
     named = {key for each in corrections if each.kind == "name" for key in each.keys}
     numbers = gallery.persons_of(sorted(named))
     return names_of(corrections, {key: number for key, number in numbers.items() if number is not None})

@@ -6,11 +6,17 @@ from collections.abc import Sequence
 from typing import Literal
 
 from stca.errors import StcaError
+from stca.gallery.keeping import Forgotten, forget
 from stca.web import schemas
 from stca.web.access.tokens import User
 from stca.web.jobs import Job, NewVideo, allowed_video
+from stca.web.media.cache import PICTURES
 from stca.web.problems import WebError
+from stca.web.searching import require_numbering
 from stca.web.state import ServerState
+
+_WAIT = 30.0
+"""Seconds that a forgetting waits for others to end a read or a write."""
 
 JobAction = Literal["pause", "resume", "cancel"]
 
@@ -21,13 +27,27 @@ def save_search(
     """Keep a search for a tracklet of the gallery.
 
     Raises:
-        WebError: there is no such tracklet (404); it cannot be saved (422).
+        WebError: there is no such tracklet (404); it cannot be saved (422); persons were numbered anew (409).
 
     """
     if request.key is not None:
         state.snapshot().record(request.key)
+    require_numbering(state, request)
+    if request.persons and request.numbering is None:
+        request = request.model_copy(update={"numbering": state.gallery.linkings()})
     state.audit.write(who.name, who.role, "save search", name=name, key=request.key)
-    return state.saved.add(name, request, author=who.name)
+    return state.saved.add(name, request, author=who.name, row=state.newest_row())
+
+
+def mark_seen(state: ServerState, who: User, number: int, row: int) -> None:
+    """Note that the answers to a saved search were looked through, up to a row of the gallery.
+
+    Raises:
+        WebError: there is no such search (404).
+
+    """
+    state.audit.write(who.name, who.role, "look through answers", search=number)
+    state.saved.mark_seen(number, min(row, state.newest_row()))
 
 
 def remove_saved_search(state: ServerState, who: User, number: int) -> None:
@@ -87,6 +107,20 @@ def change_job(state: ServerState, who: User, number: int, action: JobAction) ->
     state.jobs.get(number)
     state.audit.write(who.name, who.role, f"{action} job", job=number)
     return changes[action](number)
+
+
+def forget_tracklets(state: ServerState, who: User, keys: Sequence[str], names: Sequence[str]) -> Forgotten:
+    """Forget tracklets for good (`stca.gallery.keeping`); the audit log says only how many.
+
+    Raises:
+        GalleryError: as `stca.gallery.keeping.forget`.
+
+    """
+    state.audit.write(who.name, who.role, "forget", tracklets=len(keys))
+    try:
+        return forget(state.gallery, keys, names=names, wait=_WAIT)
+    finally:
+        PICTURES.clear()
 
 
 def log_upload(state: ServerState, who: User, identifier: str) -> None:

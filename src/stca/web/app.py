@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request
@@ -41,7 +42,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        for work in (state.warm_up, state.remove_expired_uploads):
+        for work in (partial(pages.prepare, state), state.remove_expired_uploads):
             threading.Thread(target=work, daemon=True).start()
         yield
         state.close()

@@ -16,7 +16,7 @@ from stca.linking.persons import (
     split_person,
     take_out,
 )
-from stca.web.problems import WebError
+from stca.web.problems import WebError, renumbered
 from stca.web.schemas import CorrectionIn
 
 Value = TypeVar("Value")
@@ -35,12 +35,7 @@ def apply_correction(gallery: Gallery, given: CorrectionIn, *, author: str) -> C
     try:
         return _apply(gallery, given, author)
     except RenumberedError as error:
-        raise WebError(
-            "People were numbered anew since this page was made",
-            status=409,
-            found=error.what,
-            hint="nothing was changed; open the person again and repeat it",
-        ) from None
+        raise renumbered(error.what) from None
 
 
 def _apply(gallery: Gallery, given: CorrectionIn, author: str) -> Correction:

@@ -45,6 +45,16 @@ def not_found(what: str, **others: Any) -> WebError:
     return WebError(what, status=404, **others)
 
 
+def renumbered(found: object) -> WebError:
+    """A page or a search has numbers of persons that are others by now."""
+    return WebError(
+        "People were numbered anew since this page was made",
+        status=409,
+        found=found,
+        hint="nothing was changed; open the person again and repeat it",
+    )
+
+
 def status_of(error: StcaError) -> int:
     """The HTTP status of an error.
 

@@ -22,6 +22,9 @@ _WAIT = 30.0
 _SCHEMA = """CREATE TABLE IF NOT EXISTS searches (
     id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, created REAL NOT NULL, author TEXT NOT NULL,
     request TEXT NOT NULL)"""
+_SEEN = "CREATE TABLE IF NOT EXISTS seen (search INTEGER PRIMARY KEY, row INTEGER NOT NULL)"
+"""The gallery's highest row id when somebody last looked through a search's answers; no keys, which would
+have to be forgotten with their tracklets."""
 
 
 class SavedSearches:
@@ -61,8 +64,17 @@ class SavedSearches:
                 "A saved search is damaged", status=500, found=number, hint="remove it, and save it again"
             ) from None
 
-    def add(self, name: str, request: schemas.SearchRequest, *, author: str) -> schemas.SavedSearch:
-        """Keep a search.
+    def seen(self) -> dict[int, int]:
+        """The gallery's highest row when somebody last looked through the answers, by id of the search."""
+        return dict(self._run("SELECT search, row FROM seen"))
+
+    def mark_seen(self, number: int, row: int) -> None:
+        """Note that somebody looked through a search's answers; a WebError of status 404 if there is none."""
+        self.get(number)
+        self._run("INSERT OR REPLACE INTO seen VALUES (?, ?)", number, row)
+
+    def add(self, name: str, request: schemas.SearchRequest, *, author: str, row: int) -> schemas.SavedSearch:
+        """Keep a search, whose answers were looked through up to a row of the gallery.
 
         Raises:
             WebError: it is not for a tracklet of the gallery, or there are too many.
@@ -78,19 +90,21 @@ class SavedSearches:
         if len(self.all()) >= MOST:
             raise WebError("There are too many saved searches", status=422, expected=f"at most {MOST}")
         text = request.model_dump_json(by_alias=True, exclude_none=True)
-        (row,) = self._run(
+        ((number,),) = self._run(
             "INSERT INTO searches (name, created, author, request) VALUES (?, ?, ?, ?) RETURNING id",
             name,
             time.time(),
             author,
             text,
         )
-        return self.get(row[0])
+        self.mark_seen(number, row)
+        return self.get(number)
 
     def remove(self, number: int) -> None:
         """Forget a search; a WebError of status 404 if there is none."""
         if not self._run("DELETE FROM searches WHERE id = ? RETURNING id", number):
             raise not_found("There is no such saved search", found=number)
+        self._run("DELETE FROM seen WHERE search = ?", number)
 
     def _run(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         with self._lock, own_file_errors(self._path.parent):
@@ -99,6 +113,7 @@ class SavedSearches:
                 db.text_factory = lambda text: text.decode("utf-8", "replace")
                 db.execute("PRAGMA journal_mode = WAL")
                 db.execute(_SCHEMA)
+                db.execute(_SEEN)
                 rows = db.execute(statement, values).fetchall()
                 db.commit()
                 return rows

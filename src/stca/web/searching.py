@@ -75,6 +75,7 @@ def run_search(state: ServerState, request: schemas.SearchRequest) -> schemas.Se
     )
     if filters.first is not None and filters.last is not None and filters.first > filters.last:
         raise WebError("The time range ends before it begins", status=422, expected="from <= to")
+    require_numbering(state, request)
     asked = _asked(state, snapshot, request)
     hits = _hits(state, snapshot, asked, request, filters)
     calibration = state.gallery.calibration()
@@ -88,6 +89,23 @@ def run_search(state: ServerState, request: schemas.SearchRequest) -> schemas.Se
         verdict=_verdict(hits),
         hits=_shown(state, snapshot, asked, hits, request),
     )
+
+
+def is_numbering(state: ServerState, request: schemas.SearchRequest) -> bool:
+    """Whether the persons that a search means have the numbers that they had when they were chosen."""
+    checked = bool(request.persons) and request.numbering is not None
+    return not checked or request.numbering == state.gallery.linkings()
+
+
+def require_numbering(state: ServerState, request: schemas.SearchRequest) -> None:
+    """Raise WebError (409) where a search means persons by numbers that are others' by now."""
+    if not is_numbering(state, request):
+        raise WebError(
+            "People were numbered anew since they were chosen",
+            status=409,
+            found=f"persons {', '.join(map(str, request.persons or ()))}",
+            hint="search without them, and choose them again among the answers",
+        )
 
 
 class SavedAnswers:
@@ -105,7 +123,10 @@ class SavedAnswers:
         self._found: list[tuple[schemas.SavedSearch, schemas.SearchResult]] = []
 
     def now(self) -> list[tuple[schemas.SavedSearch, schemas.SearchResult]]:
-        """Every saved search and its answers; those whose tracklet is gone are left out."""
+        """Every saved search and its answers.
+
+        Left out are those whose tracklet is gone, or that mean persons who were numbered anew since.
+        """
         with self._lock:
             saved = self._state.saved.all()
             version = self._state.gallery.version(), tuple(each.id for each in saved)
@@ -114,10 +135,22 @@ class SavedAnswers:
                 self._found = [
                     (each, run_search(self._state, each.request))
                     for each in saved
-                    if each.request.key in known
+                    if each.request.key in known and is_numbering(self._state, each.request)
                 ]
                 self._version = version
             return self._found
+
+    def new(self) -> dict[int, list[schemas.Hit]]:
+        """By saved search, the answers that reach the threshold and came since it was last looked through."""
+        seen, row_of = self._state.saved.seen(), self._state.gallery.store.number_of
+        return {
+            search.id: [
+                hit
+                for hit in result.hits
+                if hit.accepted and (row_of(hit.tracklet.key) or 0) > seen.get(search.id, 0)
+            ]
+            for search, result in self.now()
+        }
 
 
 def _verdict(hits: list[Hit]) -> Literal["somebody", "nobody", "unknown"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import closing
 
@@ -13,6 +14,8 @@ from stca.web.settings import ServerSettings
 
 _IDLE = 60
 """Seconds after an answer in which a client may ask again; shorter, and a busy one loses its connection."""
+_READING = 1.5
+"""Seconds of reading the gallery before the server says that it is up; a larger one is read while it is."""
 _GRACE = 3
 """Seconds that answers may take to end when the server stops."""
 
@@ -36,6 +39,7 @@ def run_server(settings: ServerSettings, *, started: Callable[[str], None] | Non
     from stca.web.access.connections import MOST_CONNECTIONS, BoundedConnection
     from stca.web.access.tokens import Tokens
     from stca.web.app import create_app
+    from stca.web.pages import prepare
 
     with Gallery.open(settings.gallery):
         pass  # an error before anything is made
@@ -49,8 +53,12 @@ def run_server(settings: ServerSettings, *, started: Callable[[str], None] | Non
     settings.folder.mkdir(mode=0o700, exist_ok=True)
     taken = "Another server already serves this gallery"
     with locked(settings.folder / ".lock", taken=taken), closing(_listen(settings)) as listening:
+        app = create_app(settings)
+        reading = threading.Thread(target=prepare, args=[app.state.server], daemon=True)
+        reading.start()
+        reading.join(_READING)
         config = uvicorn.Config(
-            create_app(settings),
+            app,
             http=BoundedConnection,
             log_level="warning",
             access_log=False,

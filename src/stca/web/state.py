@@ -11,7 +11,7 @@ from stca.errors import StcaError
 from stca.gallery import Gallery
 from stca.gallery.corrections import Correction
 from stca.gallery.store.file import FILE as GALLERY_FILE
-from stca.linking.persons import group_persons, person_names, undo
+from stca.linking.persons import undo
 from stca.models import ReIDModel
 from stca.web import schemas
 from stca.web.access.audit import AuditLog
@@ -19,7 +19,7 @@ from stca.web.access.rate_limit import RateLimit
 from stca.web.access.tokens import Tokens, User
 from stca.web.correcting import apply_correction
 from stca.web.jobs import Jobs
-from stca.web.listing import Snapshot
+from stca.web.listing import Following, Snapshot
 from stca.web.media.certainty import Certainty, certainty
 from stca.web.media.footage import Footage
 from stca.web.problems import WebError, not_found, without_places
@@ -51,14 +51,13 @@ class ServerState:
         self.saved = SavedSearches(settings.folder)
         self.uploads = Uploads(settings.folder / "uploads")
         self.upload_rate = RateLimit(rate=0.5, burst=20)
-        self.jobs = Jobs(settings.folder, settings.gallery, model=settings.model)
+        self.jobs = Jobs(settings.folder, settings.gallery, model=settings.model, check=self.require_gallery)
         places = (*settings.videos, self.jobs.videos)
         self.footage = Footage(lambda: self.snapshot().records, places)
         self.model_lock = threading.RLock()
-        self._snapshot_lock = threading.Lock()
-        self._snapshot: tuple[object, Snapshot] | None = None
+        self.following = Following(self.gallery)
         self._certainty_lock = threading.Lock()
-        self._certainty: tuple[Snapshot, Certainty | None] | None = None
+        self._certainty: tuple[object, Certainty | None] | None = None
         self.streams = 0
         self.closing = threading.Event()
         self._remove_expired()
@@ -99,35 +98,22 @@ class ServerState:
             )
 
     def snapshot(self) -> Snapshot:
-        """Everything in the gallery; read again only after a change, by whatever process."""
-        with self._snapshot_lock:
-            version = self.gallery.version()
-            if self._snapshot is None or self._snapshot[0] != version:
-                records, hidden = list(self.gallery.records()), self.gallery.hidden()
-                found = group_persons(records, hidden=hidden, names=person_names(self.gallery))
-                self._snapshot = version, Snapshot.of(records, found, hidden)
-            return self._snapshot[1]
+        """Everything in the gallery; after a change, by whatever process, only that is read again."""
+        return self.following.snapshot()
 
     def certainty(self) -> Certainty | None:
         """What scores mean in the gallery as it is now; computed once for each of its states."""
-        snapshot = self.snapshot()
         with self._certainty_lock:
-            if self._certainty is None or self._certainty[0] is not snapshot:
+            version, snapshot = self.gallery.version(), self.snapshot()
+            if self._certainty is None or self._certainty[0] != version:
                 shown = {key: each for key, each in snapshot.records.items() if key not in snapshot.hidden}
-                self._certainty = snapshot, certainty(self.gallery, shown)
+                self._certainty = version, certainty(self.gallery, shown)
             return self._certainty[1]
-
-    def warm_up(self) -> None:
-        """Read the gallery before the first page is asked for."""
-        with suppress(StcaError):  # whoever asks is told
-            self.snapshot()
 
     def judgements(self, key: str) -> dict[str, bool]:
         """What people said of a query's answers: whether they show the same person; the last word counts."""
         said: dict[str, bool] = {}
-        for correction in self.gallery.corrections():
-            if correction.kind not in ("same", "different") or correction.undone is not None:
-                continue
+        for correction in self.gallery.corrections("same", "different"):
             if key in (pair := (*correction.keys, *correction.others)):
                 for other in pair:
                     if other != key:
@@ -151,6 +137,11 @@ class ServerState:
         self.audit.write(who.name, who.role, "undo correction", correction=number)
         return undo(self.gallery, number)
 
+    def newest_row(self) -> int:
+        """The highest row id of the gallery; later tracklets have higher ones."""
+        last = self.gallery.store.last_commit()
+        return 0 if last is None else last[0]
+
     def public(self, text: str) -> str:
         """A text for people on the network, who need not know where the server's files are."""
         return without_places(text, self.settings.folders)
@@ -168,6 +159,8 @@ class ServerState:
             threshold=None if calibration is None else calibration.threshold,
             far=None if calibration is None else calibration.far,
             calibration=None if calibration is None else calibration.method,
+            calibrated=self.gallery.calibrated(),
+            numbering=self.gallery.linkings(),
             index=stats.index,
             bytes_on_disk=stats.bytes_on_disk,
         )

@@ -26,9 +26,9 @@ def test_everything_of_it_goes(tmp_path: Path) -> None:
     with make_gallery(tmp_path) as gallery:
         serve = gallery.path / FOLDER
         saved, audit = SavedSearches(serve), AuditLog(serve / "audit.log")
-        saved.add("the thief", schemas.SearchRequest(key=KEY), author="ann")
-        saved.add("another", schemas.SearchRequest(key="cam1/0005"), author="ann")
-        saved.remove(saved.add("gone", schemas.SearchRequest(key=KEY, k=7), author="ann").id)
+        saved.add("the thief", schemas.SearchRequest(key=KEY), author="ann", row=0)
+        saved.add("another", schemas.SearchRequest(key="cam1/0005"), author="ann", row=0)
+        saved.remove(saved.add("gone", schemas.SearchRequest(key=KEY, k=7), author="ann", row=0).id)
         audit.write("ann", "viewer", "search", key=KEY, k=20)
         audit.write("ann", "viewer", "search", key=KEY + "1", k=20)
         audit.write("bob", "editor", "log in")

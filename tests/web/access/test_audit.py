@@ -3,6 +3,8 @@
 import errno
 import json
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -85,3 +87,50 @@ def test_the_log_makes_no_folders_of_a_gallery_that_is_gone(tmp_path: Path) -> N
     with pytest.raises(GalleryFileError, match="audit log cannot be written"):
         AuditLog(tmp_path / "gone" / "serve" / "audit.log").write("ann", "viewer", "search")
     assert not (tmp_path / "gone").exists()
+
+
+def test_lines_that_come_together_share_a_wait_for_the_disk_and_are_there_when_it_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, real, safe = tmp_path / "audit.log", os.fsync, []
+
+    def slow(number: int) -> None:
+        size = os.fstat(number).st_size
+        time.sleep(0.02)
+        real(number)
+        safe.append(size)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    log = AuditLog(path)
+
+    def write(number: int) -> bool:
+        log.write("ann", "viewer", "search", key=f"<{number}>")
+        on_disk = path.read_bytes()[: max(safe)]
+        return f"<{number}>".encode() in on_disk
+
+    with ThreadPoolExecutor(16) as pool:
+        assert all(pool.map(write, range(64)))
+    assert sorted(entry["key"] for entry in log.entries()) == sorted(f"<{number}>" for number in range(64))
+    assert len(safe) < 32
+
+
+def test_when_a_shared_write_fails_nobodys_line_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = AuditLog(tmp_path / "audit.log")
+    log.write("ann", "viewer", "search")
+    before = (tmp_path / "audit.log").read_bytes()
+
+    def full(_: int) -> None:
+        time.sleep(0.02)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def write(number: int) -> str:
+        with pytest.raises(GalleryFileError) as error:
+            log.write("bob", "viewer", "search", key=str(number))
+        return str(error.value.found)
+
+    with monkeypatch.context() as patch, ThreadPoolExecutor(8) as pool:
+        patch.setattr(os, "fsync", full)
+        assert set(pool.map(write, range(8))) == {"No space left on device"}
+    assert (tmp_path / "audit.log").read_bytes() == before

@@ -56,5 +56,5 @@ def test_a_server_with_a_damaged_file_says_so_at_once(tmp_path: Path) -> None:
 def test_no_folder_is_made_for_a_gallery_that_is_gone(tmp_path: Path) -> None:
     saved = SavedSearches(tmp_path / "gone" / "serve")
     with pytest.raises(GalleryError, match="server's own file cannot be used"):
-        saved.add("a", SearchRequest(key="north/0000"), author="ann")
+        saved.add("a", SearchRequest(key="north/0000"), author="ann", row=0)
     assert not (tmp_path / "gone").exists()

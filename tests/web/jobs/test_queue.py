@@ -11,12 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from pretended_jobs import COMMAND, OPTIONS, TESTS, at_frame_10, ended, until, video
 from stca.errors import ConfigError
-from stca.web.jobs import Job, JobError, JobOptions, Jobs, NewVideo
-
-TESTS = Path(__file__).parents[2]
-COMMAND = (sys.executable, "-S", str(TESTS / "fake_worker.py"))
-OPTIONS = JobOptions(detector="motion")
+from stca.web.jobs import Job, JobError, Jobs
 
 
 @pytest.fixture
@@ -33,28 +30,6 @@ def open_jobs(tmp_path: Path) -> Iterator[Callable[..., Jobs]]:
     for jobs in opened:
         if not jobs._working.closing:
             jobs.close()
-
-
-def video(folder: Path, name: str, camera: str | None = None) -> NewVideo:
-    (folder / f"{name}.avi").touch()
-    return NewVideo(folder / f"{name}.avi", camera)
-
-
-def until(jobs: Jobs, number: int, true: Callable[[Job], bool], seconds: float = 60.0) -> Job:
-    """Wait for changes, as the page does, until it holds for the job."""
-    end, version = time.monotonic() + seconds, 0
-    while not true(job := jobs.get(number)):
-        version, _ = jobs.wait_change(version, 1.0)
-        assert time.monotonic() < end, job
-    return job
-
-
-def ended(job: Job) -> bool:
-    return job.finished is not None
-
-
-def at_frame_10(job: Job) -> bool:
-    return job.frames == 9
 
 
 def log(folder: Path) -> list[str]:

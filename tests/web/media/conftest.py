@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stca.gallery import Gallery
-from stca.linking.persons import Person
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
@@ -34,14 +33,6 @@ def walkers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def gallery(walkers: Path) -> Iterator[Gallery]:
     with Gallery.open(walkers / "out" / "gallery") as opened:
         yield opened
-
-
-def persons_of(gallery: Gallery) -> list[Person]:
-    groups: dict[int, list[Any]] = {}
-    for record in gallery.records():
-        if record.person is not None:
-            groups.setdefault(record.person, []).append(record)
-    return [Person(number, f"Ana {number}", tuple(some)) for number, some in groups.items()]
 
 
 @pytest.fixture
@@ -68,7 +59,8 @@ def make_client(tmp_path: Path) -> Callable[..., TestClient]:
         def __init__(self, gallery: Gallery, videos: tuple[Path, ...], open_it: Callable[[], Any]) -> None:
             self.gallery, self._open_it = gallery, open_it
             self.settings = ServerSettings(gallery.path, videos)
-            self._all = Snapshot.of(list(gallery.records()), persons_of(gallery), frozenset())
+            names = {number: f"Ana {number}" for number in gallery.person_numbers().values()}
+            self._all = Snapshot.of(gallery.records(), hidden=frozenset(), names=names)
             self.footage = Footage(lambda: self._all.records, videos)
             self.uploads = Uploads(folder)
             self.model_lock = threading.RLock()

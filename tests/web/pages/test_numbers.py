@@ -152,3 +152,50 @@ def test_a_name_is_escaped_once(pages: Pages) -> None:
         text = pages.get(address)
         assert "Anna &lt;b&gt;" in text
         assert "&amp;lt;" not in text
+
+
+def test_files_of_a_person_go_with_the_tracklet(pages: Pages) -> None:
+    links = [str(each["href"]) for each in Document(pages.get("/people/1")).all("a") if each.get("href")]
+    files = [link for link in links if link.startswith("/media/s")]
+    assert len(files) == 3
+    before = pages.client.get(files[2]).text
+    numbered_anew(pages)
+    assert pages.client.get(files[2]).text == before
+    assert pages.client.get(files[2].partition("?")[0]).text != before, "the number is somebody else's"
+    assert all(pages.client.get(file).status_code == 200 for file in files[:2])
+    pages.state.gallery.remove(files[2].partition("of=")[2])
+    assert pages.client.get(files[2]).status_code == 404
+
+
+def test_a_filter_by_persons_of_before_a_new_linking_is_refused(pages: Pages) -> None:
+    key = next(r.key for r in pages.state.gallery.records() if r.person == 1)
+    page = Document(pages.get(f"/search?key={key}"))
+    (numbering,) = {str(each["value"]) for each in page.all("input", name="numbering")}
+    address = f"/search?key={key}&persons=1&numbering={numbering}"
+    assert "Person 1" in pages.get(address)
+    asked = {"key": key, "persons": [1]}
+    saved = pages.client.post("/api/v1/searches", json={"name": "a", "request": asked}).json()
+    assert saved["request"]["numbering"] == int(numbering), "it is noted when a search is saved"
+    assert [each.id for each, _ in pages.client.app.state.answers.now()] == [saved["id"]]
+    numbered_anew(pages)
+    assert "numbered anew" in pages.get(address, status=409)
+    refused = pages.client.post("/api/v1/search", json=saved["request"])
+    assert refused.status_code == 409
+    assert pages.client.post("/api/v1/search", json=asked).status_code == 200, (
+        "who does not say is not checked"
+    )
+    assert pages.client.app.state.answers.now() == []
+    assert "have other numbers" in pages.get("/saved")
+    assert (
+        pages.client.post("/api/v1/searches", json={"name": "b", "request": saved["request"]}).status_code
+        == 409
+    )
+
+
+def test_after_splitting_the_page_is_that_of_who_is_left(pages: Pages) -> None:
+    records = pages.state.snapshot().person(1).records
+    keys = [r.key for r in records]
+    sent = {"kind": "split", "keys": keys[:2], "back": f"/people/1?of={keys[0]}"}
+    place = pages.post("/correct", sent).headers["location"]
+    assert place.startswith("/people/1?of=")
+    assert place.partition("of=")[2].partition("&")[0] in keys[2:]

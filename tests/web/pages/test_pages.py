@@ -325,8 +325,9 @@ def test_every_sighting_is_on_the_timeline(pages: Pages) -> None:
     marks = [str(each["href"]) for each in page.all("a") if str(each.get("aria-label", "")).count(", 0:")]
     assert sorted(marks) == sorted(timed)
     assert len(page.all("input", name="keys", type="checkbox")) == len(records)
+    links = {str(each.get("href")) for each in page.all("a")}
     for address in ("/media/sheet/1.png", "/media/sheet/1.pdf", "/media/sightings/1.csv"):
-        assert page.all("a", href=address)
+        assert links & {f"{address}?of={record.key}" for record in records}
 
 
 # ---- jobs ----

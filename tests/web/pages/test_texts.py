@@ -28,6 +28,15 @@ def names_used() -> tuple[set[str], list[re.Pattern[str]]]:
                 whole.add(quoted)
         for start, end in MADE.findall(source):
             patterns.append(re.compile(re.escape(start) + ".*" + re.escape(end)))
+    for path in sorted(WEB.rglob("*.py")):
+        for call in re.findall(
+            r"""(?<![\w.])text\(\s*(.*?)[,)]""", path.read_text(encoding="utf-8"), re.DOTALL
+        ):
+            whole.update(re.findall(r"""(?<!f)"([a-z_]+\.[a-z_]+)\"""", call))
+            patterns += [
+                re.compile(re.escape(start) + ".*" + re.escape(end))
+                for start, end in re.findall(r"""f"([a-z_.]+)\{.*?\}([a-z_.]*)\"""", call)
+            ]
     return whole, patterns
 
 

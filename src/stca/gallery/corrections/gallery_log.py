@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from stca.gallery.corrections.correction import Change, Correction, PersonTable
+from stca.gallery.corrections.correction import Change, Correction, Kind, PersonTable
 from stca.gallery.records import Record
 from stca.gallery.store.corrections import LogState
 from stca.gallery.store.erasing import ErasingStore
@@ -49,9 +49,9 @@ class GalleryLog:
         """
         return self._store.set_persons(persons, log=log, anew=anew)
 
-    def corrections(self) -> list[Correction]:
-        """The log, oldest first; undone ones too."""
-        return self._store.corrections()
+    def corrections(self, *kinds: Kind) -> list[Correction]:
+        """The log, oldest first; undone ones too. With kinds: only these, without undone ones."""
+        return self._store.corrections(*kinds)
 
     def hidden(self) -> frozenset[str]:
         """Keys of tracklets that are nobody: not searched, linked or counted."""

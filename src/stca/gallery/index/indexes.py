@@ -55,13 +55,18 @@ class ExactIndex:
     def __str__(self) -> str:
         return "exact"
 
+    def reserve(self, rows: int) -> None:
+        """Make room for so many rows."""
+        if rows > len(self._rows):
+            room = np.empty((rows, self._rows.shape[1]), dtype=np.float32)
+            room[: self._used] = self._rows[: self._used]
+            self._rows = room
+
     def add(self, vectors: Vectors) -> None:
         """Append rows."""
         needed = self._used + len(vectors)
         if needed > len(self._rows):
-            room = np.empty((max(needed, len(self._rows) * 3 // 2), vectors.shape[1]), dtype=np.float32)
-            room[: self._used] = self._rows[: self._used]
-            self._rows = room
+            self.reserve(max(needed, len(self._rows) * 5 // 4))
         self._rows[self._used : needed] = vectors
         self._used = needed
 

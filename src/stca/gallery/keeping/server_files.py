@@ -115,7 +115,8 @@ def _erase_searches(path: Path, naming: re.Pattern[str], wait: float, *, dry_run
         enable_wal(db, wait)
         db.execute("PRAGMA secure_delete = ON")
         db.execute("BEGIN IMMEDIATE")
-        db.executemany("DELETE FROM searches WHERE id = ?", gone)
+        if gone:  # else there may be no such table
+            db.executemany("DELETE FROM searches WHERE id = ?", gone)
         for table in _TEXTS.keys() & tables:
             for column in _TEXTS[table]:
                 _blank(db, table, column, naming)

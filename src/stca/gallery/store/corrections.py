@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from stca.errors import GalleryError, GalleryFileError
 from stca.gallery.corrections import KINDS, Change, Correction, PersonTable
-from stca.gallery.corrections.correction import hidden_keys
+from stca.gallery.corrections.correction import Kind, hidden_keys
 from stca.gallery.records import Record
 from stca.gallery.store.rows import record_from_row, sqlite_value
 from stca.gallery.store.store import Store
@@ -55,13 +55,14 @@ class _Table:
 class CorrectedStore(Store):
     """A `Store` with the log of corrections."""
 
-    def corrections(self) -> list[Correction]:
-        """All entries, oldest first."""
-        return self._corrections("")
+    def corrections(self, *kinds: Kind) -> list[Correction]:
+        """All entries, oldest first; with kinds, those of them that were not undone."""
+        names = ", ".join(repr(kind) for kind in KINDS if kind in kinds)
+        return self._corrections(f"WHERE undone IS NULL AND kind IN ({names})" if kinds else "")
 
     def hidden(self) -> frozenset[str]:
         """Keys that are nobody."""
-        return hidden_keys(self._corrections("WHERE kind IN ('hide', 'show')"))
+        return hidden_keys(self.corrections("hide", "show"))
 
     def hidden_ids(self) -> list[int]:
         """Row ids of `hidden`."""
@@ -201,8 +202,9 @@ class CorrectedStore(Store):
 
     def _set_persons(self, persons: Mapping[str, int | None]) -> None:
         for key, given in persons.items():
-            person = sqlite_value("person", given, key)
-            self._db.execute("UPDATE tracklets SET person = ? WHERE id = ?", (person, self._require_row(key)))
+            person, row = sqlite_value("person", given, key), self._require_row(key)
+            self._db.execute("UPDATE tracklets SET person = ? WHERE id = ?", (person, row))
+            self._touch([row])
 
     def linkings(self) -> int:
         """How often persons were numbered anew."""

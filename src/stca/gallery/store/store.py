@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace as replace_fields
 from pathlib import Path
 from typing import NamedTuple
@@ -42,6 +42,20 @@ class Store(Tombstones):
         with sqlite_errors(folder):
             lacks = () if has_clock(connection) else ("clock",)
         self._columns = ", ".join(f"'' AS {name}" if name in lacks else name for name in COLUMNS)
+        self._touched: set[int] | None = None
+
+    def take_touched(self) -> list[int]:
+        """Ids of rows that this connection may have changed since the last call; the first call begins it.
+
+        Rows of which only metadata changed (`update`) are not among them.
+        """
+        with self._exclusive():
+            touched, self._touched = self._touched or set(), set()
+            return sorted(touched)
+
+    def _touch(self, rows: Iterable[int]) -> None:
+        if self._touched is not None:
+            self._touched.update(rows)
 
     def counters(self) -> tuple[int, int, int]:
         """Numbers of commits that changed rows, of rows removed, and of rows updated, since creation."""
@@ -154,9 +168,11 @@ class Store(Tombstones):
         vectors = ((number, row.data) for number, row in enumerate(rows, first))
         self._db.executemany("INSERT INTO vectors VALUES (?, ?)", vectors)
         last = first + len(rows) - 1
+        self._touch(range(first, last + 1))
         self._db.execute("INSERT INTO commits VALUES (?, ?)", (last, secrets.token_hex(8)))
 
     def _delete_row(self, row: int) -> None:
+        self._touch([row])
         self._db.execute("DELETE FROM tracklets WHERE id = ?", (row,))
         self._db.execute("DELETE FROM vectors WHERE id = ?", (row,))
 
@@ -230,9 +246,16 @@ class Store(Tombstones):
 
     def records(self) -> list[Record]:
         """All records, in insertion order."""
-        return [
-            record_from_row(row) for row in self._query(f"SELECT {self._columns} FROM tracklets ORDER BY id")
-        ]
+        return [record for _, record in self.numbered_records()]
+
+    def numbered_records(self) -> list[tuple[int, Record]]:
+        """Row id and record of all rows, in insertion order."""
+        found = self._query(f"SELECT id, {self._columns} FROM tracklets ORDER BY id")
+        return [(row[0], record_from_row(row[1:])) for row in found]
+
+    def persons_by_row(self) -> list[tuple[int, int | None]]:
+        """Row id and person of all rows."""
+        return self._query("SELECT id, person FROM tracklets")
 
     def table(self, *, after: int = 0) -> list[tuple[int, str, float | None, float | None]]:
         """Id, camera, first and last time of all rows with an id above `after`, in order."""
@@ -240,7 +263,9 @@ class Store(Tombstones):
 
     def ids(self) -> Int64[np.ndarray, " N"]:
         """All row ids, in order."""
-        return np.array(self._query("SELECT id FROM tracklets ORDER BY id"), dtype=np.int64).reshape(-1)
+        ((text,),) = self._query("SELECT group_concat(id) FROM tracklets")  # a fifth of the time of N rows
+        found: Int64[np.ndarray, " N"] = np.fromstring(text or "", dtype=np.int64, sep=",")
+        return np.sort(found)
 
     def blocks(self, dim: int, *, after: int = 0, size: int = 4096) -> Iterator[Vectors]:
         """Vectors of all ids above `after`, in order, in blocks; to be called within `read_transaction`.

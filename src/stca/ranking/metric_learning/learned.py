@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Float, Float64
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
-from scipy.spatial.distance import cdist
 
 from stca.errors import RankingError
 from stca.tools.files import atomic_write
@@ -98,6 +97,8 @@ class LearnedMetric:
         self, x: Float[np.ndarray, "M D"], y: Float[np.ndarray, "N D"]
     ) -> Float64[np.ndarray, "M N"]:
         """Squared distances of all pairs, in float64."""
+        from scipy.spatial.distance import cdist  # slow to import, and seldom needed
+
         found: Float64[np.ndarray, "M N"] = cdist(self.transform(x), self.transform(y), "sqeuclidean")
         return found
 

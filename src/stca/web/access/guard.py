@@ -34,7 +34,7 @@ PUBLIC = (r"/login", r"/static/.*", r"/favicon\.ico", r"/api/v1/health")
 """Addresses that need no token."""
 VIEWER_MAY_POST = (r"/api/v1/search", r"/logout")
 """Addresses that change nothing, though they are asked by POST."""
-EDITOR_MAY_GET = (r"/api/v1/audit",)
+EDITOR_MAY_GET = (r"/api/v1/audit", r"/forget")
 """Addresses that only editors may read."""
 UPLOADS = (r"(/api/v1)?/uploads", r"(/api/v1)?/jobs/upload")
 """Addresses that have a time limit of their own for what they receive."""

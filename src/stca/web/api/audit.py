@@ -16,5 +16,5 @@ def audit_log(state: State, cursor: Cursor = None, limit: Limit = 60) -> schemas
     """The audit log, newest first."""
     found = list(state.audit.entries())
     lines = [(number, entry) for number, entry in enumerate(found, start=1)][::-1]
-    some, after = page(lines, [str(number) for number, _ in lines], cursor, limit)
+    some, after = page(lines, lambda line: str(line[0]), cursor, limit)
     return schemas.AuditPage(items=[entry for _, entry in some], next=after, total=len(found))

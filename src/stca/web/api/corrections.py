@@ -17,7 +17,7 @@ router = APIRouter(tags=["corrections"])
 def list_corrections(state: State, cursor: Cursor = None, limit: Limit = 60) -> schemas.CorrectionPage:
     """The log, newest first."""
     found = state.gallery.corrections()[::-1]
-    some, after = page(found, [str(each.id) for each in found], cursor, limit)
+    some, after = page(found, lambda each: str(each.id), cursor, limit)
     return schemas.CorrectionPage(items=list(map(correction_out, some)), next=after, total=len(found))
 
 

@@ -40,7 +40,7 @@ def videos(state: State) -> list[schemas.Video]:
 def list_jobs(state: State, cursor: Cursor = None, limit: Limit = 60) -> schemas.JobPage:
     """Jobs, newest first."""
     found = list(state.jobs.list())
-    some, after = page(found, [str(job.id) for job in found], cursor, limit)
+    some, after = page(found, lambda job: str(job.id), cursor, limit)
     return schemas.JobPage(items=[job_out(state, job) for job in some], next=after, total=len(found))
 
 

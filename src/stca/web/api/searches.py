@@ -22,7 +22,7 @@ def search_gallery(state: State, who: Who, request: schemas.SearchRequest) -> sc
 def list_saved(state: State, cursor: Cursor = None, limit: Limit = 60) -> schemas.SavedSearchPage:
     """Saved searches, newest first."""
     found = state.saved.all()
-    some, after = page(found, [str(search.id) for search in found], cursor, limit)
+    some, after = page(found, lambda search: str(search.id), cursor, limit)
     return schemas.SavedSearchPage(items=list(some), next=after, total=len(found))
 
 

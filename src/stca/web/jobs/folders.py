@@ -27,10 +27,15 @@ def lock_tracks(tracks: Path, *, wait: float = 20.0) -> Iterator[None]:
     """Lock the folder of all tracks; a process that has it and was just killed may need a moment to end.
 
     Raises:
-        ConfigError: another process still has it after `wait` seconds.
+        ConfigError: another process still has it after `wait` seconds; the server's folder is gone.
 
     """
-    tracks.mkdir(parents=True, exist_ok=True)
+    try:
+        tracks.mkdir(exist_ok=True)  # without parents: no gallery is made anew
+    except OSError as error:
+        raise ConfigError(
+            "The folder of tracks cannot be made", found=error.strerror, where=tracks
+        ) from error
     until = time.monotonic() + wait
     with ExitStack() as held:
         while True:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +37,7 @@ class Jobs:
         options: of new jobs.
         waiting: jobs that may wait.
         command: that starts a worker.
+        check: raises a StcaError where the gallery is not the one that was opened; None: not looked at.
 
     Raises:
         ConfigError: another server has this folder.
@@ -53,6 +54,7 @@ class Jobs:
         options: JobOptions | None = None,
         waiting: int = 50,
         command: Sequence[str] = COMMAND,
+        check: Callable[[], None] | None = None,
     ) -> None:
         self.tracks, self.videos = folder / TRACKS, folder / VIDEOS
         self._options, self._most = options or JobOptions(), waiting
@@ -70,6 +72,7 @@ class Jobs:
             uploaded=self.videos,
             task={"gallery": str(gallery.absolute()), "tracks": str(self.tracks.absolute()), "model": model},
             command=command,
+            check=check or (lambda: None),
         )
 
     # ---- asking ----

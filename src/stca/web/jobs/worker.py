@@ -13,10 +13,11 @@ import warnings
 from pathlib import Path
 from typing import IO, Any
 
-from stca.errors import StcaError, first_line
+from stca.errors import GalleryError, StcaError, first_line
 from stca.web.jobs.control import Control, Progress
 from stca.web.jobs.folders import choose_folder, is_finished, lock_tracks
-from stca.web.uploads.sandbox import end_with_parent, isolate_network
+from stca.web.texts import text
+from stca.web.uploads.sandbox import end_with_parent, isolate_network, limit_tracking
 
 _MOST_NOTES = 20
 
@@ -55,19 +56,23 @@ class _Work:
         self._options, self._link = task["options"], task["link"]
         self._model_name: str | None = task["model"]
         self._gallery_folder, self._tracks, self._control = Path(task["gallery"]), tracks, control
+        self._uploaded = bool(task.get("uploaded"))
+        self._file: os.stat_result | None = None
         self._notes: list[str] = []
 
     def run(self) -> None:
         """Every video, one after the other; those that cannot be read do not stop the others."""
         from stca.runs.gallery_model import open_encoder, open_gallery
 
+        self._require_gallery()
         warnings.showwarning = self._note
         warnings.simplefilter("always", UserWarning)
-        self._control.report("progress", stage="opening the model")
+        self._control.report("progress", stage=text("stage.model"))
         gallery, model = open_gallery(self._gallery_folder, self._model_name)
         failed = {i for i, video in enumerate(self._videos) if video["state"] == "failed"}
         done = {i for i, video in enumerate(self._videos) if video["state"] == "done"}
-        progress = Progress(self._control, [_length(video["path"]) for video in self._videos], done | failed)
+        lengths = [_length(video["path"]) for video in self._videos]
+        progress = Progress(self._control, lengths, done | failed)
         options = self._options
         encoder = open_encoder(
             model,
@@ -76,10 +81,13 @@ class _Work:
             batch_size=options["batch_size"],
         )
         with gallery, encoder as cut_by:
+            if self._uploaded:
+                limit_tracking(lengths, self._gallery_folder, gpu=_on_gpu(options["device"]))
             for number, video in enumerate(self._videos):
                 if number in done | failed:
                     continue
-                progress.begin(number, f"opening {Path(video['path']).name}")
+                self._require_gallery()
+                progress.begin(number, text("stage.opening", name=Path(video["path"]).name))
                 try:
                     self._add(number, video, gallery, model, cut_by, progress)
                 except StcaError as error:
@@ -89,6 +97,22 @@ class _Work:
             if self._link and len(failed) < len(self._videos):
                 self._link_persons(gallery)
         self._end(failed)
+
+    def _require_gallery(self) -> None:
+        """Raise GalleryError where the gallery is no more; opening it would make an empty one."""
+        from stca.gallery.store.file import FILE
+
+        try:
+            now = (self._gallery_folder / FILE).stat()
+        except OSError:
+            now = None
+        self._file = self._file or now
+        if now is None or self._file is None or not os.path.samestat(now, self._file):
+            raise GalleryError(
+                "The gallery is no longer where it was",
+                where=self._gallery_folder,
+                hint="it was moved, removed or replaced: put it back, then add the videos again",
+            )
 
     def _add(
         self,
@@ -106,7 +130,7 @@ class _Work:
         folder, fresh = self._folder(video, gallery)
         self._control.report("video", number=number, state="tracking", folder=folder, fresh=fresh)
         name = Path(video["path"]).name
-        progress.begin(number, f"finding people in {name}")
+        progress.begin(number, text("stage.finding", name=name))
         options = TrackOptions(
             detector=self._options["detector"],
             tracker=self._options["tracker"],
@@ -123,7 +147,7 @@ class _Work:
             watch=progress.tracked,
         )
         self._control.report("video", number=number, state="adding", tracklets=summary.tracklets)
-        progress.begin(number, f"comparing the people in {name}")
+        progress.begin(number, text("stage.comparing", name=name))
         if summary.used:
             done = add_tracklets(
                 gallery,
@@ -136,7 +160,7 @@ class _Work:
                 watch=progress.added,
             )
             if done.forgotten:
-                self._notes.append(f"{name}: {done.forgotten} forgotten, not added again")
+                self._notes.append(text("stage.forgotten", name=name, n=done.forgotten))
         self._control.report("video", number=number, state="done", tracklets=summary.tracklets)
         progress.end()
 
@@ -153,18 +177,18 @@ class _Work:
     def _link_persons(self, gallery: Any) -> None:
         from stca.linking import link_gallery
 
-        self._control.report("progress", stage="linking persons")
+        self._control.report("progress", stage=text("stage.linking"))
         try:
             link_gallery(gallery)
         except StcaError as error:
-            self._notes.append(f"persons are not linked: {error.what}")
+            self._notes.append(text("stage.not_linked", why=error.what))
 
     def _end(self, failed: set[int]) -> None:
         names = ", ".join(Path(self._videos[i]["path"]).name for i in sorted(failed))
         self._control.report(
             "end",
             state="failed" if len(failed) == len(self._videos) else "done",
-            error=f"could not be added: {names}" if failed else None,
+            error=text("stage.not_added", names=names) if failed else None,
             message="\n".join(dict.fromkeys(self._notes[:_MOST_NOTES])),
         )
 
@@ -179,6 +203,12 @@ class _Work:
     ) -> None:
         if issubclass(category, UserWarning):
             self._notes.append(str(message)[:300])
+
+
+def _on_gpu(device: str) -> bool:
+    import torch
+
+    return device != "cpu" and torch.cuda.is_available()
 
 
 def _length(path: str) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from stca.web.jobs.folders import lock_tracks, remove_video
 from stca.web.jobs.job import Job
 from stca.web.jobs.runner import Runner
 from stca.web.jobs.store import JobStore
+from stca.web.texts import text
 
 MOST_TRIES = 3
 """Times that a process may die at one video."""
@@ -30,6 +31,7 @@ class Working:
         uploaded: folder of uploaded videos.
         task: what every worker is told: gallery, tracks, model.
         command: that starts a worker.
+        check: raises a StcaError where the gallery is not the one that was opened; nothing is done then.
 
     Attributes:
         closing: whether it was told to end.
@@ -45,11 +47,12 @@ class Working:
         uploaded: Path,
         task: dict[str, Any],
         command: Sequence[str],
+        check: Callable[[], None],
     ) -> None:
         self.closing = False
         self._store, self._changed = store, store.changed
         self._folder, self._tracks, self._uploaded = folder, tracks, uploaded
-        self._task, self._command = task, tuple(command)
+        self._task, self._command, self._check = task, tuple(command), check
         self._runner: tuple[int, Runner] | None = None
         store.begin_anew()
         self._thread = threading.Thread(target=self._work_off, name="jobs", daemon=True)
@@ -110,15 +113,20 @@ class Working:
             self._finish(number, str(end["state"]), error=end.get("error"), message=message)
         elif self._store.tries(number) < MOST_TRIES or self._give_up_video(number, runner.last_words()):
             if self._store.get(number).state != "paused":
-                self._store.change(number, state="queued", stage="beginning again", frames_per_second=None)
+                self._store.change(number, state="queued", stage=text("stage.again"), frames_per_second=None)
         else:
             self._finish(number, "failed", error=runner.last_words())
 
     def _start(self, job: Job) -> Runner:
+        self._check()
         self._store.change(
-            job.id, state="running", stage=job.stage or "starting", tries=self._store.tries(job.id) + 1
+            job.id,
+            state="running",
+            stage=job.stage or text("stage.starting"),
+            tries=self._store.tries(job.id) + 1,
         )
-        task = {**self._task, "options": asdict(self._store.options(job.id))}
+        uploaded = any(self._uploaded.absolute() == video.path.parent.parent for video in job.videos)
+        task = {**self._task, "options": asdict(self._store.options(job.id)), "uploaded": uploaded}
         runner = Runner(job, self._store, task, folder=self._folder, command=self._command)
         self._runner = job.id, runner
         return runner
@@ -135,13 +143,14 @@ class Working:
 
     def _finish(self, number: int, state: str, *, error: str | None, message: str = "") -> None:
         """Remove what is half, and write down the end."""
+        self._check()
         job = self._store.get(number)
         for index, video in enumerate(job.videos):
             if video.state != "done":
                 self._remove_half(number, index)
         done = [video for video in job.videos if video.state == "done"]
         tracklets = sum(video.tracklets for video in done)
-        found = f"{tracklets} tracklets of {len(done)} of {len(job.videos)} videos were added"
+        found = text("stage.added", tracklets=tracklets, done=len(done), of=len(job.videos))
         self._store.change(
             number,
             state=state,
@@ -156,6 +165,7 @@ class Working:
 
     def _remove_half(self, number: int, index: int) -> None:
         """Remove what there is of a video that is not done: tracks, rows of the gallery, an uploaded file."""
+        self._check()
         video = self._store.get(number).videos[index]
         if video.folder and video.fresh:
             with lock_tracks(self._tracks):

@@ -38,6 +38,12 @@ class ByteCache:
                 self._bytes -= len(oldest)
         return data
 
+    def clear(self) -> None:
+        """Keep nothing of what is there."""
+        with self._lock:
+            self._kept.clear()
+            self._bytes = 0
+
     def make(self, key: Hashable, maker: Callable[[], bytes]) -> bytes:
         """What is kept, or else made now; two threads may make the same at a time."""
         found = self.get(key)
@@ -45,3 +51,7 @@ class ByteCache:
 
     def __len__(self) -> int:
         return len(self._kept)
+
+
+PICTURES = ByteCache(96 << 20)
+"""Of crops, frames and explanations that this process has sent."""

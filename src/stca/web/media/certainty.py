@@ -14,6 +14,7 @@ from stca.gallery.calibration.corrected import corrected
 from stca.gallery.corrections.resolving import resolve
 from stca.gallery.cross_camera import LEVELS, SHARES, pair_rates
 from stca.gallery.records import Record
+from stca.web.texts import text
 
 GRID: Float64[np.ndarray, " S"] = np.round(np.arange(-20, 101) / 100, 2)
 """Scores at which a curve is given."""
@@ -53,10 +54,10 @@ class Certainty:
     def words(self, score: float) -> str:
         """What a score means, in plain words."""
         different, same = self.at(score)
-        text = _sentence("different people", different, self.known[0], self.pairs[0])
+        said = _sentence(text("certainty.different"), different, self.known[0], self.pairs[0])
         if same is not None:
-            text += " " + _sentence("one person", same, self.known[1], self.pairs[1])
-        return text
+            said += " " + _sentence(text("certainty.same"), same, self.known[1], self.pairs[1])
+        return said
 
 
 def certainty(gallery: Gallery, records: Mapping[str, Record], *, sample: int = _SAMPLE) -> Certainty | None:
@@ -88,8 +89,8 @@ def certainty(gallery: Gallery, records: Mapping[str, Record], *, sample: int = 
     if not known:
         return None
     pairs = labelled([record for record, _ in known], np.stack([vector for _, vector in known]))
-    origin = [*(["corrections"] if named else []), *(["labels"] if marked else [])]
-    return _from_pairs(corrected(pairs, resolved), " and ".join(origin))
+    origin = ("_corrections" if named else "") + ("_labels" if marked else "")
+    return _from_pairs(corrected(pairs, resolved), text(f"certainty.by{origin}"))
 
 
 def _from_public_sets(gallery: Gallery) -> Certainty | None:
@@ -103,14 +104,11 @@ def _from_public_sets(gallery: Gallery) -> Certainty | None:
         assert rates is not None
         return rates[0], rates[1]
 
-    source = (
-        f"From pictures of two cameras in public sets: {found[2][0]:,} pairs of different people and "
-        f"{found[2][1]:,} of one person. Your cameras may differ."
-    )
+    source = text("certainty.public", different=f"{found[2][0]:,}", same=f"{found[2][1]:,}")
     return Certainty(source, shares, found[2], ((LEVELS[-1], LEVELS[0]), (1 - SHARES[-1], 1 - SHARES[0])))
 
 
-def _from_pairs(known_pairs: CalibrationSet, origin: str) -> Certainty | None:
+def _from_pairs(known_pairs: CalibrationSet, by: str) -> Certainty | None:
     different, same = (np.sort(scores).astype(np.float64) for scores in pair_scores(known_pairs))
     if len(different) < _LEAST_PAIRS:
         return None
@@ -119,11 +117,8 @@ def _from_pairs(known_pairs: CalibrationSet, origin: str) -> Certainty | None:
     def shares(scores: Scores) -> tuple[Scores, Scores | None]:
         return _reaching(different, scores), _reaching(same, scores) if enough else None
 
-    by = f"by its {origin} and by who was" if origin else "who were"
-    source = (
-        f"From this gallery: {len(different):,} pairs of different people, {by} in one camera's view at the "
-        f"same time, and {f'{len(same):,}' if enough else 'too few'} known pairs of one person."
-    )
+    of_one = f"{len(same):,}" if enough else text("certainty.too_few")
+    source = text("certainty.gallery", different=f"{len(different):,}", by=by, same=of_one)
     return Certainty(source, shares, (len(different), len(same)), ((0.0, 1.0), (0.0, 1.0)))
 
 
@@ -166,13 +161,13 @@ def _sentence(who: str, share: float, known: tuple[float, float], pairs: int) ->
     """As in: Of 1,000 pairs of different people, 2 reach this score."""
     least, largest = known
     if least == 0.0 and share in (0.0, 1.0):  # counted
-        return f"{'None' if share == 0.0 else 'All'} of {pairs:,} pairs of {who} reach this score."
-    bound = "at most " if share <= least * 1.0001 else "at least " if share >= largest * 0.9999 else ""
+        return text("certainty.none" if share == 0.0 else "certainty.all", pairs=f"{pairs:,}", who=who)
+    bound = "at_most" if share <= least * 1.0001 else "at_least" if share >= largest * 0.9999 else "share"
     of = 100
     while share * of < 0.95 and of < 1_000_000:
         of *= 10
     count = max(1, round(share * of))
-    return f"Of {of:,} pairs of {who}, {bound}{count} {'reaches' if count == 1 else 'reach'} this score."
+    return text(f"certainty.{bound}", of=f"{of:,}", who=who, n=count)
 
 
 def curve_points(found: Certainty) -> list[tuple[float, float, float | None]]:

@@ -17,13 +17,14 @@ from stca.web.media.videos.frames import VideoFrames
 from stca.web.media.videos.images import ImageFrames
 from stca.web.media.videos.tracked import Tracks, identity_of, places, tracks_by_folder
 from stca.web.problems import not_found
+from stca.web.texts import text
 
 _OPEN = 4
 """Videos that stay open."""
 _LOOK_AGAIN = 10.0
 """Seconds after which a video that was not found is looked for again."""
 
-_AMBIGUOUS = "several folders of tracks have this name"
+_AMBIGUOUS = text("footage.ambiguous")
 
 Box = tuple[float, float, float, float]
 Frames = ImageFrames | VideoFrames
@@ -235,9 +236,9 @@ class Footage:
     def _find(self, tracks: Tracks) -> tuple[Path | None, str]:
         """The video, or why there is none to show."""
         if not tracks.identity:
-            return None, "it was no file but a live camera"
+            return None, text("footage.live")
         if not self._videos:
-            return None, "the server was started without folders of videos"
+            return None, text("footage.no_folders")
         candidates = self._places.get(tracks.name, [])
         path = next((path for path in candidates if identity_of(path) == tracks.identity), None)
         if path is None and time.monotonic() - self._looked >= _LOOK_AGAIN:
@@ -248,8 +249,5 @@ class Footage:
         if path is not None:
             return path, ""
         if not candidates:
-            return None, f"no file of the name {tracks.name}"
-        return None, (
-            f"another file of the name {tracks.name}: its size or the time of its last change is not that of "
-            "the file that was tracked"
-        )
+            return None, text("footage.no_file", name=tracks.name)
+        return None, text("footage.other_file", name=tracks.name)

@@ -10,19 +10,22 @@ from fastapi import APIRouter, Header, Path, Query
 from starlette.responses import Response
 
 from stca.gallery.records import Record
+from stca.linking.persons import Person
 from stca.web.api.common import PROBLEMS, State
 from stca.web.media import out, pictures
-from stca.web.media.cache import ByteCache
+from stca.web.media.cache import PICTURES
 from stca.web.media.pictures import Encoded
 from stca.web.problems import not_found
+from stca.web.state import ServerState
 
 _CACHE = "private, no-cache"
 """Browsers keep a picture, and ask each time whether it is the same still, and theirs to see."""
-_KEPT = ByteCache(96 << 20)
-
 Number = Annotated[int, Path(ge=1, le=2**40)]
 Upload = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 Etag = Annotated[str | None, Header(alias="If-None-Match", max_length=2000)]
+Of = Annotated[
+    str | None, Query(max_length=1000, description="key of a tracklet of the person that is meant")
+]
 Answer = Annotated[str | None, Query(max_length=1000, description="key of a tracklet it is compared with")]
 
 
@@ -63,7 +66,7 @@ def get_crop(state: State, number: Number, key: str, seen: Etag = None) -> Respo
 def _crops(record: Record, kind: str, make: Callable[[Record], Encoded], seen: str | None) -> Response:
     key = kind, record.key, record.content, str(record.folder)
     media = "image/webp" if kind == "play" else "image/jpeg"
-    return _file(_KEPT.make(key, lambda: make(record).data), media, seen)
+    return _file(PICTURES.make(key, lambda: make(record).data), media, seen)
 
 
 # ---- whole frames ----
@@ -83,9 +86,9 @@ def get_frame(
     status = video.path.stat()
     key = "frame", str(video.path), status.st_size, status.st_mtime_ns, number, width
     tag = _digest(repr(key).encode())
-    if (data := _KEPT.get(key)) is None and not _has(seen, tag):
+    if (data := PICTURES.get(key)) is None and not _has(seen, tag):
         made = pictures.jpeg(video.image(number), (width, pictures.FRAME[1]))
-        data = _KEPT.put(key, made.data)
+        data = PICTURES.put(key, made.data)
     return _file(data or b"", "image/jpeg", seen, tag=tag, headers=size)
 
 
@@ -106,30 +109,40 @@ def get_upload(state: State, upload: Upload, number: Number, seen: Etag = None) 
 # ---- persons ----
 
 
+def _person(state: ServerState, number: int, key: str | None) -> Person:
+    """Whoever a tracklet is of now, or without one the person of a number."""
+    if key is None:
+        return state.snapshot().person(number)
+    found = state.snapshot().person_of(key)
+    if found is None:
+        raise not_found("This person is no more", found=key, hint="start again from the people")
+    return found
+
+
 @router.get("/media/sheet/{person}.png", **_sends("image/png"))
-def get_sheet(state: State, person: int, seen: Etag = None) -> Response:
+def get_sheet(state: State, person: int, of: Of = None, seen: Etag = None) -> Response:
     """A person's contact sheet as PNG."""
     from stca.web.media import sheets  # slow to import: figures
 
-    data = sheets.sheet_png(state.snapshot().person(person))
+    data = sheets.sheet_png(_person(state, person, of))
     return _file(data, "image/png", seen, name=f"person-{person}.png")
 
 
 @router.get("/media/sheet/{person}.pdf", **_sends("application/pdf"))
-def get_sheet_pdf(state: State, person: int, seen: Etag = None) -> Response:
+def get_sheet_pdf(state: State, person: int, of: Of = None, seen: Etag = None) -> Response:
     """A person's contact sheet as PDF."""
     from stca.web.media import sheets
 
-    data = sheets.sheet_pdf(state.snapshot().person(person))
+    data = sheets.sheet_pdf(_person(state, person, of))
     return _file(data, "application/pdf", seen, name=f"person-{person}.pdf")
 
 
 @router.get("/media/sightings/{person}.csv", **_sends("text/csv"))
-def get_sightings(state: State, person: int, seen: Etag = None) -> Response:
+def get_sightings(state: State, person: int, of: Of = None, seen: Etag = None) -> Response:
     """A person's sightings as CSV."""
     from stca.web.media import sheets
 
-    data = sheets.sightings_csv(state.snapshot().person(person).records).encode()
+    data = sheets.sightings_csv(_person(state, person, of).records).encode()
     return _file(data, "text/csv; charset=utf-8", seen, name=f"person-{person}.csv")
 
 
@@ -154,13 +167,13 @@ def get_why_picture(state: State, key: str, answer: Answer = None, seen: Etag = 
 def _why(state: State, key: str, answer: str | None) -> tuple[bytes, bytes]:
     """As JSON, and its picture (empty: none); computed once for both, and again after a change."""
     place = "why", str(state.gallery.path), str(state.gallery.version()), key, answer
-    said, picture = _KEPT.get((*place, "said")), _KEPT.get((*place, "picture"))
+    said, picture = PICTURES.get((*place, "said")), PICTURES.get((*place, "picture"))
     if said is None or picture is None:
         from stca.web.media.why import explain  # slow to import: figures
 
         found, drawn = explain(state, key, answer)
-        said = _KEPT.put((*place, "said"), found.model_dump_json().encode())
-        picture = _KEPT.put((*place, "picture"), drawn or b"")
+        said = PICTURES.put((*place, "said"), found.model_dump_json().encode())
+        picture = PICTURES.put((*place, "picture"), drawn or b"")
     return said, picture
 
 

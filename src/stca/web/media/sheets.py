@@ -18,6 +18,7 @@ from stca.linking.persons import Person
 from stca.tools.tables import harmless
 from stca.tracks import MAX_SECONDS
 from stca.web.listing import span
+from stca.web.texts import text
 
 _ACROSS = 8
 """Tracklets side by side."""
@@ -58,13 +59,13 @@ def sightings_csv(records: Sequence[Record]) -> str:
     Times are ISO 8601 in UTC where the clock is empty, else seconds since the beginning of the video that
     the clock names. A text that a spreadsheet would take for a formula gets an apostrophe before it.
     """
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\r\n")
+    made = io.StringIO()
+    rows = csv.writer(made, lineterminator="\r\n")
     rows.writerow(["key", "camera", "first", "last", "clock"])
     for record in records:
         times = (_exact(record.first, record.clock), _exact(record.last, record.clock))
         rows.writerow([harmless(record.key), harmless(record.camera), *times, harmless(record.clock)])
-    return text.getvalue()
+    return made.getvalue()
 
 
 def _exact(seconds: float | None, clock: str) -> str:
@@ -95,19 +96,20 @@ def _page(
 
 
 def _title(person: Person) -> str:
-    return f"Person {person.number}: {person.name}" if person.name else f"Person {person.number}"
+    number = text("person.number", number=person.number)
+    return text("sheet.title", number=number, name=person.name) if person.name else number
 
 
 def _subtitle(person: Person, number: int, pages: int) -> str:
     count, shown = len(person.records), min(len(person.records), _ACROSS * _MOST_ROWS)
     cameras = len({record.camera for record in person.records})
-    parts = [f"{count} {'sighting' if count == 1 else 'sightings'}"]
-    parts += [f"the first {shown} are shown"] if shown < count else []
-    parts += [f"{cameras} {'camera' if cameras == 1 else 'cameras'}"]
+    parts = [text("count.sightings", n=count)]
+    parts += [text("sheet.shown", n=shown)] if shown < count else []
+    parts += [text("count.cameras", n=cameras)]
     first, last, _ = span(person.records)
     if first is not None and last is not None:
-        parts.append(f"{format_time(first)} to {format_time(last)}")
-    parts += [f"page {number} of {pages}"] if pages > 1 else []
+        parts.append(text("sheet.span", first=format_time(first), last=format_time(last)))
+    parts += [text("sheet.page", number=number, pages=pages)] if pages > 1 else []
     return ", ".join(parts)
 
 

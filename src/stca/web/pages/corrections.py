@@ -18,7 +18,7 @@ from stca.web.api.common import Id, state_of
 from stca.web.listing import Snapshot, page
 from stca.web.pages.shown.rendering import go, is_partial, person_url, render, user_of
 from stca.web.pages.shown.tiles import Tile, tracklet_tile
-from stca.web.problems import WebError
+from stca.web.problems import WebError, renumbered
 from stca.web.state import ServerState
 
 router = APIRouter()
@@ -48,7 +48,7 @@ def log(request: Request, cursor: Annotated[str | None, Query(max_length=2000)] 
     state = state_of(request)
     snapshot = state.snapshot()
     found = state.gallery.corrections()[::-1]
-    some, after = page(found, [str(each.id) for each in found], cursor, PAGE)
+    some, after = page(found, lambda each: str(each.id), cursor, PAGE)
     return render(
         request,
         "_corrections.html" if cursor and request.headers.get("hx-request") else "corrections.html",
@@ -109,23 +109,24 @@ def _all_of(state: ServerState, number: int, keys: Sequence[str]) -> list[str]:
     person = state.snapshot().persons.get(number)
     found = [record.key for record in person.records] if person else []
     if not keys or not set(keys) <= set(found):
-        raise WebError("People were numbered anew since this page was made", status=409, hint="load it again")
+        raise renumbered(f"person {number}")
     return found
 
 
 def _still_there(state: ServerState, back: str, made: Correction) -> str:
-    """The way back; where that person is no more, to somebody of the correction, or to the wall."""
+    """The way back; from a person's page to whoever has its tracklets now, or to the wall.
+
+    Out of whom something was taken is meant by the tracklets that are left.
+    """
     place = re.match(r"/people/(\d+)(?![^/?])", back)
     snapshot = state.snapshot()
-    if place is None or int(place[1]) in snapshot.persons:
-        return back
     of = parse_qs(urlsplit(back).query).get("of", [])
-    for key in (*of, *made.keys, *made.others):
-        record = snapshot.records.get(key)
-        if record is None or record.person is None or key in snapshot.hidden:
-            continue
-        if record.person in snapshot.persons:
-            return person_url(record.person)
+    if place is None or (not of and int(place[1]) in snapshot.persons):
+        return back
+    rest = made.others if made.kind in ("take out", "split") and made.counts else ()
+    for key in (*rest, *of, *made.keys, *made.others):
+        if (person := snapshot.person_of(key)) is not None:
+            return person_url(person.number, key if of else None)
     return "/"
 
 

@@ -28,9 +28,9 @@ CANDIDATES = 24
 def person(request: Request, number: int, of: str = "") -> Response:
     """The page of a person: of whoever the tracklet `of` is now, if it is given, else of the number."""
     snapshot = state_of(request).snapshot()
-    moved = _of(snapshot, of)
-    if moved is not None and moved != number:
-        return RedirectResponse(here(request).replace(f"/people/{number}", f"/people/{moved}", 1), 303)
+    moved = snapshot.person_of(of)
+    if moved is not None and moved.number != number:
+        return RedirectResponse(here(request).replace(f"/people/{number}", f"/people/{moved.number}", 1), 303)
     found = snapshot.person(number)
     first, last, _ = span(found.records)
     return render(
@@ -45,12 +45,6 @@ def person(request: Request, number: int, of: str = "") -> Response:
         last=last,
         cameras=list(dict.fromkeys(record.camera for record in found.records)),
     )
-
-
-def _of(snapshot: Snapshot, key: str) -> int | None:
-    """Whose a tracklet is; None where it is gone, hidden or nobody's."""
-    record = snapshot.records.get(key)
-    return record.person if record and key not in snapshot.hidden else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +68,7 @@ def merge(request: Request, number: int, q: str = "", of: str = "") -> Response:
     """Choose whom a person is to be merged with."""
     state = state_of(request)
     snapshot = state.snapshot()
-    moved = _of(snapshot, of)
-    found = snapshot.person(number if moved is None else moved)
+    found = snapshot.person_of(of) or snapshot.person(number)
     return render(
         request,
         "_merge.html" if request.headers.get("hx-request") == "true" else "merge.html",

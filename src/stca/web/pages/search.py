@@ -17,7 +17,6 @@ from stca.web import actions, schemas, searching
 from stca.web.api.common import state_of
 from stca.web.listing import Snapshot
 from stca.web.pages.shown import drawing, words
-from stca.web.pages.shown.kept import kept
 from stca.web.pages.shown.rendering import address, go, render, user_of
 from stca.web.pages.shown.tiles import frame_url
 from stca.web.pages.wall import everybody_of
@@ -53,7 +52,7 @@ def search(request: Request) -> Response:
     state = state_of(request)
     params = request.query_params
     snapshot = state.snapshot()
-    strip = kept(request, snapshot, "strip", _strip)
+    strip = snapshot.kept("strip", _strip)
     asked = _without_open_ends(request_of(params), strip)
     try:
         result = searching.search(state, asked, user_of(request))
@@ -68,8 +67,9 @@ def search(request: Request) -> Response:
         asked=asked,
         strip=strip,
         chosen=strip.chosen(asked.from_, asked.to) if strip else None,
-        cameras=kept(request, snapshot, "wall", everybody_of).cameras,
+        cameras=snapshot.kept("wall", everybody_of).cameras,
         persons=_persons(snapshot, asked, result),
+        numbering=state.gallery.linkings(),
         pictures=_pictures(state, asked),
         hidden_fields=_query_fields(params),
         accepted=sum(bool(hit.accepted) for hit in result.hits),
@@ -113,7 +113,8 @@ def request_of(params: QueryParams) -> schemas.SearchRequest:
 
     """
     one = {
-        name: params.get(name) or None for name in ("key", "upload", "from", "to", "verdict", "image", "k")
+        name: params.get(name) or None
+        for name in ("key", "upload", "from", "to", "verdict", "image", "k", "numbering")
     }
     given: dict[str, Any] = {name: value for name, value in one.items() if value is not None}
     given["k"] = given.get("k", FEWEST)
@@ -146,6 +147,7 @@ def search_address(asked: schemas.SearchRequest) -> str:
         box=",".join(f"{value:g}" for value in box) if box else None,
         cameras=asked.cameras,
         persons=asked.persons,
+        numbering=asked.numbering if asked.persons else None,
         from_=asked.from_,
         to=asked.to,
         verdict=asked.verdict,

@@ -12,7 +12,6 @@ from stca.gallery.records import Record
 from stca.linking.persons import Person
 from stca.web.api.common import state_of
 from stca.web.listing import Snapshot, page
-from stca.web.pages.shown.kept import kept
 from stca.web.pages.shown.rendering import is_partial, render
 from stca.web.pages.shown.tiles import Tile, person_tile, tracklet_tile
 
@@ -30,12 +29,11 @@ def wall(
 ) -> Response:
     """The wall: linked persons, then single tracklets, newest first."""
     snapshot = state_of(request).snapshot()
-    everybody = kept(request, snapshot, "wall", everybody_of)
-    shown, names = everybody.items, everybody.names
+    everybody = snapshot.kept("wall", everybody_of)
+    shown = everybody.items
     if camera or q:
-        passing = [at for at, item in enumerate(shown) if _passes(item, camera, q)]
-        shown, names = tuple(shown[at] for at in passing), tuple(names[at] for at in passing)
-    items, after = page(shown, names, cursor, PAGE)
+        shown = tuple(item for item in shown if _passes(item, camera, q))
+    items, after = page(shown, _cursor_name, cursor, PAGE)
     first_alone = next((item.key for item in shown if isinstance(item, Record)), None)
     return render(
         request,
@@ -59,14 +57,12 @@ class Everybody:
     Args:
         items: persons of several tracklets, or with a name, newest first; then the tracklets that are of no
             such person, newest first.
-        names: of the items, for cursors.
         people: how many persons there are.
         cameras: names, sorted.
 
     """
 
     items: tuple[Person | Record, ...]
-    names: tuple[str, ...]
     people: int
     cameras: tuple[str, ...]
 
@@ -74,12 +70,16 @@ class Everybody:
 def everybody_of(snapshot: Snapshot) -> Everybody:
     """Everybody in a gallery, but for hidden tracklets."""
     persons = [person for person in snapshot.persons.values() if len(person.records) > 1 or person.name]
-    left_out = {record.key for person in persons for record in person.records} | snapshot.hidden
-    alone = [record for key, record in snapshot.records.items() if key not in left_out]
+    several = {person.number for person in persons}
+    hidden = snapshot.hidden
+    alone = [r for r in snapshot.records.values() if r.person not in several and r.key not in hidden]
     items: tuple[Person | Record, ...] = (*persons, *alone)
-    names = tuple(f"p{item.number}" if isinstance(item, Person) else f"t{item.key}" for item in items)
     cameras = sorted({record.camera for record in snapshot.records.values()})
-    return Everybody(items, names, len(persons), tuple(cameras))
+    return Everybody(items, len(persons), tuple(cameras))
+
+
+def _cursor_name(item: Person | Record) -> str:
+    return f"p{item.number}" if isinstance(item, Person) else f"t{item.key}"
 
 
 def _tile(snapshot: Snapshot, item: Person | Record) -> Tile:

@@ -84,5 +84,7 @@ class GalleryInfo(Model):
     threshold: float | None
     far: float | None = Field(description="false-accept rate that the threshold is for")
     calibration: str | None = Field(description="where the threshold comes from")
+    calibrated: float | None = Field(description="POSIX seconds at which the threshold was found")
+    numbering: int = Field(description="how often persons were numbered anew (`SearchRequest.numbering`)")
     index: str
     bytes_on_disk: int

@@ -39,6 +39,11 @@ class SearchRequest(Model):
     k: Integer = Field(20, ge=1, le=200, description="maximum number of answers")
     cameras: list[str] | None = Field(None, max_length=1000)
     persons: list[Integer] | None = Field(None, max_length=1000)
+    numbering: Integer | None = Field(
+        None,
+        description="that the numbers of `persons` are of (`GalleryInfo.numbering`): refused with status 409 "
+        "when people were numbered anew since; null: not checked",
+    )
     from_: Real | None = Field(None, alias="from", description="seen at or after, in seconds")
     to: Real | None = Field(None, description="seen at or before, in seconds")
     verdict: Verdict | None = Field(None, description="only answers with this verdict")

@@ -11,6 +11,7 @@ import math
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from stca.web.uploads.limits import UploadLimits
@@ -60,27 +61,53 @@ def end_with_parent(parent: int) -> None:
 
 def limit_resources(limits: UploadLimits) -> None:
     """Bound this process: memory beyond what it has now, processor time, files, written bytes, processes."""
-    import resource
-
-    def limit(name: str, most: int) -> None:
-        kind = getattr(resource, name, None)
-        if kind is None:
-            return
-        hard = resource.getrlimit(kind)[1]
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        with contextlib.suppress(ValueError, OSError):  # a system that has the limit but does not keep it
-            resource.setrlimit(kind, (most, most))
-
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    limit("RLIMIT_CPU", math.ceil(used.ru_utime + used.ru_stime + limits.processor_seconds))
-    limit("RLIMIT_AS", _address_space() + limits.memory)
-    limit("RLIMIT_FSIZE", limits.written_bytes)
-    limit("RLIMIT_NOFILE", limits.open_files)
-    limit("RLIMIT_CORE", 0)
+    _limit(limits.processor_seconds, limits.memory, limits.written_bytes, limits.open_files)
     if _alone_in_its_user_namespace():  # elsewhere, all processes of the user would count
-        limit("RLIMIT_NPROC", _PROCESSES)
+        _limit_one("RLIMIT_NPROC", _PROCESSES)
     if hasattr(os, "sched_setaffinity"):  # libraries start a thread for every processor
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:_PROCESSORS])
+
+
+def limit_tracking(frames: Sequence[int | None], gallery: Path, *, gpu: bool) -> None:
+    """Bound this process, which has opened its model, before it tracks uploaded videos.
+
+    Processor time is by the length that the videos claim, which was checked: 600 s, and 2 s for each frame.
+    Memory is 4 GiB beyond the present; no file grows by more than 1 GiB, the gallery's own neither.
+
+    Args:
+        frames: of the videos; None: unknown, counted as an hour.
+        gallery: its folder.
+        gpu: whether the network runs on a GPU, whose driver maps far more memory than it uses: no limit.
+
+    """
+    largest = max((path.stat().st_size for path in gallery.glob("*") if path.is_file()), default=0)
+    seconds = 600.0 + sum(2.0 * (90_000 if count is None else count) for count in frames)
+    _limit(seconds, None if gpu else 4 << 30, largest + (1 << 30), 256)
+
+
+def _limit(seconds: float, memory: int | None, written: int, files: int) -> None:
+    """Processor time from now on, memory beyond the present (None: no limit), bytes of a file, open files."""
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _limit_one("RLIMIT_CPU", math.ceil(used.ru_utime + used.ru_stime + seconds))
+    if memory is not None:
+        _limit_one("RLIMIT_AS", _address_space() + memory)
+    _limit_one("RLIMIT_FSIZE", written)
+    _limit_one("RLIMIT_NOFILE", files)
+    _limit_one("RLIMIT_CORE", 0)
+
+
+def _limit_one(name: str, most: int) -> None:
+    import resource
+
+    kind = getattr(resource, name, None)
+    if kind is None:
+        return
+    hard = resource.getrlimit(kind)[1]
+    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    with contextlib.suppress(ValueError, OSError):  # a system that has the limit but does not keep it
+        resource.setrlimit(kind, (most, most))
 
 
 def _alone_in_its_user_namespace() -> bool:

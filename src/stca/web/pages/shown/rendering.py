@@ -89,6 +89,7 @@ def environment() -> Environment:
         count=words.count,
         clock=words.clock,
         size=words.size,
+        days_since=words.days_since,
         iso=words.iso,
     )
     return made

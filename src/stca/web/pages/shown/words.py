@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from stca.gallery.times import format_time, is_date
+from stca.web.texts import text
 
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTHS = text("date.months").split()
 
 
 def utc_offset(seconds: float) -> float:
@@ -73,6 +75,11 @@ def duration(seconds: float | None) -> str:
             second //= small
             return f"{first} {name} {second} {rest}" if second else f"{first} {name}"
     return f"{whole // 86400} d"
+
+
+def days_since(seconds: float) -> int:
+    """Whole days between a moment and now."""
+    return max(0, int((time.time() - seconds) // 86400))
 
 
 _COMMAND_LINE = (

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import base64
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from bisect import insort
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from stca.gallery.records import Record
 from stca.gallery.times import format_span, format_time
-from stca.linking.persons import Person
+from stca.linking.persons import Person, group_persons
 from stca.web import schemas
-from stca.web.problems import WebError, not_found
+from stca.web.listing.paging import page
+from stca.web.problems import not_found
 
+Name = TypeVar("Name")
 Item = TypeVar("Item")
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Filters:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Snapshot:
     """Everything in the gallery at one moment.
 
@@ -63,15 +65,68 @@ class Snapshot:
     records: Mapping[str, Record]
     persons: Mapping[int, Person]
     hidden: frozenset[str]
+    _kept: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, records: Iterable[Record], persons: Iterable[Person], hidden: frozenset[str]) -> Snapshot:
-        """Sort them."""
+    def of(cls, records: Iterable[Record], *, hidden: frozenset[str], names: Mapping[int, str]) -> Snapshot:
+        """The snapshot of these records, in any order; names are by person."""
+        found = list(records)
+        persons = group_persons(found, hidden=hidden, names=names)
         return cls(
-            {record.key: record for record in sorted(records, key=_newest)},
-            {person.number: person for person in sorted(persons, key=lambda p: _newest(p.records[-1]))},
+            {record.key: record for record in sorted(found, key=_newest)},
+            {person.number: person for person in sorted(persons, key=_newest_of)},
             hidden,
         )
+
+    def changed(
+        self,
+        records: Iterable[Record],
+        gone: Iterable[str],
+        *,
+        hidden: frozenset[str],
+        names: Mapping[int, str],
+    ) -> Snapshot:
+        """What it is after a change; the same object where there is no difference.
+
+        Args:
+            records: that are new or changed.
+            gone: keys that there are no more.
+            hidden: keys of all hidden tracklets.
+            names: of all persons that have one, by number.
+
+        """
+        now: dict[str, Record | None] = {**dict.fromkeys(gone), **{record.key: record for record in records}}
+        now = {key: record for key, record in now.items() if self.records.get(key) != record}
+        looked_at = now.keys() | {key for key in self.hidden ^ hidden if key in self.records}
+        old = {number: person.name for number, person in self.persons.items() if person.name is not None}
+        renamed = {number for number in old.keys() | names.keys() if old.get(number) != names.get(number)}
+        if not looked_at and not renamed & self.persons.keys() and hidden == self.hidden:
+            return self
+        members = {number: self._members(number) for number in renamed}
+        for key in looked_at:
+            if (was := self.records.get(key)) is not None and was.person is not None:
+                members.setdefault(was.person, self._members(was.person)).pop(key, None)
+        for key in looked_at:
+            record = now[key] if key in now else self.records[key]
+            if record is not None and record.person is not None:
+                members.setdefault(record.person, self._members(record.person))[key] = record
+        every = [record for some in members.values() for record in some.values()]
+        persons: dict[int, Person | None] = dict.fromkeys(members)
+        persons |= {each.number: each for each in group_persons(every, hidden=hidden, names=names)}
+        return Snapshot(
+            _placed(self.records, now, _newest), _placed(self.persons, persons, _newest_of), hidden
+        )
+
+    def _members(self, number: int) -> dict[str, Record]:
+        person = self.persons.get(number)
+        return {} if person is None else {record.key: record for record in person.records}
+
+    def kept(self, name: str, make: Callable[[Snapshot], Value]) -> Value:
+        """What `make` gives for this snapshot; computed once, and gone with it."""
+        if name not in self._kept:
+            self._kept[name] = make(self)
+        value: Value = self._kept[name]
+        return value
 
     # ---- one thing ----
 
@@ -86,6 +141,13 @@ class Snapshot:
         if number not in self.persons:
             raise not_found("There is no such person", found=number, hint="linking numbers persons anew")
         return self.persons[number]
+
+    def person_of(self, key: str) -> Person | None:
+        """The person that a tracklet is of; None where it is gone, hidden or nobody's."""
+        record = self.records.get(key)
+        if record is None or record.person is None or key in self.hidden:
+            return None
+        return self.persons.get(record.person)
 
     # ---- as shown ----
 
@@ -162,7 +224,7 @@ class Snapshot:
             for key, record in self.records.items()
             if (key in self.hidden) == hidden and filters.match(record)
         ]
-        some, after = page(found, [record.key for record in found], cursor, limit)
+        some, after = page(found, _key, cursor, limit)
         return schemas.TrackletPage(items=[self.tracklet_out(r) for r in some], next=after, total=len(found))
 
     def person_page(
@@ -170,41 +232,8 @@ class Snapshot:
     ) -> schemas.PersonPage:
         """Persons of whom a tracklet passes the filters, newest first."""
         found = [person for person in self.persons.values() if any(map(filters.match, person.records))]
-        some, after = page(found, [str(person.number) for person in found], cursor, limit)
+        some, after = page(found, lambda person: str(person.number), cursor, limit)
         return schemas.PersonPage(items=[self.person_out(p) for p in some], next=after, total=len(found))
-
-
-def page(
-    items: Sequence[Item], names: Sequence[str], cursor: str | None, limit: int
-) -> tuple[Sequence[Item], str | None]:
-    """The items from a cursor on, and the cursor of the next page.
-
-    A cursor names the first item of its page and its place, so that pages neither repeat nor skip what was
-    there all the time when others come or go; where the named item is gone, its place counts.
-    """
-    start = 0
-    if cursor is not None:
-        place, name = _read_cursor(cursor)
-        start = names.index(name) if name in names else min(place, len(items))
-    end = start + limit
-    after = None if end >= len(items) else _write_cursor(end, names[end])
-    return items[start:end], after
-
-
-def _write_cursor(place: int, name: str) -> str:
-    return base64.urlsafe_b64encode(json.dumps([place, name]).encode()).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str) -> tuple[int, str]:
-    try:
-        place, name = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if type(place) is not int or place < 0 or type(name) is not str:
-            raise ValueError
-    except (ValueError, TypeError, RecursionError):
-        raise WebError(
-            "This is no cursor", status=422, expected="`next` of the page before", found=cursor[:100]
-        ) from None
-    return place, name
 
 
 def span(records: Iterable[Record]) -> tuple[float | None, float | None, str]:
@@ -232,3 +261,33 @@ def longest(records: Sequence[Record]) -> Record:
 
 def _newest(record: Record) -> tuple[bool, float, str]:
     return record.last is None, -(record.last or 0.0), record.key
+
+
+def _newest_of(person: Person) -> tuple[bool, float, str]:
+    return _newest(person.records[-1])
+
+
+def _key(record: Record) -> str:
+    return record.key
+
+
+def _placed(
+    items: Mapping[Name, Item], changes: Mapping[Name, Item | None], order: Callable[[Item], Any]
+) -> dict[Name, Item]:
+    """Items that are sorted by `order`, and stay so; those that change to None are left out."""
+    found = dict(items)
+    moved: list[tuple[Name, Item]] = []
+    for name, item in changes.items():
+        old = found.get(name)
+        if item is not None and old is not None and order(old) == order(item):
+            found[name] = item
+            continue
+        found.pop(name, None)
+        if item is not None:
+            moved.append((name, item))
+    if not moved:
+        return found
+    pairs = list(found.items())
+    for pair in moved:
+        insort(pairs, pair, key=lambda each: order(each[1]))
+    return dict(pairs)
