@@ -47,10 +47,10 @@ def markdown(found: Sequence[Measurement]) -> str:
         "",
         f"Every network with blocks {SMALL['layers']} and width {SMALL['width']} in place of ResNet-50's, at "
         "64x32 pixels (BiCnet-TKS at 128x64, the same pictures enlarged) and 8 frames, trained from random "
-        "weights by STCA's losses on 32 persons (TriNet and GRL, which have no classifier, by their authors') "
-        "and tested on 20 others. **These figures are not comparable with the papers'.** On `twins` two persons "
-        "each look the same and walk differently: what tells them apart is in no single frame, and an order by "
-        "chance puts a person's own tracklet before the twin's in 50 %.",
+        "weights by STCA's losses on 32 persons (TriNet and GRL, which have no classifier, by their own) and "
+        "tested on 20 others. **These figures are not comparable with the papers'.** On `twins` two persons "
+        "each look the same and walk differently: what tells them apart is in no single frame, and an order "
+        "by chance puts a person's own tracklet before the twin's in 50 %.",
         "",
         "Percent, mean ± half the 95 % interval of Student's t over seeds of people, cameras and weights; "
         "protocol mars-A. What they say is in [docs/zoo.md](../../../docs/zoo.md).",

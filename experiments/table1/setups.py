@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from experiments.attention.setups import Setup
+from experiments.paper.tables import BUILT
 
 from stca.config import BatchConfig, ClipConfig, DataConfig, LossConfig, ModelConfig, OptimConfig, RunConfig
 from stca.models import PEERS
@@ -16,21 +17,13 @@ from stca.walkers.plan import Settings
 
 SYSTEMS: Mapping[str, str] = {
     "STCA": "stca",
-    "TriNet": "trinet",
-    "RevisitTempool (Baseline)": "resnet50tp",
-    "coSAM (SE-ResNet50)": "se_resnet50_cosam45_tp",
-    "STA": "sta",
-    "GLTR": "gltr",
-    "NVAN": "nvan",
-    "AP3D": "ap3dres50",
-    "BiCnet-TKS": "bicnet_tks",
-    "STMN": "stmn",
+    **BUILT,
     "TCLNet": "tclnet",
     "SINet": "sinet",
     "PSTA": "psta",
     "GRL": "grl",
 }
-"""Models by their rows in table 1; the last ones are not in it."""
+"""Models by their rows in table 1; the last four are not in it."""
 
 SIZE, CLIP_LEN = (64, 32), 8
 BICNET_SIZE = (128, 64)
@@ -41,8 +34,8 @@ SMALL: Mapping[str, object] = {"layers": (1, 2, 2, 1), "width": 8}
 TRAIN_PERSONS, TEST_PERSONS = 32, 20
 
 SETUPS: Mapping[str, Setup] = {
-    "walkers": Setup(nuisances=1.0, frames=(12, 20), instances=2, epochs=20),
-    "twins": Setup(nuisances=0.1, frames=(12, 20), instances=2, epochs=45),
+    "walkers": Setup(nuisances=1.0, frames=(12, 20), instances=2, epochs=16),
+    "twins": Setup(nuisances=0.1, frames=(12, 20), instances=2, epochs=32),
 }
 """Twins look the same and walk differently: what tells them apart is in no single frame."""
 

@@ -1,8 +1,8 @@
-"""Small relatives of table 1's systems on synthetic walkers, and on twins: which of them see time?
+"""Small relatives of table 1's systems on synthetic walkers, and on twins, to see which see time.
 
-    python -m experiments.table1.study                  # 14 systems x 2 data sets x 5 seeds (make table1 TINY=1)
+    python -m experiments.table1.study                # 14 systems x 2 data sets x 5 seeds: make table1 TINY=1
     python -m experiments.table1.study --seeds 0 --systems STCA NVAN
-    python -m experiments.table1.study --known          # trains nothing; writes the page of what there is
+    python -m experiments.table1.study --known        # trains nothing; writes the page of what there is
 
 Finished runs are kept and interrupted ones go on. Page, CSV and picture go to experiments/results/tiny/.
 """
