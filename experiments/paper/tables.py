@@ -107,6 +107,7 @@ BUILT: Mapping[str, str] = {
     "AP3D": "ap3dres50",
     "BiCnet-TKS": "bicnet_tks",
     "STMN": "stmn",
+    "STCAN": "stcan",
 }
 """Those of the other methods that are models here; docs/zoo.md says what the rest would need."""
 

@@ -92,6 +92,13 @@ TRAININGS: dict[str, Training] = {
         by="authors",
         known="Settings: of its training script; the memories' losses are ours.",
     ),
+    "stcan": Training(
+        32.48,
+        150,
+        3.5e-4,
+        (40, 80, 120),
+        known="Settings: ours; those of the paper are not known to us, and the layers are our choice too.",
+    ),
     "tclnet": Training(16.23, 150, 3.5e-4, (40, 80, 120), metric="cosine", by="authors"),
     "sinet": Training(16.31, 160, 3.5e-4, (40, 80, 120), metric="cosine"),
     "psta": Training(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from stca.models.peers.papers.gltr import GLTR
 from stca.models.peers.papers.sta import STA
+from stca.models.peers.papers.stcan import STCAN
 from stca.models.peers.papers.trinet import TriNet
 from stca.models.peers.table import TABLE_1, Figures, Peer, System
 
@@ -32,6 +33,12 @@ PAPER_SYSTEMS: dict[str, System] = {
         year=2019,
         distance="euclidean",
     ),
+    "STCAN": System(
+        paper="Fu, Zhang, Li, Wang and Wang, Spatial temporal and channel aware network for video-based "
+        "person re-identification",
+        venue="Image and Vision Computing",
+        year=2022,
+    ),
 }
 
 PAPER_PEERS: dict[str, Peer] = {
@@ -51,4 +58,5 @@ PAPER_PEERS: dict[str, Peer] = {
         duke=Figures(93.7, 96.3, TABLE_1),
         ilids=86.0,
     ),
+    "stcan": Peer("STCAN", STCAN, clip_len=8, mars=Figures(84.5, 88.9, TABLE_1)),
 }
