@@ -78,7 +78,7 @@ def draw(found: Sequence[Measurement]) -> Figure:
         figure.subplots(1, 2, sharey=True), (("walkers", "rank-1"), ("twins", "own before twin")), strict=True
     ):
         for place, system in enumerate(systems):
-            values = _values(found, data, system, name)
+            values = values_of(found, data, system, name)
             if not values:
                 continue
             mean, half = interval(values)
@@ -99,14 +99,14 @@ def _systems(found: Sequence[Measurement]) -> list[str]:
     return [name for name in SYSTEMS if any(m.case.system == name for m in found)]
 
 
-def _values(found: Sequence[Measurement], data: str, system: str, figure: str) -> list[float]:
+def values_of(found: Sequence[Measurement], data: str, system: str, figure: str) -> list[float]:
     return [FIGURES[figure](m) for m in found if m.case[:2] == (data, system)]
 
 
 def _row(system: str, found: Sequence[Measurement]) -> str:
-    cells = [_cell(_values(found, data, system, name)) for data, names in SHOWN.items() for name in names]
+    cells = [_cell(values_of(found, data, system, name)) for data, names in SHOWN.items() for name in names]
     published = [row.published[1] for row in TABLE1.rows if row.label == system]
-    seeds = {data: len(_values(found, data, system, "rank-1")) for data in SHOWN}
+    seeds = {data: len(values_of(found, data, system, "rank-1")) for data in SHOWN}
     counts = " / ".join(map(str, seeds.values()))
     return f"| {system} | {' | '.join(cells)} | {published[0] if published else '-'} | {counts} |"
 

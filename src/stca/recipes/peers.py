@@ -13,8 +13,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from stca.config import BatchConfig, ClipConfig, DataConfig, LossConfig, ModelConfig, OptimConfig, RunConfig
+from stca.config import (
+    BatchConfig,
+    ClipConfig,
+    DataConfig,
+    EvalConfig,
+    LossConfig,
+    ModelConfig,
+    OptimConfig,
+    RunConfig,
+)
 from stca.models import PEERS
+from stca.models.peers import SYSTEMS
 
 Recipe = Callable[[], RunConfig]
 
@@ -127,6 +137,7 @@ def peer_run(name: str, data: str) -> RunConfig:
     """The run of a key of `TRAININGS` on a key of `DATA`."""
     training, peer = TRAININGS[name], PEERS[name]
     batch = BatchConfig(epoch="one-group")
+    distance: Literal["cosine", "euclidean"] = "euclidean" if _euclidean(name) else "cosine"
     return RunConfig(
         recipe=f"{name}_{data}",
         data=DataConfig(source=DATA[data]),
@@ -143,7 +154,13 @@ def peer_run(name: str, data: str) -> RunConfig:
             gamma=training.gamma,
             warmup_epochs=training.warmup,
         ),
+        eval=EvalConfig(metric=distance),
     )
+
+
+def _euclidean(name: str) -> bool:
+    """Whether its authors' tests compare vectors so."""
+    return SYSTEMS[PEERS[name].system].distance == "euclidean"
 
 
 def _recipe(name: str, data: str) -> Recipe:
@@ -162,12 +179,15 @@ def _words(name: str, data: str) -> str:
     hours = 3 * 2 * training.giga * 1e9 * 32 * steps / (0.30 * 312e12) / 3600
     split, of_split = (" data.split=0", " a split") if data == "ilids" else ("", "")
     size = "x".join(map(str, peer.image_size))
+    figure = peer.in_table_1(data)
+    if _euclidean(name):
+        figure = figure.replace(" (table 1)", " by `eval.metric=euclidean` (table 1)")
     return f"""{peer.system} on {_TITLES[data]}, {size}, {peer.clip_len} frames, {training.epochs} epochs.
 
     Command: stca train {name}_{data} --data /data/{data} --out runs/{name}_{data}{split}
     Hours: {hours:.2g}{of_split} on one A100, derived, not measured: {training.giga:.2f} G multiply-adds a
     clip, {steps:,} steps of 32 clips.
-    The paper's figure: {peer.in_table_1(data)}
+    The paper's figure: {figure}
     {training.known}
     """
 
