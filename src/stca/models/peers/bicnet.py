@@ -187,7 +187,7 @@ class BiCnetTKS(PeerModel):
         self, clips: Float[Tensor, "B T 3 H W"]
     ) -> tuple[Float[Tensor, "B G C h w"], Float[Tensor, "B G 3 C i j"]]:
         maps = self.stream2d.stem(clips.flatten(0, 1))
-        groups = torch.unflatten(maps, 0, (len(clips), -1, _GROUP))
+        groups = torch.unflatten(maps, 0, (clips.shape[0], -1, _GROUP))
         high, low = groups[:, :, 0], _max_pool(groups[:, :, 1:])
         for stage, link in enumerate(self.links, start=1):
             high, low = self._stage(high, stage), self._stage(low, stage)

@@ -114,7 +114,7 @@ class Aggregation(nn.Module):
         pairs = torch.unflatten(frames, 0, (-1, 2))
         reduced = torch.unflatten(self.reduce(frames), 0, (-1, 2))
         merged = self.block(self.temporal(pairs, reduced) + self.spatial(pairs, reduced))
-        return torch.unflatten(merged, 0, (len(maps), -1))
+        return torch.unflatten(merged, 0, (maps.shape[0], -1))
 
 
 class PSTA(PeerModel):

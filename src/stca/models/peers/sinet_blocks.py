@@ -99,7 +99,7 @@ class SalientToBroad(nn.Module):
     def forward(self, x: Float[Tensor, "B C T h w"]) -> Float[Tensor, "B C T h w"]:
         """T is a multiple of four; every four frames are by themselves."""
         chunks = torch.unflatten(x, 2, (-1, _HALF)).transpose(1, 2).flatten(0, 1)
-        joined = torch.unflatten(self._transit(chunks), 0, (len(x), -1)).transpose(1, 2)
+        joined = torch.unflatten(self._transit(chunks), 0, (x.shape[0], -1)).transpose(1, 2)
         return joined.flatten(2, 3)
 
     def _transit(self, x: Float[Tensor, "N C 4 h w"]) -> Float[Tensor, "N C 4 h w"]:

@@ -176,4 +176,4 @@ class TCLNet(PeerModel):
         maps = self.stream2d.stages(maps.flatten(0, 1), 3, 3)
         found = self.erasing(torch.unflatten(maps, 0, (-1, _SEGMENT)))
         frames = torch.cat([part.amax(dim=(2, 3)) for part in found], dim=1)
-        return torch.unflatten(frames, 0, (len(clips), -1)).mean(dim=1)
+        return torch.unflatten(frames, 0, (clips.shape[0], -1)).mean(dim=1)
