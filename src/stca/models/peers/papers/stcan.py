@@ -107,7 +107,8 @@ class STCAN(PeerModel):
         frames = self._frame_maps(clips).mean(dim=(3, 4))
         over_time = self.over_time(frames.transpose(1, 2)).mean(dim=2)
         weight = self.fusion.softmax(dim=0)
-        return weight[0] * frames.mean(dim=1) + weight[1] * over_time
+        fused: Tensor = weight[0] * frames.mean(dim=1) + weight[1] * over_time
+        return fused
 
     def _frame_maps(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T C h w"]:
         return each_frame(self._enhanced, clips)
