@@ -157,8 +157,8 @@ FAST_EXPORTS = {("psta", "xml"), ("stmn", "xml")}
 
 def marks_of(name: str, form: str) -> list[pytest.MarkDecorator]:
     marks = [] if (name, form) in FAST_EXPORTS else [pytest.mark.slow]
-    if PEERS[name].system == "SINet" and form == "xml":
-        why = "OpenVINO gives other vectors once norms have learnt; the export says so and writes nothing"
+    if PEERS[name].system in ("SINet", "AP3D") and form == "xml":
+        why = "OpenVINO computes the pixels' normalisation before their 1x7x7 stem otherwise; the export refuses"
         marks.append(pytest.mark.xfail(reason=why, strict=False))
     return marks
 
