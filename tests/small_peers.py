@@ -1,5 +1,7 @@
 """Every peer, so small that it trains a step in a tenth of a second."""
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 from torch import Tensor
@@ -13,10 +15,10 @@ REPRESENTATIVES = tuple(
 )
 """One per system; the others of a system differ from it in parts that are tested at full size."""
 
-EVERY_PEER = [
-    name if name in REPRESENTATIVES else pytest.param(name, marks=pytest.mark.slow) for name in PEERS
-]
-"""All, for `parametrize`: those beside the representatives are slow in their sum only."""
+
+def every_peer(fast: Sequence[str]) -> list[object]:
+    """All, for `parametrize`; those beside `fast` are slow in their sum only."""
+    return [name if name in fast else pytest.param(name, marks=pytest.mark.slow) for name in PEERS]
 
 
 def size_of(name: str) -> tuple[int, int]:

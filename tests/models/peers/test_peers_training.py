@@ -12,7 +12,7 @@ import torch
 from lightning_fabric import Fabric
 
 from official_peers import TOLERANCE, error
-from small_peers import EVERY_PEER, REPRESENTATIVES, clips_for, frames_of, objective_for, size_of, small_peer
+from small_peers import REPRESENTATIVES, clips_for, every_peer, frames_of, objective_for, size_of, small_peer
 from stca.config import ClipConfig, LossConfig, ModelConfig, RunConfig
 from stca.datasets import load_dataset
 from stca.errors import ConfigError
@@ -47,7 +47,7 @@ def gradients(name: str, model: ReIDModel, micro_batch: int | None) -> dict[str,
     return {"losses": torch.stack(list(losses)).detach(), **found}
 
 
-@pytest.mark.parametrize("name", EVERY_PEER)
+@pytest.mark.parametrize("name", every_peer(REPRESENTATIVES))
 def test_clips_of_a_batch_do_not_see_each_other(name: str) -> None:
     model, clips = unlike_new(small_peer(name)), clips_for(name, 2)
     with torch.inference_mode():
@@ -59,7 +59,7 @@ def test_clips_of_a_batch_do_not_see_each_other(name: str) -> None:
     assert together.shape == (2, model.embedding_dim)
 
 
-@pytest.mark.parametrize("name", EVERY_PEER)
+@pytest.mark.parametrize("name", every_peer(REPRESENTATIVES))
 def test_it_learns_and_comes_back(name: str, tmp_path: Path) -> None:
     """By its authors' losses, which reach every parameter."""
     model = small_peer(name).train()
@@ -81,7 +81,7 @@ def test_it_learns_and_comes_back(name: str, tmp_path: Path) -> None:
         torch.testing.assert_close(again(clips), model.eval()(clips), rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("name", EVERY_PEER)
+@pytest.mark.parametrize("name", every_peer([n for n in REPRESENTATIVES if PEERS[n].system in AUTHORS]))
 def test_pieces_give_the_gradient_of_the_whole_batch(name: str) -> None:
     model = unlike_new(small_peer(name)).eval()
     whole, pieces = gradients(name, model, None), gradients(name, model, 3)
@@ -91,7 +91,7 @@ def test_pieces_give_the_gradient_of_the_whole_batch(name: str) -> None:
         torch.testing.assert_close(pieces[key], gradient, rtol=1e-3, atol=1e-4 * largest + 1e-6, msg=key)
 
 
-@pytest.mark.parametrize("name", EVERY_PEER)
+@pytest.mark.parametrize("name", every_peer(["stmn", "ap3dres50", "psta"]))
 def test_training_in_bf16_has_the_gradients_of_float32(name: str) -> None:
     """Without updates of norms by the batch, through which rounding is rough (`test_every_model.py`)."""
     model, clips = unlike_new(small_peer(name)).eval(), clips_for(name)
@@ -120,9 +120,7 @@ STATEFUL = ("stmn", "grl")
 """A classifier of frames; tables that follow the features and are part of a checkpoint."""
 
 
-@pytest.mark.parametrize(
-    "name", [name if name in STATEFUL else pytest.param(name, marks=pytest.mark.slow) for name in PEERS]
-)
+@pytest.mark.parametrize("name", every_peer(STATEFUL))
 def test_an_interrupted_run_goes_on_to_the_same_bits(
     name: str, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
