@@ -46,8 +46,8 @@ figure6: $(READY)  ## loss curves, cosine and euclidean
 figures: $(READY)  ## all three
 	$(BIN)/python -m experiments.paper.figures all $(OPTIONS) $(if $(DRY),--dry-run)
 
-table1: $(READY)  ## STCA and other methods: DATA=/data/mars DUKE=/data/duke ILIDS=/data/ilids, or TINY=1
-	$(PAPER) $@ $(OPTIONS) $(CHOICE)
+table1: $(READY)  ## STCA and the other methods: DATA=/data/mars DUKE=/data/duke ILIDS=/data/ilids, or TINY=1: an hour
+	$(if $(TINY),$(BIN)/python -m experiments.table1.study $(if $(SEEDS),--seeds $(SEEDS)),$(PAPER) $@ $(OPTIONS) $(CHOICE))
 
 table2: $(READY)  ## resolution and baselines: DATA=/data/mars
 	$(PAPER) $@ $(OPTIONS) $(CHOICE)

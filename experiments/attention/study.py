@@ -17,19 +17,16 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import multiprocessing
-import os
 import sys
 import tempfile
-import threading
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import numpy as np
 import torch
 from experiments.attention.measurements import Case, Measurement, read_measurement, read_table, to_json
 from experiments.attention.page import write
+from experiments.attention.parallel import measure_all
 from experiments.attention.setups import CLIP_LEN, SETUPS, SIZE, SYSTEMS, table_file
 from experiments.paper.cached_runs import Run
 from experiments.paper.keys import resolved
@@ -41,9 +38,7 @@ from stca.distance import pairwise_distance
 from stca.errors import ConfigError, StcaError
 from stca.evaluation import TestSet
 from stca.models import STCA
-from stca.tools.devices import cores
 from stca.tools.files import write_text
-from stca.tools.progress import progress
 from stca.walkers import Nuisances, make_walkers
 from stca.walkers.plan import Settings
 
@@ -218,33 +213,7 @@ def _run_all(args: argparse.Namespace, cases: Sequence[Case]) -> list[Measuremen
     """Run the cases in parallel; results are in the order of `cases`."""
     for data, seed in dict.fromkeys((case.data, case.seed) for case in cases):
         _make_data(args, data, seed)
-    if args.jobs == 1:
-        return [measure(args, case) for case in progress(cases, label="runs")]
-    context = multiprocessing.get_context("spawn")  # a fork after the first forward pass hangs
-    with ProcessPoolExecutor(
-        args.jobs, mp_context=context, initializer=_begin, initargs=(args.jobs,)
-    ) as pool:
-        futures = [pool.submit(measure, args, case) for case in cases]
-        try:
-            for done in progress(as_completed(futures), label="runs", total=len(futures)):
-                done.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-    return [future.result() for future in futures]
-
-
-def _begin(jobs: int) -> None:
-    """Initialise a worker: no progress display of single runs, and exit when the parent does."""
-    torch.set_num_threads(max(1, cores() // jobs))
-    sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
+    return measure_all(measure, args, cases)
 
 
 if __name__ == "__main__":

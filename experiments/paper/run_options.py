@@ -22,7 +22,7 @@ from experiments.paper.cached_runs import Run
 
 from stca.config import DataConfig, ModelConfig, OptimConfig, RunConfig, override, parse_assignments
 from stca.errors import ConfigError
-from stca.models import MODELS
+from stca.models import MODELS, PEERS
 from stca.models.backbones.create import BACKBONES_2D, BACKBONES_3D
 from stca.recipes import recipe
 from stca.tools.lookup import find
@@ -122,7 +122,8 @@ class RunOptions:
     def _pretrained(self, model: ModelConfig) -> ModelConfig:
         """Add the pretrained weights of the model's backbones."""
         files = tuple(self.weights[each] for each in streams(model) if each in self.weights)
-        return dataclasses.replace(model, weights=files) if files else model
+        inflate = model.inflate or model.name in PEERS
+        return dataclasses.replace(model, weights=files, inflate=inflate) if files else model
 
     def _walkers(self, data: str, split: int) -> Path:
         """Render walkers in place of a data set; for iLIDS-VID with two cameras and one tracklet in each."""
@@ -140,7 +141,9 @@ class RunOptions:
 
 
 def streams(model: ModelConfig) -> tuple[str, ...]:
-    """The backbones of a model."""
+    """The backbones of a model; the peers' has the names of a 2D one, also where it is inflated."""
+    if model.name in PEERS:
+        return ("se_resnet50" if model.name.startswith("se_") else "resnet50",)
     default = inspect.signature(find(MODELS, model.name, kind="model")).parameters
     return tuple(
         str(model.options.get(name, default[name].default))

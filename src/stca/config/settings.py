@@ -111,6 +111,8 @@ class LossConfig:
     label_smoothing: float = 0.1
     center_weight: float = 0.0005
     center_reduction: Literal["mean", "sum"] = "mean"
+    by: Literal["stca", "authors"] = "stca"
+    """Whose terms: "authors" takes those of a peer's own paper, where `stca.losses.AUTHORS` has them."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
@@ -20,6 +20,16 @@ class LossParts(NamedTuple):
     triplet: Float[Tensor, ""]
     identity: Float[Tensor, ""]
     center: Float[Tensor, ""]
+
+
+class AuthorsParts(NamedTuple):
+    """`LossParts`, and the terms that only the authors of a network have, weighted."""
+
+    total: Float[Tensor, ""]
+    triplet: Float[Tensor, ""]
+    identity: Float[Tensor, ""]
+    center: Float[Tensor, ""]
+    authors: Float[Tensor, ""]
 
 
 class ReIDObjective(nn.Module):
@@ -63,7 +73,36 @@ class ReIDObjective(nn.Module):
         person_ids: Int64[Tensor, " B"],
     ) -> LossParts:
         """Loss of one batch; `person_ids` are numbers from 0 to num_ids - 1. Computed in float32."""
-        triplet = self.triplet(pooled.float(), person_ids)
-        identity = F.cross_entropy(logits.float(), person_ids, label_smoothing=self.label_smoothing)
+        triplet, identity = self.terms(pooled, logits, person_ids)
         center = self.center(pooled.float(), person_ids)
         return LossParts(triplet + identity + self.center_weight * center, triplet, identity, center)
+
+    def terms(
+        self,
+        pooled: Float[Tensor, "B D"],
+        logits: Float[Tensor, "B num_ids"],
+        person_ids: Int64[Tensor, " B"],
+    ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+        """Triplet and ID loss alone."""
+        identity = F.cross_entropy(logits.float(), person_ids, label_smoothing=self.label_smoothing)
+        return self.triplet(pooled.float(), person_ids), identity
+
+    # A network's loss has two halves, as its forward pass has: `observe` goes clip by clip, so that it can be
+    # done in pieces and by several processes; `judge` sees the whole batch. `network` is a `ReIDModel`.
+
+    def observe(self, network: Any, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B E"]:
+        """What the losses have to know of every clip, in one row each: here the pooled features."""
+        rows: Tensor = network.features(clips)
+        return rows
+
+    def judge(
+        self, network: Any, rows: Float[Tensor, "B E"], person_ids: Int64[Tensor, " B"]
+    ) -> LossParts | AuthorsParts:
+        """Loss of a whole batch, of which `observe` gave the rows."""
+        output = network.head(rows)
+        parts: LossParts = self(output.pooled, output.logits, person_ids)
+        return parts
+
+    def heads(self, network: Any) -> list[nn.Module]:
+        """The parts of the network that `judge` passes through; all others belong to `observe`."""
+        return [network.head]

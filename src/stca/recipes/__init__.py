@@ -50,6 +50,7 @@ from stca.recipes.mars_variants import (
     stca_mars_se_resnet50,
     sum_mars,
 )
+from stca.recipes.peers import PEER_RECIPES
 from stca.recipes.small import small_mot, small_walkers
 from stca.tools.lookup import check_options, find
 
@@ -90,6 +91,7 @@ RECIPES: dict[str, Callable[[], RunConfig]] = {
         stca_ilids,
         stca_ilids_literal,
         stca_ilids_euclidean,
+        *PEER_RECIPES.values(),
         small_walkers,
         small_mot,
     )

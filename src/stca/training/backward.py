@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from stca.losses import LossParts, ReIDObjective
+from stca.losses import AuthorsParts, LossParts, ReIDObjective
 from stca.models import ReIDModel
 from stca.training.engine import Fabric, gather, sum_gradients
 from stca.training.trunk import frozen_statistics, trunk_options
@@ -22,13 +22,14 @@ def backward(
     micro_batch: int | None = None,
     checkpoint_activations: bool = False,
     sync_norm: bool = False,
-) -> LossParts:
+) -> LossParts | AuthorsParts:
     """Loss of one batch, and gradients of it in all parameters.
 
-    First the pooled vectors; then, over those of all ranks, head and losses and their gradient in the pooled
-    vectors; then that gradient back through the trunk. Mining, BN neck and centres so see the whole batch on
-    every rank. The batch norms inside the trunk see a rank's share of it, or, with `sync_norm`, the shares of
-    all; with `micro_batch`, a piece of that share, or the pieces of all ranks that have their turn together.
+    First what the losses look at, a row a clip (`objective.observe`: the pooled vectors); then, over the
+    rows of all ranks, heads and losses (`objective.judge`) and their gradient in the rows; then that gradient
+    back through the trunk. Mining, BN neck and centres so see the whole batch on every rank. The batch norms
+    in the trunk see a rank's share of it, or, with `sync_norm`, the shares of all; with `micro_batch`, a
+    piece of that share, or the pieces of all ranks that have their turn together.
 
     Args:
         fabric: where to compute; its world size times B clips are the batch.
@@ -45,7 +46,10 @@ def backward(
             those of one process with the whole batch.
 
     """
-    with trunk_options(fabric, model, checkpoint_activations=checkpoint_activations, sync_norms=sync_norm):
+    heads = objective.heads(model)
+    with trunk_options(
+        fabric, model, heads, checkpoint_activations=checkpoint_activations, sync_norms=sync_norm
+    ):
         return _backward(fabric, model, objective, clips, person_ids, micro_batch)
 
 
@@ -56,27 +60,27 @@ def _backward(
     clips: Float[Tensor, "B T 3 H W"],
     person_ids: Int64[Tensor, " B"],
     micro_batch: int | None,
-) -> LossParts:
+) -> LossParts | AuthorsParts:
     pieces = _split_batch(len(clips), micro_batch or len(clips))
     if len(pieces) == 1:
-        local = _features(fabric, model, clips)
+        local = _observe(fabric, model, objective, clips)
     else:
-        local = clips.new_empty(len(clips), model.embedding_dim)
         with torch.no_grad(), frozen_statistics(model):
-            for piece in pieces:
-                local[piece] = _features(fabric, model, clips[piece])
-    pooled = gather(fabric, local).requires_grad_()
-    output = model.head(pooled)
-    losses: LossParts = objective(output.pooled, output.logits, gather(fabric, person_ids))
+            seen = [_observe(fabric, model, objective, clips[piece]) for piece in pieces]
+        local = clips.new_empty(len(clips), seen[0].shape[1])
+        for piece, rows in zip(pieces, seen, strict=True):
+            local[piece] = rows
+    rows = gather(fabric, local).requires_grad_()
+    losses = objective.judge(model, rows, gather(fabric, person_ids))
     torch.autograd.backward(losses.total)
-    assert pooled.grad is not None
-    mine = pooled.grad[fabric.global_rank * len(clips) :][: len(clips)]
+    assert rows.grad is not None
+    mine = rows.grad[fabric.global_rank * len(clips) :][: len(clips)]
     if len(pieces) == 1:
         torch.autograd.backward(local, mine)
     else:
         for piece in pieces:
-            torch.autograd.backward(_features(fabric, model, clips[piece]), mine[piece])
-    head = {id(parameter) for parameter in model.head.parameters()}
+            torch.autograd.backward(_observe(fabric, model, objective, clips[piece]), mine[piece])
+    head = {id(parameter) for part in objective.heads(model) for parameter in part.parameters()}
     sum_gradients(fabric, [p for p in model.parameters() if id(p) not in head])
     return losses
 
@@ -87,6 +91,8 @@ def _split_batch(clips: int, most: int) -> list[slice]:
     return [slice(first, None, count) for first in range(count)]
 
 
-def _features(fabric: Fabric, model: ReIDModel, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B D"]:
+def _observe(
+    fabric: Fabric, model: ReIDModel, objective: ReIDObjective, clips: Float[Tensor, "B T 3 H W"]
+) -> Float[Tensor, "B E"]:
     with fabric.autocast():
-        return model.features(clips).float()
+        return objective.observe(model, clips).float()

@@ -12,7 +12,7 @@ from typing import Any
 from stca.clips import ClipBatch
 from stca.config import RunConfig
 from stca.errors import TrainingError
-from stca.losses import LossParts
+from stca.losses import AuthorsParts, LossParts
 from stca.run_dir import RunDir
 
 
@@ -38,7 +38,9 @@ class Log:
         """For the progress bar."""
         return self._status
 
-    def step(self, step: int, epoch: int, lr: float, losses: LossParts, batch: ClipBatch) -> None:
+    def step(
+        self, step: int, epoch: int, lr: float, losses: LossParts | AuthorsParts, batch: ClipBatch
+    ) -> None:
         """After the losses of a step are known, before the step is taken.
 
         Raises:

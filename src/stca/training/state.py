@@ -10,7 +10,7 @@ import torch
 
 from stca.config import RunConfig
 from stca.errors import CheckpointError
-from stca.losses import ReIDObjective
+from stca.losses import AUTHORS, ReIDObjective
 from stca.models import ReIDModel, load_weights
 from stca.run_dir import RunDir
 from stca.tools.devices import compiled, keep_freed_memory, resolve_precision
@@ -71,9 +71,15 @@ def prepare(
     return state, Position.of(saved)
 
 
+def trains_by_authors(model: ReIDModel, config: RunConfig) -> bool:
+    """Whether the losses are those of the network's authors, and these are others than STCA's."""
+    return config.loss.by == "authors" and getattr(model, "system", None) in AUTHORS
+
+
 def _objective(model: ReIDModel, config: RunConfig) -> ReIDObjective:
     loss = config.loss
-    return ReIDObjective(
+    make = AUTHORS[str(model.system)] if trains_by_authors(model, config) else ReIDObjective
+    return make(
         model.spec.num_ids,
         model.embedding_dim,
         margin=loss.margin,

@@ -6,7 +6,7 @@ Nothing of this is part of a model: modules are given other forward functions fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from typing import Any
@@ -25,13 +25,19 @@ Forward = Callable[..., Tensor]
 
 @contextmanager
 def trunk_options(
-    fabric: Fabric, model: ReIDModel, *, checkpoint_activations: bool, sync_norms: bool
+    fabric: Fabric,
+    model: ReIDModel,
+    heads: Sequence[nn.Module],
+    *,
+    checkpoint_activations: bool,
+    sync_norms: bool,
 ) -> Iterator[None]:
     """Around forward and backward passes.
 
     Args:
         fabric: whose ranks.
-        model: its trunk is everything but its head, which always sees the whole batch.
+        model: its trunk is everything but its heads.
+        heads: its parts that always see the whole batch.
         checkpoint_activations: stages keep their input only, and compute the rest again in the backward pass.
             Loss, gradients and running statistics are the same.
         sync_norms: batch norms see the clips of all ranks; with one rank there is nothing to do.
@@ -42,7 +48,8 @@ def trunk_options(
     """
     with ExitStack() as stack:
         if sync_norms and fabric.world_size > 1:
-            norms = [norm for norm in batch_norms(model) if norm not in batch_norms(model.head)]
+            of_heads = [norm for head in heads for norm in batch_norms(head)]
+            norms = [norm for norm in batch_norms(model) if norm not in of_heads]
             stack.enter_context(_computing({norm: partial(sync_norm, fabric, norm) for norm in norms}))
         if checkpoint_activations:
             stages: dict[nn.Module, Forward] = {

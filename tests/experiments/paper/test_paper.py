@@ -11,11 +11,12 @@ from experiments.paper.cell_results import CellResult, cell_results, from_csv, t
 from experiments.paper.plan import Plan
 from experiments.paper.rendering import FROM_SCRATCH, markdown
 from experiments.paper.run_options import NoDataError, RunOptions, tiny_config
-from experiments.paper.tables import TABLES, Column, Row, Table
+from experiments.paper.tables import BUILT, TABLES, Column, Row, Table
 
 from experiments.paper import complexity, figures, paper, run_options
 from stca.config import OptimConfig
 from stca.errors import ConfigError, DatasetError
+from stca.models import PEERS
 from stca.recipes import recipe
 from stca.walkers import make_walkers
 
@@ -70,6 +71,10 @@ def test_a_cells_recipe_is_what_its_place_says(table: str) -> None:
         column, row = cell.column.label, cell.row.label
         source = "duke_video" if "Duke" in column else "ilids_vid" if "iLIDS" in column else "mars"
         assert config.data.source == source
+        if row in BUILT:
+            assert config.model.name == BUILT[row]
+            assert cell.row.published[:2] == (PEERS[BUILT[row]].mars.mean_ap, PEERS[BUILT[row]].mars.rank1)
+            continue
         assert config.model.image_size == ((256, 128) if "256x128" in column else (384, 128))
         assert config.clips.clip_len == (int(row) if table == "table3" else 8)
         euclidean = "euclidean mining" in row or row in ("2D-CNN", "3D-CNN")
@@ -90,7 +95,7 @@ def test_runs_are_shared_by_tables() -> None:
     assert len(keys("table3")) == 6 * 2
     assert len(keys("table2") & keys("table3")) == 2  # stca_mars, two seeds
     assert len(keys("table4")) == (2 + 2 * 10) * 2
-    assert len(keys(*TABLES)) == (12 + 5 + 1 + 1 + 2 * 10) * 2
+    assert len(keys(*TABLES)) == (12 + 5 + 1 + 1 + 2 * 10 + len(BUILT) * (1 + 1 + 10)) * 2
 
 
 def test_both_scores_of_one_training_are_one_job() -> None:

@@ -6,6 +6,8 @@ re-identification", ECCV 2020.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jaxtyping import Float
 from torch import Tensor
 
@@ -15,9 +17,8 @@ from stca.models.heads import BNNeck
 from stca.models.peers.appearance_preserving import UNITS, make_unit
 from stca.models.peers.parts.model import PeerModel
 from stca.models.peers.parts.non_local import NonLocal
-from stca.models.peers.parts.resnet import ResNet50OverTime, insert_after, stage_of
+from stca.models.peers.parts.resnet import LAYERS, WIDTH, ResNet50OverTime, insert_after, stage_of
 
-REPLACED = ((2, 0), (2, 2), (3, 0), (3, 2), (3, 4))
 NON_LOCAL_AFTER = ((2, 1), (2, 3), (3, 1), (3, 3), (3, 5))
 """Stages from 1, blocks from 0."""
 
@@ -33,6 +34,8 @@ class AP3D(PeerModel):
         non_local: with non-local blocks after every second block.
         image_size: (H, W).
         clip_len: frames per clip it is meant for; any number works.
+        layers: blocks per stage of the ResNet; the published network has (3, 4, 6, 3).
+        width: of its first stage's bottlenecks; 64 there.
 
     Raises:
         ConfigError: a unit there is not.
@@ -49,12 +52,13 @@ class AP3D(PeerModel):
         non_local: bool = False,
         image_size: tuple[int, int] = (256, 128),
         clip_len: int = 4,
+        layers: Sequence[int] = LAYERS,
+        width: int = WIDTH,
     ) -> None:
         super().__init__(image_size=image_size, clip_len=clip_len)
         choose(UNITS, unit, kind="unit")
-        self.stream3d = ResNet50OverTime()
-        for stage, number in REPLACED:
-            block = stage_of(self.stream3d, stage)[number]
+        self.stream3d = ResNet50OverTime(layers, width)
+        for block in (block for stage in (2, 3) for block in list(stage_of(self.stream3d, stage))[::2]):
             assert isinstance(block, Bottleneck3d)
             block.conv2 = make_unit(unit, block.conv2.in_channels, block.conv2.stride[1])  # type: ignore[assignment]
         if non_local:

@@ -35,7 +35,7 @@ class AppearancePreserving(nn.Module):
 
     def __init__(self, channels: int, *, reduction: int = 16) -> None:
         super().__init__()
-        inner = channels // reduction
+        inner = max(1, channels // reduction)
         self.semantic, self.own, self.moved = (Conv3d(channels, inner, 1, bias=False) for _ in range(3))
         self.gate = Conv3d(inner, 1, 1, bias=False)
 

@@ -7,6 +7,8 @@ temporal kernel selection (TKS) after stage 2 and diverse attention (DAO) after 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -16,7 +18,7 @@ from stca.errors import ConfigError
 from stca.models.backbones.layers3d import Conv3d
 from stca.models.heads import BNNeck
 from stca.models.peers.parts.model import PeerModel
-from stca.models.peers.parts.resnet import resnet50_2d
+from stca.models.peers.parts.resnet import LAYERS, WIDTH, resnet50_2d
 
 _GROUP = 4
 """Frames per group: the first is seen at full resolution, the others at half."""
@@ -95,8 +97,8 @@ class DiverseAttention(nn.Module):
 
     def forward(
         self, high: Float[Tensor, "B G C h w"], low: Float[Tensor, "B G 3 C i j"]
-    ) -> tuple[Float[Tensor, "B G C h w"], Float[Tensor, "B G 3 C i j"]]:
-        """Add the attended vectors."""
+    ) -> tuple[Float[Tensor, "B G C h w"], Float[Tensor, "B G 3 C i j"], Float[Tensor, "B G 4 r"]]:
+        """Add the attended vectors; the third is what attended."""
         rows = self.rows(high, low)
         weights = self.weights(rows)
         seen = (rows * weights.unsqueeze(3)).sum(dim=4)
@@ -105,7 +107,7 @@ class DiverseAttention(nn.Module):
             for k, norm in enumerate(self.norms)
         ]
         added = [vector[..., None, None] for vector in added]
-        return high + added[0], low + torch.stack(added[1:], dim=2)
+        return high + added[0], low + torch.stack(added[1:], dim=2), weights
 
     def rows(
         self, high: Float[Tensor, "B G C h w"], low: Float[Tensor, "B G 3 C i j"]
@@ -133,6 +135,8 @@ class BiCnetTKS(PeerModel):
         num_ids: identities the classifier knows.
         image_size: (H, W), multiples of 64; the published network has (256, 128).
         clip_len: frames per clip, a multiple of four; the published network sees 8.
+        layers: blocks per stage of the ResNet; the published network has (3, 4, 6, 3).
+        width: of its first stage's bottlenecks; 64 there.
 
     Raises:
         ConfigError: sizes that do not fit.
@@ -142,11 +146,19 @@ class BiCnetTKS(PeerModel):
     system = "BiCnet-TKS"
     frames_multiple = _GROUP
 
-    def __init__(self, *, num_ids: int, image_size: tuple[int, int] = (256, 128), clip_len: int = 8) -> None:
+    def __init__(
+        self,
+        *,
+        num_ids: int,
+        image_size: tuple[int, int] = (256, 128),
+        clip_len: int = 8,
+        layers: Sequence[int] = LAYERS,
+        width: int = WIDTH,
+    ) -> None:
         super().__init__(image_size=image_size, clip_len=clip_len)
         if any(side % _CELL for side in image_size):
             raise ConfigError("BiCnet-TKS needs other frames", expected="multiples of 64", found=image_size)
-        self.stream2d = resnet50_2d()
+        self.stream2d = resnet50_2d(layers, width)
         *channels, self.embedding_dim = self.stream2d.channels
         self.links = nn.ModuleList(nn.Conv2d(c, (_GROUP - 1) * c, 1, bias=False) for c in channels)
         self.tks = TemporalKernelSelection(channels[1])
@@ -155,21 +167,27 @@ class BiCnetTKS(PeerModel):
 
     def features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B D"]:
         """Clips to one pooled vector each."""
-        high, low = self.dao(*self._before_attention(clips))
+        return self.parts(clips)[0]
+
+    def parts(
+        self, clips: Float[Tensor, "B T 3 H W"]
+    ) -> tuple[Float[Tensor, "B D"], Float[Tensor, "B G 4 r"]]:
+        """What the authors' losses see: the vectors, and `row_weights`."""
+        high, low, weights = self.dao(*self._before_attention(clips))
         high, low = self._stage(high, 4), self._stage(low, 4)
         means = high.amax(dim=(-2, -1)).mean(dim=1), low.amax(dim=(-2, -1)).mean(dim=(1, 2))
-        return (means[0] + means[1]) / 2
+        return (means[0] + means[1]) / 2, weights
 
     def row_weights(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B G 4 r"]:
         """Of the rows of each frame of each group of four, for `stca.losses.attention_overlap`."""
         self.check_clips(clips)
-        return self.dao.weights(self.dao.rows(*self._before_attention(clips)))
+        return self.parts(clips)[1]
 
     def _before_attention(
         self, clips: Float[Tensor, "B T 3 H W"]
     ) -> tuple[Float[Tensor, "B G C h w"], Float[Tensor, "B G 3 C i j"]]:
         maps = self.stream2d.stem(clips.flatten(0, 1))
-        groups = torch.unflatten(maps, 0, (len(clips), -1, _GROUP))
+        groups = torch.unflatten(maps, 0, (clips.shape[0], -1, _GROUP))
         high, low = groups[:, :, 0], _max_pool(groups[:, :, 1:])
         for stage, link in enumerate(self.links, start=1):
             high, low = self._stage(high, stage), self._stage(low, stage)

@@ -6,6 +6,7 @@ re-identification", ICCV 2019.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -18,7 +19,7 @@ from stca.models.backbones.resnet2d import Bottleneck2d, ResNet2d
 from stca.models.heads import LinearHead
 from stca.models.peers.parts.aggregation import AGGREGATIONS
 from stca.models.peers.parts.model import PeerModel
-from stca.models.peers.parts.resnet import each_frame, map_size, resnet50_2d, stage_of
+from stca.models.peers.parts.resnet import LAYERS, WIDTH, each_frame, map_size, resnet50_2d, stage_of
 
 _STD_FLOOR = 1e-4
 
@@ -89,6 +90,8 @@ class CoSAM(PeerModel):
         se: SE-ResNet-50, as it was published for Caffe: its stages' strides are in their first 1x1 kernels.
         image_size: (H, W), multiples of 16; parameters depend on it.
         clip_len: frames per clip, from 2; parameters depend on it, and no other number works.
+        layers: blocks per stage of the ResNet; the published network has (3, 4, 6, 3).
+        width: of its first stage's bottlenecks; 64 there.
 
     Raises:
         ConfigError: an aggregation there is not, a size that does not fit, or clips of one frame.
@@ -105,6 +108,8 @@ class CoSAM(PeerModel):
         se: bool = False,
         image_size: tuple[int, int] = (256, 128),
         clip_len: int = 4,
+        layers: Sequence[int] = LAYERS,
+        width: int = WIDTH,
     ) -> None:
         super().__init__(image_size=image_size, clip_len=clip_len)
         build = choose(AGGREGATIONS, aggregation, kind="aggregation")
@@ -114,7 +119,8 @@ class CoSAM(PeerModel):
             )
         self.se, self.frames_fixed = se, clip_len
         last_stride = 2 if aggregation == "ta" else 1
-        self.stream2d = _se_resnet50(last_stride) if se else resnet50_2d(last_stride=last_stride)
+        build_trunk = _se_resnet50 if se else resnet50_2d
+        self.stream2d = build_trunk(layers, width, last_stride=last_stride)
         grids = grid_size(image_size, 3), map_size(image_size, 16 * last_stride)
         self.co_segmentation = nn.ModuleDict(
             {
@@ -157,9 +163,9 @@ class CoSAM(PeerModel):
         return self.stream2d.stages(maps, 4, 4)
 
 
-def _se_resnet50(last_stride: int) -> ResNet2d:
+def _se_resnet50(layers: Sequence[int], width: int, *, last_stride: int) -> ResNet2d:
     """The stages' strides are in their first kernels; the max-pool reaches over the far edges only."""
-    trunk = resnet50_2d(last_stride=last_stride, se=True)
+    trunk = resnet50_2d(layers, width, last_stride=last_stride, se=True)
     trunk.maxpool = nn.MaxPool2d(3, stride=2, ceil_mode=True)
     for stage in (2, 3, 4):
         block = stage_of(trunk, stage)[0]

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from stca.models.heads import IdentityHead
 from stca.models.peers.parts.model import PeerModel
-from stca.models.peers.parts.resnet import each_frame, resnet50_2d
+from stca.models.peers.parts.resnet import LAYERS, WIDTH, each_frame, resnet50_2d
 
 
 class GRLParts(NamedTuple):
@@ -157,14 +157,24 @@ class GRL(PeerModel):
         num_ids: taken, as all models do, and not used.
         image_size: (H, W); the published network has (256, 128).
         clip_len: frames per clip; any number works.
+        layers: blocks per stage of the ResNet; the published network has (3, 4, 6, 3).
+        width: of its first stage's bottlenecks; 64 there.
 
     """
 
     system = "GRL"
 
-    def __init__(self, *, num_ids: int, image_size: tuple[int, int] = (256, 128), clip_len: int = 8) -> None:
+    def __init__(
+        self,
+        *,
+        num_ids: int,
+        image_size: tuple[int, int] = (256, 128),
+        clip_len: int = 8,
+        layers: Sequence[int] = LAYERS,
+        width: int = WIDTH,
+    ) -> None:
         super().__init__(image_size=image_size, clip_len=clip_len)
-        self.stream2d = resnet50_2d()
+        self.stream2d = resnet50_2d(layers, width)
         channels = self.stream2d.channels[-1]
         self.embedding_dim = 3 * channels
         self.correlation = CorrelationMap(channels)

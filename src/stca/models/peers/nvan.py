@@ -6,6 +6,8 @@ person re-identification", BMVC 2019.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -14,10 +16,10 @@ from stca.models.backbones.create import grid_size
 from stca.models.heads import BNNeck
 from stca.models.peers.parts.model import PeerModel
 from stca.models.peers.parts.non_local import NonLocal
-from stca.models.peers.parts.resnet import each_frame, resnet50_2d, stage_of
+from stca.models.peers.parts.resnet import LAYERS, WIDTH, each_frame, resnet50_2d, stage_of
 
-NON_LOCAL_AFTER = {2: (2, 3), 3: (3, 4, 5)}
-"""Blocks of each stage, counted from 0."""
+NON_LOCAL_AFTER = {2: 2, 3: 3}
+"""By stage: after so many blocks at its end, where it has them."""
 
 
 class StripeNonLocal(NonLocal):
@@ -52,6 +54,8 @@ class NVAN(PeerModel):
         in_pairs: a non-local block sees two neighbouring frames at a time.
         image_size: (H, W), multiples of 16.
         clip_len: frames per clip it is meant for; any other that `halving` and `in_pairs` divide works.
+        layers: blocks per stage of the ResNet; the published network has (3, 4, 6, 3).
+        width: of its first stage's bottlenecks; 64 there.
 
     Raises:
         ConfigError: a size that does not fit.
@@ -70,18 +74,21 @@ class NVAN(PeerModel):
         in_pairs: bool = False,
         image_size: tuple[int, int] = (256, 128),
         clip_len: int = 8,
+        layers: Sequence[int] = LAYERS,
+        width: int = WIDTH,
     ) -> None:
         super().__init__(image_size=image_size, clip_len=clip_len)
         self.halving, self.in_pairs = halving, in_pairs
         self.frames_multiple = 4 if halving else 2 if in_pairs else 1
         self.frame_by_frame = not non_local and not halving
-        self.stream2d = resnet50_2d(stem_relu=False)
+        self.stream2d = resnet50_2d(layers, width, stem_relu=False)
         height, _ = grid_size(image_size, 3)
         self.non_local = nn.ModuleDict()
-        for stage, blocks in NON_LOCAL_AFTER.items() if non_local else ():
+        for stage, most in NON_LOCAL_AFTER.items():
             channels = self.stream2d.channels[stage - 1]
             self.non_local[str(stage)] = nn.ModuleList(
-                StripeNonLocal(channels, stripes=height) if stripes else NonLocal(channels) for _ in blocks
+                StripeNonLocal(channels, stripes=height) if stripes else NonLocal(channels)
+                for _ in range(min(most, layers[stage - 1]) if non_local else 0)
             )
         self.embedding_dim = self.stream2d.channels[-1]
         self.head = BNNeck(self.embedding_dim, num_ids)
@@ -94,19 +101,19 @@ class NVAN(PeerModel):
         """With `halving`, of a quarter of the frames."""
         trunk = self.stream2d
         x = each_frame(lambda frames: trunk.stages(trunk.stem(frames), 1, 1), clips)
-        for stage, after in NON_LOCAL_AFTER.items():
-            x = self._stage(x, stage, after)
+        for stage in NON_LOCAL_AFTER:
+            x = self._stage(x, stage)
             if self.halving:
                 x = torch.unflatten(x, 1, (-1, 2)).amax(dim=2)
         return each_frame(trunk.layer4, x)  # type: ignore[arg-type]
 
-    def _stage(
-        self, x: Float[Tensor, "B T C h w"], stage: int, after: tuple[int, ...]
-    ) -> Float[Tensor, "B T D i j"]:
-        for number, block in enumerate(stage_of(self.stream2d, stage)):
+    def _stage(self, x: Float[Tensor, "B T C h w"], stage: int) -> Float[Tensor, "B T D i j"]:
+        blocks = stage_of(self.stream2d, stage)
+        parts = list(self.get_submodule(f"non_local.{stage}").children())
+        for number, block in enumerate(blocks, start=len(parts) - len(blocks)):
             x = each_frame(block, x)
-            if number in after and len(self.non_local):
-                part = self.non_local[str(stage)][after.index(number)]  # type: ignore[index]
+            if number >= 0:
+                part = parts[number]
                 seen = torch.unflatten(x, 1, (-1, 2)).flatten(0, 1) if self.in_pairs else x
                 x = part(seen.transpose(1, 2)).transpose(1, 2).reshape(x.shape)
         return x

@@ -7,6 +7,7 @@ ResNet-50 it adds a 1x1 convolution and three levels of spatial-temporal aggrega
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from stca.models.heads import BNNeck, ReIDOutput
 from stca.models.peers.parts.model import PeerModel
-from stca.models.peers.parts.resnet import each_frame, map_size, resnet50_2d
+from stca.models.peers.parts.resnet import LAYERS, WIDTH, each_frame, map_size, resnet50_2d
 
 _LEVELS = 3
 
@@ -113,7 +114,7 @@ class Aggregation(nn.Module):
         pairs = torch.unflatten(frames, 0, (-1, 2))
         reduced = torch.unflatten(self.reduce(frames), 0, (-1, 2))
         merged = self.block(self.temporal(pairs, reduced) + self.spatial(pairs, reduced))
-        return torch.unflatten(merged, 0, (len(maps), -1))
+        return torch.unflatten(merged, 0, (maps.shape[0], -1))
 
 
 class PSTA(PeerModel):
@@ -126,15 +127,25 @@ class PSTA(PeerModel):
         num_ids: identities the classifier knows.
         image_size: (H, W); the published network has (256, 128), and its weights fit no other.
         clip_len: frames per clip, a multiple of 8.
+        layers: blocks per stage of the ResNet; the published network has (3, 4, 6, 3).
+        width: of its first stage's bottlenecks; 64 there.
 
     """
 
     system = "PSTA"
     frames_multiple = 2**_LEVELS
 
-    def __init__(self, *, num_ids: int, image_size: tuple[int, int] = (256, 128), clip_len: int = 8) -> None:
+    def __init__(
+        self,
+        *,
+        num_ids: int,
+        image_size: tuple[int, int] = (256, 128),
+        clip_len: int = 8,
+        layers: Sequence[int] = LAYERS,
+        width: int = WIDTH,
+    ) -> None:
         super().__init__(image_size=image_size, clip_len=clip_len)
-        self.stream2d = resnet50_2d()
+        self.stream2d = resnet50_2d(layers, width)
         self.embedding_dim = self.stream2d.channels[-1] // 2
         places = math.prod(map_size(image_size, 16))
         self.reduce = conv_norm_relu(self.stream2d.channels[-1], self.embedding_dim)
@@ -146,15 +157,16 @@ class PSTA(PeerModel):
 
     def features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B D"]:
         """The mean of all levels' vectors."""
-        return self._vectors(clips)[-1]
+        return self.level_vectors(clips)[-1]
 
     def levels(self, clips: Float[Tensor, "B T 3 H W"]) -> tuple[ReIDOutput, ...]:
         """The outputs of all three classifiers, the last of which is what `forward` gives."""
         self.check_clips(clips)
         heads = (*self.lower_heads, self.head)
-        return tuple(head(vector) for head, vector in zip(heads, self._vectors(clips), strict=True))
+        return tuple(head(vector) for head, vector in zip(heads, self.level_vectors(clips), strict=True))
 
-    def _vectors(self, clips: Float[Tensor, "B T 3 H W"]) -> list[Float[Tensor, "B D"]]:
+    def level_vectors(self, clips: Float[Tensor, "B T 3 H W"]) -> list[Float[Tensor, "B D"]]:
+        """The means over the first level, over the first two, over all three."""
         maps = each_frame(lambda frames: self.reduce(self.stream2d(frames)), clips)
         found, total = [], clips.new_zeros(())
         for number, level in enumerate(self.pyramid, start=1):

@@ -8,7 +8,7 @@ kinds of blocks, `idnet` and `sbnet` one of them, `sanet` blocks of statistics o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -19,7 +19,7 @@ from stca.models.backbones.create import choose
 from stca.models.backbones.layers3d import Conv3d, MaxPool3d
 from stca.models.heads import BNNeck
 from stca.models.peers.parts.model import PeerModel
-from stca.models.peers.parts.resnet import ResNet50OverTime, insert_after
+from stca.models.peers.parts.resnet import LAYERS, WIDTH, ResNet50OverTime, insert_after
 from stca.models.peers.sinet_blocks import Dissemination, SalientToBroad, StatisticAttention
 
 _IN_STAGE_2 = ((2, 1), (2, 3))
@@ -39,6 +39,8 @@ class SINet(PeerModel):
         salient: whether stage 3 has salient-to-broad blocks, which see four frames at a time.
         image_size: (H, W); the published networks have (256, 128).
         clip_len: frames per clip; "idm" fits no other number, the others do.
+        layers: blocks per stage of the ResNet; the published network has (3, 4, 6, 3).
+        width: of its first stage's bottlenecks; 64 there.
 
     Raises:
         ConfigError: blocks there are not.
@@ -55,9 +57,11 @@ class SINet(PeerModel):
         salient: bool = True,
         image_size: tuple[int, int] = (256, 128),
         clip_len: int = 4,
+        layers: Sequence[int] = LAYERS,
+        width: int = WIDTH,
     ) -> None:
         super().__init__(image_size=image_size, clip_len=clip_len)
-        self.stream3d = _trunk()
+        self.stream3d = _trunk(layers, width)
         if stage2 != "none":
             build = choose(_BLOCKS, stage2, kind="stage2")
             insert_after(self.stream3d, _IN_STAGE_2, partial(build, grid=_grid(image_size), frames=clip_len))
@@ -88,8 +92,8 @@ class SINet(PeerModel):
         return maps.amax(dim=(3, 4)).transpose(1, 2)
 
 
-def _trunk() -> ResNet50OverTime:
-    trunk = ResNet50OverTime()
+def _trunk(layers: Sequence[int], width: int) -> ResNet50OverTime:
+    trunk = ResNet50OverTime(layers, width)
     trunk.maxpool = MaxPool3d((1, 3, 3), (1, 2, 2), (0, 0, 0))
     for module in trunk.modules():
         if isinstance(module, Conv3d):

@@ -99,7 +99,7 @@ class SalientToBroad(nn.Module):
     def forward(self, x: Float[Tensor, "B C T h w"]) -> Float[Tensor, "B C T h w"]:
         """T is a multiple of four; every four frames are by themselves."""
         chunks = torch.unflatten(x, 2, (-1, _HALF)).transpose(1, 2).flatten(0, 1)
-        joined = torch.unflatten(self._transit(chunks), 0, (len(x), -1)).transpose(1, 2)
+        joined = torch.unflatten(self._transit(chunks), 0, (x.shape[0], -1)).transpose(1, 2)
         return joined.flatten(2, 3)
 
     def _transit(self, x: Float[Tensor, "N C 4 h w"]) -> Float[Tensor, "N C 4 h w"]:
@@ -133,11 +133,19 @@ class SalientToBroad(nn.Module):
 
 
 def correlate(maps: Float[Tensor, "N C t h w"], kernel: Float[Tensor, "N C m n"]) -> Float[Tensor, "N t h w"]:
-    """The frames of each clip with that clip's kernel, the border repeated outwards."""
+    """The frames of each clip with that clip's kernel, the border repeated outwards.
+
+    Place by place of the kernel: OpenVINO has no convolution whose kernels come with the batch.
+    """
+    height, width = maps.shape[3:]
     padded = F.pad(maps.flatten(1, 2), (1, 1, 1, 1), mode="replicate")
-    frames = torch.unflatten(padded, 1, maps.shape[1:3]).transpose(1, 2).transpose(0, 1)
-    found = F.conv2d(frames.flatten(1, 2), kernel, groups=len(kernel))
-    return found.transpose(0, 1)
+    padded = torch.unflatten(padded, 1, maps.shape[1:3])
+    found = maps.new_zeros(())
+    for i in range(kernel.shape[2]):
+        for j in range(kernel.shape[3]):
+            seen = padded[..., i : i + height, j : j + width].flatten(2)
+            found = found + kernel[:, :, i, j].unsqueeze(1) @ seen
+    return torch.unflatten(found.squeeze(1), 1, (maps.shape[2], height, width))
 
 
 def _mean(maps: Float[Tensor, "N C t h w"]) -> Float[Tensor, "N C 1 1 1"]:

@@ -8,6 +8,7 @@ and the paper does not say is marked "code".
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from contextlib import nullcontext
 from types import MappingProxyType
 from typing import NamedTuple
@@ -20,7 +21,7 @@ from torch import Tensor, nn
 from stca.models.backbones.resnet2d import Bottleneck2d
 from stca.models.heads import BNNeck, ReIDOutput
 from stca.models.peers.parts.model import PeerModel
-from stca.models.peers.parts.resnet import resnet50_2d, stage_of
+from stca.models.peers.parts.resnet import LAYERS, WIDTH, resnet50_2d, stage_of
 
 _SPATIAL_SLOTS, _TEMPORAL_SLOTS = 10, 5
 
@@ -99,16 +100,26 @@ class STMN(PeerModel):
         num_ids: identities the classifiers know.
         image_size: (H, W); the published network has (256, 128).
         clip_len: frames per clip; the temporal memory fits no other number. The published network sees 6.
+        layers: blocks per stage of the ResNet; the published network has (3, 4, 6, 3).
+        width: of its first stage's bottlenecks; 64 there.
 
     """
 
     system = "STMN"
     copies = MappingProxyType({"layer4": ("value_stage", "spatial_key_stage", "temporal_key_stage")})
 
-    def __init__(self, *, num_ids: int, image_size: tuple[int, int] = (256, 128), clip_len: int = 6) -> None:
+    def __init__(
+        self,
+        *,
+        num_ids: int,
+        image_size: tuple[int, int] = (256, 128),
+        clip_len: int = 6,
+        layers: Sequence[int] = LAYERS,
+        width: int = WIDTH,
+    ) -> None:
         super().__init__(image_size=image_size, clip_len=clip_len)
         self.frames_fixed = clip_len
-        self.stream2d = resnet50_2d(stem_relu=False)  # code
+        self.stream2d = resnet50_2d(layers, width, stem_relu=False)  # code
         self.embedding_dim = dim = self.stream2d.channels[-1]
         self.value_stage = stage_of(self.stream2d, 4)
         del self.stream2d.layer4
@@ -121,15 +132,16 @@ class STMN(PeerModel):
 
     def features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B D"]:
         """Refine the frames, weigh them, add them up."""
-        return self._read(clips)[1]
+        return self.readings(clips)[1]
 
     def parts(self, clips: Float[Tensor, "B T 3 H W"]) -> STMNParts:
         """What the authors' losses see."""
         self.check_clips(clips)
-        frames, pooled, spatial, temporal = self._read(clips)
+        frames, pooled, spatial, temporal = self.readings(clips)
         return STMNParts(self.frame_head(frames), self.head(pooled), spatial, temporal)
 
-    def _read(self, clips: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def readings(self, clips: Float[Tensor, "B T 3 H W"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Vectors of frames (B * T, D) and of clips, and both memories' matches: what `parts` classifies."""
         maps = self.stream2d.stages(self.stream2d.stem(clips.flatten(0, 1)), 1, 3)
         refined, spatial = self.spatial.refine(
             self.value_stage(maps), _without_last_relu(self.spatial_key_stage, maps)

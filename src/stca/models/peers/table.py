@@ -52,6 +52,9 @@ class Figures:
     source: str
 
 
+TABLE_1 = "STCA paper, table 1"
+
+
 @dataclass(frozen=True)
 class Peer:
     """A network that can be created by name.
@@ -62,6 +65,8 @@ class Peer:
         clip_len: frames per clip in the official tests, or the paper.
         image_size: (H, W) of the frames there.
         mars: None where nobody published any.
+        duke: on DukeMTMC-VideoReID, where table 1 of STCA's paper has them.
+        ilids: rank-1 on iLIDS-VID, where table 1 has it, in percent.
 
     """
 
@@ -70,8 +75,26 @@ class Peer:
     clip_len: int
     image_size: tuple[int, int] = (256, 128)
     mars: Figures | None = None
+    duke: Figures | None = None
+    ilids: float | None = None
 
     @property
     def build(self) -> Callable[..., ReIDModel]:
         """The model as `create_model` makes it: `num_ids` is left to be given, all else can be changed."""
         return partial(self.network, image_size=self.image_size, clip_len=self.clip_len)
+
+    def in_table_1(self, data: str) -> str:
+        """What STCA's table 1 has of it, as recipes say it.
+
+        Args:
+            data: "mars", "duke" or "ilids".
+
+        """
+        if data == "ilids":
+            return (
+                "none." if self.ilids is None else f"rank-1 {self.ilids}, the mean over 10 splits (table 1)."
+            )
+        figures = self.mars if data == "mars" else self.duke
+        if figures is None or TABLE_1 not in figures.source:
+            return "none."
+        return f"rank-1 {figures.rank1}, mAP {figures.mean_ap} (table 1)."

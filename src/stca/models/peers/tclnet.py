@@ -8,6 +8,7 @@ last block exists once for the first and once for the second frame of a segment.
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from types import MappingProxyType
 
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 
 from stca.models.heads import BNNeck, ReIDOutput
 from stca.models.peers.parts.model import PeerModel
-from stca.models.peers.parts.resnet import resnet50_2d, stage_of
+from stca.models.peers.parts.resnet import LAYERS, WIDTH, resnet50_2d, stage_of
 
 _SEGMENT = 2
 """Frames per segment; the authors' network has a branch for each."""
@@ -135,6 +136,8 @@ class TCLNet(PeerModel):
         num_ids: identities the classifiers know.
         image_size: (H, W); the published network has (256, 128).
         clip_len: frames per clip, an even number; the published network sees 4.
+        layers: blocks per stage of the ResNet; the published network has (3, 4, 6, 3).
+        width: of its first stage's bottlenecks; 64 there.
 
     """
 
@@ -148,9 +151,17 @@ class TCLNet(PeerModel):
         }
     )
 
-    def __init__(self, *, num_ids: int, image_size: tuple[int, int] = (256, 128), clip_len: int = 4) -> None:
+    def __init__(
+        self,
+        *,
+        num_ids: int,
+        image_size: tuple[int, int] = (256, 128),
+        clip_len: int = 4,
+        layers: Sequence[int] = LAYERS,
+        width: int = WIDTH,
+    ) -> None:
         super().__init__(image_size=image_size, clip_len=clip_len)
-        self.stream2d = resnet50_2d()
+        self.stream2d = resnet50_2d(layers, width)
         channels = self.stream2d.channels
         self.embedding_dim = _SEGMENT * channels[3]
         self.boosting = SaliencyBoosting(channels[1])
@@ -165,4 +176,4 @@ class TCLNet(PeerModel):
         maps = self.stream2d.stages(maps.flatten(0, 1), 3, 3)
         found = self.erasing(torch.unflatten(maps, 0, (-1, _SEGMENT)))
         frames = torch.cat([part.amax(dim=(2, 3)) for part in found], dim=1)
-        return torch.unflatten(frames, 0, (len(clips), -1)).mean(dim=1)
+        return torch.unflatten(frames, 0, (clips.shape[0], -1)).mean(dim=1)

@@ -10,6 +10,7 @@ from stca.models import PEERS, create_model
 from stca.models.peers.papers import PAPER_PEERS
 from stca.models.peers.papers.gltr import GLTR
 from stca.models.peers.papers.sta import STA, attention_map, fuse_stripes, stripe_scores
+from stca.models.peers.papers.stcan import STCAN, SegmentsOverTime
 from stca.models.peers.papers.trinet import TriNet
 
 SIZE = (64, 32)
@@ -128,3 +129,38 @@ def test_gltr_sees_time_as_the_paper_says() -> None:
     assert found.shape == (2, 384)
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
     assert (backwards - found).abs().max() > 1e-3 * found.abs().max(), "the order of frames counts"
+
+
+def test_stcan_shuffles_segments_of_channels_between_its_convolutions_over_time() -> None:
+    torch.manual_seed(0)
+    part, channels, frames = SegmentsOverTime(16).double().eval(), 16, 5
+    vectors = torch.rand(frames, channels, dtype=torch.float64)
+
+    def convolved(layer: torch.nn.Sequential, x: Tensor) -> Tensor:
+        conv, norm = layer
+        out = torch.zeros_like(x)
+        for t in range(frames):
+            for c in range(channels):
+                segment = range(c // 4 * 4, c // 4 * 4 + 4)
+                for tap in (-1, 0, 1):
+                    if 0 <= t + tap < frames:
+                        seen = [x[t + tap, other] for other in segment]
+                        out[t, c] += sum(w * v for w, v in zip(conv.weight[c, :, tap + 1], seen, strict=True))
+        return out / (1 + norm.eps) ** 0.5
+
+    middle = convolved(part.first, vectors).clamp_min(0)
+    order = [segment * 4 + place for place in range(4) for segment in range(4)]
+    expected = (vectors + convolved(part.second, middle[:, order])).clamp_min(0)
+    torch.testing.assert_close(part(vectors.T[None])[0].T, expected)
+
+
+def test_stcan_weighs_its_two_branches() -> None:
+    model = made("stcan")
+    assert isinstance(model, STCAN)
+    clips = torch.randn(1, 3, 3, *SIZE)
+    with torch.inference_mode():
+        frames = model.frame_maps(clips).mean(dim=(3, 4))
+        over_time = model.over_time(frames.transpose(1, 2)).mean(dim=2)
+        model.fusion.copy_(torch.tensor([0.0, 3.0]).log1p())
+        expected = 0.2 * frames.mean(dim=1) + 0.8 * over_time
+        torch.testing.assert_close(model.features(clips), expected, rtol=1e-4, atol=1e-6)

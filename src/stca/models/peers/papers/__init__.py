@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from stca.models.peers.papers.gltr import GLTR
 from stca.models.peers.papers.sta import STA
+from stca.models.peers.papers.stcan import STCAN
 from stca.models.peers.papers.trinet import TriNet
-from stca.models.peers.table import Figures, Peer, System
+from stca.models.peers.table import TABLE_1, Figures, Peer, System
 
 __all__ = ["PAPER_PEERS", "PAPER_SYSTEMS"]
-
-_TABLE_1 = "STCA paper, table 1"
 
 PAPER_SYSTEMS: dict[str, System] = {
     "TriNet": System(
@@ -34,10 +33,30 @@ PAPER_SYSTEMS: dict[str, System] = {
         year=2019,
         distance="euclidean",
     ),
+    "STCAN": System(
+        paper="Fu, Zhang, Li, Wang and Wang, Spatial temporal and channel aware network for video-based "
+        "person re-identification",
+        venue="Image and Vision Computing",
+        year=2022,
+    ),
 }
 
 PAPER_PEERS: dict[str, Peer] = {
-    "trinet": Peer("TriNet", TriNet, clip_len=4, mars=Figures(67.7, 79.8, _TABLE_1)),
-    "sta": Peer("STA", STA, clip_len=4, mars=Figures(80.8, 86.3, _TABLE_1)),
-    "gltr": Peer("GLTR", GLTR, clip_len=16, mars=Figures(78.5, 87.3, _TABLE_1)),
+    "trinet": Peer("TriNet", TriNet, clip_len=4, mars=Figures(67.7, 79.8, TABLE_1)),
+    "sta": Peer(
+        "STA",
+        STA,
+        clip_len=4,
+        mars=Figures(80.8, 86.3, TABLE_1),
+        duke=Figures(94.9, 96.2, TABLE_1),
+    ),
+    "gltr": Peer(
+        "GLTR",
+        GLTR,
+        clip_len=16,
+        mars=Figures(78.5, 87.3, TABLE_1),
+        duke=Figures(93.7, 96.3, TABLE_1),
+        ilids=86.0,
+    ),
+    "stcan": Peer("STCAN", STCAN, clip_len=8, mars=Figures(84.5, 88.9, TABLE_1)),
 }

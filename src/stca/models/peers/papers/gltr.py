@@ -6,6 +6,8 @@ ICCV 2019.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -13,7 +15,7 @@ from torch import Tensor, nn
 from stca.models.heads import LinearHead
 from stca.models.peers.parts.model import PeerModel
 from stca.models.peers.parts.non_local import attend
-from stca.models.peers.parts.resnet import each_frame, resnet50_2d
+from stca.models.peers.parts.resnet import LAYERS, WIDTH, each_frame, resnet50_2d
 
 _DIM, _RATES = 128, (1, 2, 4)
 
@@ -69,14 +71,24 @@ class GLTR(PeerModel):
         num_ids: identities the classifier knows.
         image_size: (H, W); the paper has (256, 128).
         clip_len: frames per clip; any number works, the paper sees 16 in training and all in tests.
+        layers: blocks per stage of the ResNet; the published network has (3, 4, 6, 3).
+        width: of its first stage's bottlenecks; 64 there.
 
     """
 
     system = "GLTR"
 
-    def __init__(self, *, num_ids: int, image_size: tuple[int, int] = (256, 128), clip_len: int = 16) -> None:
+    def __init__(
+        self,
+        *,
+        num_ids: int,
+        image_size: tuple[int, int] = (256, 128),
+        clip_len: int = 16,
+        layers: Sequence[int] = LAYERS,
+        width: int = WIDTH,
+    ) -> None:
         super().__init__(image_size=image_size, clip_len=clip_len)
-        self.stream2d = resnet50_2d(last_stride=2)
+        self.stream2d = resnet50_2d(layers, width, last_stride=2)
         self.reduce = nn.Linear(self.stream2d.channels[-1], _DIM)
         self.embedding_dim = len(_RATES) * _DIM
         self.pyramid = DilatedTemporalPyramid(_DIM)

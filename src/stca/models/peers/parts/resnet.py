@@ -16,20 +16,30 @@ from stca.models.backbones.resnet2d import ResNet2d
 from stca.models.backbones.resnet3d import Bottleneck3d, ResNet3d
 
 LAYERS = (3, 4, 6, 3)
+WIDTH = 64
 
 Place = tuple[int, int]
 
 
-def resnet50_2d(*, last_stride: int = 1, stem_relu: bool = True, se: bool = False) -> ResNet2d:
+def resnet50_2d(
+    layers: Sequence[int] = LAYERS,
+    width: int = WIDTH,
+    *,
+    last_stride: int = 1,
+    stem_relu: bool = True,
+    se: bool = False,
+) -> ResNet2d:
     """ResNet-50 for images (N, 3, H, W).
 
     Args:
+        layers: blocks per stage, four numbers.
+        width: of the first stage's bottlenecks.
         last_stride: of stage 4; 1 keeps the resolution.
         stem_relu: False leaves out the ReLU between the stem's norm and its max-pooling.
         se: squeeze and excitation in every block.
 
     """
-    trunk = ResNet2d(layers=LAYERS, norm="bn", se=se, last_stride=last_stride)
+    trunk = ResNet2d(layers=tuple(layers), width=width, norm="bn", se=se, last_stride=last_stride)  # type: ignore[arg-type]
     if not stem_relu:
         trunk.relu = nn.Identity()  # type: ignore[assignment]
     return trunk
@@ -41,8 +51,8 @@ class ResNet50OverTime(ResNet3d):
     Alone it computes what a 2D ResNet-50 does on every frame. What a peer puts between sees the whole clip.
     """
 
-    def __init__(self) -> None:
-        super().__init__(layers=LAYERS, stem_frames=1)
+    def __init__(self, layers: Sequence[int] = LAYERS, width: int = WIDTH) -> None:
+        super().__init__(layers=tuple(layers), width=width, stem_frames=1)
         self.maxpool = MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1))
 
     def _block(self, stage: int, number: int, channels: int, width: int) -> Bottleneck3d:
@@ -60,8 +70,13 @@ def stage_of(trunk: ResNet2d | ResNet3d, stage: int) -> nn.Sequential:
 def insert_after(
     trunk: ResNet2d | ResNet3d, places: Sequence[Place], make: Callable[[int], nn.Module]
 ) -> None:
-    """Put `make(channels)` behind blocks, as further entries of their stages; later indices shift."""
+    """Put `make(channels)` behind blocks, as further entries of their stages; later indices shift.
+
+    Places that a smaller trunk does not have are left out.
+    """
     for stage, block in sorted(places, reverse=True):
+        if block >= len(stage_of(trunk, stage)):
+            continue
         stage_of(trunk, stage).insert(block + 1, make(trunk.channels[stage - 1]))
 
 

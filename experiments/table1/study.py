@@ -1,0 +1,101 @@
+"""Small relatives of table 1's systems on synthetic walkers, and on twins, to see which see time.
+
+    python -m experiments.table1.study                # 15 systems x 2 data sets x 5 seeds: make table1 TINY=1
+    python -m experiments.table1.study --seeds 0 --systems STCA NVAN
+    python -m experiments.table1.study --known        # trains nothing; writes the page of what there is
+
+Finished runs are kept and interrupted ones go on. Page, CSV and picture go to experiments/results/tiny/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments.attention.measurements import Case, Measurement, read_measurement, read_table, to_json
+from experiments.attention.parallel import measure_all
+from experiments.attention.study import twin_accuracy
+from experiments.paper.cached_runs import Run
+from experiments.table1.page import write
+from experiments.table1.setups import SETUPS, SYSTEMS, run_config, table_file, walkers
+
+from stca.errors import ConfigError, StcaError
+from stca.tools.files import write_text
+from stca.walkers import make_walkers
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(arguments)
+    try:
+        found = list(read_table(table_file(args)).values()) if args.known else _run_all(args)
+        if not found:
+            raise ConfigError(
+                "Nothing has been measured yet", where=table_file(args), hint="run without --known"
+            )
+        print(*write(found, args), sep="\n")
+    except StcaError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; run the same command to resume", file=sys.stderr)
+        return 130
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4], metavar="SEED")
+    made.add_argument("--data", nargs="+", choices=list(SETUPS), default=list(SETUPS))
+    made.add_argument("--systems", nargs="+", choices=list(SYSTEMS), default=list(SYSTEMS), metavar="NAME")
+    made.add_argument("--jobs", type=int, default=2, help="runs trained at the same time")
+    made.add_argument("--known", action="store_true", help="train nothing; write the page of the CSV's rows")
+    made.add_argument("--runs", type=Path, default=Path("runs/table1"))
+    made.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "results" / "tiny")
+    return made
+
+
+def _run_all(args: argparse.Namespace) -> list[Measurement]:
+    """Seed by seed, so that what is cut short has whole seeds; the page follows every run."""
+    cases = [Case(d, s, seed) for seed in args.seeds for d in args.data for s in args.systems]
+    for data, seed in dict.fromkeys((case.data, case.seed) for case in cases):
+        settings = walkers(data, seed)
+        options = {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
+        make_walkers(_root(args, data, seed), **options)
+    return measure_all(measure, args, cases, after=lambda measured: write([measured], args))
+
+
+def _root(args: argparse.Namespace, data: str, seed: int) -> Path:
+    return Path(args.runs / "data" / f"{data}-{seed}")
+
+
+def measure(args: argparse.Namespace, case: Case) -> Measurement:
+    """Train and score, each unless it has been done."""
+    root = _root(args, case.data, case.seed)
+    run = Run(run_config(case.system, case.data, case.seed, root), args.runs / "cells")
+    kept = run.path / "table1.json"
+    if run.done and (known := read_measurement(kept)):
+        return known
+    run.ensure()
+    score = next(each for each in run.scores() if each.protocol == "mars-A").figures
+    commit, machine = run.trained_at()
+    found = Measurement(
+        case,
+        run.key,
+        run.state().step,
+        score["rank-1"],
+        score["mAP"],
+        twin_accuracy(run.test()),
+        commit=commit,
+        machine=machine,
+        precision=run.config.precision,
+    )
+    write_text(kept, to_json(found))
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())
