@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stca.cli.parsing import (
     MODEL_HELP,
@@ -19,6 +19,7 @@ from stca.cli.parsing import (
     ranking_metric,
     require_with,
 )
+from stca.cli.scaling import add_engine, embed_on_cluster
 
 if TYPE_CHECKING:
     from stca.distance import Metric
@@ -67,7 +68,14 @@ def add_verbs(verbs: Verbs) -> None:
     embed.add_argument(
         "--part", choices=("train", "query", "gallery"), default="gallery", help="part of the data set"
     )
-    embed.add_argument("--out", type=Path, required=True, metavar="FILE.npz", help="output file")
+    embed.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE.npz",
+        help="output file; with --engine ray a folder of Parquet files, one per camera folder of --data",
+    )
+    add_engine(embed, what="embed folders of tracks (--data)")
 
     _add_learn_metric(verbs)
 
@@ -141,6 +149,12 @@ def test_data(args: argparse.Namespace, model: str) -> Splits:
     return load_test(dataclasses.replace(config, data=data))
 
 
+def _embedding_of(args: argparse.Namespace) -> dict[str, Any]:
+    """The options of `add_test_data` that say how embeddings are computed, as keywords."""
+    names = ("clip_len", "batch_size", "device", "precision", "runtime", "workers")
+    return {name: getattr(args, name) for name in names}
+
+
 def _evaluate(args: argparse.Namespace) -> None:
     from stca.evaluation import evaluate
     from stca.ranking import LearnedMetric, mean_over_splits
@@ -163,12 +177,7 @@ def _evaluate(args: argparse.Namespace) -> None:
             metric=metric,
             protocols=args.protocol,
             reranking="k-reciprocal" if args.rerank else None,
-            clip_len=args.clip_len,
-            batch_size=args.batch_size,
-            device=args.device,
-            precision=precision,
-            runtime=args.runtime,
-            workers=args.workers,
+            **_embedding_of(args) | {"precision": precision},
             neck=args.neck,
         )
 
@@ -207,12 +216,7 @@ def _with_distractors(args: argparse.Namespace, splits: Splits, metric: Metric |
         strangers=args.strangers,
         metric=metric,
         protocols=args.protocol,
-        clip_len=args.clip_len,
-        batch_size=args.batch_size,
-        device=args.device,
-        precision=args.precision,
-        runtime=args.runtime,
-        workers=args.workers,
+        **_embedding_of(args),
         neck=args.neck,
     )
     for system, curve in curves:
@@ -258,23 +262,26 @@ def _int8_change(exact: list[RankMetrics], quantised: list[RankMetrics]) -> str:
     )
 
 
-def _embed(args: argparse.Namespace) -> None:
+def _embed(args: argparse.Namespace) -> int:
     from stca.embedding import embed_tracklets
+    from stca.errors import ConfigError
     from stca.runs import open_model
 
+    if args.engine == "ray":
+        if not args.data or args.dataset:
+            raise ConfigError(
+                "The Ray engine embeds folders of tracks", expected="--data TRACKS, no --dataset"
+            )
+        return 1 if embed_on_cluster(args, args.data, args.out)[1] else 0
     splits = test_data(args, args.model)
     embeddings = embed_tracklets(
         open_model(args.model),
         getattr(splits, args.part),
-        clip_len=args.clip_len,
-        batch_size=args.batch_size,
-        device=args.device,
-        precision=args.precision,
-        runtime=args.runtime,
-        workers=args.workers,
+        **_embedding_of(args),
     )
     embeddings.save(args.out)
     print(f"{embeddings}\nwritten to {args.out}")
+    return 0
 
 
 def _learn_metric(args: argparse.Namespace) -> None:
