@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from stca.errors import ConfigError, StcaError
 from stca.scale.attempts import Attempts, write_failed
@@ -28,6 +28,7 @@ _CPUS = 0.5
 """Of an actor, so that the pool leaves room for Ray Data itself where there are two cores."""
 
 
+@runtime_checkable
 class Task(Protocol):
     """What is done with each piece; sent to the actors."""
 
@@ -70,6 +71,7 @@ def connected(*, memory: int | None = None) -> Iterator[Any]:
         import ray.data
     except ImportError as error:
         raise StcaError("Ray is not installed", found=error, hint="pip install 'stca[ray]'") from error
+    os.environ.setdefault("RAY_worker_niceness", "0")  # else 15: any other program would starve the work
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     ours = not ray.is_initialized()
     if ours:

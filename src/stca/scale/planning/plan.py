@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from stca.errors import ConfigError
+from stca.gallery.embedded import EXACT_VALUES
 from stca.scale.planning.costs import GalleryCost, UnitCosts
 
 BUSY = 0.7
@@ -211,6 +212,10 @@ def table(work: Workload, costs: UnitCosts) -> str:
         f"  {g.rows:>13,}{g.search_milliseconds:>22.2f}{g.recall:>11.3f}{g.index_seconds:>10.1f}  measured"
         for g in costs.gallery
     ]
+    lines.append(
+        f"  the curve bends at {EXACT_VALUES // costs.dim:,} vectors: up to there search is exact and "
+        "grows with them, beyond it is approximate"
+    )
     points = [(g.rows, g.search_milliseconds) for g in costs.gallery]
     for rows in (10**7, 10**8):
         if rows > points[-1][0]:
