@@ -24,7 +24,7 @@ RECORDS = (
         frames=4,
         content="ab",
     ),
-    Record("cam1/0002", "cam1", clock="cam1/a.mp4"),
+    Record("cam1/0002", "cam1", content="cd", clock="cam1/a.mp4"),
 )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from stca.errors import ConfigError, StcaError
+from stca.errors import ConfigError, StcaError, first_line
 from stca.scale.attempts import Attempts, write_failed
 from stca.tools.progress import progress
 
@@ -80,9 +80,12 @@ def connected(*, memory: int | None = None) -> Iterator[Any]:
             local = {}
         try:
             ray.init(log_to_driver=False, logging_level=logging.ERROR, **local)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except Exception as error:  # also where a machine is too busy to start one in time
             raise StcaError(
-                "There is no Ray cluster", found=error, where=os.environ.get("RAY_ADDRESS", "this machine")
+                "There is no Ray cluster",
+                found=first_line(error),
+                where=os.environ.get("RAY_ADDRESS", "this machine"),
+                hint="set RAY_ADDRESS to a running cluster, or try again when there is less load",
             ) from error
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
@@ -139,7 +142,7 @@ class _Actor:
         self._task, self._attempts = task, attempts
         self._do: Do | None = None
 
-    def __call__(self, batch: Mapping[str, Sequence[Any]]) -> dict[str, list[str]]:
+    def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[str]]:
         name, piece = str(batch["name"][0]), str(batch["piece"][0])
         facts, error = self._tried(name, piece)
         return {"name": [name], "facts": [json.dumps(facts)], "error": [error]}

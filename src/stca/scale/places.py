@@ -71,7 +71,7 @@ def local_copy(address: str) -> Iterator[Path]:
             files.get_file(path, str(target))
         except Exception as error:  # every object store has its own
             raise FrameError(
-                "A video cannot be fetched", found=first_line(error), where=without_password(address)
+                "A video cannot be fetched", found=_why(error, address), where=without_password(address)
             ) from error
         os.utime(target, (0, 0))  # part of what tells one video from another: not the time of fetching
         yield target
@@ -106,7 +106,7 @@ def _stored(address: str) -> list[Place]:
         inside = files.find(path, detail=True)
     except Exception as error:  # every object store has its own
         raise ConfigError(
-            "An object store cannot be listed", found=first_line(error), where=without_password(address)
+            "An object store cannot be listed", found=_why(error, address), where=without_password(address)
         ) from error
     videos = [
         Place(str(files.unstrip_protocol(name)), int(facts.get("size") or 0))
@@ -114,6 +114,11 @@ def _stored(address: str) -> list[Place]:
         if PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES
     ]
     return _any(videos, without_password(address))
+
+
+def _why(error: Exception, address: str) -> str:
+    """An object store's message, without the password that the address in it may have."""
+    return first_line(error).replace(address, without_password(address))
 
 
 def _any(videos: list[Place], where: str) -> list[Place]:
