@@ -349,10 +349,10 @@ def test_a_run_of_which_one_node_dies_and_comes_back_ends_as_if_nothing_had_been
     first, second = start("first"), start("second")
     nodes = [first, second]
     try:
-        assert second.wait(300) == -signal.SIGKILL, (tmp_path / "log").read_text()
+        assert second.wait(1200) == -signal.SIGKILL, (tmp_path / "log").read_text()
         assert died.exists()
         nodes.append(start("second"))
-        assert [nodes[2].wait(300), first.wait(300)] == [0, 0], (tmp_path / "log").read_text()
+        assert [nodes[2].wait(1200), first.wait(1200)] == [0, 0], (tmp_path / "log").read_text()
     finally:
         for node in nodes:
             node.kill()

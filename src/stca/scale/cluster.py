@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import os
@@ -23,9 +24,10 @@ Do = Callable[[str], Mapping[str, Any]]
 
 _WAIT = (0.5, 3.0)
 """Seconds before the second attempt at a piece, and before each later one."""
-_open = ExitStack()
 _CPUS = 0.5
 """Of an actor, so that the pool leaves room for Ray Data itself where there are two cores."""
+_open = ExitStack()  # what this process uses to its end
+atexit.register(_open.close)
 
 
 @runtime_checkable
@@ -54,11 +56,8 @@ class Outcome:
 
 
 @contextmanager
-def connected(*, memory: int | None = None) -> Iterator[Any]:
+def connected() -> Iterator[Any]:
     """Ray: the cluster that `RAY_ADDRESS` names, or one of this machine that ends with this process.
-
-    Args:
-        memory: bytes of the object store of a cluster of this machine; default: Ray's.
 
     Raises:
         StcaError: Ray is not installed, or there is no cluster at that address.
@@ -66,20 +65,20 @@ def connected(*, memory: int | None = None) -> Iterator[Any]:
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it warns of what Ray Data does by itself
+    os.environ.setdefault("RAY_worker_niceness", "0")  # else 15: any other program would starve the work
     try:
         import ray
         import ray.data
     except ImportError as error:
         raise StcaError("Ray is not installed", found=error, hint="pip install 'stca[ray]'") from error
-    os.environ.setdefault("RAY_worker_niceness", "0")  # else 15: any other program would starve the work
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     ours = not ray.is_initialized()
     if ours:
-        local: dict[str, Any] = {"include_dashboard": False, "object_store_memory": memory}
-        if os.environ.get("RAY_ADDRESS"):
-            local = {}
+        alone = not os.environ.get("RAY_ADDRESS")
         try:
-            ray.init(log_to_driver=False, logging_level=logging.ERROR, **local)
+            ray.init(
+                log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False if alone else None
+            )
         except Exception as error:  # also where a machine is too busy to start one in time
             raise StcaError(
                 "There is no Ray cluster",
