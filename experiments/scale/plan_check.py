@@ -31,10 +31,10 @@ PAGE = Path(__file__).parent.parent / "results" / "plan_check.md"
 
 def spent(videos: list[Path], folder: Path) -> tuple[float, dict[str, float]]:
     """Hours of video, and what the plan has figures for, measured."""
-    track_whole(videos[0], folder / "first", TrackOptions())
+    track_whole(videos[0], folder / "first", TrackOptions(start=0.0))
     with processor_time() as tracking:
         done = [
-            track_whole(video, folder / "tracks", TrackOptions(), folder_name=f"cam{number}")
+            track_whole(video, folder / "tracks", TrackOptions(start=0.0), folder_name=f"cam{number}")
             for number, video in enumerate(progress(videos, label="track"))
         ]
     hours = sum(hours_of(each.folder) for each in done)

@@ -139,10 +139,7 @@ def embed_on_ray(
     """
     import_pyarrow()
     tracklets = [found for root in roots for found in find_tracklets(root)]
-    cameras: dict[Path, list[FoundTracklet]] = {}
-    for found in tracklets:
-        cameras.setdefault(found.folder.parent, []).append(found)
-    distinct([folder.name for folder in cameras], what="camera folders")
+    cameras = _by_camera(tracklets)
     out = out.absolute()
     out.mkdir(parents=True, exist_ok=True)
     opened = open_model(model)
@@ -166,6 +163,15 @@ def embed_on_ray(
                 failed[outcome.name] = outcome.error
     files = tuple(path for f in cameras if f.name not in failed and (path := vector_file(out, f)).exists())
     return Embedded(count, len(cameras) - len(todo), files, failed)
+
+
+def _by_camera(tracklets: Sequence[FoundTracklet]) -> dict[Path, list[FoundTracklet]]:
+    """The tracklets of each camera's folder; ConfigError where two folders have one name."""
+    cameras: dict[Path, list[FoundTracklet]] = {}
+    for found in tracklets:
+        cameras.setdefault(found.folder.parent, []).append(found)
+    distinct([folder.name for folder in cameras], what="camera folders")
+    return cameras
 
 
 def vector_file(out: Path, folder: Path) -> Path:
