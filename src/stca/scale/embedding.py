@@ -118,7 +118,7 @@ def embed_on_ray(
 ) -> Embedded:
     """Embed every camera folder below `roots` to a file of vectors in `out`; unchanged ones are kept.
 
-    On a CPU the vectors are those of `stca gallery add`, bit for bit, with as many threads.
+    On a CPU the vectors are those of `stca gallery add`, up to the rounding of batches filled otherwise.
 
     Args:
         roots: folders of tracks, as `stca track` writes them; all machines see them under these paths.
