@@ -72,6 +72,12 @@ def main() -> None:
         rows.append(
             f"| {name.removesuffix(' a day')} | {' | '.join(cells)} | {100 * (planned / value - 1):+.0f} % |"
         )
+    count = found["tracklets a day"]
+    each = (
+        ("embedding one tracklet, core s", costs.embed_core_seconds, 3600 * found["embedding a day"] / count),
+        ("crops of one tracklet, kB", costs.crop_bytes / 1e3, 1e6 * found["crops on disk"] / count),
+    )
+    rows += [f"| {name} | {number(a)} | {number(b)} | {100 * (a / b - 1):+.0f} % |" for name, a, b in each]
     facts = "\n".join(f"- {key}: {value}" for key, value in provenance().items())
     write_text(
         PAGE,
