@@ -22,7 +22,7 @@ FLOORS = (
     "evaluation gallery",
     "linking",
     "recipes runs",
-    "find",
+    "find scale",
     "watch",
     "web",
     "client",

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -180,3 +181,38 @@ def test_evaluate_scores_one_camera_without_an_option(
     assert "protocol same-track" in capsys.readouterr().out
     assert main([*words, "--protocol", "cross-camera"]) == 1
     assert "No query has an answer" in capsys.readouterr().err
+
+
+def test_the_command_draws_the_curve_and_begins_with_the_plain_figures(
+    people: Path, make_people: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["evaluate", "colour_histogram", "--dataset", "folder", "--data", str(people), "--workers", "0"]
+    assert main([*given, "--json", str(tmp_path / "plain.json")]) == 0
+    others = make_people(tmp_path / "others", persons=2, seed=9)
+    curve = ["--curve", str(tmp_path / "curve.png"), "--json", str(tmp_path / "curve.json")]
+    assert main([*given, "--distractors", "3", "8", "--strangers", f"folder={others}", *curve]) == 0
+    assert "tracklets of folder=" in capsys.readouterr().out
+    plain = json.loads((tmp_path / "plain.json").read_text())["results"]
+    found = json.loads((tmp_path / "curve.json").read_text())["results"]
+    assert [row["distractors"] for row in found] == [0, 3, 8]
+    assert {name: found[0][name] for name in plain[0]} == plain[0]
+    assert found[2]["gallery_size"] == found[0]["gallery_size"] + 8
+    assert len((tmp_path / "curve.csv").read_text().splitlines()) == 4
+    assert (tmp_path / "curve.png").read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--distractors", "3", "--strangers", "folder={people}"], "people who are not queried"),
+        (["--distractors", "3", "--strangers", "people.csv"], "drawn, a file of `stca embed`"),
+        (["--distractors", "3", "--rerank"], "--rerank"),
+        (["--curve", "curve.png"], "--distractors"),
+    ],
+)
+def test_distractors_that_cannot_be_are_one_error(
+    people: Path, options: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["evaluate", "colour_histogram", "--dataset", "folder", "--data", str(people), "--workers", "0"]
+    assert main([*given, *(option.format(people=people) for option in options)]) == 1
+    assert complaint in capsys.readouterr().err

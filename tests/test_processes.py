@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -276,10 +278,83 @@ def test_a_run_of_which_one_process_is_killed_ends_as_if_nothing_had_been(
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--max-restarts=2")
     call(*torchrun, "--monitor-interval=0.1", script, died, *train)
     assert died.exists()
-    run = RunDir(out)
+    assert_same_run(RunDir(out), undisturbed)
+
+
+def assert_same_run(run: RunDir, undisturbed: RunDir) -> None:
+    """Bitwise, but for the speed in the log."""
     assert run.model_path().read_bytes() == undisturbed.model_path().read_bytes()
     states = [each.load_state() for each in (run, undisturbed)]
     assert len({state.pop("precision") for state in states}) == 1
     torch.testing.assert_close(states[0], states[1], rtol=0, atol=0)
     logs = [[{**line, "clips_per_s": 0} for line in each.metrics()] for each in (run, undisturbed)]
     assert logs[0] == logs[1]
+
+
+NODE_DIES_ONCE = """
+import os, signal, sys
+from pathlib import Path
+from stca.cli import main
+from stca.training import loop
+
+died, steps, compute = Path(sys.argv[1]), [], loop.backward
+
+def backward(*arguments, **options):
+    steps.append(1)
+    if os.environ["NODE"] == "second" and len(steps) == 4 and not died.exists():
+        died.touch()
+        os.kill(os.getppid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return compute(*arguments, **options)
+
+loop.backward = backward
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.slow  # two torchruns, which notice a lost node only after a while: about half a minute
+def test_a_run_of_which_one_node_dies_and_comes_back_ends_as_if_nothing_had_been(
+    undisturbed: RunDir, walkers: Path, tmp_path: Path
+) -> None:
+    """Each node is a torchrun of its own on loopback; the second is killed with its process, and started again."""
+    script, died, out = tmp_path / "script.py", tmp_path / "died", tmp_path / "run"
+    script.write_text(NODE_DIES_ONCE)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = (tmp_path / "log").open("w")
+
+    def start(node: str) -> subprocess.Popen[bytes]:
+        rendezvous = f"--rdzv-conf=is_host={int(node == 'first')},last_call_timeout=1,keep_alive_interval=1"
+        torchrun = ("-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1", "--max-restarts=3")
+        where = ("--rdzv-backend=c10d", f"--rdzv-endpoint=127.0.0.1:{port}", "--rdzv-id=test", rendezvous)
+        train = ("train", "small_walkers", f"--data={walkers}", f"--out={out}", "--resume", *RUN)
+        command = [
+            *torchrun,
+            *where,
+            "--local-addr=127.0.0.1",
+            "--monitor-interval=0.1",
+            script,
+            died,
+            *train,
+        ]
+        environment = {"OMP_NUM_THREADS": "1", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1", "NODE": node}
+        return subprocess.Popen(
+            [sys.executable, *map(str, command)],
+            env={**os.environ, **environment},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+
+    first, second = start("first"), start("second")
+    nodes = [first, second]
+    try:
+        assert second.wait(1200) == -signal.SIGKILL, (tmp_path / "log").read_text()
+        assert died.exists()
+        nodes.append(start("second"))
+        assert [nodes[2].wait(1200), first.wait(1200)] == [0, 0], (tmp_path / "log").read_text()
+    finally:
+        for node in nodes:
+            node.kill()
+        log.close()
+    assert_same_run(RunDir(out), undisturbed)

@@ -6,13 +6,25 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
+import numpy as np
+
 from stca.datasets.counts import count_unanswered
 from stca.distance import Metric
 from stca.embedding import embed_tracklets
-from stca.errors import DatasetError
+from stca.errors import DatasetError, RankingError
 from stca.inference import Neck
 from stca.models import ReIDModel
-from stca.ranking import KReciprocal, LearnedMetric, Protocol, RankMetrics, find_protocol, rank
+from stca.ranking import (
+    DistractorCurve,
+    Distractors,
+    KReciprocal,
+    LearnedMetric,
+    Protocol,
+    RankMetrics,
+    find_protocol,
+    rank,
+    rank_with_distractors,
+)
 from stca.tracklets import Embeddings, Splits, Tracklet
 
 Reranking = Literal["k-reciprocal"] | KReciprocal | None
@@ -91,6 +103,67 @@ def score(
         rank(test.query, test.gallery, metric=metric, protocol=each, reranking=reranking)
         for each in protocols
     ]
+
+
+def score_with_distractors(
+    test: TestSet,
+    strangers: Embeddings | None,
+    sizes: Sequence[int],
+    protocols: Sequence[str],
+    *,
+    metric: Metric | LearnedMetric = "cosine",
+    description: str = "other tracklets",
+) -> list[DistractorCurve]:
+    """`score` with each number of strangers added to the gallery, one curve per protocol.
+
+    Args:
+        test: queries and gallery.
+        strangers: tracklets of people who are not queried; None: vectors drawn in the gallery's likeness.
+        sizes: numbers of strangers, which are taken from `strangers` in a random order.
+        protocols: names.
+        metric: of the ranking.
+        description: says what the strangers are, with the scores.
+
+    Raises:
+        RankingError: as of `rank_with_distractors`; strangers that are rows of the test set.
+
+    """
+    if strangers is None:
+        distractors = Distractors.like(test.gallery)
+    else:
+        _check_strange(test, strangers, description)
+        distractors = Distractors.of(strangers, description)
+    return [
+        rank_with_distractors(
+            test.query,
+            test.gallery,
+            distractors,
+            sizes,
+            metric=metric,
+            protocol=protocol,
+            label=f"{protocol}: distractors",
+        )
+        for protocol in protocols
+    ]
+
+
+def _check_strange(test: TestSet, strangers: Embeddings, description: str) -> None:
+    """Raise RankingError where a stranger is a row of the test set: same key and same vector."""
+    row = {key: number for number, key in enumerate(strangers.keys)}
+    for part in test:
+        same = [
+            key
+            for number, key in enumerate(part.keys)
+            if key in row and np.array_equal(part.vectors[number], strangers.vectors[row[key]])
+        ]
+        if same:
+            raise RankingError(
+                "Distractors are tracklets of people who are not queried",
+                expected="other tracklets than the test set's",
+                found=f"{len(same)} that are in both, first {same[0]!r}",
+                where=description,
+                hint="take another data set, or leave --strangers out: they are then drawn",
+            )
 
 
 def applicable_protocols(splits: Splits) -> tuple[str, ...]:

@@ -142,7 +142,7 @@ def test_float32_rounding_decides_nothing(metric, monkeypatch):
     exact = np.array(slow_distances(query, gallery, metric))
     plain = rank_distances(exact, Labels.of(query), Labels.of(gallery))
     for rows, order in ((7, np.arange(700)), (64, rng.permutation(700)), (1000, rng.permutation(700))):
-        monkeypatch.setattr("stca.ranking.rank_gallery._ROWS_AT_ONCE", rows)
+        monkeypatch.setattr("stca.ranking.rank_gallery.ROWS_AT_ONCE", rows)
         assert_same(plain, rank(query, permuted(gallery, order), metric=metric))
 
 

@@ -1,4 +1,4 @@
-"""`stca evaluate | embed | learn-metric | complexity`."""
+"""`stca evaluate | embed | learn-metric`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,25 @@ import argparse
 import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from stca.cli.parsing import MODEL_HELP, Verbs, add_test_data, add_verb, positive, ranking_metric, size
+from stca.cli.parsing import (
+    MODEL_HELP,
+    Verbs,
+    add_test_data,
+    add_verb,
+    natural,
+    picture,
+    positive,
+    ranking_metric,
+    require_with,
+)
+from stca.cli.scaling import add_engine, embed_on_cluster
 
 if TYPE_CHECKING:
+    from stca.distance import Metric
     from stca.models import ReIDModel
-    from stca.ranking import Figure, RankMetrics
+    from stca.ranking import Figure, LearnedMetric, RankMetrics
     from stca.tracklets import Splits
 
 
@@ -47,6 +59,7 @@ def add_verbs(verbs: Verbs) -> None:
     evaluate.add_argument(
         "--neck", choices=("after", "before"), default="after", help="embedding after or before the BN neck"
     )
+    _add_distractors(evaluate)
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="also write the results to this file")
 
     embed = add_verb(verbs, "embed", _embed, help="write one vector per tracklet")
@@ -55,21 +68,39 @@ def add_verbs(verbs: Verbs) -> None:
     embed.add_argument(
         "--part", choices=("train", "query", "gallery"), default="gallery", help="part of the data set"
     )
-    embed.add_argument("--out", type=Path, required=True, metavar="FILE.npz", help="output file")
+    embed.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE.npz",
+        help="output file; with --engine ray a folder of Parquet files, one per camera folder of --data",
+    )
+    add_engine(embed, what="embed folders of tracks (--data)")
 
     _add_learn_metric(verbs)
 
-    cost = add_verb(
-        verbs, "complexity", _complexity, help="parameters and multiply-adds of a model, per part"
+
+def _add_distractors(evaluate: argparse.ArgumentParser) -> None:
+    evaluate.add_argument(
+        "--distractors",
+        type=natural,
+        nargs="+",
+        metavar="N",
+        help="also score with so many strangers added to the gallery; several numbers give a curve",
     )
-    cost.add_argument("model", help="name of the model")
-    cost.add_argument(
-        "settings", nargs="*", metavar="key=value", help="options of the model, e.g. gate=conv3_x"
+    evaluate.add_argument(
+        "--strangers",
+        metavar="drawn|FILE.npz|NAME=ROOT",
+        default="drawn",
+        help="the distractors: vectors drawn in the likeness of the gallery, the rows of a file of stca "
+        "embed (same model), or the tracklets of another data set of type NAME",
     )
-    cost.add_argument("--size", type=size, metavar="HxW", help="frame size in pixels; default: the model's")
-    cost.add_argument("--frames", type=positive, default=8, metavar="T", help="frames per clip")
-    cost.add_argument("--num-ids", type=positive, default=625, help="number of identities in the classifier")
-    cost.add_argument("--json", type=Path, metavar="FILE", help="also write the result to this file")
+    evaluate.add_argument(
+        "--curve",
+        type=picture,
+        metavar="FILE",
+        help="draw the curve of --distractors; the .csv lies beside it",
+    )
 
 
 def _add_learn_metric(verbs: Verbs) -> None:
@@ -118,6 +149,12 @@ def test_data(args: argparse.Namespace, model: str) -> Splits:
     return load_test(dataclasses.replace(config, data=data))
 
 
+def _embedding_of(args: argparse.Namespace) -> dict[str, Any]:
+    """The options of `add_test_data` that say how embeddings are computed, as keywords."""
+    names = ("clip_len", "batch_size", "device", "precision", "runtime", "workers")
+    return {name: getattr(args, name) for name in names}
+
+
 def _evaluate(args: argparse.Namespace) -> None:
     from stca.evaluation import evaluate
     from stca.ranking import LearnedMetric, mean_over_splits
@@ -126,8 +163,12 @@ def _evaluate(args: argparse.Namespace) -> None:
     from stca.tools.provenance import provenance
 
     metric = LearnedMetric.load(args.metric) if isinstance(args.metric, Path) else args.metric
+    require_with(args, "curve", "distractors")
     splits = test_data(args, args.model[0])
     print(splits)
+    if args.distractors:
+        _with_distractors(args, splits, metric)
+        return
 
     def figures(model: ReIDModel, name: str, precision: str) -> list[RankMetrics]:
         return evaluate(
@@ -136,12 +177,7 @@ def _evaluate(args: argparse.Namespace) -> None:
             metric=metric,
             protocols=args.protocol,
             reranking="k-reciprocal" if args.rerank else None,
-            clip_len=args.clip_len,
-            batch_size=args.batch_size,
-            device=args.device,
-            precision=precision,
-            runtime=args.runtime,
-            workers=args.workers,
+            **_embedding_of(args) | {"precision": precision},
             neck=args.neck,
         )
 
@@ -161,6 +197,38 @@ def _evaluate(args: argparse.Namespace) -> None:
         print(_paired(scored[args.against], scored[args.model[0]], args.against))
     if args.json:
         rows = [{"system": name, **m.json()} for name, each in scored.items() for m in each]
+        write_text(args.json, json.dumps({"provenance": provenance(), "results": rows}, indent=1) + "\n")
+
+
+def _with_distractors(args: argparse.Namespace, splits: Splits, metric: Metric | LearnedMetric) -> None:
+    from stca.errors import ConfigError
+    from stca.runs.distractors import evaluate_with_distractors, write_curves
+    from stca.tools.files import write_text
+    from stca.tools.provenance import provenance
+
+    for option in ("against", "mean_over_splits", "rerank"):
+        if getattr(args, option):
+            raise ConfigError(f"--distractors cannot be combined with --{option.replace('_', '-')}")
+    curves = evaluate_with_distractors(
+        args.model,
+        splits,
+        args.distractors,
+        strangers=args.strangers,
+        metric=metric,
+        protocols=args.protocol,
+        **_embedding_of(args),
+        neck=args.neck,
+    )
+    for system, curve in curves:
+        print(f"{system}: {curve.table()}" if len(args.model) > 1 else curve.table())
+    if args.curve:
+        print(f"written: {', '.join(map(str, write_curves(curves, args.curve)))}")
+    if args.json:
+        rows = [
+            {"system": system, "strangers": curve.description, "distractors": size, **metrics.json()}
+            for system, curve in curves
+            for size, metrics in zip(curve.sizes, curve.metrics, strict=True)
+        ]
         write_text(args.json, json.dumps({"provenance": provenance(), "results": rows}, indent=1) + "\n")
 
 
@@ -194,23 +262,26 @@ def _int8_change(exact: list[RankMetrics], quantised: list[RankMetrics]) -> str:
     )
 
 
-def _embed(args: argparse.Namespace) -> None:
+def _embed(args: argparse.Namespace) -> int:
     from stca.embedding import embed_tracklets
+    from stca.errors import ConfigError
     from stca.runs import open_model
 
+    if args.engine == "ray":
+        if not args.data or args.dataset:
+            raise ConfigError(
+                "The Ray engine embeds folders of tracks", expected="--data TRACKS, no --dataset"
+            )
+        return 1 if embed_on_cluster(args, args.data, args.out)[1] else 0
     splits = test_data(args, args.model)
     embeddings = embed_tracklets(
         open_model(args.model),
         getattr(splits, args.part),
-        clip_len=args.clip_len,
-        batch_size=args.batch_size,
-        device=args.device,
-        precision=args.precision,
-        runtime=args.runtime,
-        workers=args.workers,
+        **_embedding_of(args),
     )
     embeddings.save(args.out)
     print(f"{embeddings}\nwritten to {args.out}")
+    return 0
 
 
 def _learn_metric(args: argparse.Namespace) -> None:
@@ -224,19 +295,3 @@ def _learn_metric(args: argparse.Namespace) -> None:
     metric.save(args.out)
     wide, narrow = metric.projection.shape
     print(f"{embeddings}\n{metric.name}: {wide} numbers to {narrow}, written to {args.out}")
-
-
-def _complexity(args: argparse.Namespace) -> None:
-    from stca.analysis import measure_complexity
-    from stca.config import parse_assignments
-    from stca.models import build_model
-    from stca.tools.files import write_text
-
-    options = parse_assignments(args.settings)
-    if args.size:
-        options["image_size"] = args.size
-    model = build_model(args.model, num_ids=args.num_ids, options=options)
-    complexity = measure_complexity(model, (1, args.frames, 3, *model.image_size))
-    print(complexity.table())
-    if args.json:
-        write_text(args.json, json.dumps(complexity.json(), indent=1) + "\n")

@@ -17,6 +17,7 @@ from stca.cli import (
     exporting,
     finding,
     pictures,
+    scaling,
     serving,
     tracking,
     training,
@@ -53,6 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
         persons,
         watching,
         weights,
+        scaling,
     )
     for group in groups:
         group.add_verbs(verbs)

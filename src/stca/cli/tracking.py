@@ -21,6 +21,7 @@ from stca.cli.parsing import (
     require_with,
     zone,
 )
+from stca.cli.scaling import add_engine, track_on_cluster
 
 if TYPE_CHECKING:
     from stca.errors import StcaError
@@ -65,6 +66,9 @@ def add_verbs(verbs: Verbs) -> None:
     )
     _add_video(track)
     _add_outputs(track)
+    add_engine(
+        track, what="track the videos of folders, lists (.txt) and object stores (s3://, gs://, https://)"
+    )
 
 
 def _add_video(track: argparse.ArgumentParser) -> None:
@@ -145,7 +149,7 @@ def choose_detector() -> str:
 def _track(given: argparse.Namespace) -> int:
     from stca.errors import ConfigError
     from stca.tracking import TrackOptions
-    from stca.tracking.outputs import check_drawing, check_zones, tracks_json
+    from stca.tracking.outputs import check_drawing, check_zones
 
     options = TrackOptions(
         detector=given.detector or choose_detector(),
@@ -173,6 +177,9 @@ def _track(given: argparse.Namespace) -> int:
     require_with(given, "blur", "draw")
     if given.draw:
         check_drawing(given.draw, given.video)
+    if given.engine == "ray":
+        print_detector(options.open_detector())
+        return _report(given, *track_on_cluster(given, options))
     _require_one_camera_each(given.video, options, given.draw)
     if options.tracks is None:
         # Report an invalid detector once, before any video is opened.
@@ -182,10 +189,17 @@ def _track(given: argparse.Namespace) -> int:
         _require_finite(given.video, drawn=True)
     with _encoder(given.appearance) as encoder:
         done, failed = _track_all(given, options, encoder)
+    return _report(given, done, failed)
+
+
+def _report(given: argparse.Namespace, done: list[VideoSummary], failed: int) -> int:
+    """Print the tracks or their table; the exit status."""
+    from stca.tracking.outputs import summary_table, tracks_json
+
     if given.json:
         print(json.dumps([tracks_json(each) for each in done], ensure_ascii=False))
     elif done:
-        print(_table(done))
+        print(summary_table(done))
         print(f"in {given.out}")
     return 1 if failed else 0
 
@@ -283,15 +297,3 @@ def _run(
     if given.draw:
         draw_tracks(video, summary, given.draw, options=options, zones=given.zone, blur=given.blur, show=True)
     return summary
-
-
-def _table(done: list[VideoSummary]) -> str:
-    wide = max(len("video"), *(len(each.video) for each in done))
-    heads = ("frames", "tracks", "tracklets", "crops used", "left out", "frames/s")
-    rows = ["  ".join([f"{'video':<{wide}}", *heads])]
-    for each in done:
-        speed = f"{each.frames / each.seconds:.0f}" if each.seconds else "done before"
-        cells = (each.frames, each.tracks, each.tracklets, each.used, each.left_out, speed)
-        row = (f"{cell:>{len(head)}}" for cell, head in zip(cells, heads, strict=True))
-        rows.append("  ".join([f"{each.video:<{wide}}", *row]))
-    return "\n".join(rows)

@@ -3,6 +3,7 @@
 from stca.protocols import PROTOCOLS, Protocol, find_protocol
 from stca.ranking.answers import GalleryBlock, Labels
 from stca.ranking.bootstrap import Interval
+from stca.ranking.distractors import DistractorCurve, Distractors, rank_with_distractors
 from stca.ranking.metric_learning import KISSME, XQDA, LearnedMetric
 from stca.ranking.metrics import FIGURES, Figure, RankMetrics, SplitMetrics, compare_table, mean_over_splits
 from stca.ranking.rank_gallery import rank, rank_blocks, rank_distances
@@ -15,6 +16,8 @@ __all__ = [
     "PROTOCOLS",
     "XQDA",
     "Comparison",
+    "DistractorCurve",
+    "Distractors",
     "Figure",
     "GalleryBlock",
     "Interval",
@@ -33,4 +36,5 @@ __all__ = [
     "rank",
     "rank_blocks",
     "rank_distances",
+    "rank_with_distractors",
 ]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 
 from stca.distance import Metric
 from stca.errors import RankingError
@@ -30,7 +31,8 @@ from stca.ranking.scoring import Setting, score_counts
 from stca.tools.progress import progress
 from stca.tracklets import Embeddings
 
-_ROWS_AT_ONCE = 16384
+ROWS_AT_ONCE = 16384
+"""Of a gallery, in one matrix product."""
 
 
 def rank(
@@ -72,11 +74,7 @@ def rank(
             max_rank=max_rank,
         )
         return dataclasses.replace(found, metric=metric.name)
-    labels = Labels.of(gallery)
-    parts = [
-        np.arange(i, min(i + _ROWS_AT_ONCE, len(gallery))) for i in range(0, len(gallery), _ROWS_AT_ONCE)
-    ]
-    blocks = [GalleryBlock(gallery.vectors[p[0] : p[-1] + 1], labels.subset(p)) for p in parts]
+    blocks = gallery_blocks(gallery)
     settings = find_reranking(reranking)
     if settings is not None:
         found = _rank_again(query, blocks, find_protocol(protocol), settings, (metric, max_rank))
@@ -112,8 +110,47 @@ def rank_blocks(
 
     """
     protocol = find_protocol(protocol)
+    _check_max_rank(max_rank)
+    counts = count_answers(query, blocks, metric=metric, protocol=protocol, label=label)
+    return counts.score(protocol, max_rank=max_rank)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnswerCounts:
+    """The answers of all queries in a gallery, and the number of wrong rows before each.
+
+    Args:
+        labels: of the queries, without junk.
+        distances: of the same queries.
+        answers: sorted by query.
+        before: (A,) number of wrong rows that are not farther than the answer.
+        gallery_size: number of rows that count.
+
+    """
+
+    labels: Labels
+    distances: BlockDistances
+    answers: Answers
+    before: Int64[np.ndarray, " A"]
+    gallery_size: int
+
+    def score(self, protocol: Protocol, *, max_rank: int) -> RankMetrics:
+        """The scores; see `rank_blocks`."""
+        setting = Setting(metric=self.distances.metric, gallery_size=self.gallery_size, max_rank=max_rank)
+        return score_counts(self.labels, self.answers.query, self.before, protocol, setting)
+
+
+def count_answers(
+    query: Embeddings,
+    blocks: Iterable[GalleryBlock],
+    *,
+    metric: Metric,
+    protocol: Protocol,
+    label: str | None = None,
+) -> AnswerCounts:
+    """What `rank_blocks` scores; see there."""
     query = query.subset(np.flatnonzero(query.person_ids >= 0))
-    _check_options(query, metric, max_rank)
+    _check_options(query, metric)
     if iter(blocks) is blocks:
         raise RankingError(
             "The gallery's blocks are iterated twice",
@@ -133,8 +170,14 @@ def rank_blocks(
     answers = Answers(query_rows[order], np.concatenate(near)[order])
     again = (b.vectors for b in _blocks(query, blocks, protocol, label=label and f"{label}: impostors"))
     before = count_before(distances, answers, zip(again, pairs, strict=True))
-    setting = Setting(metric=metric, gallery_size=size, max_rank=max_rank)
-    return score_counts(labels, answers.query, before, protocol, setting)
+    return AnswerCounts(labels, distances, answers, before, size)
+
+
+def gallery_blocks(gallery: Embeddings) -> list[GalleryBlock]:
+    """A gallery in memory as blocks."""
+    labels = Labels.of(gallery)
+    parts = [np.arange(i, min(i + ROWS_AT_ONCE, len(gallery))) for i in range(0, len(gallery), ROWS_AT_ONCE)]
+    return [GalleryBlock(gallery.vectors[p[0] : p[-1] + 1], labels.subset(p)) for p in parts]
 
 
 def rank_distances(
@@ -189,7 +232,8 @@ def _rank_again(
 ) -> RankMetrics:
     metric, max_rank = options
     query = query.subset(np.flatnonzero(query.person_ids >= 0))
-    _check_options(query, metric, max_rank)
+    _check_options(query, metric)
+    _check_max_rank(max_rank)
     parts = list(_blocks(query, blocks, protocol, label=None))
     gallery = concatenate([part.labels for part in parts])
     _check_gallery(len(gallery))
@@ -231,14 +275,13 @@ def _that_count(block: GalleryBlock, protocol: Protocol) -> GalleryBlock:
     return GalleryBlock(block.vectors[rows], block.labels.subset(rows))
 
 
-def _check_options(query: Embeddings, metric: str, max_rank: int) -> None:
+def _check_options(query: Embeddings, metric: str) -> None:
     if len(query) == 0:
         raise RankingError(
             "There are no queries", expected="at least one query that is not junk", found="none"
         )
     if metric not in get_args(Metric):
         raise RankingError(f"There is no metric {metric!r}", expected=" or ".join(get_args(Metric)))
-    _check_max_rank(max_rank)
 
 
 def _check_gallery(size: int) -> None:

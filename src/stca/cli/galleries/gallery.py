@@ -10,6 +10,7 @@ from typing import Any
 
 from stca.cli.galleries import keeping
 from stca.cli.parsing import Verbs, add_model_options, add_verb, natural, positive
+from stca.cli.scaling import add_engine, embed_on_cluster
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -19,9 +20,15 @@ def add_verbs(verbs: Verbs) -> None:
 
     add = add_verb(below, "add", _add, help="embed and add tracklets; creates the gallery if there is none")
     add.add_argument("gallery", type=Path, help="folder of the gallery")
-    add.add_argument("tracks", type=Path, nargs="+", help="folders of tracklets, as `stca track` writes them")
+    add.add_argument(
+        "tracks",
+        type=Path,
+        nargs="+",
+        help="folders of tracklets (`stca track`) or of vectors (`stca embed --engine ray`)",
+    )
     add.add_argument("--replace", action="store_true", help="replace tracklets whose frames have changed")
     add_embedding(add)
+    add_engine(add, what="embed")
 
     shown = add_verb(below, "list", _list, help="list the tracklets, one per line")
     shown.add_argument("--camera", action="append", help="only this camera; may be repeated")
@@ -61,16 +68,44 @@ def embedding_of(given: argparse.Namespace) -> dict[str, Any]:
     return {name: getattr(given, name) for name in ("device", "precision", "batch_size", "workers")}
 
 
-def _add(given: argparse.Namespace) -> None:
+def _add(given: argparse.Namespace) -> int:
     from stca.gallery import add_tracklets
     from stca.runs.gallery_model import open_gallery
+    from stca.scale.vector_files import find_vector_files
     from stca.tracks import find_tracklets
 
+    vectors = [find_vector_files(place) for place in given.tracks]
+    if given.engine == "ray" or any(vectors):
+        return _add_vectors(given, vectors)
     tracklets = [found for root in given.tracks for found in find_tracklets(root)]
     gallery, model = open_gallery(given.gallery, given.model)
     with gallery:
         done = add_tracklets(gallery, model, tracklets, replace=given.replace, **embedding_of(given))
         print(f"{done}; {len(gallery)} tracklets in {given.gallery}")
+    return 0
+
+
+def _add_vectors(given: argparse.Namespace, vectors: list[list[Path]]) -> int:
+    """Add files of vectors, which are made first from folders of tracks."""
+    from stca.errors import ConfigError
+    from stca.runs.gallery_model import choose_model
+    from stca.scale.vector_files import add_vectors
+
+    files, failed = [file for each in vectors for file in each], 0
+    if roots := [place for place, each in zip(given.tracks, vectors, strict=True) if not each]:
+        if given.engine != "ray":
+            raise ConfigError(
+                "Folders of tracks and of vectors are added one after the other",
+                found=", ".join(map(str, given.tracks)),
+            )
+        given.model = choose_model(given.gallery, given.model)
+        folder = given.gallery.with_name(f"{given.gallery.name}.vectors")
+        made, failed = embed_on_cluster(given, roots, folder)
+        files += made
+    if files:
+        done, count = add_vectors(given.gallery, files, replace=given.replace)
+        print(f"{done}; {count} tracklets in {given.gallery}")
+    return 1 if failed else 0
 
 
 def _list(given: argparse.Namespace) -> None:

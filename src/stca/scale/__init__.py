@@ -1,0 +1,1 @@
+"""More than one machine: tracking and embedding on Ray, vectors as Parquet, and planning what is needed."""

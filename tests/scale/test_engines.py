@@ -1,0 +1,148 @@
+"""What is done on Ray, piece by piece in this process: the results are those of the plain commands."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from made_videos import grey, write_video
+from stca.cli import main
+from stca.gallery import Gallery
+from stca.scale import cluster, embedding, tracking
+from stca.scale.attempts import Attempts
+
+pytest.importorskip("pyarrow", reason="needs stca[ray]")
+MODEL = "pretrained:stca_small"
+
+
+class Cluster:
+    """Of one processor core."""
+
+    def cluster_resources(self) -> dict[str, float]:
+        return {"CPU": 1.0}
+
+
+@pytest.fixture(autouse=True)
+def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The pieces that were begun, in order."""
+    begun: list[str] = []
+
+    @contextmanager
+    def connected(**_: Any) -> Iterator[Cluster]:
+        yield Cluster()
+
+    def run(
+        _: Any, task: Any, pieces: Sequence[tuple[str, str]], *, attempts: Attempts, **__: Any
+    ) -> Iterator[cluster.Outcome]:
+        actor = cluster._Actor(task, attempts)
+        for name, piece in pieces:
+            begun.append(Path(piece).name)
+            yield cluster.Outcome(name, *actor._tried(name, piece))
+
+    for module in (tracking, embedding):
+        monkeypatch.setattr(module, "connected", connected)
+        monkeypatch.setattr(module, "run", run)
+    monkeypatch.setattr(cluster, "_WAIT", (0.0,))
+    return begun
+
+
+def test_vectors_and_records_are_those_of_the_plain_command(
+    make_people: Any, tmp_path: Path, done: list[str]
+) -> None:
+    people = make_people(tmp_path / "people", persons=1, cameras=3, tracklets=3, frames=6) / "person 0"
+    for name, options in (("ray", ("--engine", "ray")), ("plain", ("--workers", "0"))):
+        command = ["gallery", "add", str(tmp_path / name), str(people), "--model", MODEL, "--device", "cpu"]
+        assert main([*command, *options]) == 0
+    with Gallery.open(tmp_path / "ray") as ours, Gallery.open(tmp_path / "plain") as plain:
+        assert ours.source == plain.source
+        assert ours.fingerprint == plain.fingerprint
+        records = [{r.key: r for r in g.records()} for g in (ours, plain)]
+        vectors = [dict(zip((r.key for r in g.records()), g.vectors(), strict=True)) for g in (ours, plain)]
+    assert records[0] == records[1]
+    for key, vector in vectors[1].items():
+        np.testing.assert_allclose(vectors[0][key], vector, rtol=0, atol=1e-6)
+    assert sorted(done) == ["camera 0", "camera 1", "camera 2"]
+    assert len(vectors[1]) == 9
+
+
+def test_only_camera_folders_that_changed_are_embedded_again(
+    make_people: Any, tmp_path: Path, done: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_people(tmp_path / "people", persons=1, cameras=2, tracklets=2, frames=2) / "person 0"
+    command = [
+        "embed",
+        MODEL,
+        "--engine",
+        "ray",
+        "--data",
+        str(root),
+        "--out",
+        str(tmp_path / "v"),
+        "--device",
+        "cpu",
+    ]
+    assert main(command) == 0
+    first = {path.name: path.read_bytes() for path in (tmp_path / "v").glob("*.parquet")}
+    assert len(first) == 2
+    next((root / "camera 1").rglob("*.jpg")).unlink()
+    (tmp_path / "v" / "camera 0.parquet").write_bytes(b"half a fi")
+    done.clear()
+    assert main(command) == 0
+    assert sorted(done) == ["camera 0", "camera 1"]
+    assert (tmp_path / "v" / "camera 0.parquet").read_bytes() == first["camera 0.parquet"]
+    done.clear()
+    assert main(command) == 0
+    assert done == []
+    assert "2 embedded before" in capsys.readouterr().out
+
+
+def test_a_camera_that_cannot_be_read_is_set_aside_and_the_others_are_added(
+    make_people: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_people(tmp_path / "people", persons=1, cameras=2, tracklets=1, frames=2) / "person 0"
+    for path in (root / "camera 0").rglob("*.jpg"):
+        path.write_bytes(b"no picture")
+    assert main(["gallery", "add", str(tmp_path / "g"), str(root), "--engine", "ray", "--model", MODEL]) == 1
+    assert "1 failed" in capsys.readouterr().out
+    assert (tmp_path / "g.vectors" / "failed.csv").read_text().splitlines()[1].startswith("camera 0,")
+    with Gallery.open(tmp_path / "g") as gallery:
+        assert [record.camera for record in gallery.records()] == ["camera 1"]
+
+
+def test_each_video_is_tracked_and_a_broken_one_is_set_aside(
+    tmp_path: Path, done: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "videos").mkdir()
+    for name in ("a", "b"):
+        write_video(tmp_path / "videos" / f"{name}.mp4", grey(*range(60, 80)))
+    (tmp_path / "videos" / "broken.mp4").write_bytes(b"no video")
+    command = ["track", str(tmp_path / "videos"), "--detector", "motion", "--out"]
+    assert main([*command, str(tmp_path / "ray"), "--engine", "ray", "--attempts", "2"]) == 1
+    assert sorted(done) == ["a.mp4", "b.mp4", "broken.mp4"]
+    assert "Cannot open a video" in (tmp_path / "ray" / "failed.csv").read_text()
+    plain = [str(tmp_path / "videos" / f"{name}.mp4") for name in ("a", "b")]
+    assert main(["track", *plain, "--detector", "motion", "--out", str(tmp_path / "plain")]) == 0
+    for name in ("a", "b"):
+        for file in ("tracks.txt", "video.json"):
+            found, expected = (tmp_path / out / name / file for out in ("ray", "plain"))
+            assert found.read_bytes() == expected.read_bytes()
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--camera", "door"], "--camera"),
+        (["--draw", "out.mp4"], "--draw"),
+    ],
+)
+def test_options_of_one_video_are_refused(
+    tmp_path: Path, options: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_video(tmp_path / "a.mp4", grey(1, 2))
+    command = ["track", str(tmp_path / "a.mp4"), "--out", str(tmp_path / "out"), "--detector", "motion"]
+    assert main([*command, "--engine", "ray", *options]) == 1
+    assert complaint in capsys.readouterr().err

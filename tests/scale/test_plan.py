@@ -1,0 +1,145 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stca.cli import main
+from stca.errors import ConfigError
+from stca.gallery.embedded import EXACT_VALUES
+from stca.scale.planning import measure as module
+from stca.scale.planning.costs import SHIPPED, GalleryCost, TrackingCost, UnitCosts
+from stca.scale.planning.measure import likeness, measure
+from stca.scale.planning.plan import Workload, at_size, plan, table
+
+COSTS = UnitCosts(
+    machine="a processor",
+    cores=4,
+    footage="two videos",
+    frame_rate=12.5,
+    tracklets_per_hour=100.0,
+    crop_bytes=50_000.0,
+    model="net",
+    dim=512,
+    embed_core_seconds=0.5,
+    tracking=(TrackingCost("motion", 1800.0, 0.1), TrackingCost("yolox_nano", 7200.0, 0.1)),
+    gallery=(
+        GalleryCost(10_000, 10.0, 1.0, 2.0, 1.0, 30_000_000, 25_000_000),
+        GalleryCost(100_000, 100.0, 40.0, 4.0, 0.99, 300_000_000, 250_000_000),
+    ),
+)
+
+
+def test_figures_are_products_of_unit_costs() -> None:
+    found = {each.name: each for each in plan(Workload(cameras=10, days=10, hours=12), COSTS)}
+    video, daily, rows = 10 * 12, 10 * 12 * 100, 10 * 12 * 100 * 10
+    assert found["video a day"].value == video
+    assert found["tracklets a day"].value == daily
+    assert found["tracking a day"].value == video * 1800 / 3600
+    assert found["embedding a day"].value == pytest.approx(daily * 0.5 / 3600)
+    assert found["vectors"].value == rows
+    assert found["vectors alone"].value == pytest.approx(rows * 512 * 4 / 1e9)
+    assert found["crops on disk"].value == pytest.approx(rows * 50_000 / 1e9)
+    assert found["machines, track and embed"].value == -(-(60 + daily * 0.5 / 3600) // (24 * 4 * 0.7))
+    assert found["gallery on disk"].value == pytest.approx(rows * 3000 / 1e9)
+    assert found["gallery on disk"].basis == "extrapolated"
+    assert found["network, cameras in"].basis == "assumed"
+    assert all(each.formula for each in found.values())
+    other = {e.name: e for e in plan(Workload(cameras=10, days=10, hours=12, detector="yolox_nano"), COSTS)}
+    assert other["tracking a day"].value == 4 * found["tracking a day"].value
+
+
+@pytest.mark.parametrize(
+    ("rows", "value", "basis"),
+    [
+        (10, 10.0, "measured"),
+        (1000, 1000.0, "measured"),
+        (100, 100.0, "interpolated"),
+        (10_000, 10_000.0, "extrapolated"),
+        (1, 1.0, "extrapolated"),
+    ],
+)
+def test_costs_grow_on_a_straight_line_of_logarithms(rows: float, value: float, basis: str) -> None:
+    found, formula, how = at_size(rows, [(10, 10.0), (1000, 1000.0)])
+    assert found == pytest.approx(value)
+    assert how == basis
+    assert formula
+
+
+def test_a_cost_never_falls_beyond_what_was_measured() -> None:
+    """An approximate index makes the search of 100,000 cheaper than of 10,000; 10^8 is not for nothing."""
+    assert at_size(1e8, [(10_000, 8.0), (100_000, 2.0)])[0] == 2.0
+
+
+def test_the_table_says_what_is_extrapolated_and_where_the_curve_bends() -> None:
+    text = table(Workload(cameras=1000, days=30), COSTS)
+    assert "a processor" in text
+    assert "100,000,000" in text
+    assert text.count("extrapolated: measure first") == 2
+    assert f"{EXACT_VALUES // 512:,}" in text
+
+
+def test_costs_come_back_from_their_file(tmp_path: Path) -> None:
+    odd = replace(COSTS, machine='a "quoted" \\ name')
+    odd.save(tmp_path / "plan.toml")
+    assert UnitCosts.load(tmp_path / "plan.toml") == odd
+    assert UnitCosts.load(SHIPPED).gallery
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["", "x = ", "cores = 'two'", "machine = 1\n[[gallery]]\nrows = 1"],
+    ids=["empty", "toml", "type", "part"],
+)
+def test_another_file_is_one_error(tmp_path: Path, damage: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "plan.toml").write_text(damage)
+    assert main(["plan", "--cameras", "3", "--measured", str(tmp_path / "plan.toml")]) == 1
+    assert "stca plan --measure" in capsys.readouterr().err
+
+
+def test_numbers_that_cannot_be_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    COSTS.save(tmp_path / "plan.toml")
+    text = (tmp_path / "plan.toml").read_text()
+    (tmp_path / "bad.toml").write_text(text.replace("embed_core_seconds = 0.5", "embed_core_seconds = -1.0"))
+    with pytest.raises(ConfigError, match="a number from 0"):
+        UnitCosts.load(tmp_path / "bad.toml")
+    for options in (["--days", "0"], ["--hours", "25"], ["--detector", "none"]):
+        assert main(["plan", "--cameras", "3", "--measured", str(tmp_path / "plan.toml"), *options]) == 1
+    assert main(["plan"]) == 1
+    assert "--cameras" in capsys.readouterr().err
+
+
+def test_the_command_prints_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    COSTS.save(tmp_path / "plan.toml")
+    assert main(["plan", "--cameras", "3", "--measured", str(tmp_path / "plan.toml"), "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert rows[0] == {
+        "name": "video a day",
+        "value": 72.0,
+        "unit": "h",
+        "formula": "3 cameras x 24 h",
+        "basis": "measured",
+    }
+
+
+def test_vectors_of_one_person_are_nearer_than_others() -> None:
+    rows = likeness(2000, 64)
+    nearest = np.sort(rows @ rows.T, axis=1)[:, -8:]
+    assert np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+    assert nearest[:, :-1].mean() > 0.5
+
+
+@pytest.mark.slow  # renders, tracks and embeds: about 20 s
+def test_measuring_gives_costs_that_can_be_planned_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SCENE", {"cameras": 1, "persons": 6, "seconds": 6, "height": 180, "seed": 7})
+    costs = measure(model="colour_histogram", rows=(1000, 3000))
+    costs.save(tmp_path / "plan.toml")
+    assert [each.rows for each in costs.gallery] == [1000, 3000]
+    assert min(each.recall for each in costs.gallery) == 1
+    assert costs.tracking[0].core_seconds > 0
+    assert all(
+        each.value > 0 for each in plan(Workload(cameras=2, days=1), UnitCosts.load(tmp_path / "plan.toml"))
+    )
