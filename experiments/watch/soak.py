@@ -10,6 +10,7 @@ it was said that nothing is left of it; every frame that was sent was looked at 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import json
 import os
@@ -40,10 +41,12 @@ def memory(pid: int) -> dict[str, float]:
 
 
 def _below(pid: int) -> Iterable[int]:
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            yield int(child)
-            yield from _below(int(child))
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, ValueError):  # one that has just ended
+            parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
+            if int(parent) == pid:
+                yield int(process.name)
+                yield from _below(int(process.name))
 
 
 def _megabytes(pid: int) -> float:

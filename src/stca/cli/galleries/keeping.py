@@ -74,7 +74,7 @@ def _forget(given: argparse.Namespace) -> None:
             done = forget(gallery, given.key, dry_run=given.dry_run)
     _say(given, done)
     if not given.dry_run:
-        print("not added again; the videos, backups and what was exported or copied are not reached")
+        print("not added again; videos, backups, events that were sent and what was exported are not reached")
 
 
 def _expire(given: argparse.Namespace) -> None:
