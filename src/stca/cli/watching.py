@@ -21,9 +21,9 @@ def add_verbs(verbs: Verbs) -> None:
         "--alert",
         action="append",
         default=[],
-        metavar="PERSON|KEY",
-        help="give an alert, once per visit, when it is this person or the person of this tracklet; may be "
-        "repeated",
+        metavar="PERSON|KEY|SEARCH",
+        help="give an alert, once per visit, when it is this person, the person of this tracklet, or who is "
+        "searched for by this saved search of the page; may be repeated",
     )
     verb.add_argument(
         "--events",

@@ -232,6 +232,7 @@ class CurrentTracklets:
             self.follow_people()
         alerts = parts.alerts.check(
             each.key,
+            each.camera,
             first=each.first,
             last=each.last,
             vector=vector,

@@ -55,7 +55,7 @@ def watch(
 
     Args:
         settings: what is watched.
-        alerts: persons (numbers) and tracklets (keys) of the gallery to give an alert for.
+        alerts: persons (numbers), tracklets (keys) and saved searches (names) to give an alert for.
         events: files to which events are appended as JSON lines; "-" is standard output.
         seconds: when to stop; None: never.
 
