@@ -39,6 +39,7 @@ class CameraSettings:
         frame_rate: frames a second; None: what the source states.
         masks: regions where nothing is detected.
         retention: seconds after which a tracklet of the gallery is forgotten; None: never.
+        longest: seconds after which the tracklet of somebody who stays ends, and the next one begins.
 
     """
 
@@ -50,6 +51,7 @@ class CameraSettings:
     frame_rate: float | None = None
     masks: tuple[Region, ...] = ()
     retention: float | None = None
+    longest: float = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,7 @@ def read_settings(path: Path) -> WatchSettings:
     return settings
 
 
-_SHARED = ("detector", "tracker", "every", "retention")
+_SHARED = ("detector", "tracker", "every", "retention", "longest")
 """Keys of a camera that [watch] may have for all."""
 _SINGLE = ("watch", "mqtt")
 _SEVERAL = ("camera", "travel", "webhook")
@@ -220,6 +222,7 @@ def _tables() -> tuple[dict[str, Kind], ...]:
         "tracker": kinds.tracker,
         "every": kinds.whole(1, 10_000),
         "retention": kinds.age,
+        "longest": kinds.number(5, 3600),
     }
     watch = {
         "out": kinds.folder,

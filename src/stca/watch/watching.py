@@ -172,6 +172,7 @@ class Watching:
             camera.start_again_if_due()
         in_view = self._current.in_view()
         self._status.tick(self._cameras, in_view)
+        self._told.shown.tick(self._cameras)
         for name, camera in self._cameras.items():
             self._told.show_camera(
                 name, camera, people=in_view.get(name, 0), last_person=self._current.last_person.get(name)

@@ -12,6 +12,7 @@ from stca.web.pages import (
     entrance,
     gallery,
     jobs,
+    live,
     people,
     search,
     tracklets,
@@ -28,7 +29,19 @@ STATIC = Path(__file__).parent.parent / "static"
 
 def add_pages(app: FastAPI) -> None:
     """Add every page, the files that they need, and pages for errors to an application with its handlers."""
-    for part in (wall, uploads, search, tracklets, people, videos, jobs, corrections, gallery, entrance):
+    for part in (
+        wall,
+        uploads,
+        search,
+        tracklets,
+        people,
+        live,
+        videos,
+        jobs,
+        corrections,
+        gallery,
+        entrance,
+    ):
         app.include_router(part.router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     show_errors_as_pages(app)
