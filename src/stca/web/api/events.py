@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -12,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from stca.errors import StcaError
 from stca.web.access.guard import LOCAL
 from stca.web.access.tokens import User
 from stca.web.api.common import State
@@ -106,7 +108,8 @@ def _now(request: Request, state: ServerState, since: int) -> tuple[int, list[tu
             "best": best.model_dump() if best else None,
         }
         found.append(("answer", search.id, content))
-    live = live_now(state, 1)
-    if live.seen is not None or live.events:
-        found.append(("live", 0, live.model_dump(exclude={"seen"})))
+    with suppress(StcaError):  # a damaged file of events, of which the page says more
+        live = live_now(state, 1)
+        if live.cameras or live.events:
+            found.append(("live", 0, live.model_dump(exclude={"seen"})))
     return version, found
