@@ -96,6 +96,8 @@ def lost_without_a_word(settings: Path, out: Path) -> list[str]:
     for each in events:
         if each["kind"] in ("seen", "revised"):
             person[each["tracklet"]] = None if each.get("into") else each["person"]
+            if each.get("into"):
+                person[each["into"]] = each["person"]
         elif each["kind"] == "lost":
             lost.add(each["tracklet"])
     said = {key: who for key, who in person.items() if who is not None}
@@ -131,13 +133,14 @@ def main() -> None:
     wrong = lost_without_a_word(settings, out)
     video = json.loads((out / "tracks" / "door" / "video.json").read_text())
     dropped = max(map(int, re.findall(r"(\d+) frames dropped", words)), default=0)
-    first, last = found[min(1, len(found) - 1)], found[-1]
+    steady = [each for each in found if 5 <= each["minute"] <= given.seconds / 60] or found
+    first, last = steady[0], steady[-1]
     for name in ("watching", "cameras"):
         print(f"memory, {name}: {first[name]:.0f} MB at minute {first['minute']:.0f}, "
               f"{last[name]:.0f} MB at minute {last['minute']:.0f}")  # fmt: skip
     with Gallery.open(out / "gallery") as gallery:
         print(f"tracklets in the gallery: {len(gallery)}")
-    states = re.findall(r"^door: (playing|lost)\b[^;]*$", words, re.MULTILINE)
+    states = re.findall(r"^door: (playing|lost)\b[^;\n]*$", words, re.MULTILINE)
     times = sum(a == "lost" and b == "playing" for a, b in itertools.pairwise(states))
     print(f"the camera was said to be back {times} times")
     print(f"frames: {camera.sent} sent, {video['frames']} looked at, {dropped} said to be dropped")
