@@ -24,6 +24,7 @@ class Colours:
 
     def __init__(self) -> None:
         self.joined: list[tuple[int, int]] = []
+        self.most = 0  # observations of open tracks at once
         self.split_off: list[tuple[int, int, list[int]]] = []
 
     def add(self, number: int, seen: Observation) -> None:
@@ -58,10 +59,14 @@ def follow(
     tracker: str = "ocsort",
     until: int = 200,
     changes: NetworkChanges | None = None,
+    longest: float = float("inf"),
 ) -> tuple[list[Track], Colours]:
     pytest.importorskip("trackers")
     store = Colours()
-    associator, following = Associator(tracker, RATE), TrackBuilder(RATE, store, changes=changes)
+    associator, following = (
+        Associator(tracker, RATE),
+        TrackBuilder(RATE, store, changes=changes, longest=longest),
+    )
     done: list[Track] = []
     for frame in range(1, until + 1):
         seen = frames.get(frame, [])
@@ -75,6 +80,7 @@ def follow(
         )
         time = (frame - 1) / RATE
         done += list(following.update(Frame(frame, time, IMAGE), seen, associator.update(time, found)))
+        store.most = max(store.most, sum(len(each.observations) for each in following._tracks.values()))
     return done + list(following.close()), store
 
 
@@ -458,3 +464,15 @@ def test_camera_motion_brings_boxes_back_to_the_first_frame() -> None:
         boxes = np.array([[560.0, 50, 580, 100]]) - [swing(frame), 0, swing(frame), 0]
         back = camera.undo(pan(frame), boxes)
         assert back[0] == pytest.approx([160, 50, 180, 100], abs=4)
+
+
+def test_somebody_who_stays_is_one_track_after_another_with_bounded_memory() -> None:
+    stays = {frame: [observation(frame, 100 + frame % 3)] for frame in range(1, 1201)}
+    (whole,), store = follow(stays, until=1200)
+    assert store.most >= 1190, "without a limit, all of it is held"
+    parts, store = follow(stays, until=1200, longest=20.0)
+    assert store.most <= 20 * RATE + 2
+    assert len(parts) == 6
+    assert len({part.number for part in parts}) == 6
+    assert [o.frame for part in parts for o in part.observations] == [o.frame for o in whole.observations]
+    assert store.joined == []

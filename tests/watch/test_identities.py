@@ -171,7 +171,7 @@ def test_an_alert_comes_once_for_each_visit() -> None:
     alerts = Alerts([Wanted("7", lambda: rows)], threshold=0.8, visit=60)
 
     def check(key: str, vector: np.ndarray, first: float) -> list:
-        return alerts.check(key, first=first, last=first + 5, vector=vector)
+        return alerts.check(key, "x", first=first, last=first + 5, vector=vector)
 
     assert check("door/0", near(0, share=0.7), 0) == [], "0.71 is below"
     (alert,) = check("door/0", near(0, share=0.5), 0)
@@ -182,4 +182,4 @@ def test_an_alert_comes_once_for_each_visit() -> None:
     alerts.extend("yard/0", 100.0)
     assert check("door/1", near(0), 150) == []
     assert len(check("door/2", near(0), 300)) == 1, "another visit"
-    assert alerts.check("x/1", first=900, last=901, vector=near(0), excluded=frozenset({"old/1"})) == []
+    assert alerts.check("x/1", "x", first=900, last=901, vector=near(0), excluded=frozenset({"old/1"})) == []

@@ -17,11 +17,13 @@ GOOD = """\
 out = "people"
 threshold = 0.5
 every = 2
+retention = "30d"
 
 [[camera]]
 name = "door"
 source = "rtsp://me:secret@10.0.0.5/1"
 every = 1
+retention = "12h"
 masks = [[0, 0, 10, 0, 10, 10]]
 
 [[camera]]
@@ -62,6 +64,7 @@ def test_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = read_settings(write(tmp_path, GOOD))
     assert settings.out == tmp_path / "people"
     assert [(camera.name, camera.every) for camera in settings.cameras] == [("door", 1), ("yard", 2)]
+    assert [camera.retention for camera in settings.cameras] == [12 * 3600.0, 30 * 86_400.0]
     assert len(settings.cameras[0].masks[0].points) == 3
     assert settings.travel == {("door", "yard"): 12.0}
     assert settings.webhooks[0].secret == b"known to two"
@@ -134,6 +137,14 @@ def test_what_is_no_list_of_cameras(tmp_path: Path, text: str, words: str) -> No
     assert any(words in found for _, found in mistakes(tmp_path, text))
 
 
+def test_ages_and_lengths_that_cannot_be(tmp_path: Path) -> None:
+    text = '[watch]\nretention = "soon"\n[[camera]]\nname = "a"\nsource = "usb:0"\nlongest = 1\n'
+    assert mistakes(tmp_path, text) == [
+        (2, "retention is a number and s, m, h, d or w, for example 30d, not 'soon'"),
+        (6, "longest is a number from 5 to 3600, not 1"),
+    ]
+
+
 def test_no_toml(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="line 2"):
         read_settings(write(tmp_path, "a = 1\nb = ]\n"))
@@ -144,7 +155,7 @@ def test_no_toml(tmp_path: Path) -> None:
 def test_a_secret_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STCA_TEST_SECRET", raising=False)
     assert mistakes(tmp_path, GOOD) == [
-        (23, "secret is in STCA_TEST_SECRET, which holds no secret, not this")
+        (25, "secret is in STCA_TEST_SECRET, which holds no secret, not this")
     ]
 
 

@@ -10,6 +10,7 @@ from stca.errors import GalleryError
 from stca.gallery import Gallery, Record
 from stca.linking.persons import hide, merge_persons, name_person, split_person, undo
 from stca.watch.clock import WallClock
+from stca.watch.people.alerts import Alerts
 from stca.watch.people.decisions import Decision
 from stca.watch.people.identities import Identities
 from stca.watch.storing import Persons
@@ -41,6 +42,31 @@ def test_everybody_in_the_gallery_is_known(gallery: Gallery) -> None:
     assert [row.key for row in persons.wanted(["1"])[0].rows()] == ["a", "b", "c"]
     with pytest.raises(GalleryError, match="nobody to give an alert for"):
         persons.wanted(["3"])
+
+
+def test_a_saved_search_of_the_page_is_wanted(gallery: Gallery) -> None:
+    pytest.importorskip("fastapi")
+    from stca.web import schemas
+    from stca.web.saved import SavedSearches
+
+    persons, ids = load(gallery)
+    with pytest.raises(GalleryError, match="name of a saved search"):
+        persons.wanted(["the thief"])
+    saved = SavedSearches(gallery.path / "serve")
+    saved.add("the thief", schemas.SearchRequest(key="d", cameras=["yard"]), author="ann")
+    saved.add("another", schemas.SearchRequest(key="a"), author="ann")
+    (wanted,) = persons.wanted(["the thief"])
+    assert [row.key for row in wanted.rows()] == ["d"]
+    alerts = Alerts([wanted, *persons.wanted(["another"])], 0.9, visit=300.0)
+    vector = ids["d"].vector
+    assert alerts.check("x/0", "door", first=1.0, last=2.0, vector=vector) == [], "it is another camera"
+    (alert,) = alerts.check("x/0", "yard", first=1.0, last=2.0, vector=vector)
+    assert (alert.wanted, alert.like) == ("the thief", "d")
+    gallery.remove("d")
+    persons.follow()
+    assert wanted.rows() == []
+    with pytest.raises(GalleryError, match="did you mean 'another'"):
+        persons.wanted(["anothr"])
 
 
 def test_what_people_correct_is_followed(gallery: Gallery) -> None:

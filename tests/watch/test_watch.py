@@ -160,6 +160,19 @@ def test_killed_while_somebody_walks_nothing_that_was_said_is_lost(scene: Path, 
     assert {key: stored.get(key) for key in said} == said
 
 
+def test_the_example_is_right_and_a_missing_file_leads_to_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["watch", "--example"]) == 0
+    settings = tmp_path / "cameras.toml"
+    settings.write_text(capsys.readouterr().out)
+    assert main(["watch", str(settings), "--check"]) == 0
+    assert "2 cameras (door, yard), no mistakes" in capsys.readouterr().out
+    for given in ([], [str(tmp_path / "nowhere.toml")]):
+        assert main(["watch", *given]) == 1
+        assert "stca watch --example > " in capsys.readouterr().err
+
+
 def test_check(scene: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings = write_settings(scene, tmp_path / "out")
     assert main(["watch", str(settings), "--check"]) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from importlib import resources
 from pathlib import Path
 
 from stca.cli.parsing import Verbs, add_verb
@@ -14,16 +15,20 @@ def add_verbs(verbs: Verbs) -> None:
         verbs, "watch", _watch, help="watch cameras: the same person across them as they walk, as events"
     )
     verb.add_argument(
-        "cameras", type=Path, help="a TOML file: what is watched, and who is told (docs/watch.md)"
+        "cameras",
+        type=Path,
+        nargs="?",
+        help="a TOML file: what is watched, and who is told (docs/watch.md)",
     )
+    verb.add_argument("--example", action="store_true", help="print such a file, to be filled in")
     verb.add_argument("--check", action="store_true", help="only check the file: every mistake with its line")
     verb.add_argument(
         "--alert",
         action="append",
         default=[],
-        metavar="PERSON|KEY",
-        help="give an alert, once per visit, when it is this person or the person of this tracklet; may be "
-        "repeated",
+        metavar="PERSON|KEY|SEARCH",
+        help="give an alert, once per visit, when it is this person, the person of this tracklet, or who is "
+        "searched for by this saved search of the page; may be repeated",
     )
     verb.add_argument(
         "--events",
@@ -47,6 +52,23 @@ def _seconds(text: str) -> float:
 
 
 def _watch(given: argparse.Namespace) -> None:
+    from stca.errors import ConfigError
+
+    if given.example:
+        print((resources.files("stca.watch") / "example.toml").read_text(encoding="utf-8"), end="")
+        return
+    if given.cameras is None:
+        raise ConfigError(
+            "Nothing says which cameras to watch",
+            expected="a TOML file",
+            hint="stca watch --example > cameras.toml",
+        )
+    if not given.cameras.is_file():
+        raise ConfigError(
+            "There is no such file of cameras",
+            where=given.cameras,
+            hint=f"stca watch --example > {given.cameras}",
+        )
     from stca.watch import read_settings, watch
 
     settings = read_settings(given.cameras)

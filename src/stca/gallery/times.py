@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from stca.gallery.records import Record
@@ -9,6 +10,7 @@ from stca.tracks import MAX_SECONDS
 
 _POSIX = 1e8
 """Larger times are POSIX seconds, smaller ones seconds from a video's beginning."""
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 def is_date(seconds: float) -> bool:
@@ -38,3 +40,11 @@ def format_span(record: Record) -> str:
     if when and day == same and when[8:] == then[8:]:  # same day and offset: written once
         return f"{day} {when[:8]} to {then}"
     return f"{first} to {last}"
+
+
+def parse_age(text: str) -> float:
+    """`30d`, `12h`, `90m`, `45s` or `2w` in seconds; a ValueError says what an age is."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", text)
+    if not match or float(match[1]) == 0:
+        raise ValueError("an age is a number and s, m, h, d or w, for example 30d")
+    return float(match[1]) * _UNITS[match[2]]

@@ -66,6 +66,7 @@ class Job:
         encoder: CropEncoder | None = None,
     ) -> None:
         self._changes = NetworkChanges(encoder) if encoder is not None else None
+        self._longest = float("inf")  # seconds of a track
         self._source, self._camera, self._options, self._folder = source, camera, options, folder
         self._rate = source.frame_rate / options.every
         self._external = external.boxes if external else None
@@ -86,7 +87,13 @@ class Job:
         resume = self._folder.begin(keep=self._source.live)
         self._frame_offset = resume.frame
         tracks: TrackBuilder | ExternalTrackBuilder = (
-            TrackBuilder(self._rate, self._folder, first=resume.number, changes=self._changes)
+            TrackBuilder(
+                self._rate,
+                self._folder,
+                first=resume.number,
+                changes=self._changes,
+                longest=self._longest,
+            )
             if self._external is None
             else ExternalTrackBuilder(self._external, self._folder)
         )

@@ -42,6 +42,7 @@ class TrackBuilder:
         first: the number of the first track. Track numbers are independent of the associator's, and none is
             used twice.
         changes: finds where a track changes its person; None: by colours.
+        longest: seconds after which a track ends although its person is still there; the next one begins.
 
     """
 
@@ -52,9 +53,10 @@ class TrackBuilder:
         *,
         first: int = 0,
         changes: NetworkChanges | None = None,
+        longest: float = float("inf"),
     ) -> None:
         self._rate, self._store, self._next, self._changes = frame_rate, store, first, changes
-        self._buffer = buffer_seconds(frame_rate)
+        self._buffer, self._longest = buffer_seconds(frame_rate), longest
         self._tracks: dict[int, Track] = {}
         self._alive: dict[int, Track] = {}  # by the associator's number
         self._unassigned: list[list[Observation]] = []  # boxes of the last frames without a track
@@ -134,6 +136,10 @@ class TrackBuilder:
         for track in list(self._alive.values()):
             if now - track.first > max(_SPEED_SECONDS, self._buffer):
                 self._try_join(track)
+        for number, track in list(self._alive.items()):
+            if track.last - track.first > self._longest:
+                del self._alive[number]
+                yield from self._cut(self._tracks.pop(track.number))
         waiting = min((t.first for t in self._alive.values() if not t.join_checked), default=float("inf"))
         living = set(map(id, self._alive.values()))
         for track in list(self._tracks.values()):

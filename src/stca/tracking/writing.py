@@ -13,10 +13,11 @@ from typing import Any
 from stca.boxes import MotRow, mot_line
 from stca.errors import ConfigError, DatasetError
 from stca.footage.sources import Source
-from stca.tools.files import locked, write_text
+from stca.tools.files import exclusively, locked, write_text
 from stca.tracking.crops import CropWriter
 from stca.tracking.observations import Observation
 from stca.tracks import SIDE_FILE, TrackRecord, read_track, write_track
+from stca.tracks.erased import erased_up_to
 
 VIDEO_FILE, TRACKS_FILE, BOXES_FILE = "video.json", "tracks.txt", ".boxes"
 _LIVE, LOCK_FILE = ".live", ".lock"
@@ -175,9 +176,9 @@ class CameraFolder:
         shutil.rmtree(self._live(number), ignore_errors=True)
 
     def add_rows(self, rows: Iterable[MotRow]) -> None:
-        """Append the rows of a track to tracks.txt."""
-        with (self.path / TRACKS_FILE).open("a", encoding="utf-8", newline="\n") as file:
-            file.write("".join(map(mot_line, rows)))
+        """Append the rows of a track to tracks.txt, from which others may erase rows meanwhile."""
+        with exclusively(self.path / TRACKS_FILE, "ab") as file:
+            file.write("".join(map(mot_line, rows)).encode())
 
     def finish_tracklet(self, record: TrackRecord) -> Path:
         """Write the side file of a tracklet, move it to its final name, and return its folder."""
@@ -199,8 +200,9 @@ class CameraFolder:
         path = self.path / TRACKS_FILE
         path.touch()
         if sort:
-            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-            write_text(path, "".join(sorted(lines, key=_frame_and_track)))
+            with exclusively(path) as file:
+                lines = file.read().decode().splitlines(keepends=True)
+                write_text(path, "".join(sorted(lines, key=_frame_and_track)))
         shutil.rmtree(self.path / _LIVE, ignore_errors=True)
         self.write_metadata(finished=True, **more)
         (self.path / BOXES_FILE).unlink(missing_ok=True)
@@ -215,7 +217,8 @@ class CameraFolder:
 
     def _keep(self) -> ResumePoint:
         """Where to continue; a last row of tracks.txt that was only partly written is removed."""
-        last, numbers = 0, {int(f.name) for f in self.path.iterdir() if f.name.isdecimal()}
+        last, highest = erased_up_to(self.path)
+        numbers = {int(f.name) for f in self.path.iterdir() if f.name.isdecimal()}
         path = self.path / TRACKS_FILE
         path.touch()
         with path.open("r+b") as file:
@@ -227,7 +230,7 @@ class CameraFolder:
                     last = max(last, frame)
                     numbers.add(track)
             file.truncate(whole)
-        return ResumePoint(last, max(numbers, default=-1) + 1, len(numbers))
+        return ResumePoint(last, max(highest, *numbers, -1) + 1, len(numbers))
 
     def _read(self) -> dict[str, Any] | None:
         path = self.path / VIDEO_FILE

@@ -58,6 +58,7 @@ class Current:
         crops: to be embedded; empty: nothing new.
         folder: where it lies, once it has ended.
         lost: whether it was said to be lost.
+        cut: whether it has ended although its person was still there.
 
     """
 
@@ -69,6 +70,7 @@ class Current:
     crops: tuple[Path, ...] = ()
     folder: Path | None = None
     lost: bool = False
+    cut: bool = False
 
 
 class CurrentTracklets:
@@ -140,7 +142,7 @@ class CurrentTracklets:
         if found is None:
             self.withdraw(each.key)
             return
-        each.first, each.last = told.first, told.last
+        each.first, each.last, each.cut = told.first, told.last, told.cut
         each.folder, each.crops = found.folder, found.frames
 
     def dropped(self, camera: str, track: int) -> None:
@@ -232,6 +234,7 @@ class CurrentTracklets:
             self.follow_people()
         alerts = parts.alerts.check(
             each.key,
+            each.camera,
             first=each.first,
             last=each.last,
             vector=vector,
@@ -256,7 +259,7 @@ class CurrentTracklets:
         if found is None or each.key not in self._parts.identities:
             self.withdraw(each.key)
             return
-        self._lose(each, "left")
+        self._lose(each, "cut" if each.cut else "left")
         sighting = self._parts.identities[each.key]
         self._parts.persons.add(found, sighting.vector, sighting.person)
         self._parts.outbox.put([], walking={each.key: None})

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from stca.errors import StcaError
 from stca.footage.containers import is_address
+from stca.gallery.times import parse_age
 from stca.tracking import DETECTORS, DetectorOptions, Region
 from stca.tracking.associate import TRACKERS
 from stca.tracking.detectors.detect import open_with_options
@@ -62,6 +63,16 @@ def whole(least: int, most: int) -> Kind:
         return value
 
     return Kind(read)
+
+
+def _age(value: Any, *_: Any) -> float:
+    try:
+        return parse_age(_text(value))
+    except ValueError:
+        raise WrongError("is a number and s, m, h, d or w, for example 30d") from None
+
+
+age = Kind(_age)
 
 
 def one_of(*words: str) -> Kind:

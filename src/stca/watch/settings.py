@@ -38,6 +38,8 @@ class CameraSettings:
         every: only every `every`-th frame is processed.
         frame_rate: frames a second; None: what the source states.
         masks: regions where nothing is detected.
+        retention: seconds after which a tracklet of the gallery is forgotten; None: never.
+        longest: seconds after which the tracklet of somebody who stays ends, and the next one begins.
 
     """
 
@@ -48,6 +50,8 @@ class CameraSettings:
     every: int = 1
     frame_rate: float | None = None
     masks: tuple[Region, ...] = ()
+    retention: float | None = None
+    longest: float = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +151,8 @@ def read_settings(path: Path) -> WatchSettings:
     return settings
 
 
+_SHARED = ("detector", "tracker", "every", "retention", "longest")
+"""Keys of a camera that [watch] may have for all."""
 _SINGLE = ("watch", "mqtt")
 _SEVERAL = ("camera", "travel", "webhook")
 
@@ -177,7 +183,7 @@ def _settings(content: Mapping[str, Any], reader: Reader) -> WatchSettings | Non
     if reader.mistakes:
         return None
     own = {"out": reader.folder / "watch", **own}
-    for name in ("detector", "tracker", "every"):
+    for name in _SHARED:
         own.pop(name, None)
     return WatchSettings(
         cameras=tuple(cameras),
@@ -191,7 +197,7 @@ def _settings(content: Mapping[str, Any], reader: Reader) -> WatchSettings | Non
 def _camera(table: Mapping[str, Any], own: Mapping[str, Any]) -> CameraSettings | None:
     if "name" not in table or "source" not in table:
         return None  # a mistake already
-    shared = {name: own[name] for name in ("detector", "tracker", "every") if name in own}
+    shared = {name: own[name] for name in _SHARED if name in own}
     given = {name: value for name, value in table.items() if name != "as_live"}
     return CameraSettings(**{**shared, **given})
 
@@ -215,6 +221,8 @@ def _tables() -> tuple[dict[str, Kind], ...]:
         "detector": kinds.detector,
         "tracker": kinds.tracker,
         "every": kinds.whole(1, 10_000),
+        "retention": kinds.age,
+        "longest": kinds.number(5, 3600),
     }
     watch = {
         "out": kinds.folder,

@@ -20,6 +20,7 @@ from stca.watch.clock import WallClock
 from stca.watch.people.alerts import Wanted
 from stca.watch.people.decisions import Decision
 from stca.watch.people.identities import Identities
+from stca.watch.people.saved_searches import saved_searches
 from stca.watch.people.sightings import Sighting, Vector
 
 
@@ -54,26 +55,34 @@ class Persons:
         self._correct(renumbered=False)
 
     def wanted(self, names: Sequence[str]) -> list[Wanted]:
-        """The people of `--alert`: all tracklets of a person's number, or one of a key.
+        """The people of `--alert`: a person's tracklets by number, one by its key, that of a saved search.
 
         Raises:
-            GalleryError: there is no such person or tracklet.
+            GalleryError: there is no such person, tracklet or saved search.
 
         """
         found = []
+        saved = saved_searches(self._gallery.path) if names else []
         for name in names:
             rows = [each for each in self.every if name in (each.key, str(each.person)) and name != "0"]
-            if not rows:
-                close = suggest(name, [each.key for each in self.every])
+            asked = {} if rows else {each.key: each.cameras for each in saved if each.name == name}
+            searched = [each for each in self.every if each.key in asked]
+            if not rows and not searched:
+                close = suggest(name, [*(each.key for each in self.every), *(each.name for each in saved)])
                 raise GalleryError(
                     "The gallery has nobody to give an alert for",
-                    expected="a person's number, or a tracklet's key",
+                    expected="a person's number, a tracklet's key, or the name of a saved search",
                     found=name,
                     where=self._gallery.path,
                     hint=f"did you mean {close!r}?" if close else "see `stca person list`",
                 )
-            found.append(Wanted(name, lambda rows=rows: self._still_there(rows)))  # type: ignore[misc]
+            if rows:
+                found.append(self._wanted(name, rows, None))
+            found += [self._wanted(name, [row], asked[row.key]) for row in searched]
         return found
+
+    def _wanted(self, name: str, rows: Sequence[Sighting], cameras: frozenset[str] | None) -> Wanted:
+        return Wanted(name, lambda: self._still_there(rows), cameras)
 
     def add(self, found: FoundTracklet, vector: Vector, person: int) -> None:
         """A tracklet that has ended, with its person, durably."""

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from stca.watch.cameras.process import CameraProcess
 from stca.watch.events import Outbox
@@ -14,6 +15,8 @@ from stca.watch.events.lines import EventFile, StandardOutput
 from stca.watch.events.mqtt import Mqtt
 from stca.watch.events.webhook import Webhook
 from stca.watch.settings import WatchSettings
+
+_ALIVE = 10.0  # seconds between two signs of life
 
 
 class Told:
@@ -39,6 +42,7 @@ class Told:
             say(f"no longer told: {', '.join(gone)}")
         self._names = [each.name for each in receivers]
         self._deliveries = [Delivery(outbox, each) for each in receivers]
+        self.shown = Shown(outbox)
 
     def show_camera(self, name: str, camera: CameraProcess, *, people: int, last_person: int | None) -> None:
         """A camera's present state, to the broker."""
@@ -48,9 +52,40 @@ class Told:
 
     def close(self) -> None:
         """Wait a little for whoever has not taken everything, and say who has not."""
+        self.shown.close()
         for name, delivery in zip(self._names, self._deliveries, strict=True):
             if left := delivery.close():
                 say(f"{name}: {left} events are kept until the next start")
+
+
+class Shown:
+    """The cameras' states in the outbox, for pages.
+
+    Args:
+        outbox: where they lie.
+
+    """
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self._states: dict[str, dict[str, Any]] = {}
+        self._next = float("-inf")
+
+    def tick(self, cameras: Mapping[str, CameraProcess]) -> None:
+        """Write them if they have changed, at most once a second, and now and then as a sign of life."""
+        now = time.monotonic()
+        states = {
+            name: {"state": each.state.state, "why": each.state.why, "dropped": each.counts.dropped}
+            for name, each in cameras.items()
+        }
+        if not states or now < self._next - (_ALIVE - 1.0 if states != self._states else 0.0):
+            return
+        self._outbox.show_cameras(states)
+        self._states, self._next = states, now + _ALIVE
+
+    def close(self) -> None:
+        """Nobody watches any longer."""
+        self._outbox.show_cameras({})
 
 
 class Status:

@@ -38,7 +38,10 @@ def thresholds(gallery: Gallery, settings: WatchSettings) -> tuple[Threshold, Th
 
     """
     measured = gallery.calibration() or calibrate_across(
-        gallery.fingerprint, far=settings.far, rows=max(len(gallery), LEAST_ROWS)
+        gallery.fingerprint,
+        far=settings.far,
+        rows=max(len(gallery), LEAST_ROWS),
+        source=gallery.source,
     )
     given = None if settings.threshold is None else Threshold(settings.threshold, None, "given")
     found = None if measured is None else _of(measured)

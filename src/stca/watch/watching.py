@@ -27,6 +27,7 @@ from stca.watch.cameras.process import CameraProcess, Heard, is_closed, start_al
 from stca.watch.clock import WallClock
 from stca.watch.current import CurrentTracklets, Parts
 from stca.watch.events import Outbox
+from stca.watch.keeping import Retention
 from stca.watch.people.alerts import Alerts
 from stca.watch.people.embedding import SharedEmbedder, shared_embedder
 from stca.watch.people.identities import Identities
@@ -54,7 +55,7 @@ def watch(
 
     Args:
         settings: what is watched.
-        alerts: persons (numbers) and tracklets (keys) of the gallery to give an alert for.
+        alerts: persons (numbers), tracklets (keys) and saved searches (names) to give an alert for.
         events: files to which events are appended as JSON lines; "-" is standard output.
         seconds: when to stop; None: never.
 
@@ -80,7 +81,7 @@ def watch(
         parts = assemble(settings, gallery, embedder, outbox, alerts)
         told = Told(outbox, settings, events)
         stack.callback(told.close)
-        Watching(settings, parts, told).run(gallery, seconds)
+        Watching(settings, parts, told, Retention(gallery, settings.cameras)).run(gallery, seconds)
 
 
 def assemble(
@@ -122,11 +123,12 @@ class Watching:
         settings: what is watched.
         parts: what deciding needs.
         told: who is told.
+        retention: forgets what is too old.
 
     """
 
-    def __init__(self, settings: WatchSettings, parts: Parts, told: Told) -> None:
-        self._settings, self._parts, self._told = settings, parts, told
+    def __init__(self, settings: WatchSettings, parts: Parts, told: Told, retention: Retention) -> None:
+        self._settings, self._parts, self._told, self._retention = settings, parts, told, retention
         self._tracks = settings.out / "tracks"
         self._current = CurrentTracklets(parts, self._tracks, settings.lost_after)
         self._heard: queue.Queue[Heard] = queue.Queue()
@@ -159,7 +161,8 @@ class Watching:
         clock = self._parts.clock
         if (jump := clock.check()) is not None:
             say(f"the wall clock was set by {jump:+.1f} s; what is said follows it")
-        if clock.now() - self._looked >= _LOOK:
+        expired = self._retention.apply_if_due()
+        if expired or clock.now() - self._looked >= _LOOK:
             self._looked = clock.now()
             self._current.follow_people()
         self._current.embed()
@@ -169,6 +172,7 @@ class Watching:
             camera.start_again_if_due()
         in_view = self._current.in_view()
         self._status.tick(self._cameras, in_view)
+        self._told.shown.tick(self._cameras)
         for name, camera in self._cameras.items():
             self._told.show_camera(
                 name, camera, people=in_view.get(name, 0), last_person=self._current.last_person.get(name)

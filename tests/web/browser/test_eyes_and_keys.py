@@ -27,6 +27,7 @@ def addresses(site: Any) -> list[str]:
         "/videos",
         "/videos/door",
         "/jobs",
+        "/live",
         "/corrections",
         "/saved",
         "/gallery",

@@ -38,6 +38,8 @@ ADDRESSES = (
     "/videos",
     "/jobs",
     "/jobs/list",
+    "/live",
+    "/live/now",
     "/corrections",
     "/saved",
     "/gallery",

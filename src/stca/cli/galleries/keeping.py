@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +11,6 @@ from stca.cli.parsing import Verbs, add_verb
 if TYPE_CHECKING:
     from stca.gallery import Gallery
     from stca.gallery.keeping import Forgotten
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 def add_verbs(below: Verbs) -> None:
@@ -51,12 +48,12 @@ def add_verbs(below: Verbs) -> None:
 
 def age(text: str) -> float:
     """`30d`, `12h`, `90m`, `45s` or `2w` in seconds."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", text)
-    if not match or float(match[1]) == 0:
-        raise argparse.ArgumentTypeError(
-            f"an age is a number and s, m, h, d or w, for example 30d, not {text!r}"
-        )
-    return float(match[1]) * _UNITS[match[2]]
+    from stca.gallery.times import parse_age
+
+    try:
+        return parse_age(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}, not {text!r}") from None
 
 
 def _forget(given: argparse.Namespace) -> None:
@@ -77,7 +74,7 @@ def _forget(given: argparse.Namespace) -> None:
             done = forget(gallery, given.key, dry_run=given.dry_run)
     _say(given, done)
     if not given.dry_run:
-        print("not added again; the videos, backups and what was exported or copied are not reached")
+        print("not added again; videos, backups, events that were sent and what was exported are not reached")
 
 
 def _expire(given: argparse.Namespace) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from stca.footage.images import IMAGE_SUFFIXES
 from stca.gallery.adding import crops_digest
 from stca.gallery.records import Record
 from stca.tools.erasing import erase_file, replace_erasing
-from stca.tools.files import locked
+from stca.tools.files import exclusively, locked
 from stca.tracking.outputs import without_tracks
 from stca.tracking.writing import LOCK_FILE, TRACKS_FILE, VIDEO_FILE
 from stca.tracks import SIDE_FILE, FoundTracklet, TrackRecord, read_track
+from stca.tracks.erased import note_erased
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +114,16 @@ def _erase_rows(camera: Path, tracks: frozenset[int]) -> ErasedCrops:
     if not (camera / VIDEO_FILE).is_file():
         return ErasedCrops()
     try:
-        with locked(camera / LOCK_FILE, taken="another process is writing to it"):
-            _replace(camera, without_tracks(camera, tracks))
-            _replace(camera, _fewer_rows(camera, tracks))
-    except (ConfigError, DatasetError) as error:
+        if (camera / TRACKS_FILE).is_file() and _erase_from_tracks(camera, tracks):
+            with (
+                suppress(ConfigError),
+                locked(camera / LOCK_FILE, taken="somebody tracks"),
+            ):
+                _count_again(camera)
+        for name, text in without_tracks(camera, tracks).items():
+            if (camera / name).exists():
+                replace_erasing(camera / name, text.encode())
+    except DatasetError as error:
         return ErasedCrops(left=(f"{camera}, rows of the tracks: {error.what}",))
     except OSError as error:
         return ErasedCrops(left=(f"{camera}, rows of the tracks: {error.strerror}",))
@@ -125,28 +133,29 @@ def _erase_rows(camera: Path, tracks: frozenset[int]) -> ErasedCrops:
     return ErasedCrops()
 
 
-def _replace(camera: Path, texts: Mapping[str, str]) -> None:
-    for name, text in texts.items():
-        if (camera / name).exists():
-            replace_erasing(camera / name, text.encode())
+def _erase_from_tracks(camera: Path, tracks: frozenset[int]) -> bool:
+    """Erase rows of `tracks.txt`, to which a process may append more meanwhile; whether there were any."""
+    with exclusively(camera / TRACKS_FILE) as file:
+        lines = file.read().decode().splitlines(keepends=True)
+        kept = [line for line in lines if _track(line) not in tracks]
+        if len(kept) == len(lines):
+            return False
+        gone = [line for line in lines if _track(line) in tracks]
+        note_erased(camera, ((int(line.split(",")[0]), _track(line) or 0) for line in gone))
+        replace_erasing(camera / TRACKS_FILE, "".join(kept).encode())
+    return True
 
 
-def _fewer_rows(camera: Path, tracks: frozenset[int]) -> dict[str, str]:
-    """`tracks.txt` without the tracks, and `video.json` with the number of those that are left."""
-    path = camera / TRACKS_FILE
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
-    kept = [line for line in lines if _track(line) not in tracks]
-    if len(kept) == len(lines):
-        return {}
-    texts = {TRACKS_FILE: "".join(kept)}
+def _count_again(camera: Path) -> None:
+    """Write the number of tracks that are left to `video.json`."""
     try:
         data = json.loads((camera / VIDEO_FILE).read_text(encoding="utf-8"))
     except (ValueError, RecursionError):
-        return texts  # it is damaged; the rows go all the same
+        return  # it is damaged; the rows are gone all the same
     if isinstance(data, dict) and "tracks" in data:
-        data["tracks"] = len({_track(line) for line in kept} - {None})
-        texts[VIDEO_FILE] = json.dumps(data, indent=1, ensure_ascii=False) + "\n"
-    return texts
+        lines = (camera / TRACKS_FILE).read_text(encoding="utf-8").splitlines()
+        data["tracks"] = len({_track(line) for line in lines} - {None})
+        replace_erasing(camera / VIDEO_FILE, (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def _track(line: str) -> int | None:

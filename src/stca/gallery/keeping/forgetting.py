@@ -1,8 +1,8 @@
-"""Forgetting tracklets: everywhere in the gallery's folder, and their crops.
+"""Forgetting tracklets: everywhere in the gallery's folder, their crops, and events of them.
 
-The order survives a crash at any point. What needs the keys comes first (crops, the server's files), then
-one commit takes the rows and keys out of the database, then its file is cleaned and the index files go. What
-is to be done is written down before (`stca.gallery.store.erasing`), without names.
+The order survives a crash at any point. What needs the keys comes first (crops, the server's files, events),
+then one commit takes the rows and keys out of the database, then its file is cleaned and the index files go.
+What is to be done is written down before (`stca.gallery.store.erasing`), without names.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from stca.gallery.gallery import Gallery
 from stca.gallery.index.file import erase_index
 from stca.gallery.keeping.crops import ErasedCrops, erase_crops
 from stca.gallery.keeping.server_files import ErasedFromServer, erase_from_server
+from stca.gallery.keeping.watch_files import ErasedFromWatch, erase_from_watch, erase_names_from_watch
 from stca.gallery.records import Record
 from stca.gallery.store.rows import digest
 from stca.tools.erasing import erase_tree
@@ -35,6 +36,7 @@ class Forgotten:
         corrections: entries of the log that lost a tracklet, or went.
         server: what `stca serve` kept.
         index_files: that held their codes.
+        watch: what `stca watch` said of them.
 
     """
 
@@ -43,11 +45,12 @@ class Forgotten:
     corrections: int = 0
     server: ErasedFromServer = field(default_factory=ErasedFromServer)
     index_files: int = 0
+    watch: ErasedFromWatch = field(default_factory=ErasedFromWatch)
 
     @property
     def left(self) -> tuple[str, ...]:
         """What was not erased, and why."""
-        return self.crops.left + self.server.left
+        return self.crops.left + self.server.left + self.watch.left
 
     def __str__(self) -> str:
         server = self.server
@@ -58,6 +61,8 @@ class Forgotten:
             "saved searches": server.searches,
             "lines of the audit log": server.lines,
             "uploads": server.uploads,
+            "events": self.watch.events,
+            "lines of files of events": self.watch.lines,
             "index files": self.index_files,
         }
         return ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing"
@@ -75,8 +80,8 @@ def forget(
     """Forget tracklets, and finish what an interrupted call left.
 
     Erased are their rows, vectors, crops with side files, rows in `tracks.txt` and zones, index files, what
-    corrections, saved searches and the audit log say of them, and all uploads; freed parts of files are
-    overwritten. Tombstones keep `add` from adding them again.
+    corrections, saved searches, the audit log and events say of them, and all uploads; freed parts of files
+    are overwritten. Tombstones keep `add` from adding them again.
 
     Args:
         gallery: that may be written; others may have it open.
@@ -96,6 +101,7 @@ def forget(
         gallery.require_key(key)
     if dry_run:
         return _erased_before(gallery, keys, names, wait=wait, dry_run=True)
+    erase_names_from_watch(gallery.path, names, wait=wait)
     if keys or names:
         gallery.store.begin_erasing(keys, names, remember=remember)
     return finish_forgetting(gallery, wait=wait)
@@ -112,15 +118,14 @@ def finish_forgetting(gallery: Gallery, *, wait: float = 60.0) -> Forgotten:
     done = Forgotten()
     if store.is_erasing():
         done = _erased_before(gallery, store.keys_to_erase(), (), wait=wait, dry_run=False)
-        corrections = store.erase_rows()
-        done = Forgotten(done.keys, done.crops, corrections, done.server)
+        done = replace(done, corrections=store.erase_rows())
     if store.is_unclean():
         store.clean_file(wait)
         files = erase_index(gallery.path)
         for copy in gallery.path.glob(f"{RESTORING}*"):
             erase_tree(copy)
         store.end_erasing()
-        done = Forgotten(done.keys, done.crops, done.corrections, done.server, files)
+        done = replace(done, index_files=files)
         if files:
             gallery.refresh()  # make it anew
     return done
@@ -141,6 +146,7 @@ def _erased_before(
         erase_crops(records, dry_run=dry_run),
         gallery.store.entries_to_redact(keys, names) if dry_run else 0,
         erase_from_server(gallery.path, keys, wait=wait, dry_run=dry_run),
+        watch=erase_from_watch(gallery.path, keys, wait=wait, dry_run=dry_run),
     )
 
 

@@ -76,6 +76,7 @@ class LiveFolder(CameraFolder):
         self._tell, self._walking = tell, dict[int, _Walking]()
         self.record: Callable[[int, list[Observation]], TrackRecord] | None = None
         self.moment: Callable[[float], float] = lambda seconds: seconds
+        self.longest = float("inf")
 
     def add(self, number: int, observation: Observation) -> None:
         """Queue the crop of a box."""
@@ -120,7 +121,7 @@ class LiveFolder(CameraFolder):
         self._walking.pop(record.track, None)
         start = record.start or 0.0
         first, last = (self.moment(seconds - start) for seconds in (record.first, record.last))
-        self._tell(Finished(record.track, first, last))
+        self._tell(Finished(record.track, first, last, cut=last - first > self.longest))
         return folder
 
     def tell_walking(self) -> dict[int, float]:
@@ -184,6 +185,7 @@ class LiveJob(Job):
         self._clock, self._every = WallClock(), camera.every
         self._last_number, self._dropped, self._beat = 0, 0, 0.0
         folder.record, folder.moment = self._record, self._moment
+        folder.longest = self._longest = camera.longest
 
     def _moment(self, seconds: float) -> float:
         return (self._live_source.begin or 0.0) + seconds

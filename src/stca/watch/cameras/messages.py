@@ -70,12 +70,14 @@ class Finished:
     Args:
         track: its number.
         first, last: moments.
+        cut: whether its person was still there: it had lasted as long as one may.
 
     """
 
     track: int
     first: float
     last: float
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

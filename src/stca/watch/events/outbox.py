@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS walking (
     tracklet TEXT PRIMARY KEY, camera TEXT NOT NULL, person INTEGER NOT NULL, first REAL NOT NULL,
     last REAL NOT NULL, lost INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS cameras (name TEXT PRIMARY KEY, state TEXT NOT NULL);
 """
 
 
@@ -133,6 +134,18 @@ class Outbox:
             Walking(key, camera, person, first, last, bool(lost))
             for key, camera, person, first, last, lost in rows
         ]
+
+    def show_cameras(self, states: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write the state of every camera, and that somebody watches; empty: nobody does."""
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute("DELETE FROM about WHERE name = 'alive'")
+            if states:
+                self._db.execute("DELETE FROM cameras")
+                rows = [(name, json.dumps(dict(state))) for name, state in states.items()]
+                self._db.executemany("INSERT INTO cameras VALUES (?, ?)", rows)
+                self._db.execute("INSERT INTO about VALUES ('alive', ?)", (str(self._clock()),))
+            self._db.execute("COMMIT")
 
     def receive(self, receiver: str) -> None:
         """Make a receiver known; a new one gets what comes from now on."""

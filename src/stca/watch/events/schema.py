@@ -37,7 +37,7 @@ _OWN: Mapping[Kind, Mapping[str, Any]] = {
     "seen": {"new": {"type": "boolean", "description": "Whether the person was never seen before."}},
     "lost": {
         "since": {**_TIME, "description": "When the tracklet began."},
-        "reason": {"enum": ["left", "silent", "camera", "restart"]},
+        "reason": {"enum": ["left", "cut", "silent", "camera", "restart"]},
     },
     "same_person_as": {
         "score": {**_SCORE, "description": "Mean cosine to the person's tracklets."},

@@ -31,8 +31,9 @@ class Wanted:
     """A person that somebody waits for.
 
     Args:
-        name: as `--alert` was given: a person's number, or a tracklet's key.
+        name: as `--alert` was given: a person's number, a tracklet's key, or a saved search's name.
         rows: gives the tracklets by which they are known.
+        cameras: where they are waited for; None: everywhere.
         last: moment at which they were last in view.
         alerted: tracklets of this visit that they were found in.
 
@@ -40,6 +41,7 @@ class Wanted:
 
     name: str
     rows: Callable[[], Sequence[Sighting]]
+    cameras: frozenset[str] | None = None
     last: float = float("-inf")
     alerted: set[str] = field(default_factory=set)
 
@@ -58,12 +60,20 @@ class Alerts:
         self._wanted, self.threshold, self._visit = tuple(wanted), threshold, visit
 
     def check(
-        self, key: str, *, first: float, last: float, vector: Vector, excluded: frozenset[str] = frozenset()
+        self,
+        key: str,
+        camera: str,
+        *,
+        first: float,
+        last: float,
+        vector: Vector,
+        excluded: frozenset[str] = frozenset(),
     ) -> list[Alert]:
         """Alerts for a tracklet with a new vector.
 
         Args:
             key: its key.
+            camera: its camera's name.
             first: moment of its first box.
             last: of its last.
             vector: (D,), of unit length.
@@ -72,6 +82,8 @@ class Alerts:
         """
         found = []
         for each in self._wanted:
+            if each.cameras is not None and camera not in each.cameras:
+                continue
             rows = [row for row in each.rows() if row.key != key and row.key not in excluded]
             best = best_like(vector, rows)
             if best is None or best[0] < self.threshold:

@@ -52,6 +52,8 @@ class SharedEmbedder:
                 try:
                     found.update(self._embed([tracklet]))
                 except (DatasetError, GalleryError) as error:
+                    if not any(map(Path.is_file, tracklet.frames)):
+                        continue  # they have moved meanwhile, and are told again
                     print(f"warning: {tracklet.key}: {error.what}", file=sys.stderr)
             return found
 

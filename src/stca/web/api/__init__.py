@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from stca.web.api import audit, corrections, events, gallery, jobs, persons, searches, tracklets, uploads
+from stca.web.api import (
+    audit,
+    corrections,
+    events,
+    gallery,
+    jobs,
+    live,
+    persons,
+    searches,
+    tracklets,
+    uploads,
+)
 from stca.web.api.common import PROBLEMS
 
-_PARTS = (gallery, tracklets, persons, searches, corrections, uploads, jobs, events, audit)
+_PARTS = (gallery, tracklets, persons, searches, corrections, uploads, jobs, live, events, audit)
 
 
 def add_routes(app: FastAPI, *, prefix: str) -> None:

@@ -1,10 +1,11 @@
-"""What changes, as server-sent events: jobs, the gallery, new answers to saved searches."""
+"""What changes, as server-sent events: jobs, the gallery, new answers to saved searches, watched cameras."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -12,10 +13,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from stca.errors import StcaError
 from stca.web.access.guard import LOCAL
 from stca.web.access.tokens import User
 from stca.web.api.common import State
 from stca.web.api.jobs import job_out
+from stca.web.api.live import live_now
 from stca.web.problems import WebError
 from stca.web.state import ServerState
 
@@ -32,7 +35,9 @@ _PAUSE, _ALIVE = 1.0, 15.0
     responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
 )
 async def events(request: Request, state: State) -> StreamingResponse:
-    """Events `job` (a job), `gallery` (its size) and `answer` (a saved search has a new answer).
+    """Events `job` (a job), `gallery` (its size), `answer` (a saved search has a new answer) and `live`.
+
+    `live`, where cameras are watched, has their states, who is in view, and the latest event.
 
     A stream begins with the present state of each.
     """
@@ -103,4 +108,8 @@ def _now(request: Request, state: ServerState, since: int) -> tuple[int, list[tu
             "best": best.model_dump() if best else None,
         }
         found.append(("answer", search.id, content))
+    with suppress(StcaError):  # a damaged file of events, of which the page says more
+        live = live_now(state, 1)
+        if live.cameras or live.events:
+            found.append(("live", 0, live.model_dump(exclude={"seen"})))
     return version, found

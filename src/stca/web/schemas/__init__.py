@@ -11,6 +11,7 @@ from stca.web.schemas.gallery import (
     Tracklet,
     TrackletPage,
 )
+from stca.web.schemas.live import Live, LiveCamera, LivePerson
 from stca.web.schemas.searches import (
     FrameQuery,
     Hit,
@@ -37,6 +38,9 @@ __all__ = [
     "Job",
     "JobIn",
     "JobPage",
+    "Live",
+    "LiveCamera",
+    "LivePerson",
     "Model",
     "Person",
     "PersonDetail",
