@@ -16,9 +16,11 @@ from stca.gallery.corrections.gallery_log import GalleryLog
 from stca.gallery.embedded import EmbeddedEngine
 from stca.gallery.engine import Engine, Vector, Vectors
 from stca.gallery.fingerprint import ModelFingerprint
+from stca.gallery.milvus.address import Address, is_address, parse_address
 from stca.gallery.records import Added, Hit, Record, Stats
 from stca.gallery.store.erasing import ErasingStore
-from stca.gallery.store.file import bytes_on_disk_of, can_create, create_file, gallery_exists, open_file
+from stca.gallery.store.file import can_create, create_file, gallery_exists, open_file
+from stca.gallery.store.interface import GalleryStore
 from stca.gallery.unit_vectors import unit_vectors
 from stca.models import ReIDModel
 from stca.tools.lookup import suggest
@@ -27,15 +29,16 @@ _MODEL, _SOURCE, _CALIBRATION = "model", "model source", "calibration"
 
 
 class Gallery(GalleryLog):
-    """Tracklets with their embedding vectors on disk, searched by cosine similarity.
+    """Tracklets with their embedding vectors, in a folder or on Milvus, searched by cosine similarity.
 
     `with Gallery.open(path) as gallery: gallery.search(vector, k=10)`
     """
 
-    def __init__(self, path: Path, store: ErasingStore, fingerprint: ModelFingerprint) -> None:
+    def __init__(
+        self, where: Path | Address, store: GalleryStore, engine: Engine, fingerprint: ModelFingerprint
+    ) -> None:
         super().__init__(store)
-        self.path, self.fingerprint = path, fingerprint
-        self._engine: Engine = EmbeddedEngine(store, fingerprint.dim)
+        self.where, self.fingerprint, self._engine = where, fingerprint, engine
 
     @classmethod
     def open(
@@ -49,22 +52,28 @@ class Gallery(GalleryLog):
         """Open a gallery; with a model, create it if there is none yet.
 
         Args:
-            path: its folder.
+            path: its folder, or an address: `milvus://host:19530/name`,
+                `milvus+tls://user:password@host:port/name`, or `milvus:///folder/file.db` (Milvus Lite);
+                see `stca.gallery.milvus.address`.
             model: the model of its vectors, or a `ModelFingerprint`; None: do not check.
             source: name or path of the model (`stca.runs.open_model`), stored in a new gallery.
             wait: seconds to wait for another process that is writing.
 
         Raises:
             GalleryError: no gallery there and no model given, a folder with other files, a damaged or
-                unreadable file, or a gallery of another model.
+                unreadable file, a gallery of another model, or a server that does not answer.
 
         """
-        if "://" in str(path):
-            raise GalleryError("There is no engine for this address", expected="a folder", found=path)
-        folder = Path(path)
         fingerprint = ModelFingerprint.of(model) if isinstance(model, ReIDModel) else model
+        notes = {_SOURCE: source} if source else {}
+        if is_address(path):
+            from stca.gallery.milvus.opening import open_milvus
+
+            address = parse_address(str(path))
+            return cls(address, *open_milvus(address, fingerprint, notes, wait=wait))
+        folder = Path(path)
         if fingerprint is not None and not gallery_exists(folder, wait=wait) and can_create(folder):
-            notes = {_MODEL: fingerprint.to_json()} | ({_SOURCE: source} if source else {})
+            notes = {_MODEL: fingerprint.to_json()} | notes
             store = ErasingStore(folder, create_file(folder, notes, wait=wait), writable=True)
         else:
             connection, writable = open_file(folder, wait=wait)
@@ -76,7 +85,35 @@ class Gallery(GalleryLog):
         except BaseException:
             store.close()
             raise
-        return cls(folder, store, own)
+        return cls(folder, store, EmbeddedEngine(store, own.dim), own)
+
+    @staticmethod
+    def exists(path: Path | str) -> bool:
+        """Whether there is a gallery in a folder or at an address.
+
+        Raises:
+            GalleryError: a file that cannot be read, or a server that does not answer.
+
+        """
+        if not is_address(path):
+            return gallery_exists(Path(path))
+        from stca.gallery.milvus.opening import milvus_gallery_exists
+
+        return milvus_gallery_exists(parse_address(str(path)))
+
+    @property
+    def path(self) -> Path:
+        """Its folder.
+
+        Raises:
+            GalleryError: it is on Milvus and has none.
+
+        """
+        if not isinstance(self.where, Path):
+            raise GalleryError(
+                "This needs a gallery in a folder", found="a gallery on Milvus", where=self.where
+            )
+        return self.where
 
     @property
     def mark(self) -> ModelFingerprint:
@@ -86,7 +123,7 @@ class Gallery(GalleryLog):
 
     def require_model(self, model: ReIDModel) -> None:
         """Raise GalleryError if this is not the model that made the gallery's vectors."""
-        self.fingerprint.require(ModelFingerprint.of(model), where=self.path)
+        self.fingerprint.require(ModelFingerprint.of(model), where=self.where)
 
     @property
     def source(self) -> str | None:
@@ -117,13 +154,13 @@ class Gallery(GalleryLog):
                 that exists with other content; a value of the wrong type; a full disk.
 
         """
-        unit = unit_vectors(vectors, dim=self.fingerprint.dim, where=self.path)
+        unit = unit_vectors(vectors, dim=self.fingerprint.dim, where=self.where)
         if len(records) != len(unit):
             raise GalleryError(
                 "Records and vectors belong together", expected=f"{len(records)} vectors", found=len(unit)
             )
         if len({record.key for record in records}) != len(records):
-            raise GalleryError("Two of the records to be added have the same key", where=self.path)
+            raise GalleryError("Two of the records to be added have the same key", where=self.where)
         return self._engine.add(records, unit, replace=replace)
 
     def update(self, records: Sequence[Record]) -> int:
@@ -170,6 +207,10 @@ class Gallery(GalleryLog):
         """Record and vector of a key; None if there is none."""
         return self._engine.find(key)
 
+    def take(self, keys: Sequence[str]) -> tuple[list[Record], Vectors]:
+        """Records and vectors of those keys that exist, in the order of `keys`."""
+        return self._engine.take(keys)
+
     def known(self, keys: Sequence[str]) -> dict[str, str]:
         """Content digests of those keys that exist."""
         return self._store.known(keys)
@@ -202,7 +243,7 @@ class Gallery(GalleryLog):
                 before it begins; a damaged gallery.
 
         """
-        unit = unit_vectors(np.asarray(vector)[None], dim=self.fingerprint.dim, where=self.path)[0]
+        unit = unit_vectors(np.asarray(vector)[None], dim=self.fingerprint.dim, where=self.where)[0]
         if k < 1:
             raise GalleryError("A search needs k of at least 1", expected="an integer from 1", found=k)
         if time is not None and not time[0] <= time[1]:
@@ -210,8 +251,9 @@ class Gallery(GalleryLog):
         if isinstance(cameras, str):
             cameras = (cameras,)
         chosen = None if cameras is None else frozenset(cameras)
-        found = self._engine.search(unit, k, cameras=chosen, time=time, without=without, hidden=hidden)
-        calibration = self.calibration()
+        with self._store.read_transaction():
+            found = self._engine.search(unit, k, cameras=chosen, time=time, without=without, hidden=hidden)
+            calibration = self.calibration()
         return [
             Hit(rank, record, score, None if calibration is None else score >= calibration.threshold)
             for rank, (record, score) in enumerate(found, 1)
@@ -235,12 +277,12 @@ class Gallery(GalleryLog):
             last=last,
             dim=self.fingerprint.dim,
             index=self._engine.describe(),
-            bytes_on_disk=bytes_on_disk_of(self.path),
+            bytes_on_disk=self._store.bytes_on_disk(),
             hidden=len(self.hidden()),
         )
 
     def __len__(self) -> int:
-        return sum(self._store.counts()[0].values())
+        return self._store.rows()
 
     def version(self) -> tuple[int, int]:
         """A value that changes with every change of the gallery's file, by whatever process."""
@@ -278,7 +320,7 @@ class Gallery(GalleryLog):
         close = suggest(key, [record.key for record in self.records()])
         raise GalleryError(
             f"The gallery has no tracklet {key!r}",
-            where=self.path,
+            where=self.where,
             hint=f"did you mean {close!r}?" if close else "see `stca gallery list`",
         )
 

@@ -83,7 +83,7 @@ def model_name(gallery: Gallery) -> str:
 
     """
     if gallery.source is None:
-        raise GalleryError("This gallery does not name its model", where=gallery.path, hint="--model MODEL")
+        raise GalleryError("This gallery does not name its model", where=gallery.where, hint="--model MODEL")
     if gallery.source == "pretrained":  # as version 0.1 wrote it; the package's default is another one today
         return f"pretrained:{gallery.fingerprint.name}"
     return gallery.source

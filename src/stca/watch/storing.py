@@ -69,7 +69,7 @@ class Persons:
                     "The gallery has nobody to give an alert for",
                     expected="a person's number, or a tracklet's key",
                     found=name,
-                    where=self._gallery.path,
+                    where=self._gallery.where,
                     hint=f"did you mean {close!r}?" if close else "see `stca person list`",
                 )
             found.append(Wanted(name, lambda rows=rows: self._still_there(rows)))  # type: ignore[misc]

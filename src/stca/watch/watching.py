@@ -71,7 +71,7 @@ def watch(
         gallery, model = open_gallery(settings.out / "gallery", settings.model)
         stack.enter_context(gallery)
         if not gallery.writable:
-            raise GalleryError("This gallery can only be read", where=gallery.path)
+            raise GalleryError("This gallery can only be read", where=gallery.where)
         embedder = stack.enter_context(
             shared_embedder(gallery, model, device=settings.device, precision=settings.precision)
         )

@@ -153,7 +153,7 @@ def _among_persons(
     state: ServerState, snapshot: Snapshot, asked: _Asked, filters: Filters, own: str | None
 ) -> list[Hit]:
     """Exact search among the tracklets of some persons, of whom the index knows nothing."""
-    unit = unit_vectors(asked.vector[None], dim=state.gallery.fingerprint.dim, where=state.gallery.path)[0]
+    unit = unit_vectors(asked.vector[None], dim=state.gallery.fingerprint.dim, where=state.gallery.where)[0]
     rows = []
     for record in snapshot.records.values():
         if record.key == own or record.key in snapshot.hidden or not filters.match(record):

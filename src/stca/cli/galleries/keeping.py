@@ -104,7 +104,7 @@ def require_camera(gallery: Gallery, camera: str) -> None:
         close = suggest(camera, list(cameras))
         raise GalleryError(
             f"The gallery has nothing of a camera {camera!r}",
-            where=gallery.path,
+            where=gallery.where,
             hint=f"did you mean {close!r}?" if close else "see `stca gallery stats`",
         )
 

@@ -6,19 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 
 from stca.gallery.corrections.correction import Change, Correction, PersonTable
 from stca.gallery.records import Record
-from stca.gallery.store.corrections import LogState
-from stca.gallery.store.erasing import ErasingStore
+from stca.gallery.store.interface import GalleryStore, LogState
 
 
 class GalleryLog:
     """`Gallery` without its vectors. `stca.linking.persons` has the operations that people know."""
 
-    def __init__(self, store: ErasingStore) -> None:
+    def __init__(self, store: GalleryStore) -> None:
         self._store = store
 
     @property
-    def store(self) -> ErasingStore:
-        """Its rows in SQLite, for the functions of `stca.gallery.keeping`."""
+    def store(self) -> GalleryStore:
+        """Where it is kept, for the functions of `stca.gallery.keeping`."""
         return self._store
 
     def forgotten(self, records: Sequence[Record]) -> list[bool]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from stca.gallery.records import Record
 from stca.gallery.store.rows import digest
 from stca.tools.erasing import erase_tree
 
+_KEPT = "files of the Milvus server, which drops deleted rows by itself: see its options dataCoord.gc"
 RESTORING = ".restore-"
 """Folders of copies in a gallery's begin with it; one that is left belongs to a process that was killed."""
 
@@ -35,6 +37,7 @@ class Forgotten:
         corrections: entries of the log that lost a tracklet, or went.
         server: what `stca serve` kept.
         index_files: that held their codes.
+        kept_by_server: what a Milvus server still holds of them for a while.
 
     """
 
@@ -43,11 +46,12 @@ class Forgotten:
     corrections: int = 0
     server: ErasedFromServer = field(default_factory=ErasedFromServer)
     index_files: int = 0
+    kept_by_server: tuple[str, ...] = ()
 
     @property
     def left(self) -> tuple[str, ...]:
         """What was not erased, and why."""
-        return self.crops.left + self.server.left
+        return self.crops.left + self.server.left + self.kept_by_server
 
     def __str__(self) -> str:
         server = self.server
@@ -116,14 +120,20 @@ def finish_forgetting(gallery: Gallery, *, wait: float = 60.0) -> Forgotten:
         done = Forgotten(done.keys, done.crops, corrections, done.server)
     if store.is_unclean():
         store.clean_file(wait)
-        files = erase_index(gallery.path)
-        for copy in gallery.path.glob(f"{RESTORING}*"):
-            erase_tree(copy)
+        files = 0 if store.folder is None else _erase_files(store.folder)
         store.end_erasing()
-        done = Forgotten(done.keys, done.crops, done.corrections, done.server, files)
+        kept = () if store.folder is not None else (_KEPT,)
+        done = replace(done, index_files=files, kept_by_server=kept)
         if files:
             gallery.refresh()  # make it anew
     return done
+
+
+def _erase_files(folder: Path) -> int:
+    """Erase index files, and copies that an interrupted restore left; returns the number of the former."""
+    for copy in folder.glob(f"{RESTORING}*"):
+        erase_tree(copy)
+    return erase_index(folder)
 
 
 def is_forgetting_unfinished(gallery: Gallery) -> bool:
@@ -135,12 +145,13 @@ def _erased_before(
     gallery: Gallery, keys: Sequence[str], names: Sequence[str], *, wait: float, dry_run: bool
 ) -> Forgotten:
     """What lies outside of the database and has to go before the keys do."""
+    folder = gallery.store.folder
     records = [_record(*found) for key in keys if (found := gallery.get(key)) is not None]
     return Forgotten(
         tuple(keys),
         erase_crops(records, dry_run=dry_run),
         gallery.store.entries_to_redact(keys, names) if dry_run else 0,
-        erase_from_server(gallery.path, keys, wait=wait, dry_run=dry_run),
+        ErasedFromServer() if folder is None else erase_from_server(folder, keys, wait=wait, dry_run=dry_run),
     )
 
 

@@ -1,0 +1,124 @@
+"""A real Milvus server for tests: PyPI's `milvus` 2.3.5 in an environment of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+VERSION = "milvus==2.3.5"
+_START = 120.0
+
+
+def installed_server() -> Path:
+    """The program `milvus-server`, installed by pip where the tests keep what they fetch.
+
+    Its environment is its own: `milvus` pins packages that stca has in other versions. Skips the test where
+    it cannot be installed.
+    """
+    place = Path(os.environ.get("STCA_TEST_MILVUS") or Path.home() / ".cache" / "stca-tests" / VERSION)
+    program = place / "bin" / "milvus-server"
+    if not program.is_file():
+        if sys.platform != "linux":
+            pytest.skip(f"{VERSION} is for Linux")
+        for command in (
+            [sys.executable, "-m", "venv", str(place)],
+            [str(place / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", VERSION],
+        ):
+            done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+            if done.returncode:
+                pytest.skip(f"{VERSION} cannot be installed: {done.stderr.strip().splitlines()[-1:]}")
+    return program
+
+
+class MilvusServer:
+    """A server on this machine with ports of its own; it may be killed and started again.
+
+    Args:
+        data: its folder.
+
+    """
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self._program = installed_server()
+        self._ports = {name: free_port() for name in PORTS}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def port(self) -> int:
+        return self._ports["proxy-port"]
+
+    @property
+    def address(self) -> str:
+        return f"milvus://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        ports = [word for name, port in self._ports.items() for word in (f"--{name}", str(port))]
+        self._process = subprocess.Popen(
+            [str(self._program), "--data", str(self.data), *ports],
+            stdout=(self.data.parent / f"{self.data.name}.log").open("ab"),
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        until = time.monotonic() + _START
+        while not answers(self.address):
+            assert self._process.poll() is None, (self.data.parent / f"{self.data.name}.log").read_text()[-2000:]
+            assert time.monotonic() < until, "the server does not start"
+            time.sleep(0.3)
+
+    def kill(self) -> None:
+        """kill -9."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def stop(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
+
+
+PORTS = (
+    "proxy-port",
+    "proxy-internal-port",
+    "etcd-port",
+    "root-coord-port",
+    "query-coord-port",
+    "query-node-port",
+    "index-coord-port",
+    "index-node-port",
+    "data-coord-port",
+    "data-node-port",
+)
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+def answers(address: str) -> bool:
+    """Whether a client can list what there is."""
+    from stca.errors import GalleryError
+    from stca.gallery.milvus.address import parse_address
+    from stca.gallery.milvus.connection import Connection
+
+    try:
+        connection = Connection(parse_address(f"{address}/x?timeout=2"))
+        connection.call("list_collections")
+        connection.close()
+    except GalleryError:
+        return False
+    return True
