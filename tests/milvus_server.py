@@ -74,7 +74,9 @@ class MilvusServer:
         )
         until = time.monotonic() + _START
         while not answers(self.address):
-            assert self._process.poll() is None, (self.data.parent / f"{self.data.name}.log").read_text()[-2000:]
+            assert self._process.poll() is None, (self.data.parent / f"{self.data.name}.log").read_text()[
+                -2000:
+            ]
             assert time.monotonic() < until, "the server does not start"
             time.sleep(0.3)
 

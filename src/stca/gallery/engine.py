@@ -1,4 +1,4 @@
-"""The interface between `Gallery` and its storage and search engine. `embedded` is for one machine, `milvus` for several."""
+"""The interface between `Gallery` and its engines: `embedded` for one machine, `milvus` for several."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ class ServerState:
             far=None if calibration is None else calibration.far,
             calibration=None if calibration is None else calibration.method,
             index=stats.index,
-            bytes_on_disk=stats.bytes_on_disk,
+            bytes_on_disk=stats.bytes_on_disk or 0,
         )
 
     # ---- the model ----

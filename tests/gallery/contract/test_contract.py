@@ -66,7 +66,17 @@ def test_search_equals_the_slow_one_with_every_filter(place: str) -> None:
 
 def test_what_is_kept_is_what_was_given(place: str) -> None:
     awkward = [
-        Record('a "b"/\\c\n0', 'cam "1"', 1.5, 2.5, person=3, label=4, folder=Path("/x y/ä"), content="c", clock="v"),
+        Record(
+            'a "b"/\\c\n0',
+            'cam "1"',
+            1.5,
+            2.5,
+            person=3,
+            label=4,
+            folder=Path("/x y/ä"),
+            content="c",
+            clock="v",
+        ),
         Record("𝔲/%_'x", "cam\\2", None, None, person=-5, frames=7, content="d"),
         Record("plain", "cam 'x'", 0.0, 86_400.0 * 20_000, content="e"),
     ]
@@ -107,19 +117,31 @@ def test_a_key_is_written_once(place: str) -> None:
         assert gallery.search(given[0], 1, time=(1.7e9 - 9, 1.7e9)) == []
         with pytest.raises(GalleryError, match="no tracklet 'north/0099'"):
             gallery.update([record(99)])
-        assert [r.key for r in gallery.records()][0] == "north/0000", "an updated row stays where it is"
+        assert next(r.key for r in gallery.records()) == "north/0000", "an updated row stays where it is"
         assert len(gallery) == len(list(gallery.records())) == 10
 
 
 def test_days(place: str) -> None:
     """Times around midnight, of three days and of none."""
     day, noon = 86_400.0, 1_769_860_800.0
-    spans = [(noon, noon + 5), (noon + day, noon + day + 5), (noon + day / 2 - 5, noon + day / 2 + 5), None, (3.0, 9.0)]
+    spans = [
+        (noon, noon + 5),
+        (noon + day, noon + day + 5),
+        (noon + day / 2 - 5, noon + day / 2 + 5),
+        None,
+        (3.0, 9.0),
+    ]
     records = [Record(f"r{i}", "c", *(span or (None, None))) for i, span in enumerate(spans)]
     rows = {r.key: (r, v) for r, v in zip(records, vectors(5), strict=True)}
     with Gallery.open(place, model=FINGERPRINT) as gallery:
         gallery.add(records, vectors(5))
-        for time in [(noon, noon), (noon + 6, noon + day), (noon - day, noon + 9 * day), (0.0, 5.0), (0.0, np.inf)]:
+        for time in [
+            (noon, noon),
+            (noon + 6, noon + day),
+            (noon - day, noon + 9 * day),
+            (0.0, 5.0),
+            (0.0, np.inf),
+        ]:
             wanted = slow_search(rows, vectors(5)[0], 9, time=time)
             assert [h.key for h in gallery.search(vectors(5)[0], 9, time=time)] == [key for key, _ in wanted]
         assert gallery.stats().first == 3.0
@@ -179,7 +201,10 @@ def test_persons_and_corrections(place: str) -> None:
         with pytest.raises(GalleryError, match="undone already"):
             undo(gallery, 2)
         assert [(c.id, c.kind, c.counts) for c in other.corrections()] == [
-            (1, "name", True), (2, "merge", False), (3, "different", True), (4, "take out", False)
+            (1, "name", True),
+            (2, "merge", False),
+            (3, "different", True),
+            (4, "take out", False),
         ]
         assert other.log_state() == (4, 2)
         assert other.stats().persons == 3
@@ -218,7 +243,9 @@ def test_a_threshold_is_seen_by_others(place: str) -> None:
         gallery.set_calibration(calibration)
         assert other.calibration() == calibration
         assert other.version() != version
-        assert [h.accepted for h in other.search(vector, 12)] == [h.score >= 0.9 for h in other.search(vector, 12)]
+        assert [h.accepted for h in other.search(vector, 12)] == [
+            h.score >= 0.9 for h in other.search(vector, 12)
+        ]
 
 
 def test_what_is_forgotten_stays_so(place: str) -> None:
@@ -242,14 +269,14 @@ def test_what_is_forgotten_stays_so(place: str) -> None:
 
 def test_a_batch_of_thousands(place: str) -> None:
     """More rows than one request takes, and than one page has."""
-    count = 2500
+    count = 1300
     records = [Record(f"k/{i}", f"c{i % 7}", float(i), float(i)) for i in range(count)]
     given = vectors(count, seed=3)
     with Gallery.open(place, model=FINGERPRINT) as gallery:
         assert gallery.add(records, given) == Added(added=count)
         gallery.refresh()
         assert [r.key for r in gallery.records()] == [r.key for r in records]
-        assert gallery.set_persons({r.key: i for i, r in enumerate(records[:1200])})
-        assert gallery.stats().persons == 1200
+        assert gallery.set_persons({r.key: i for i, r in enumerate(records[:600])})
+        assert gallery.stats().persons == 600
         assert len(gallery) == count
-        assert len(gallery.search(given[0], 1500)) == 1500
+        assert len(gallery.search(given[0], 1200)) == 1200

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from stca.cli.galleries import keeping
-from stca.cli.parsing import Verbs, add_model_options, add_verb, natural, positive
+from stca.cli.parsing import Verbs, add_model_options, add_verb, gallery_place, natural, positive
 
 
 def add_verbs(verbs: Verbs) -> None:
     """Add `gallery` and what is below it."""
-    parent = verbs.add_parser("gallery", help="embedded tracklets on disk, to be searched")
+    parent = verbs.add_parser("gallery", help="embedded tracklets on disk or on Milvus, to be searched")
     below = parent.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     add = add_verb(below, "add", _add, help="embed and add tracklets; creates the gallery if there is none")
-    add.add_argument("gallery", type=Path, help="folder of the gallery")
+    add.add_argument("gallery", type=gallery_place, help="folder or milvus:// address of the gallery")
     add.add_argument("tracks", type=Path, nargs="+", help="folders of tracklets, as `stca track` writes them")
     add.add_argument("--replace", action="store_true", help="replace tracklets whose frames have changed")
     add_embedding(add)
@@ -30,7 +30,7 @@ def add_verbs(verbs: Verbs) -> None:
 
     stats = add_verb(below, "stats", _stats, help="size, cameras, times, model, index and threshold")
     for parser in (shown, remove, stats):
-        parser.add_argument("gallery", type=Path, help="folder of the gallery")
+        parser.add_argument("gallery", type=gallery_place, help="folder or milvus:// address of the gallery")
     remove.add_argument("key", nargs="+", help="of a tracklet (see `stca gallery list`)")
     for parser in (shown, stats):
         parser.add_argument("--json", action="store_true", help="print JSON instead of text")
@@ -70,7 +70,7 @@ def _add(given: argparse.Namespace) -> None:
     gallery, model = open_gallery(given.gallery, given.model)
     with gallery:
         done = add_tracklets(gallery, model, tracklets, replace=given.replace, **embedding_of(given))
-        print(f"{done}; {len(gallery)} tracklets in {given.gallery}")
+        print(f"{done}; {len(gallery)} tracklets in {gallery.where}")
 
 
 def _list(given: argparse.Namespace) -> None:
@@ -95,7 +95,7 @@ def _remove(given: argparse.Namespace) -> None:
 
     with Gallery.open(given.gallery) as gallery:
         gallery.remove(*given.key)
-        print(f"{len(set(given.key))} removed; {len(gallery)} tracklets in {given.gallery}")
+        print(f"{len(set(given.key))} removed; {len(gallery)} tracklets in {gallery.where}")
 
 
 def _stats(given: argparse.Namespace) -> None:
@@ -123,7 +123,8 @@ def _stats(given: argparse.Namespace) -> None:
     weights = fingerprint.weights[:12] or "not known"
     print(f"model     {fingerprint.name}, {stats.dim} dimensions, weights {weights}")
     print(f"search    {stats.index}")
-    print(f"on disk   {stats.bytes_on_disk / 1e6:,.1f} MB")
+    if stats.bytes_on_disk is not None:
+        print(f"on disk   {stats.bytes_on_disk / 1e6:,.1f} MB")
     if unfinished:
-        print(f"forgetting is not finished: stca gallery forget {given.gallery}")
+        print(f"forgetting is not finished: stca gallery forget {gallery.where}")
     print(calibration.table() if calibration else "threshold none yet: stca calibrate")

@@ -121,7 +121,7 @@ def _options(given: dict[str, str], shown: str) -> dict[str, Any]:
     for name, value in given.items():
         if name == "timeout" and re.fullmatch(r"\d{1,6}(\.\d+)?", value) and float(value) > 0:
             found[name] = float(value)
-        elif name == "database" and value or value in valid.get(name, ()):
+        elif (name == "database" and value) or value in valid.get(name, ()):
             found[name] = value
         else:
             expected = "; ".join(f"{option}={'|'.join(values)}" for option, values in valid.items())

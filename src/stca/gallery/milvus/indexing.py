@@ -29,7 +29,13 @@ _EIGHTH = "number % 8 == 0"
 _EFFORTS = tuple(round(8 * 2 ** (step / 2)) for step in range(1, 20))
 """From 11 to 5,793: ef of HNSW, nprobe of IVF_SQ8."""
 
-_SCALARS = {"camera": "Trie", "first": "STL_SORT", "last": "STL_SORT", "person": "STL_SORT", "number": "STL_SORT"}
+_SCALARS = {
+    "camera": "Trie",
+    "first": "STL_SORT",
+    "last": "STL_SORT",
+    "person": "STL_SORT",
+    "number": "STL_SORT",
+}
 """What filters are about, and kinds of index that every version of the server has."""
 
 
@@ -130,7 +136,7 @@ def tune_and_choose(table: Table, before: Tuning) -> Tuning | None:
     """
     rows = table.count()
     kind, now = kind_for(rows * table.dim), index_of(table)
-    if kind == now and (kind == "FLAT" or before.kind == kind and rows <= 1.5 * before.rows):
+    if kind == now and (kind == "FLAT" or (before.kind == kind and rows <= 1.5 * before.rows)):
         return None if before.kind == kind else Tuning(rows=rows)
     if kind != now:
         table.connection.call("release_collection", table.collection)
