@@ -1,4 +1,4 @@
-"""`stca gallery forget | expire | backup | restore | upgrade`."""
+"""`stca gallery forget | expire | copy | backup | restore | upgrade`."""
 
 from __future__ import annotations
 
@@ -33,6 +33,10 @@ def add_verbs(below: Verbs) -> None:
     expire.add_argument("--camera", action="append", help="only this camera; may be repeated")
     for parser in (forget, expire):
         parser.add_argument("--dry-run", action="store_true", help="only say what would be erased")
+
+    moved = add_verb(below, "copy", _copy, help="copy a gallery to another engine, and compare the two")
+    moved.add_argument("gallery", type=gallery_place, help="folder or milvus:// address of the gallery")
+    moved.add_argument("out", type=gallery_place, help="a new folder or address, or an earlier copy's")
 
     copy = add_verb(below, "backup", _backup, help="copy a gallery, also while others write to it")
     copy.add_argument("gallery", type=gallery_folder, help="folder of the gallery")
@@ -127,6 +131,12 @@ def _say(given: argparse.Namespace, done: Forgotten) -> None:
 
 def _some(keys: tuple[str, ...]) -> str:
     return ", ".join(keys[:5]) + (f" and {len(keys) - 5} more" if len(keys) > 5 else "")
+
+
+def _copy(given: argparse.Namespace) -> None:
+    from stca.gallery.keeping import copy_gallery
+
+    print(f"{copy_gallery(given.gallery, given.out)} (crops stay where they are)")
 
 
 def _backup(given: argparse.Namespace) -> None:
