@@ -170,15 +170,25 @@ class Connection:
         finally:
             iterator.close()
 
-    def index(self, collection: str, indexes: dict[str, dict[str, Any]]) -> None:
-        """Make indexes by field, where there is none: the keywords of `add_index`."""
+    def index(
+        self, collection: str, indexes: dict[str, dict[str, Any]], *, seconds: float | None = None
+    ) -> None:
+        """Make indexes by field, where there is none: the keywords of `add_index`.
+
+        Args:
+            collection: its name.
+            indexes: by field.
+            seconds: to wait until all rows are in them; None: the server makes them in its own time.
+
+        """
+        sync, timeout = seconds is not None, seconds or self.address.timeout
         there = set(self.call("list_indexes", collection))
         for field, options in indexes.items():
             if field in there:
                 continue
             wanted = self._client.prepare_index_params()
             wanted.add_index(field, **options)
-            self.call("create_index", collection, wanted, sync=False)
+            self.call("create_index", collection, wanted, sync=sync, timeout=timeout)
 
     def close(self) -> None:
         """Close the client."""

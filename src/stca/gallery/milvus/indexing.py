@@ -23,6 +23,8 @@ from stca.gallery.milvus.table import Table
 
 HNSW_VALUES = 1 << 32
 """Up to this many numbers (rows times dimensions; 16 GiB) the index is HNSW, which needs them in memory."""
+_BUILDING = 24 * 3600.0
+"""Seconds that an index may take. Until it is complete, Milvus compares all rows, and measuring is no use."""
 _QUERIES = 200
 _NEAREST = 10
 _EIGHTH = "number % 8 == 0"
@@ -95,7 +97,7 @@ def options_of(kind: str, rows: int = 0) -> dict[str, Any]:
     """The index of a kind, as keywords of `add_index`."""
     parameters: dict[str, dict[str, int]] = {
         "FLAT": {},
-        "HNSW": {"M": 32, "efConstruction": 200},
+        "HNSW": {"M": 16, "efConstruction": 128},
         "IVF_SQ8": {"nlist": min(65_536, max(64, round(4 * math.sqrt(rows))))},
     }
     return {"index_type": kind, "metric_type": "IP", "params": parameters[kind]}
@@ -141,7 +143,7 @@ def tune_and_choose(table: Table, before: Tuning) -> Tuning | None:
     if kind != now:
         table.connection.call("release_collection", table.collection)
         table.connection.call("drop_index", table.collection, "vector")
-        table.connection.index(table.collection, {"vector": options_of(kind, rows)})
+        table.connection.index(table.collection, {"vector": options_of(kind, rows)}, seconds=_BUILDING)
         table.load()
     return Tuning(kind, rows) if kind == "FLAT" else measure(table, kind, rows)
 
