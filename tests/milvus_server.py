@@ -24,16 +24,37 @@ def free_port():
         listening.bind(("", 0))
         return listening.getsockname()[1]
 
+def bind(self, port):  # also one whose last connections the system still remembers
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(("127.0.0.1", port))
+    except OSError:
+        listening.close()
+        return None
+    return listening
+
+milvus.MilvusServerConfig.try_bind_port = bind
 server = milvus.MilvusServer(wait_for_started=False)
 server.set_base_dir(sys.argv[1])
 for name in server.config_keys:
     if name.endswith("_port"):
         server.config.set(name, free_port())
 server.listen_port, server.webservice_port = int(sys.argv[2]), free_port()
+server.config.set("etcd_port", int(sys.argv[3]))
 server.start()
 sys.exit(server.server_proc.wait())
 """
 """What `milvus-server` does, with ports that no other server on this machine has: its own choice is not safe."""
+_ETCD = """
+name: default
+data-dir: {data}/etcd
+listen-client-urls: http://127.0.0.1:{client}
+advertise-client-urls: http://127.0.0.1:{client}
+listen-peer-urls: http://127.0.0.1:{peer}
+initial-advertise-peer-urls: http://127.0.0.1:{peer}
+initial-cluster: default=http://127.0.0.1:{peer}
+"""
 
 
 def installed_server() -> Path:
@@ -68,7 +89,7 @@ class MilvusServer:
     def __init__(self, data: Path) -> None:
         self.data = data
         self._program = installed_server()
-        self.port = free_port()
+        self.port, self._client, self._peer = free_port(), free_port(), free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -79,8 +100,12 @@ class MilvusServer:
         unpacked = self._program.parent.parent / "unpacked"
         if unpacked.is_dir() and not self.data.exists():  # else every new folder takes a quarter of a minute
             shutil.copytree(unpacked, self.data / "bin")
+        self.data.mkdir(exist_ok=True)
+        etcd = self.data / "etcd.yaml"
+        etcd.write_text(_ETCD.format(data=self.data, client=self._client, peer=self._peer))
         self._process = subprocess.Popen(
-            [str(self._program), "-c", _LAUNCH, str(self.data), str(self.port)],
+            [str(self._program), "-c", _LAUNCH, str(self.data), str(self.port), str(self._client)],
+            env={**os.environ, "ETCD_CONFIG_PATH": str(etcd)},
             stdout=(self.data.parent / f"{self.data.name}.log").open("ab"),
             stderr=subprocess.STDOUT,
             start_new_session=True,
