@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 
 from stca.errors import GalleryError
-from stca.gallery.calibration import Calibration
 from stca.gallery.corrections.gallery_log import GalleryLog
 from stca.gallery.embedded import EmbeddedEngine
 from stca.gallery.engine import Engine, Vector, Vectors
 from stca.gallery.fingerprint import ModelFingerprint
 from stca.gallery.milvus.address import Address, is_address, parse_address
 from stca.gallery.records import Added, Hit, Record, Stats
-from stca.gallery.store.erasing import ErasingStore
-from stca.gallery.store.file import can_create, create_file, gallery_exists, open_file
+from stca.gallery.store.file import gallery_exists
 from stca.gallery.store.interface import GalleryStore
+from stca.gallery.store.opening import open_folder
 from stca.gallery.unit_vectors import unit_vectors
 from stca.models import ReIDModel
 from stca.tools.lookup import suggest
 
-_MODEL, _SOURCE, _CALIBRATION = "model", "model source", "calibration"
+_SOURCE = "model source"
 
 
 class Gallery(GalleryLog):
@@ -72,19 +70,7 @@ class Gallery(GalleryLog):
             address = parse_address(str(path))
             return cls(address, *open_milvus(address, fingerprint, notes, wait=wait))
         folder = Path(path)
-        if fingerprint is not None and not gallery_exists(folder, wait=wait) and can_create(folder):
-            notes = {_MODEL: fingerprint.to_json()} | notes
-            store = ErasingStore(folder, create_file(folder, notes, wait=wait), writable=True)
-        else:
-            connection, writable = open_file(folder, wait=wait)
-            store = ErasingStore(folder, connection, writable=writable)
-        try:
-            own = ModelFingerprint.from_json(store.meta(_MODEL) or "")
-            if fingerprint is not None:
-                own.require(fingerprint, where=folder)
-        except BaseException:
-            store.close()
-            raise
+        store, own = open_folder(folder, fingerprint, notes, wait=wait)
         return cls(folder, store, EmbeddedEngine(store, own.dim), own)
 
     @staticmethod
@@ -288,17 +274,6 @@ class Gallery(GalleryLog):
         """A value that changes with every change of the gallery's file, by whatever process."""
         return self._store.version()
 
-    # ---- the threshold ----
-
-    def calibration(self) -> Calibration | None:
-        """The threshold and how it was determined; None if `calibrate` never ran."""
-        text = self._store.meta(_CALIBRATION)
-        return None if text is None else _calibration(text)
-
-    def set_calibration(self, calibration: Calibration) -> None:
-        """Store a threshold; searches mark hits below it from now on."""
-        self._store.set_meta(_CALIBRATION, calibration.to_json())
-
     # ---- closing and errors ----
 
     def close(self) -> None:
@@ -323,9 +298,3 @@ class Gallery(GalleryLog):
             where=self.where,
             hint=f"did you mean {close!r}?" if close else "see `stca gallery list`",
         )
-
-
-@lru_cache(maxsize=8)
-def _calibration(text: str) -> Calibration:
-    """Cached, since every search needs it."""
-    return Calibration.from_json(text)

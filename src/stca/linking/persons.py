@@ -222,12 +222,7 @@ def judge(gallery: Gallery, query: str, answer: str, *, same: bool, author: str 
 
     def plan(table: PersonTable) -> Change:
         if len(_chosen(gallery, table, [query, answer])) < 2:
-            raise GalleryError(
-                "A tracklet is no answer to itself",
-                expected="two tracklets",
-                found=query,
-                where=gallery.where,
-            )
+            raise GalleryError("A tracklet is no answer to itself", found=query, where=gallery.where)
         return Change("same" if same else "different", (query,), (answer,), author=author)
 
     return gallery.correct(plan)

@@ -45,7 +45,7 @@ class ServerState:
     def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
         self.gallery = Gallery.open(settings.gallery)
-        self._file = (settings.gallery / GALLERY_FILE).stat()
+        self._file = _file_of(settings)
         self.tokens = Tokens(settings.folder / "tokens.json")
         self.audit = AuditLog(settings.folder / "audit.log")
         self.saved = SavedSearches(settings.folder)
@@ -88,7 +88,8 @@ class ServerState:
         SQLite would go on with the open one, and lose what is written to it.
         """
         try:
-            same = os.path.samestat(self._file, (self.settings.gallery / GALLERY_FILE).stat())
+            now = _file_of(self.settings)
+            same = now is None or (self._file is not None and os.path.samestat(self._file, now))
         except OSError:
             same = False
         if not same:
@@ -197,3 +198,8 @@ class ServerState:
 
         fetched = best("detector")
         return fetched.name if fetched else None
+
+
+def _file_of(settings: ServerSettings) -> os.stat_result | None:
+    """The gallery's file; None: it is on Milvus."""
+    return None if isinstance(settings.gallery, str) else (settings.gallery / GALLERY_FILE).stat()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import socket
 import subprocess
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -190,8 +189,9 @@ def fill_up(server: MilvusServer, data: Path) -> None:
     address = f"{server.address}/full?timeout=5"
     with Gallery.open(address, model=FINGERPRINT) as gallery:
         add_some(gallery, 0)
-        free = shutil.disk_usage(data).free
-        (data / "ballast").write_bytes(bytes(max(0, free - 4096)))
+        with suppress(OSError), (data / "ballast").open("wb", buffering=0) as ballast:
+            while True:
+                ballast.write(bytes(1 << 16))
         acknowledged, start = STEP, time.monotonic()
         error = None
         while error is None and time.monotonic() - start < 3 * BOUND:

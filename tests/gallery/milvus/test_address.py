@@ -68,7 +68,7 @@ def test_a_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_needs_a_folder_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in (["gallery", "backup"], ["gallery", "upgrade"], ["serve"]):
+    for command in (["gallery", "backup"], ["gallery", "upgrade"], ["audit"]):
         with pytest.raises(SystemExit) as ended:
             main([*command, "milvus://host/name", *(["out"] if command[-1] == "backup" else [])])
         assert ended.value.code == 2

@@ -1,12 +1,16 @@
-"""The persons of a gallery and the log of corrections by people: a part of `Gallery`."""
+"""What a gallery keeps beside rows: persons, corrections by people, the threshold. A part of `Gallery`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
+from stca.gallery.calibration import Calibration
 from stca.gallery.corrections.correction import Change, Correction, PersonTable
 from stca.gallery.records import Record
 from stca.gallery.store.interface import GalleryStore, LogState
+
+_CALIBRATION = "calibration"
 
 
 class GalleryLog:
@@ -19,6 +23,15 @@ class GalleryLog:
     def store(self) -> GalleryStore:
         """Where it is kept, for the functions of `stca.gallery.keeping`."""
         return self._store
+
+    def calibration(self) -> Calibration | None:
+        """The threshold and how it was determined; None if `calibrate` never ran."""
+        text = self._store.meta(_CALIBRATION)
+        return None if text is None else _calibration(text)
+
+    def set_calibration(self, calibration: Calibration) -> None:
+        """Store a threshold; searches mark hits below it from now on."""
+        self._store.set_meta(_CALIBRATION, calibration.to_json())
 
     def forgotten(self, records: Sequence[Record]) -> list[bool]:
         """Whether each of these was forgotten (`stca.gallery.keeping`), so that `add` leaves it out.
@@ -100,3 +113,9 @@ class GalleryLog:
     def undo_correction(self, number: int) -> Correction:
         """Undo a correction by its id; see `stca.linking.persons.undo`."""
         return self._store.undo(number)
+
+
+@lru_cache(maxsize=8)
+def _calibration(text: str) -> Calibration:
+    """Cached, since every search needs it."""
+    return Calibration.from_json(text)

@@ -15,7 +15,7 @@ from stca.gallery.milvus.pymilvus_import import import_pymilvus, release_lite, r
 
 STRONG = "Strong"
 MOST_HITS = 16_384
-"""Milvus's limit on the results of one search, and on the rows of one page."""
+"""Milvus's limit on the results of one search."""
 
 _ABSENT = (
     "deadline",
@@ -149,15 +149,15 @@ class Connection:
         return int(self.query(collection, "", ["count(*)"])[0]["count(*)"])
 
     def pages(
-        self, collection: str, fields: Sequence[str], *, size: int, partitions: Sequence[str] | None = None
+        self, collection: str, fields: Sequence[str], *, size: int, partition: str | None
     ) -> Iterator[list[dict[str, Any]]]:
-        """All rows in the order of their primary key, in pages; each page is read when it is asked for."""
+        """All rows (of a partition) in the order of their primary key, in pages; each is read when asked for."""
         iterator = self.call(
             "query_iterator",
             collection,
             batch_size=size,
             output_fields=list(fields),
-            partition_names=list(partitions) if partitions is not None else None,
+            partition_names=None if partition is None else [partition],
             consistency_level=self.consistency,
         )
         try:

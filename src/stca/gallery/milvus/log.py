@@ -54,7 +54,10 @@ class Log:
     def load(self) -> None:
         """Bring the collection into the server's memory; nothing happens if it is there."""
         self._connection.index(self._collection, {"vector": {"index_type": "FLAT", "metric_type": "L2"}})
-        self._connection.call("load_collection", self._collection)
+        # A server that has just started answers at once, but takes its time for this.
+        self._connection.call(
+            "load_collection", self._collection, timeout=max(120.0, self._connection.address.timeout)
+        )
 
     def read(self, *, names: Iterable[str] = (), prefixes: Iterable[str] = ()) -> dict[str, str]:
         """Entries by name: those of these names, and those whose name begins with one of these."""

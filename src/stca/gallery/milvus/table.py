@@ -12,7 +12,7 @@ from typing import Any
 
 from stca.errors import GalleryError
 from stca.gallery.engine import Vector
-from stca.gallery.milvus.connection import MOST_HITS, STRONG, Connection
+from stca.gallery.milvus.connection import STRONG, Connection
 from stca.gallery.milvus.rows import (
     COLUMNS,
     LENGTHS,
@@ -28,8 +28,8 @@ from stca.gallery.records import Record
 MOST_PARTITIONS = 1000
 """Later days than these share the partition of what has no date; Milvus's limit is 1,024 or more."""
 _AT_ONCE = 1000
-_PAGE_VALUES = 1 << 22
-"""Numbers of one page of vectors, 16 MiB."""
+_PAGE_VALUES, _MOST_ROWS = 1 << 20, 4096
+"""Numbers of one page of vectors, 4 MiB, and rows of any page."""
 _FIELDS = (*COLUMNS, "number")
 
 
@@ -95,9 +95,19 @@ class Table:
             yield from map(from_entity, page)
 
     def pages(self, fields: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
-        """All rows as pymilvus gives them, in pages."""
-        size = max(64, min(8192, _PAGE_VALUES // self.dim)) if "vector" in fields else MOST_HITS // 2
-        return self.connection.pages(self.collection, fields, size=size)
+        """All rows as pymilvus gives them, in pages, one partition after the other.
+
+        Inside the server every segment answers with as many rows as a page has, and all of these answers
+        together are one message, whose size has a limit.
+        """
+        size = max(16, min(_MOST_ROWS, _PAGE_VALUES // self.dim)) if "vector" in fields else _MOST_ROWS
+        # In Milvus Lite a partition may still have a row that has moved to another one.
+        parts = [None] if self.connection.address.is_lite else self.partitions()
+        seen: set[str] = set()  # nor does a row that is being moved come twice
+        for partition in parts:
+            for page in self.connection.pages(self.collection, fields, size=size, partition=partition):
+                yield [entity for entity in page if entity["id"] not in seen]
+                seen.update(entity["id"] for entity in page)
 
     def count(self) -> int:
         """Number of rows."""

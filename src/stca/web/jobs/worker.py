@@ -54,7 +54,7 @@ class _Work:
         self._videos: list[dict[str, Any]] = task["videos"]
         self._options, self._link = task["options"], task["link"]
         self._model_name: str | None = task["model"]
-        self._gallery_folder, self._tracks, self._control = Path(task["gallery"]), tracks, control
+        self._gallery, self._tracks, self._control = str(task["gallery"]), tracks, control
         self._notes: list[str] = []
 
     def run(self) -> None:
@@ -64,7 +64,7 @@ class _Work:
         warnings.showwarning = self._note
         warnings.simplefilter("always", UserWarning)
         self._control.report("progress", stage="opening the model")
-        gallery, model = open_gallery(self._gallery_folder, self._model_name)
+        gallery, model = open_gallery(self._gallery, self._model_name)
         failed = {i for i, video in enumerate(self._videos) if video["state"] == "failed"}
         done = {i for i, video in enumerate(self._videos) if video["state"] == "done"}
         progress = Progress(self._control, [_length(video["path"]) for video in self._videos], done | failed)
