@@ -151,7 +151,7 @@ class Connection:
     def pages(
         self, collection: str, fields: Sequence[str], *, size: int, partition: str | None
     ) -> Iterator[list[dict[str, Any]]]:
-        """All rows (of a partition) in the order of their primary key, in pages; each is read when asked for."""
+        """All rows (of a partition) in the order of their primary key, in pages read when asked for."""
         iterator = self.call(
             "query_iterator",
             collection,
