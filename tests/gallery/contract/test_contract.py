@@ -14,6 +14,7 @@ from milvus_server import MilvusServer
 from stca.errors import GalleryError
 from stca.gallery import Added, Calibration, Gallery, ModelFingerprint, Record
 from stca.gallery.keeping import expire, forget
+from stca.gallery.milvus import indexing
 from stca.gallery.unit_vectors import unit_vectors
 from stca.linking.persons import hide, judge, merge_persons, name_person, person_names, show, take_out, undo
 
@@ -265,6 +266,26 @@ def test_what_is_forgotten_stays_so(place: str) -> None:
         assert expired.forgotten.keys == ("d/4", "d/5")
         assert [r.key for r in gallery.records()] == ["d/0", "d/2", "d/3"]
         assert gallery.add(records[4:], vectors(6)[4:]) == Added(added=2), "expired ones may come again"
+
+
+@pytest.mark.parametrize("kind", ["HNSW", "IVF_SQ8"])
+def test_an_approximate_index_is_measured(place: str, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    if "://" not in place:
+        pytest.skip("the index of a folder has tests of its own")
+    monkeypatch.setattr(indexing, "EXACT_VALUES", 0)
+    monkeypatch.setattr(indexing, "HNSW_VALUES", 0 if kind == "IVF_SQ8" else 1 << 40)
+    rows = rows_of(1100, seed=5)
+    with Gallery.open(place, model=FINGERPRINT) as gallery:
+        gallery.add([r for r, _ in rows.values()], np.stack([v for _, v in rows.values()]))
+        gallery.refresh()
+        assert gallery.stats().index.startswith(f"Milvus, {kind}, ")
+        assert "measured at 1,100 rows" in gallery.stats().index
+        for cameras in (None, CAMERAS[:1]):
+            found = 0
+            for query in vectors(20, seed=6):
+                wanted = {key for key, _ in slow_search(rows, query, 10, cameras=cameras)}
+                found += len(wanted & {hit.key for hit in gallery.search(query, 10, cameras=cameras)})
+            assert found >= 0.95 * 200
 
 
 def test_a_batch_of_thousands(place: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -170,25 +171,37 @@ class Connection:
         finally:
             iterator.close()
 
-    def index(
-        self, collection: str, indexes: dict[str, dict[str, Any]], *, seconds: float | None = None
-    ) -> None:
+    def index(self, collection: str, indexes: dict[str, dict[str, Any]]) -> None:
         """Make indexes by field, where there is none: the keywords of `add_index`.
 
-        Args:
-            collection: its name.
-            indexes: by field.
-            seconds: to wait until all rows are in them; None: the server makes them in its own time.
-
+        The server makes them in its own time.
         """
-        sync, timeout = seconds is not None, seconds or self.address.timeout
         there = set(self.call("list_indexes", collection))
         for field, options in indexes.items():
             if field in there:
                 continue
             wanted = self._client.prepare_index_params()
             wanted.add_index(field, **options)
-            self.call("create_index", collection, wanted, sync=sync, timeout=timeout)
+            self.call("create_index", collection, wanted, sync=False)
+
+    def wait_for_index(self, collection: str, field: str) -> None:
+        """Wait, for as long as it takes, until all rows are in an index.
+
+        Raises:
+            GalleryFileError: the server cannot make it.
+
+        """
+        while True:
+            found = self.call("describe_index", collection, field)
+            if found.get("state") == "Failed":
+                raise GalleryFileError(
+                    "The Milvus server cannot make an index",
+                    found=found.get("index_state_fail_reason"),
+                    where=self.address,
+                )
+            if found.get("state") == "Finished" and not int(found.get("pending_index_rows", 0)):
+                return
+            time.sleep(0.5)
 
     def close(self) -> None:
         """Close the client."""

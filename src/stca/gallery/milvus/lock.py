@@ -23,10 +23,13 @@ from stca.errors import GalleryBusyError, GalleryError
 from stca.gallery.milvus.connection import Connection
 from stca.gallery.milvus.log import Log
 
-LEASE = 60.0
+LEASE = 40.0
 """Seconds without a sign of life after which a writer on another machine is taken for dead."""
 _CLAIM, PENDING = "lock:", "pending:"
 """Beginnings of names: claims, and changes that are written down and not made."""
+
+_held: set[str] = set()
+"""Claims of this process. One that could not be taken back, as the server was gone, is not among them."""
 
 
 class WriterLock:
@@ -66,8 +69,7 @@ class WriterLock:
                 yield left
             finally:
                 self._depth = 0
-                with suppress(GalleryError):  # the server is gone; the claim is removed by who comes next
-                    self._log.delete([self._name])
+                self._take_back()
 
     def keep(self) -> None:
         """Give a sign of life, before each of several long requests.
@@ -86,7 +88,13 @@ class WriterLock:
             )
         self._claim()
 
+    def _take_back(self) -> None:
+        _held.discard(self._name)
+        with suppress(GalleryError):  # the server is gone; who comes next removes the claim
+            self._log.delete([self._name])
+
     def _claim(self) -> None:
+        _held.add(self._name)
         self._beats += 1
         me = {"machine": _machine(), "process": os.getpid(), "beats": self._beats}
         self._log.write({self._name: json.dumps(me)})
@@ -108,10 +116,9 @@ class WriterLock:
                 if len(gone) == len(others):
                     return left
             except BaseException:
-                with suppress(GalleryError):
-                    self._log.delete([self._name])
+                self._take_back()
                 raise
-            self._log.delete([self._name])
+            self._take_back()
             if time.monotonic() > until:
                 raise GalleryBusyError(
                     "Another process is writing to this gallery",
@@ -127,8 +134,10 @@ class WriterLock:
             seen[name] = body, now
         try:
             claim = json.loads(body)
-            if claim["machine"] == _machine() and not _is_alive(claim["process"]):
-                return True
+            if claim["machine"] == _machine():
+                own = claim["process"] == os.getpid()
+                if not _is_alive(claim["process"]) or (own and name not in _held):
+                    return True
         except (ValueError, KeyError, TypeError):
             return True
         return now - seen[name][1] > LEASE
