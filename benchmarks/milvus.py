@@ -51,7 +51,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         data = make(args.rows, args.dim, Path(folder))
         address = f"{args.server}/bench_{secrets.token_hex(4)}"
-        before = server_usage(args.data)
+        before = server_usage(args.data)[0]
         text = [build(data, Path(folder) / "gallery", address, args.data, before)]
         text.append(compare(data, Path(folder) / "gallery", address, args.queries))
     title = f"A gallery on Milvus: {args.rows:,} vectors of {args.dim} dimensions"
@@ -77,7 +77,7 @@ def fill(place: Path | str, data: Data) -> tuple[Gallery, float, float]:
     return gallery, added - start, time.perf_counter() - added
 
 
-def build(data: Data, folder: Path, address: str, server: Path | None, before: tuple[float, float]) -> str:
+def build(data: Data, folder: Path, address: str, server: Path | None, before: float) -> str:
     own = anonymous_memory("self")
     gallery, adding, indexing = fill(folder, data)
     stats = gallery.stats()
@@ -92,7 +92,8 @@ def build(data: Data, folder: Path, address: str, server: Path | None, before: t
     gallery, adding, indexing = fill(f"{address}?acknowledge=log&timeout=120", data)
     words.append(f"On Milvus {gallery.store.connection.call('get_server_version')}: {gallery.stats().index}.")
     gallery.close()
-    size, memory = (after - b for after, b in zip(server_usage(server), before, strict=True))
+    size, memory = server_usage(server)
+    size -= before  # of what is there already; memory is that of the whole server
     lines.append(
         ("Milvus", f"{adding:.0f} s", f"{indexing:.0f} s",
          *((f"{size / 1e6:,.0f} MB", f"{memory:.1f} GB") if server else ("not known", "not known")))
