@@ -55,6 +55,28 @@ def ranking_metric(text: str) -> str | Path:
     return Path(text)
 
 
+def gallery_place(text: str) -> Path | str:
+    """Parse a gallery's folder, or its address (milvus://...), which stays a text."""
+    return text if re.match(r"[a-z][a-z0-9+.-]+://", text) else Path(text)
+
+
+def shown_place(place: Path | str) -> str:
+    """A gallery's place as it may be printed: without a password."""
+    from stca.gallery.milvus.address import parse_address
+
+    return str(parse_address(place)) if isinstance(place, str) else str(place)
+
+
+def gallery_folder(text: str) -> Path:
+    """Parse a gallery's folder, for what cannot be done at an address."""
+    if isinstance(gallery_place(text), str):
+        raise argparse.ArgumentTypeError(
+            f"this needs a gallery in a folder, not at an address ({text.partition('://')[0]}://...); "
+            "`stca gallery copy` copies from one to the other"
+        )
+    return Path(text)
+
+
 def positive(text: str) -> int:
     """Parse an integer of at least 1."""
     if not text.isdecimal() or int(text) < 1:

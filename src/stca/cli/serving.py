@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from stca.cli.parsing import Verbs, add_verb, natural, seconds
+from stca.cli.parsing import Verbs, add_verb, gallery_folder, gallery_place, natural, seconds
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -15,7 +15,13 @@ def add_verbs(verbs: Verbs) -> None:
     serve = add_verb(
         verbs, "serve", _serve, help="a page to find people in a gallery, and to correct who is who"
     )
-    serve.add_argument("gallery", type=Path, nargs="?", help="folder of the gallery")
+    serve.add_argument("gallery", type=gallery_place, nargs="?", help="its folder or milvus:// address")
+    serve.add_argument(
+        "--state",
+        type=Path,
+        metavar="DIR",
+        help="for the server's own files; default: in the gallery's",
+    )
     serve.add_argument(
         "--host", default="127.0.0.1", help="address to listen on; others than this machine need a token"
     )
@@ -46,7 +52,7 @@ def add_verbs(verbs: Verbs) -> None:
     serve.add_argument("--role", choices=("viewer", "editor"), default="viewer", help="of the new token")
 
     audit = add_verb(verbs, "audit", _audit, help="who searched a served gallery, for whom and when")
-    audit.add_argument("gallery", type=Path, help="folder of the gallery")
+    audit.add_argument("gallery", type=gallery_folder, help="folder of the gallery")
     audit.add_argument("--who", metavar="NAME", help="only what this user did")
     audit.add_argument("--since", type=seconds, metavar="TIME", help="only from this date and time on")
     audit.add_argument("--json", action="store_true", help="print JSON lines")
@@ -77,6 +83,7 @@ def _serve(given: argparse.Namespace) -> None:
         names=tuple(given.name),
         https=given.https,
         model=given.model,
+        state=given.state,
     )
     run_server(settings, started=_opener(given))
 
@@ -115,8 +122,8 @@ def _manage_tokens(given: argparse.Namespace) -> None:
 
     with Gallery.open(given.gallery):
         pass
-    folder = ServerSettings(given.gallery).folder
-    folder.mkdir(mode=0o700, exist_ok=True)
+    folder = ServerSettings(given.gallery, state=given.state).folder
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     tokens = Tokens(folder / "tokens.json")
     if given.new_token:
         print(tokens.create(given.new_token, given.role))

@@ -243,6 +243,6 @@ def _link(gallery: Gallery, threshold: float | None, uncalibrated: GalleryError 
             "Nothing says from which score on two tracklets are one person",
             expected="tracklets of at least 8 crops, and two people whom one camera sees at once",
             found=(uncalibrated or error).found,
-            where=gallery.path,
+            where=gallery.where,
             hint="--threshold 0.6, and look at the page: a higher one splits, a lower one merges people",
         ) from (uncalibrated or error)

@@ -88,7 +88,7 @@ def _split_known(
             f"The gallery has {len(other)} of these tracklets with other frames",
             expected="the same frames as when they were added",
             found=f"first {other[0]!r}",
-            where=gallery.path,
+            where=gallery.where,
             hint="--replace (replace=True) replaces them; tracklets of another video need "
             "a camera folder of another name",
         )
@@ -105,7 +105,7 @@ def _unique_by_key(gallery: Gallery, tracklets: Sequence[FoundTracklet]) -> list
                 "Two of these tracklets have the same key",
                 expected="camera folder/tracklet folder to be unique in a gallery",
                 found=f"{found.key}: {other.folder}, {found.folder}",
-                where=gallery.path,
+                where=gallery.where,
                 hint="give the camera folders different names",
             )
     return list(unique.values())

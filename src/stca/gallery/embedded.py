@@ -80,6 +80,11 @@ class EmbeddedEngine:
         with self._lock, self._store.read_transaction():
             return self._store.records(), self.vectors()
 
+    def take(self, keys: Sequence[str]) -> tuple[list[Record], Vectors]:
+        """Records and vectors of those keys that exist, in the order of `keys`."""
+        with self._lock, self._store.read_transaction():
+            return self._store.rows_of(keys, self._dim)
+
     def find(self, key: str) -> tuple[Record, Float32[np.ndarray, " D"]] | None:
         """Record and vector of a key."""
         with self._lock:

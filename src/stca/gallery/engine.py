@@ -1,9 +1,9 @@
-"""The interface between `Gallery` and its storage and search engine. There is one engine, for one machine."""
+"""The interface between `Gallery` and its engines: `embedded` for one machine, `milvus` for several."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32
@@ -14,6 +14,7 @@ Vector = Float32[np.ndarray, " D"]
 Vectors = Float32[np.ndarray, "N D"]
 
 
+@runtime_checkable
 class Engine(Protocol):
     """Stores rows and searches them. `Gallery` passes unit vectors only; all errors are GalleryErrors."""
 
@@ -39,6 +40,10 @@ class Engine(Protocol):
 
     def table(self) -> tuple[list[Record], Vectors]:
         """Records and vectors of one snapshot."""
+        ...
+
+    def take(self, keys: Sequence[str]) -> tuple[list[Record], Vectors]:
+        """Records and vectors of those keys that exist, in the order of `keys`."""
         ...
 
     def find(self, key: str) -> tuple[Record, Vector] | None:

@@ -2,42 +2,41 @@
 
 from __future__ import annotations
 
-import time as clock
 import warnings
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 
 from stca.errors import GalleryError
-from stca.gallery.calibration import Calibration
 from stca.gallery.corrections.gallery_log import GalleryLog
 from stca.gallery.embedded import EmbeddedEngine
 from stca.gallery.engine import Engine, Vector, Vectors
 from stca.gallery.fingerprint import ModelFingerprint
+from stca.gallery.milvus.address import Address, is_address, parse_address
 from stca.gallery.records import Added, Hit, Record, Stats
-from stca.gallery.store.erasing import ErasingStore
-from stca.gallery.store.file import bytes_on_disk_of, can_create, create_file, gallery_exists, open_file
-from stca.gallery.store.rows import digest
+from stca.gallery.store.file import gallery_exists
+from stca.gallery.store.interface import GalleryStore
+from stca.gallery.store.opening import open_folder
 from stca.gallery.unit_vectors import unit_vectors
 from stca.models import ReIDModel
 from stca.tools.lookup import suggest
 
-_MODEL, _SOURCE, _CALIBRATION, _CALIBRATED = "model", "model source", "calibration", "calibrated"
+_SOURCE = "model source"
 
 
 class Gallery(GalleryLog):
-    """Tracklets with their embedding vectors on disk, searched by cosine similarity.
+    """Tracklets with their embedding vectors, in a folder or on Milvus, searched by cosine similarity.
 
     `with Gallery.open(path) as gallery: gallery.search(vector, k=10)`
     """
 
-    def __init__(self, path: Path, store: ErasingStore, fingerprint: ModelFingerprint) -> None:
+    def __init__(
+        self, where: Path | Address, store: GalleryStore, engine: Engine, fingerprint: ModelFingerprint
+    ) -> None:
         super().__init__(store)
-        self.path, self.fingerprint = path, fingerprint
-        self._engine: Engine = EmbeddedEngine(store, fingerprint.dim)
+        self.where, self.fingerprint, self._engine = where, fingerprint, engine
 
     @classmethod
     def open(
@@ -51,34 +50,56 @@ class Gallery(GalleryLog):
         """Open a gallery; with a model, create it if there is none yet.
 
         Args:
-            path: its folder.
+            path: its folder, or an address: `milvus://host:19530/name`,
+                `milvus+tls://user:password@host:port/name`, or `milvus:///folder/file.db` (Milvus Lite);
+                see `stca.gallery.milvus.address`.
             model: the model of its vectors, or a `ModelFingerprint`; None: do not check.
             source: name or path of the model (`stca.runs.open_model`), stored in a new gallery.
             wait: seconds to wait for another process that is writing.
 
         Raises:
             GalleryError: no gallery there and no model given, a folder with other files, a damaged or
-                unreadable file, or a gallery of another model.
+                unreadable file, a gallery of another model, or a server that does not answer.
 
         """
-        if "://" in str(path):
-            raise GalleryError("There is no engine for this address", expected="a folder", found=path)
-        folder = Path(path)
         fingerprint = ModelFingerprint.of(model) if isinstance(model, ReIDModel) else model
-        if fingerprint is not None and not gallery_exists(folder, wait=wait) and can_create(folder):
-            notes = {_MODEL: fingerprint.to_json()} | ({_SOURCE: source} if source else {})
-            store = ErasingStore(folder, create_file(folder, notes, wait=wait), writable=True)
-        else:
-            connection, writable = open_file(folder, wait=wait)
-            store = ErasingStore(folder, connection, writable=writable)
-        try:
-            own = ModelFingerprint.from_json(store.meta(_MODEL) or "")
-            if fingerprint is not None:
-                own.require(fingerprint, where=folder)
-        except BaseException:
-            store.close()
-            raise
-        return cls(folder, store, own)
+        notes = {_SOURCE: source} if source else {}
+        if is_address(path):
+            from stca.gallery.milvus.opening import open_milvus
+
+            address = parse_address(str(path))
+            return cls(address, *open_milvus(address, fingerprint, notes, wait=wait))
+        folder = Path(path)
+        store, own = open_folder(folder, fingerprint, notes, wait=wait)
+        return cls(folder, store, EmbeddedEngine(store, own.dim), own)
+
+    @staticmethod
+    def exists(path: Path | str) -> bool:
+        """Whether there is a gallery in a folder or at an address.
+
+        Raises:
+            GalleryError: a file that cannot be read, or a server that does not answer.
+
+        """
+        if not is_address(path):
+            return gallery_exists(Path(path))
+        from stca.gallery.milvus.opening import milvus_gallery_exists
+
+        return milvus_gallery_exists(parse_address(str(path)))
+
+    @property
+    def path(self) -> Path:
+        """Its folder.
+
+        Raises:
+            GalleryError: it is on Milvus and has none.
+
+        """
+        if not isinstance(self.where, Path):
+            raise GalleryError(
+                "This needs a gallery in a folder", found="a gallery on Milvus", where=self.where
+            )
+        return self.where
 
     @property
     def mark(self) -> ModelFingerprint:
@@ -88,7 +109,7 @@ class Gallery(GalleryLog):
 
     def require_model(self, model: ReIDModel) -> None:
         """Raise GalleryError if this is not the model that made the gallery's vectors."""
-        self.fingerprint.require(ModelFingerprint.of(model), where=self.path)
+        self.fingerprint.require(ModelFingerprint.of(model), where=self.where)
 
     @property
     def source(self) -> str | None:
@@ -119,13 +140,13 @@ class Gallery(GalleryLog):
                 that exists with other content; a value of the wrong type; a full disk.
 
         """
-        unit = unit_vectors(vectors, dim=self.fingerprint.dim, where=self.path)
+        unit = unit_vectors(vectors, dim=self.fingerprint.dim, where=self.where)
         if len(records) != len(unit):
             raise GalleryError(
                 "Records and vectors belong together", expected=f"{len(records)} vectors", found=len(unit)
             )
         if len({record.key for record in records}) != len(records):
-            raise GalleryError("Two of the records to be added have the same key", where=self.path)
+            raise GalleryError("Two of the records to be added have the same key", where=self.where)
         return self._engine.add(records, unit, replace=replace)
 
     def update(self, records: Sequence[Record]) -> int:
@@ -172,6 +193,10 @@ class Gallery(GalleryLog):
         """Record and vector of a key; None if there is none."""
         return self._engine.find(key)
 
+    def take(self, keys: Sequence[str]) -> tuple[list[Record], Vectors]:
+        """Records and vectors of those keys that exist, in the order of `keys`."""
+        return self._engine.take(keys)
+
     def known(self, keys: Sequence[str]) -> dict[str, str]:
         """Content digests of those keys that exist."""
         return self._store.known(keys)
@@ -204,7 +229,7 @@ class Gallery(GalleryLog):
                 before it begins; a damaged gallery.
 
         """
-        unit = unit_vectors(np.asarray(vector)[None], dim=self.fingerprint.dim, where=self.path)[0]
+        unit = unit_vectors(np.asarray(vector)[None], dim=self.fingerprint.dim, where=self.where)[0]
         if k < 1:
             raise GalleryError("A search needs k of at least 1", expected="an integer from 1", found=k)
         if time is not None and not time[0] <= time[1]:
@@ -212,8 +237,9 @@ class Gallery(GalleryLog):
         if isinstance(cameras, str):
             cameras = (cameras,)
         chosen = None if cameras is None else frozenset(cameras)
-        found = self._engine.search(unit, k, cameras=chosen, time=time, without=without, hidden=hidden)
-        calibration = self.calibration()
+        with self._store.read_transaction():
+            found = self._engine.search(unit, k, cameras=chosen, time=time, without=without, hidden=hidden)
+            calibration = self.calibration()
         return [
             Hit(rank, record, score, None if calibration is None else score >= calibration.threshold)
             for rank, (record, score) in enumerate(found, 1)
@@ -237,34 +263,16 @@ class Gallery(GalleryLog):
             last=last,
             dim=self.fingerprint.dim,
             index=self._engine.describe(),
-            bytes_on_disk=bytes_on_disk_of(self.path),
+            bytes_on_disk=self._store.bytes_on_disk(),
             hidden=len(self.hidden()),
         )
 
     def __len__(self) -> int:
-        return sum(self._store.counts()[0].values())
+        return self._store.rows()
 
     def version(self) -> tuple[int, int]:
         """A value that changes with every change of the gallery's file, by whatever process."""
         return self._store.version()
-
-    # ---- the threshold ----
-
-    def calibration(self) -> Calibration | None:
-        """The threshold and how it was determined; None if `calibrate` never ran."""
-        text = self._store.meta(_CALIBRATION)
-        return None if text is None else _calibration(text)
-
-    def set_calibration(self, calibration: Calibration) -> None:
-        """Store a threshold; searches mark hits below it from now on."""
-        text = calibration.to_json()
-        self._store.set_meta(_CALIBRATED, f"{clock.time():.0f} {digest(text.encode())}")
-        self._store.set_meta(_CALIBRATION, text)
-
-    def calibrated(self) -> float | None:
-        """When the threshold was stored, POSIX seconds; None: by a version that did not note it, or none."""
-        found, text = (self._store.meta(_CALIBRATED) or "").split(), self._store.meta(_CALIBRATION) or ""
-        return float(found[0]) if found and found[1] == digest(text.encode()) else None
 
     # ---- closing and errors ----
 
@@ -287,12 +295,6 @@ class Gallery(GalleryLog):
         close = suggest(key, [record.key for record in self.records()])
         raise GalleryError(
             f"The gallery has no tracklet {key!r}",
-            where=self.path,
+            where=self.where,
             hint=f"did you mean {close!r}?" if close else "see `stca gallery list`",
         )
-
-
-@lru_cache(maxsize=8)
-def _calibration(text: str) -> Calibration:
-    """Cached, since every search needs it."""
-    return Calibration.from_json(text)

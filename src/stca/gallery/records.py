@@ -136,7 +136,7 @@ class Stats:
         last: the latest time.
         dim: D, dimension of the vectors.
         index: description of the search index.
-        bytes_on_disk: size of all its files.
+        bytes_on_disk: size of all its files; None: a Milvus server does not say.
         hidden: number of those tracklets that are nobody (`stca person hide`).
 
     """
@@ -148,7 +148,7 @@ class Stats:
     last: float | None
     dim: int
     index: str
-    bytes_on_disk: int
+    bytes_on_disk: int | None
     hidden: int = 0
 
 

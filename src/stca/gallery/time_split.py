@@ -71,7 +71,7 @@ def _splittable(gallery: Gallery, limit: int) -> list[tuple[Record, FoundTrackle
             "No tracklet of the gallery can be split into halves",
             expected=f"times, and at least {2 * _LEAST_FRAMES} crops in the folder they were added from",
             found=f"{len(gallery)} tracklets, {len(records)} with times",
-            where=gallery.path,
+            where=gallery.where,
             hint="--labels FILE.csv with columns key,person",
         )
     return chosen

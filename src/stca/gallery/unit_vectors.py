@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from stca.errors import GalleryError
 from stca.gallery.engine import Vectors
 
 
-def unit_vectors(vectors: Vectors, *, dim: int, where: Path) -> Vectors:
+def unit_vectors(vectors: Vectors, *, dim: int, where: object) -> Vectors:
     """Scale vectors to unit length.
 
     Args:
         vectors: (N, D), of any length above zero.
         dim: D of the gallery.
-        where: the gallery's folder, for errors.
+        where: the gallery is, for errors.
 
     Returns:
         (N, D) float32.

@@ -46,11 +46,11 @@ def _find(gallery: Gallery, people: list[Person], who: int | str) -> Person:
     if found:
         numbers = ", ".join(str(each.number) for each in found)
         raise GalleryError(
-            f"Several persons are called {who!r}", expected="a number", found=numbers, where=gallery.path
+            f"Several persons are called {who!r}", expected="a number", found=numbers, where=gallery.where
         )
     close = suggest(str(who), [each.name for each in people if each.name])
     raise GalleryError(
         f"The gallery has no person {who!r}",
-        where=gallery.path,
+        where=gallery.where,
         hint=f"did you mean {close!r}?" if close else "see `stca person list`",
     )

@@ -137,7 +137,7 @@ def store_persons(gallery: Gallery, linking: Linking) -> None:
         raise CorrectedMeanwhileError(
             "Somebody corrected persons while they were linked",
             expected="no correction meanwhile; nothing was written",
-            where=gallery.path,
+            where=gallery.where,
             hint="link again",
         )
 
@@ -151,7 +151,7 @@ def find_persons(
     seen = np.array([record.key not in hidden for record in records], dtype=bool)
     if not seen.any():
         found = "only hidden tracklets" if records else "an empty gallery"
-        raise GalleryError("There is nothing to link", found=found, where=gallery.path)
+        raise GalleryError("There is nothing to link", found=found, where=gallery.where)
     shown = [record for record in records if record.key not in hidden]
     if threshold is None:
         threshold = _default_threshold(gallery, shown, vectors[seen])
@@ -185,7 +185,7 @@ def _default_threshold(
         raise NoThresholdError(
             "This gallery has no threshold yet",
             expected="a calibrated or a given threshold, or more people whom one camera sees at once",
-            where=gallery.path,
+            where=gallery.where,
             hint="stca calibrate, or --threshold X",
         )
     return stored.threshold

@@ -149,7 +149,7 @@ def merge_persons(
                 "A person cannot be merged with itself",
                 expected="two persons",
                 found=first,
-                where=gallery.path,
+                where=gallery.where,
             )
         ours, theirs = _person(gallery, table, first, keys), _person(gallery, table, second, others)
         return Change("merge", ours, theirs, author=author, persons=dict.fromkeys(theirs, first))
@@ -189,7 +189,7 @@ def hide(gallery: Gallery, keys: Sequence[str], *, author: str = "") -> Correcti
     def plan(table: PersonTable) -> Change:
         chosen = _chosen(gallery, table, keys)
         if again := [key for key in chosen if key in table.hidden]:
-            raise GalleryError(f"{again[0]!r} is hidden already", where=gallery.path)
+            raise GalleryError(f"{again[0]!r} is hidden already", where=gallery.where)
         return Change("hide", chosen, author=author, persons=dict.fromkeys(chosen))
 
     return gallery.correct(plan)
@@ -206,7 +206,7 @@ def show(gallery: Gallery, keys: Sequence[str], *, author: str = "") -> Correcti
     def plan(table: PersonTable) -> Change:
         chosen = _chosen(gallery, table, keys)
         if seen := [key for key in chosen if key not in table.hidden]:
-            raise GalleryError(f"{seen[0]!r} is not hidden", where=gallery.path)
+            raise GalleryError(f"{seen[0]!r} is not hidden", where=gallery.where)
         return Change("show", chosen, author=author)
 
     return gallery.correct(plan)
@@ -222,9 +222,7 @@ def judge(gallery: Gallery, query: str, answer: str, *, same: bool, author: str 
 
     def plan(table: PersonTable) -> Change:
         if len(_chosen(gallery, table, [query, answer])) < 2:
-            raise GalleryError(
-                "A tracklet is no answer to itself", expected="two tracklets", found=query, where=gallery.path
-            )
+            raise GalleryError("A tracklet is no answer to itself", found=query, where=gallery.where)
         return Change("same" if same else "different", (query,), (answer,), author=author)
 
     return gallery.correct(plan)
@@ -253,7 +251,7 @@ def _split(gallery: Gallery, kind: Kind, keys: Sequence[str], author: str) -> Co
                 "These tracklets are not of one person",
                 expected="tracklets of one person",
                 found=", ".join(f"{key} of {_name(of[key])}" for key in chosen[:5]),
-                where=gallery.path,
+                where=gallery.where,
                 hint="see `stca person list`",
             )
         rest = tuple(key for key in _person(gallery, table, number) if key not in set(chosen))
@@ -262,7 +260,7 @@ def _split(gallery: Gallery, kind: Kind, keys: Sequence[str], author: str) -> Co
                 f"Person {number} has no other tracklets",
                 expected="some of a person's tracklets",
                 found=f"all {len(chosen)} of them",
-                where=gallery.path,
+                where=gallery.where,
             )
         return Change(kind, chosen, rest, author=author, persons=dict.fromkeys(chosen, table.free_number()))
 
@@ -277,10 +275,10 @@ def _person(gallery: Gallery, table: PersonTable, number: int, having: Sequence[
     """The tracklets of a person, `having` among them."""
     keys = tuple(key for key in table.tracklets_of(number) if key not in table.hidden)
     if lost := [key for key in having if key not in keys]:
-        raise RenumberedError(f"{lost[0]!r} is not of person {number}", where=gallery.path)
+        raise RenumberedError(f"{lost[0]!r} is not of person {number}", where=gallery.where)
     if not keys:
         raise GalleryError(
-            f"The gallery has no person {number}", where=gallery.path, hint="see `stca person list`"
+            f"The gallery has no person {number}", where=gallery.where, hint="see `stca person list`"
         )
     return keys
 
@@ -290,11 +288,11 @@ def _chosen(gallery: Gallery, table: PersonTable, keys: Sequence[str]) -> tuple[
     if isinstance(keys, str):
         keys = (keys,)
     if not keys:
-        raise GalleryError("No tracklet is named", expected="at least one key", where=gallery.path)
+        raise GalleryError("No tracklet is named", expected="at least one key", where=gallery.where)
     there = table.persons_of(keys)
     for key in keys:
         if key not in there:
             raise GalleryError(
-                f"The gallery has no tracklet {key!r}", where=gallery.path, hint="see `stca gallery list`"
+                f"The gallery has no tracklet {key!r}", where=gallery.where, hint="see `stca gallery list`"
             )
     return tuple(dict.fromkeys(keys))

@@ -10,7 +10,6 @@ from pathlib import Path
 from stca.catalogue import NETWORKS, best
 from stca.errors import GalleryError
 from stca.gallery import Gallery, ModelFingerprint
-from stca.gallery.store.file import gallery_exists
 from stca.inference.crop_encoder import ModelEncoder, open_crop_encoder
 from stca.models import DEFAULT_PRETRAINED, ReIDModel
 from stca.models.weights.pretrained import DEFAULT_MEASURED
@@ -20,11 +19,11 @@ STRONGEST = max((n for n in NETWORKS.values() if n.kind == "reid"), key=lambda n
 """The re-identification network of the catalogue that the package's own is compared with."""
 
 
-def open_gallery(path: Path, name: str | None) -> tuple[Gallery, ReIDModel]:
+def open_gallery(path: Path | str, name: str | None) -> tuple[Gallery, ReIDModel]:
     """Open a gallery to add to, made if there is none, and its model.
 
     Args:
-        path: the gallery's folder.
+        path: the gallery's folder or address.
         name: of the model, as `open_model` takes it; None: the one that the gallery was made with, or for a
             new one `default_model()`, which is said on stderr.
 
@@ -38,9 +37,9 @@ def open_gallery(path: Path, name: str | None) -> tuple[Gallery, ReIDModel]:
     return Gallery.open(path, model=model, source=lasting_name(name)), model
 
 
-def choose_model(path: Path, name: str | None) -> str:
+def choose_model(path: Path | str, name: str | None) -> str:
     """The name of the model that `open_gallery` opens; a default is said on stderr."""
-    if name is None and gallery_exists(path):
+    if name is None and Gallery.exists(path):
         with Gallery.open(path) as gallery:
             return model_name(gallery)
     if name is None:
@@ -83,7 +82,7 @@ def model_name(gallery: Gallery) -> str:
 
     """
     if gallery.source is None:
-        raise GalleryError("This gallery does not name its model", where=gallery.path, hint="--model MODEL")
+        raise GalleryError("This gallery does not name its model", where=gallery.where, hint="--model MODEL")
     if gallery.source == "pretrained":  # as version 0.1 wrote it; the package's default is another one today
         return f"pretrained:{gallery.fingerprint.name}"
     return gallery.source

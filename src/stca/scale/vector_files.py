@@ -143,8 +143,8 @@ def find_vector_files(place: Path) -> list[Path]:
     return [place] if place.suffix == SUFFIX else []
 
 
-def add_vectors(path: Path, files: Sequence[Path], *, replace: bool = False) -> tuple[Added, int]:
-    """Add files of vectors to the gallery at `path`, made if there is none.
+def add_vectors(path: Path | str, files: Sequence[Path], *, replace: bool = False) -> tuple[Added, int]:
+    """Add files of vectors to the gallery at `path` (a folder or a milvus:// address), made if there is none.
 
     Returns:
         What was added, and how many tracklets the gallery then has.

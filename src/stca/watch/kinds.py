@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from stca.errors import StcaError
+from stca.errors import GalleryError, StcaError
 from stca.footage.containers import is_address
+from stca.gallery.milvus.address import parse_address
 from stca.gallery.times import parse_age
 from stca.tracking import DETECTORS, DetectorOptions, Region
 from stca.tracking.associate import TRACKERS
@@ -91,6 +92,20 @@ def _folder(value: Any, home: Path, _: Any) -> Path:
 
 
 folder = Kind(_folder)
+
+
+def _gallery(value: Any, home: Path, _: Any) -> Path | str:
+    place = _text(value)
+    if "://" not in place:
+        return home / place
+    try:
+        parse_address(place)
+    except GalleryError as error:
+        raise WrongError(f"is {error.expected}") from error
+    return place
+
+
+gallery = Kind(_gallery)
 
 
 def _model(value: Any, home: Path, _: Any) -> str:

@@ -82,6 +82,7 @@ class WatchSettings:
 
     Args:
         out: folder of tracks, gallery and events.
+        gallery: its folder or milvus:// address; None: `gallery` in `out`.
         cameras: at least one.
         model: as `stca.runs.open_model`; None: the gallery's, or the best at hand.
         threshold: least mean cosine of one person; None: the gallery's own, or of public sets.
@@ -100,6 +101,7 @@ class WatchSettings:
 
     out: Path
     cameras: tuple[CameraSettings, ...]
+    gallery: Path | str | None = None
     model: str | None = None
     threshold: float | None = None
     far: float = 0.01
@@ -226,6 +228,7 @@ def _tables() -> tuple[dict[str, Kind], ...]:
     }
     watch = {
         "out": kinds.folder,
+        "gallery": kinds.gallery,
         "model": kinds.model,
         "threshold": kinds.number(-1, 1),
         "far": kinds.number(1e-6, 0.999999),

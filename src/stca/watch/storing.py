@@ -73,7 +73,7 @@ class Persons:
                     "The gallery has nobody to give an alert for",
                     expected="a person's number, a tracklet's key, or the name of a saved search",
                     found=name,
-                    where=self._gallery.path,
+                    where=self._gallery.where,
                     hint=f"did you mean {close!r}?" if close else "see `stca person list`",
                 )
             if rows:

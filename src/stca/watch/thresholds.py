@@ -50,7 +50,7 @@ def thresholds(gallery: Gallery, settings: WatchSettings) -> tuple[Threshold, Th
         raise GalleryError(
             "Nothing says from which score on two tracklets are one person",
             expected="a calibrated gallery, a network with scores of public sets, or a threshold",
-            where=gallery.path,
+            where=gallery.where,
             hint="threshold = 0.6 below [watch]; a higher one splits, a lower one merges people",
         )
     return chosen, alerts

@@ -69,10 +69,10 @@ def watch(
     with ExitStack() as stack:
         taken = "Another process watches into this folder"
         stack.enter_context(locked(settings.out / ".watch.lock", taken=taken, hint="another out"))
-        gallery, model = open_gallery(settings.out / "gallery", settings.model)
+        gallery, model = open_gallery(settings.gallery or settings.out / "gallery", settings.model)
         stack.enter_context(gallery)
         if not gallery.writable:
-            raise GalleryError("This gallery can only be read", where=gallery.path)
+            raise GalleryError("This gallery can only be read", where=gallery.where)
         embedder = stack.enter_context(
             shared_embedder(gallery, model, device=settings.device, precision=settings.precision)
         )

@@ -17,6 +17,7 @@ from stca.errors import (
     GalleryFileError,
     StcaError,
 )
+from stca.gallery.milvus.address import Address
 
 MEDIA_TYPE = "application/problem+json"
 _RETRY = 10
@@ -104,7 +105,7 @@ def problem_of(error: StcaError, *, instance: str, folders: Iterable[Path] = ())
     def words(value: object) -> str | None:
         if value is None:
             return None
-        return value.name if isinstance(value, PurePath) else without_places(str(value), folders)
+        return value.name if isinstance(value, PurePath | Address) else without_places(str(value), folders)
 
     folders = tuple(folders)
     status = status_of(error)

@@ -15,6 +15,7 @@ from jaxtyping import Float32
 
 from stca.gallery import Hit, Query, Record, embed
 from stca.gallery.query import open_query
+from stca.gallery.store.store import Store
 from stca.gallery.unit_vectors import unit_vectors
 from stca.web import schemas
 from stca.web.access.tokens import User
@@ -142,12 +143,14 @@ class SavedAnswers:
 
     def new(self) -> dict[int, list[schemas.Hit]]:
         """By saved search, the answers that reach the threshold and came since it was last looked through."""
-        seen, row_of = self._state.saved.seen(), self._state.gallery.store.number_of
+        seen, store = self._state.saved.seen(), self._state.gallery.store
+        if not isinstance(store, Store):  # Milvus does not say which rows came last
+            return {}
         return {
             search.id: [
                 hit
                 for hit in result.hits
-                if hit.accepted and (row_of(hit.tracklet.key) or 0) > seen.get(search.id, 0)
+                if hit.accepted and (store.number_of(hit.tracklet.key) or 0) > seen.get(search.id, 0)
             ]
             for search, result in self.now()
         }
@@ -186,7 +189,7 @@ def _among_persons(
     state: ServerState, snapshot: Snapshot, asked: _Asked, filters: Filters, own: str | None
 ) -> list[Hit]:
     """Exact search among the tracklets of some persons, of whom the index knows nothing."""
-    unit = unit_vectors(asked.vector[None], dim=state.gallery.fingerprint.dim, where=state.gallery.path)[0]
+    unit = unit_vectors(asked.vector[None], dim=state.gallery.fingerprint.dim, where=state.gallery.where)[0]
     rows = []
     for record in snapshot.records.values():
         if record.key == own or record.key in snapshot.hidden or not filters.match(record):

@@ -48,9 +48,9 @@ def run_server(settings: ServerSettings, *, started: Callable[[str], None] | Non
             "A server that others reach needs a token",
             expected="a token, or --host 127.0.0.1",
             found=f"--host {settings.host} and no tokens",
-            hint=f"stca serve {settings.gallery} --new-token NAME --role editor",
+            hint="stca serve GALLERY --new-token NAME --role editor",
         )
-    settings.folder.mkdir(mode=0o700, exist_ok=True)
+    settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     taken = "Another server already serves this gallery"
     with locked(settings.folder / ".lock", taken=taken), closing(_listen(settings)) as listening:
         app = create_app(settings)

@@ -11,6 +11,7 @@ from stca.errors import StcaError
 from stca.gallery import Gallery
 from stca.gallery.corrections import Correction
 from stca.gallery.store.file import FILE as GALLERY_FILE
+from stca.gallery.store.store import Store
 from stca.linking.persons import undo
 from stca.models import ReIDModel
 from stca.web import schemas
@@ -45,7 +46,7 @@ class ServerState:
     def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
         self.gallery = Gallery.open(settings.gallery)
-        self._file = (settings.gallery / GALLERY_FILE).stat()
+        self._file = _file_of(settings)
         self.tokens = Tokens(settings.folder / "tokens.json")
         self.audit = AuditLog(settings.folder / "audit.log")
         self.saved = SavedSearches(settings.folder)
@@ -87,7 +88,8 @@ class ServerState:
         SQLite would go on with the open one, and lose what is written to it.
         """
         try:
-            same = os.path.samestat(self._file, (self.settings.gallery / GALLERY_FILE).stat())
+            now = _file_of(self.settings)
+            same = now is None or (self._file is not None and os.path.samestat(self._file, now))
         except OSError:
             same = False
         if not same:
@@ -138,8 +140,9 @@ class ServerState:
         return undo(self.gallery, number)
 
     def newest_row(self) -> int:
-        """The highest row id of the gallery; later tracklets have higher ones."""
-        last = self.gallery.store.last_commit()
+        """The highest row id of the gallery, 0 on Milvus; later tracklets have higher ones."""
+        store = self.gallery.store
+        last = store.last_commit() if isinstance(store, Store) else None
         return 0 if last is None else last[0]
 
     def public(self, text: str) -> str:
@@ -162,7 +165,7 @@ class ServerState:
             calibrated=self.gallery.calibrated(),
             numbering=self.gallery.linkings(),
             index=stats.index,
-            bytes_on_disk=stats.bytes_on_disk,
+            bytes_on_disk=stats.bytes_on_disk or 0,
         )
 
     # ---- the model ----
@@ -190,3 +193,8 @@ class ServerState:
 
         fetched = best("detector")
         return fetched.name if fetched else None
+
+
+def _file_of(settings: ServerSettings) -> os.stat_result | None:
+    """The gallery's file; None: it is on Milvus."""
+    return None if isinstance(settings.gallery, str) else (settings.gallery / GALLERY_FILE).stat()

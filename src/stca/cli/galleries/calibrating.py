@@ -7,7 +7,7 @@ import csv
 from pathlib import Path
 
 from stca.cli.galleries.gallery import add_embedding, embedding_of
-from stca.cli.parsing import Verbs, add_verb, picture
+from stca.cli.parsing import Verbs, add_verb, gallery_place, picture, shown_place
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -15,7 +15,7 @@ def add_verbs(verbs: Verbs) -> None:
     calibrate = add_verb(
         verbs, "calibrate", _calibrate, help="find the score threshold below which nobody is recognised"
     )
-    calibrate.add_argument("gallery", type=Path, help="folder of the gallery")
+    calibrate.add_argument("gallery", type=gallery_place, help="folder or milvus:// address of the gallery")
     calibrate.add_argument(
         "--far", type=fraction, default=0.01, help="false-accept rate: searches for people not in the gallery"
     )
@@ -61,7 +61,8 @@ def _calibrate(given: argparse.Namespace) -> None:
     print(calibration.table())
     if given.plot:
         title = (
-            f"{given.gallery}: {calibration.searches} searches for people in it, {calibration.impostors} not"
+            f"{shown_place(given.gallery)}: {calibration.searches} searches for people in it, "
+            f"{calibration.impostors} not"
         )
         print(save_figure(calibration_figure(calibration, searches, title=title), given.plot))
 

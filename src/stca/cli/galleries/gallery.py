@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from stca.cli.galleries import keeping
-from stca.cli.parsing import Verbs, add_model_options, add_verb, natural, positive
+from stca.cli.parsing import Verbs, add_model_options, add_verb, gallery_place, natural, positive, shown_place
 from stca.cli.scaling import add_engine, embed_on_cluster
 
 
 def add_verbs(verbs: Verbs) -> None:
     """Add `gallery` and what is below it."""
-    parent = verbs.add_parser("gallery", help="embedded tracklets on disk, to be searched")
+    parent = verbs.add_parser("gallery", help="embedded tracklets on disk or on Milvus, to be searched")
     below = parent.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     add = add_verb(below, "add", _add, help="embed and add tracklets; creates the gallery if there is none")
-    add.add_argument("gallery", type=Path, help="folder of the gallery")
+    add.add_argument("gallery", type=gallery_place, help="folder or milvus:// address of the gallery")
     add.add_argument(
         "tracks",
         type=Path,
@@ -37,7 +37,7 @@ def add_verbs(verbs: Verbs) -> None:
 
     stats = add_verb(below, "stats", _stats, help="size, cameras, times, model, index and threshold")
     for parser in (shown, remove, stats):
-        parser.add_argument("gallery", type=Path, help="folder of the gallery")
+        parser.add_argument("gallery", type=gallery_place, help="folder or milvus:// address of the gallery")
     remove.add_argument("key", nargs="+", help="of a tracklet (see `stca gallery list`)")
     for parser in (shown, stats):
         parser.add_argument("--json", action="store_true", help="print JSON instead of text")
@@ -81,7 +81,7 @@ def _add(given: argparse.Namespace) -> int:
     gallery, model = open_gallery(given.gallery, given.model)
     with gallery:
         done = add_tracklets(gallery, model, tracklets, replace=given.replace, **embedding_of(given))
-        print(f"{done}; {len(gallery)} tracklets in {given.gallery}")
+        print(f"{done}; {len(gallery)} tracklets in {gallery.where}")
     return 0
 
 
@@ -99,13 +99,23 @@ def _add_vectors(given: argparse.Namespace, vectors: list[list[Path]]) -> int:
                 found=", ".join(map(str, given.tracks)),
             )
         given.model = choose_model(given.gallery, given.model)
-        folder = given.gallery.with_name(f"{given.gallery.name}.vectors")
+        folder = _vectors_folder(given.gallery)
         made, failed = embed_on_cluster(given, roots, folder)
         files += made
     if files:
         done, count = add_vectors(given.gallery, files, replace=given.replace)
-        print(f"{done}; {count} tracklets in {given.gallery}")
+        print(f"{done}; {count} tracklets in {shown_place(given.gallery)}")
     return 1 if failed else 0
+
+
+def _vectors_folder(gallery: Path | str) -> Path:
+    """Where files of vectors are kept on their way: beside the gallery, or here for one at an address."""
+    from stca.gallery.milvus.address import parse_address
+
+    if isinstance(gallery, Path):
+        return gallery.with_name(f"{gallery.name}.vectors")
+    address = parse_address(gallery)
+    return Path(f"{Path(address.uri).stem if address.is_lite else address.name}.vectors")
 
 
 def _list(given: argparse.Namespace) -> None:
@@ -130,7 +140,7 @@ def _remove(given: argparse.Namespace) -> None:
 
     with Gallery.open(given.gallery) as gallery:
         gallery.remove(*given.key)
-        print(f"{len(set(given.key))} removed; {len(gallery)} tracklets in {given.gallery}")
+        print(f"{len(set(given.key))} removed; {len(gallery)} tracklets in {gallery.where}")
 
 
 def _stats(given: argparse.Namespace) -> None:
@@ -158,7 +168,8 @@ def _stats(given: argparse.Namespace) -> None:
     weights = fingerprint.weights[:12] or "not known"
     print(f"model     {fingerprint.name}, {stats.dim} dimensions, weights {weights}")
     print(f"search    {stats.index}")
-    print(f"on disk   {stats.bytes_on_disk / 1e6:,.1f} MB")
+    if stats.bytes_on_disk is not None:
+        print(f"on disk   {stats.bytes_on_disk / 1e6:,.1f} MB")
     if unfinished:
-        print(f"forgetting is not finished: stca gallery forget {given.gallery}")
+        print(f"forgetting is not finished: stca gallery forget {gallery.where}")
     print(calibration.table() if calibration else "threshold none yet: stca calibrate")

@@ -1,4 +1,4 @@
-"""`stca gallery forget | expire | backup | restore | upgrade`."""
+"""`stca gallery forget | expire | copy | backup | restore | upgrade`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stca.cli.parsing import Verbs, add_verb
+from stca.cli.parsing import Verbs, add_verb, gallery_folder, gallery_place
 
 if TYPE_CHECKING:
     from stca.gallery import Gallery
@@ -18,12 +18,12 @@ def add_verbs(below: Verbs) -> None:
     forget = add_verb(
         below, "forget", _forget, help="erase tracklets or a person for good, with crops, from every file"
     )
-    forget.add_argument("gallery", type=Path, help="folder of the gallery")
+    forget.add_argument("gallery", type=gallery_place, help="folder or milvus:// address of the gallery")
     forget.add_argument("key", nargs="*", help="of a tracklet; without any, an interrupted call is finished")
     forget.add_argument("--person", metavar="N|NAME", help="every tracklet of this person, and the name")
 
     expire = add_verb(below, "expire", _expire, help="erase the tracklets that were last seen too long ago")
-    expire.add_argument("gallery", type=Path, help="folder of the gallery")
+    expire.add_argument("gallery", type=gallery_place, help="folder or milvus:// address of the gallery")
     expire.add_argument(
         "--older", type=age, required=True, metavar="AGE", help="30d, 12h, 90m: erase what is older"
     )
@@ -31,19 +31,23 @@ def add_verbs(below: Verbs) -> None:
     for parser in (forget, expire):
         parser.add_argument("--dry-run", action="store_true", help="only say what would be erased")
 
+    moved = add_verb(below, "copy", _copy, help="copy a gallery to another engine, and compare the two")
+    moved.add_argument("gallery", type=gallery_place, help="folder or milvus:// address of the gallery")
+    moved.add_argument("out", type=gallery_place, help="a new folder or address, or an earlier copy's")
+
     copy = add_verb(below, "backup", _backup, help="copy a gallery, also while others write to it")
-    copy.add_argument("gallery", type=Path, help="folder of the gallery")
+    copy.add_argument("gallery", type=gallery_folder, help="folder of the gallery")
     copy.add_argument("out", type=Path, help="a new folder")
 
     back = add_verb(below, "restore", _restore, help="put a backup back")
     back.add_argument("backup", type=Path, help="folder that `stca gallery backup` wrote")
-    back.add_argument("gallery", type=Path, help="a new folder, or with --force the gallery's")
+    back.add_argument("gallery", type=gallery_folder, help="a new folder, or with --force the gallery's")
     back.add_argument(
         "--force", action="store_true", help="replace the gallery; what it has forgotten stays forgotten"
     )
 
     upgrade = add_verb(below, "upgrade", _upgrade, help="bring a gallery of an earlier version up to date")
-    upgrade.add_argument("gallery", type=Path, help="folder of the gallery")
+    upgrade.add_argument("gallery", type=gallery_folder, help="folder of the gallery")
 
 
 def age(text: str) -> float:
@@ -101,7 +105,7 @@ def require_camera(gallery: Gallery, camera: str) -> None:
         close = suggest(camera, list(cameras))
         raise GalleryError(
             f"The gallery has nothing of a camera {camera!r}",
-            where=gallery.path,
+            where=gallery.where,
             hint=f"did you mean {close!r}?" if close else "see `stca gallery stats`",
         )
 
@@ -113,7 +117,8 @@ def _say(given: argparse.Namespace, done: Forgotten) -> None:
     for key in done.keys:
         print(key)
     print(f"{'would be erased' if given.dry_run else 'erased'}: {done}")
-    if done.keys and (page := page_beside(given.gallery)):
+    page = page_beside(given.gallery) if isinstance(given.gallery, Path) else None
+    if done.keys and page is not None:
         if not given.dry_run:
             erase_file(page)
         print(f"{page}: {'would be ' if given.dry_run else ''}erased too; stca find writes it anew")
@@ -123,6 +128,12 @@ def _say(given: argparse.Namespace, done: Forgotten) -> None:
 
 def _some(keys: tuple[str, ...]) -> str:
     return ", ".join(keys[:5]) + (f" and {len(keys) - 5} more" if len(keys) > 5 else "")
+
+
+def _copy(given: argparse.Namespace) -> None:
+    from stca.gallery.keeping import copy_gallery
+
+    print(f"{copy_gallery(given.gallery, given.out)} (crops stay where they are)")
 
 
 def _backup(given: argparse.Namespace) -> None:

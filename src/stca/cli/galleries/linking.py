@@ -5,13 +5,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from stca.cli.parsing import Verbs, add_verb, require_with
+from stca.cli.parsing import Verbs, add_verb, gallery_place, require_with
 
 
 def add_verbs(verbs: Verbs) -> None:
     """Add `link`."""
     verb = add_verb(verbs, "link", _link, help="group a gallery's tracklets into persons")
-    verb.add_argument("gallery", type=Path, help="folder of the gallery; the persons are written into it")
+    verb.add_argument(
+        "gallery",
+        type=gallery_place,
+        help="folder or milvus:// address of the gallery; the persons are written into it",
+    )
     verb.add_argument(
         "--threshold",
         type=float,

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stca.cli.parsing import Verbs, add_verb, positive
+from stca.cli.parsing import Verbs, add_verb, gallery_place, positive, shown_place
 
 if TYPE_CHECKING:
     from stca.gallery.corrections import Correction
@@ -23,7 +23,7 @@ def add_verbs(verbs: Verbs) -> None:
     below = parent.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     shown = add_verb(below, "list", _list, help="list the persons, or the tracklets of some of them")
-    shown.add_argument("gallery", type=Path, help="folder of the gallery")
+    shown.add_argument("gallery", type=gallery_place, help="folder or milvus:// address of the gallery")
     shown.add_argument("number", type=int, nargs="*", help="list the tracklets of these persons")
 
     name = _add_correction(below, "name", _name, "give a person a name")
@@ -48,24 +48,24 @@ def add_verbs(verbs: Verbs) -> None:
     judge.add_argument("verdict", choices=("right", "wrong"), help="whether both show the same person")
 
     undo = add_verb(below, "undo", _undo, help="undo a correction")
-    undo.add_argument("gallery", type=Path, help="folder of the gallery")
+    undo.add_argument("gallery", type=gallery_place, help="folder or milvus:// address of the gallery")
     undo.add_argument("correction", type=positive, help="its number (see `stca person log`)")
 
     log = add_verb(below, "log", _log, help="list all corrections, oldest first; undone ones too")
-    log.add_argument("gallery", type=Path, help="folder of the gallery")
+    log.add_argument("gallery", type=gallery_place, help="folder or milvus:// address of the gallery")
     for parser in (shown, log):
         parser.add_argument("--json", action="store_true", help="print JSON instead of text")
 
     pairs = add_verb(
         below, "pairs", _pairs, help="pairs of tracklets that people said to be one person or two, as CSV"
     )
-    pairs.add_argument("gallery", type=Path, help="folder of the gallery")
+    pairs.add_argument("gallery", type=gallery_place, help="folder or milvus:// address of the gallery")
     pairs.add_argument("--out", type=Path, metavar="FILE.csv", help="write a file instead of printing")
 
 
 def _add_correction(below: Verbs, name: str, run: object, help: str) -> argparse.ArgumentParser:
     parser = add_verb(below, name, run, help=help)
-    parser.add_argument("gallery", type=Path, help="folder of the gallery")
+    parser.add_argument("gallery", type=gallery_place, help="folder or milvus:// address of the gallery")
     parser.add_argument("--author", metavar="NAME", help="who says so, for the log; default: not said")
     return parser
 
@@ -80,7 +80,9 @@ def _list(given: argparse.Namespace) -> None:
         found = {person.number: person for person in persons(gallery, given.number or None)}
     if missing := [number for number in given.number if number not in found]:
         raise GalleryError(
-            f"The gallery has no person {missing[0]}", where=given.gallery, hint="see `stca person list`"
+            f"The gallery has no person {missing[0]}",
+            where=shown_place(given.gallery),
+            hint="see `stca person list`",
         )
     chosen = [found[number] for number in given.number or found]
     if given.json:
@@ -182,7 +184,7 @@ def _tracklets(done: Correction) -> str:
 
 
 def _say(given: argparse.Namespace, words: str, done: Correction) -> None:
-    print(f"{words} (stca person undo {given.gallery} {done.id} takes it back)")
+    print(f"{words} (stca person undo {shown_place(given.gallery)} {done.id} takes it back)")
 
 
 def _log(given: argparse.Namespace) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stca.cli.galleries.gallery import add_embedding, embedding_of
-from stca.cli.parsing import Verbs, add_verb, picture, positive, require_with, seconds
+from stca.cli.parsing import Verbs, add_verb, gallery_place, picture, positive, require_with, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def add_verbs(verbs: Verbs) -> None:
     """Add `search`."""
     search = add_verb(verbs, "search", _search, help="find a person's other tracklets in a gallery")
-    search.add_argument("gallery", type=Path, help="folder of the gallery")
+    search.add_argument("gallery", type=gallery_place, help="folder or milvus:// address of the gallery")
     search.add_argument(
         "query",
         nargs="+",
@@ -125,7 +125,7 @@ def _search(given: argparse.Namespace) -> None:
         else:
             print(table(hits, threshold))
         if given.sheet:
-            _draw(given, record, crops, hits, threshold)
+            _draw(given, f"{record.key} in {gallery.where}", (record, crops), hits, threshold)
 
 
 def _refuse_for_keys(given: argparse.Namespace) -> None:
@@ -195,8 +195,8 @@ def table(hits: Sequence[Hit], threshold: float | None) -> str:
 
 def _draw(
     given: argparse.Namespace,
-    record: Record,
-    crops: FoundTracklet | None,
+    title: str,
+    query: tuple[Record, FoundTracklet | None],
     hits: Sequence[Hit],
     threshold: float | None,
 ) -> None:
@@ -205,11 +205,12 @@ def _draw(
     from stca.gallery.figures import answer_figure
     from stca.gallery.times import format_time
 
+    record, crops = query
     start = "" if record.first is None else format_time(record.first)
     figure = answer_figure(
         (record.key, start, crops),
         [(hit, find_crops(hit.record)) for hit in hits],
-        title=f"{record.key} in {given.gallery}",
+        title=title,
         threshold=threshold,
         blur=given.blur,
     )

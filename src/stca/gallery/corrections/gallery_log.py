@@ -1,25 +1,46 @@
-"""The persons of a gallery and the log of corrections by people: a part of `Gallery`."""
+"""What a gallery keeps beside rows: persons, corrections by people, the threshold. A part of `Gallery`."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
+from stca.gallery.calibration import Calibration
 from stca.gallery.corrections.correction import Change, Correction, Kind, PersonTable
 from stca.gallery.records import Record
-from stca.gallery.store.corrections import LogState
-from stca.gallery.store.erasing import ErasingStore
+from stca.gallery.store.interface import GalleryStore, LogState
+from stca.gallery.store.rows import digest
+
+_CALIBRATION, _CALIBRATED = "calibration", "calibrated"
 
 
 class GalleryLog:
     """`Gallery` without its vectors. `stca.linking.persons` has the operations that people know."""
 
-    def __init__(self, store: ErasingStore) -> None:
+    def __init__(self, store: GalleryStore) -> None:
         self._store = store
 
     @property
-    def store(self) -> ErasingStore:
-        """Its rows in SQLite, for the functions of `stca.gallery.keeping`."""
+    def store(self) -> GalleryStore:
+        """Where it is kept, for the functions of `stca.gallery.keeping`."""
         return self._store
+
+    def calibration(self) -> Calibration | None:
+        """The threshold and how it was determined; None if `calibrate` never ran."""
+        text = self._store.meta(_CALIBRATION)
+        return None if text is None else _calibration(text)
+
+    def set_calibration(self, calibration: Calibration) -> None:
+        """Store a threshold; searches mark hits below it from now on."""
+        text = calibration.to_json()
+        self._store.set_meta(_CALIBRATED, f"{time.time():.0f} {digest(text.encode())}")
+        self._store.set_meta(_CALIBRATION, text)
+
+    def calibrated(self) -> float | None:
+        """When the threshold was stored, POSIX seconds; None: by a version that did not note it, or none."""
+        found, text = (self._store.meta(_CALIBRATED) or "").split(), self._store.meta(_CALIBRATION) or ""
+        return float(found[0]) if found and found[1] == digest(text.encode()) else None
 
     def forgotten(self, records: Sequence[Record]) -> list[bool]:
         """Whether each of these was forgotten (`stca.gallery.keeping`), so that `add` leaves it out.
@@ -101,3 +122,9 @@ class GalleryLog:
     def undo_correction(self, number: int) -> Correction:
         """Undo a correction by its id; see `stca.linking.persons.undo`."""
         return self._store.undo(number)
+
+
+@lru_cache(maxsize=8)
+def _calibration(text: str) -> Calibration:
+    """Cached, since every search needs it."""
+    return Calibration.from_json(text)

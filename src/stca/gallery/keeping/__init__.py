@@ -1,6 +1,7 @@
 """Keeping a gallery: what is forgotten, how long it is kept, backups, older versions' files."""
 
 from stca.gallery.keeping.backup import backup, restore
+from stca.gallery.keeping.copying import Copied, copy_gallery
 from stca.gallery.keeping.forgetting import (
     Forgotten,
     finish_forgetting,
@@ -11,9 +12,11 @@ from stca.gallery.keeping.retention import Expired, expire, last_seen
 from stca.gallery.keeping.upgrade import upgrade
 
 __all__ = [
+    "Copied",
     "Expired",
     "Forgotten",
     "backup",
+    "copy_gallery",
     "expire",
     "finish_forgetting",
     "forget",

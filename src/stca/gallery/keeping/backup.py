@@ -18,6 +18,7 @@ from stca.errors import GalleryError
 from stca.gallery.gallery import Gallery
 from stca.gallery.index.file import erase_index
 from stca.gallery.keeping.forgetting import RESTORING, finish_forgetting, is_forgetting_unfinished
+from stca.gallery.store.erasing import ErasingStore
 from stca.gallery.store.file import FILE, gallery_exists, open_file
 from stca.gallery.store.sqlite import connect, sqlite_errors
 
@@ -96,9 +97,14 @@ def _replace(backup: Path, gallery: Path, wait: float) -> tuple[int, int]:
             again = copied.store.bury(*present.store.forgotten_marks())
             finish_forgetting(copied, wait=wait)
             count = len(copied)
-            present.store.replace_all(copied.store, wait)
+            _file_of(present).replace_all(_file_of(copied), wait)
         erase_index(gallery)
     return count, again
+
+
+def _file_of(gallery: Gallery) -> ErasingStore:
+    assert isinstance(gallery.store, ErasingStore)  # it was opened by its folder
+    return gallery.store
 
 
 def _require_same(copied: Gallery, present: Gallery, backup: Path) -> None:
@@ -117,7 +123,7 @@ def _restored_copy(backup: Path, folder: Path) -> None:
         _copy(source, folder / FILE)
     _check(folder)
     with Gallery.open(folder) as copied:
-        copied.store.begin_era()  # an index of what was there before is void
+        _file_of(copied).begin_era()  # an index of what was there before is void
 
 
 def _copy(source: sqlite3.Connection, path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from stca.gallery.records import Record
 from stca.gallery.store.rows import digest
 from stca.tools.erasing import erase_tree
 
+_KEPT = "files of the Milvus server, which drops deleted rows by itself: see its options dataCoord.gc"
 RESTORING = ".restore-"
 """Folders of copies in a gallery's begin with it; one that is left belongs to a process that was killed."""
 
@@ -37,6 +39,7 @@ class Forgotten:
         server: what `stca serve` kept.
         index_files: that held their codes.
         watch: what `stca watch` said of them.
+        kept_by_server: what a Milvus server still holds of them for a while.
 
     """
 
@@ -46,11 +49,12 @@ class Forgotten:
     server: ErasedFromServer = field(default_factory=ErasedFromServer)
     index_files: int = 0
     watch: ErasedFromWatch = field(default_factory=ErasedFromWatch)
+    kept_by_server: tuple[str, ...] = ()
 
     @property
     def left(self) -> tuple[str, ...]:
         """What was not erased, and why."""
-        return self.crops.left + self.server.left + self.watch.left
+        return self.crops.left + self.server.left + self.watch.left + self.kept_by_server
 
     def __str__(self) -> str:
         server = self.server
@@ -121,14 +125,20 @@ def finish_forgetting(gallery: Gallery, *, wait: float = 60.0) -> Forgotten:
         done = replace(done, corrections=store.erase_rows())
     if store.is_unclean():
         store.clean_file(wait)
-        files = erase_index(gallery.path)
-        for copy in gallery.path.glob(f"{RESTORING}*"):
-            erase_tree(copy)
+        files = 0 if store.folder is None else _erase_files(store.folder)
         store.end_erasing()
-        done = replace(done, index_files=files)
+        kept = () if store.folder is not None else (_KEPT,)
+        done = replace(done, index_files=files, kept_by_server=kept)
         if files:
             gallery.refresh()  # make it anew
     return done
+
+
+def _erase_files(folder: Path) -> int:
+    """Erase index files, and copies that an interrupted restore left; returns the number of the former."""
+    for copy in folder.glob(f"{RESTORING}*"):
+        erase_tree(copy)
+    return erase_index(folder)
 
 
 def is_forgetting_unfinished(gallery: Gallery) -> bool:
@@ -140,13 +150,19 @@ def _erased_before(
     gallery: Gallery, keys: Sequence[str], names: Sequence[str], *, wait: float, dry_run: bool
 ) -> Forgotten:
     """What lies outside of the database and has to go before the keys do."""
+    folder = gallery.store.folder
     records = [_record(*found) for key in keys if (found := gallery.get(key)) is not None]
-    return Forgotten(
+    done = Forgotten(
         tuple(keys),
         erase_crops(records, dry_run=dry_run),
         gallery.store.entries_to_redact(keys, names) if dry_run else 0,
-        erase_from_server(gallery.path, keys, wait=wait, dry_run=dry_run),
-        watch=erase_from_watch(gallery.path, keys, wait=wait, dry_run=dry_run),
+    )
+    if folder is None:
+        return done
+    return replace(
+        done,
+        server=erase_from_server(folder, keys, wait=wait, dry_run=dry_run),
+        watch=erase_from_watch(folder, keys, wait=wait, dry_run=dry_run),
     )
 
 

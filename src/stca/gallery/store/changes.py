@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from stca.gallery.records import Record
 from stca.gallery.store.store import Store
+
+if TYPE_CHECKING:
+    from stca.gallery.gallery import Gallery
+
+
+def row_changes(gallery: Gallery) -> RowChanges | EveryRow:
+    """What looks at the rows of an open gallery, whatever keeps it."""
+    return RowChanges(gallery.store) if isinstance(gallery.store, Store) else EveryRow(gallery)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +87,24 @@ class RowChanges:
             row for row, person in now.items() if row not in self._rows or self._rows[row].person != person
         ]
         return changed + [row for row in self._rows if row not in now]
+
+
+class EveryRow:
+    """In place of `RowChanges` for a store that does not say what changed (Milvus): all rows, every time.
+
+    Args:
+        gallery: that is open.
+
+    """
+
+    def __init__(self, gallery: Gallery) -> None:
+        self._gallery = gallery
+
+    def look(self) -> Changed:
+        """All records.
+
+        Raises:
+            GalleryError: they cannot be read.
+
+        """
+        return Changed(list(self._gallery.records()), anew=True)

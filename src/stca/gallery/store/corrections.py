@@ -10,17 +10,16 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from stca.errors import GalleryError, GalleryFileError
 from stca.gallery.corrections import KINDS, Change, Correction, PersonTable
 from stca.gallery.corrections.correction import Kind, hidden_keys
+from stca.gallery.corrections.undoing import Move, persons_without
 from stca.gallery.records import Record
+from stca.gallery.store.interface import LogState
 from stca.gallery.store.rows import record_from_row, sqlite_value
 from stca.gallery.store.store import Store
-
-LogState = tuple[int, int]
-"""Numbers of corrections made, and of those undone."""
 
 LOG_SCHEMA = """
 CREATE TABLE IF NOT EXISTS corrections (
@@ -31,16 +30,6 @@ CREATE TABLE IF NOT EXISTS corrections (
 """
 _RESERVED = "reserved person"
 _COLUMNS = "id, time, kind, keys, others, text, author, undone, contents, linking"
-
-
-class _Move(NamedTuple):
-    """The persons that one correction changed."""
-
-    id: int
-    undone: bool
-    before: dict[str, int | None]
-    after: dict[str, int | None]
-    contents: dict[str, str]
 
 
 class _Table:
@@ -185,20 +174,9 @@ class CorrectedStore(Store):
         rows = self._query(
             f"SELECT {columns} FROM corrections WHERE linking = ? ORDER BY id", (self.linkings(),)
         )
-        moves = [_Move(id_, undone is not None, *map(json.loads, texts)) for id_, undone, *texts in rows]
-        (this,) = (move for move in moves if move.id == number)
-        keys = list(this.after)
-        now = self.persons_of(keys)
-        known = self.known(keys)
-        wanted = {}
-        for key in keys:
-            mine = [m for m in moves if key in m.after and m.contents[key] == known.get(key)]
-            standing = [m for m in mine if not m.undone]
-            if this not in standing or now[key] != standing[-1].after[key]:
-                continue
-            others = [m for m in standing if m is not this]
-            wanted[key] = others[-1].after[key] if others else mine[0].before[key]
-        self._set_persons(wanted)
+        moves = [Move(id_, undone is not None, *map(json.loads, texts)) for id_, undone, *texts in rows]
+        (keys,) = (list(move.after) for move in moves if move.id == number)
+        self._set_persons(persons_without(number, moves, self.persons_of(keys), self.known(keys)))
 
     def _set_persons(self, persons: Mapping[str, int | None]) -> None:
         for key, given in persons.items():

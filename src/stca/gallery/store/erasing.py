@@ -6,19 +6,24 @@ From then until the file is clean, the metadata `unclean` says so. Whoever erase
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 from stca.errors import GalleryError
 from stca.gallery.store.cleaning import InUseError, checkpoint, clean
-from stca.gallery.store.corrections import CorrectedStore
-from stca.gallery.store.file import FILE
+from stca.gallery.store.corrections import LOG_SCHEMA, CorrectedStore
+from stca.gallery.store.file import FILE, bytes_on_disk_of
 from stca.gallery.store.redacting import LogTexts, redacted
 from stca.gallery.store.tombstones import keyed_hash
 
 ERASING_SCHEMA = "CREATE TABLE IF NOT EXISTS erasing (mark TEXT PRIMARY KEY) WITHOUT ROWID"
 _UNCLEAN = "unclean"
 _LOG = 'id, kind, text, keys, others, "before", "after", contents'
+_JSON = ("keys", "others", "before", "after", "contents")
+_NAMES = ("id", "time", "kind", "text", "author", "undone", "linking", *_JSON)
+_ENTRY = tuple(f'"{name}"' for name in _NAMES)
 _CHANGED = 'keys = ?, others = ?, "before" = ?, "after" = ?, contents = ?'
 
 
@@ -160,6 +165,42 @@ class ErasingStore(CorrectedStore):
         with suppress(InUseError), self._exclusive():
             checkpoint(self._db, "TRUNCATE")
 
+    # ---- copying, and what else `GalleryStore` asks for ----
+
+    def export_log(self) -> list[dict[str, Any]]:
+        """The log of corrections with every column; lists and persons by key are no longer JSON."""
+        with self.read_transaction():
+            if not self._has_log():
+                return []
+            rows = self._query(f"SELECT {', '.join(_ENTRY)} FROM corrections ORDER BY id")
+        return [_parsed(dict(zip(_NAMES, row, strict=True))) for row in rows]
+
+    def import_log(self, entries: Sequence[Mapping[str, Any]], meta: Mapping[str, str]) -> None:
+        """Replace the log of corrections, and write metadata, in one commit."""
+        with self._write_transaction():
+            self._db.execute(LOG_SCHEMA)
+            self._db.execute("DELETE FROM corrections")
+            for entry in entries:
+                persons = [*entry["before"].values(), *entry["after"].values()]
+                values = {**entry, "highest": max([0, *(p for p in persons if p is not None)])}
+                texts = {name: json.dumps(values[name]) for name in _JSON}
+                self._db.execute(
+                    f"INSERT INTO corrections ({', '.join((*_ENTRY, 'highest'))}) "
+                    f"VALUES ({', '.join('?' * (len(_ENTRY) + 1))})",
+                    [(values | texts)[name] for name in (*_NAMES, "highest")],
+                )
+            for name, value in meta.items():
+                self._set_meta(name, value)
+            self._count_change()
+
+    def rows(self) -> int:
+        """Number of tracklets."""
+        return int(self._query("SELECT count(*) FROM tracklets")[0][0])
+
+    def bytes_on_disk(self) -> int:
+        """Size of all files of the gallery's folder."""
+        return bytes_on_disk_of(self.folder)
+
     def _marks(self) -> set[str]:
         if not self._query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'erasing'"):
             return set()
@@ -171,3 +212,7 @@ class ErasingStore(CorrectedStore):
             if self._has_log()
             else []
         )
+
+
+def _parsed(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {name: json.loads(row[name]) for name in _JSON}

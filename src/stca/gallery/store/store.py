@@ -207,14 +207,20 @@ class Store(Tombstones):
         found = self._select("SELECT key, id, content FROM tracklets WHERE key", keys)
         return {key: (row, content) for key, row, content in found}
 
+    def rows_of(self, keys: Sequence[str], dim: int) -> tuple[list[Record], Vectors]:
+        """Records and vectors of those keys that exist, in the order of `keys`."""
+        with self.read_transaction():
+            known = self._ids_and_digests(keys)
+            wanted = [known[key][0] for key in keys if key in known]
+            records = self.records_of(wanted)
+            ids, vectors = self.vectors_of(wanted, dim)
+        place = {number: position for position, number in enumerate(ids)}
+        return [records[number] for number in wanted], vectors[[place[number] for number in wanted]]
+
     def row(self, key: str, dim: int) -> tuple[Record, Vector] | None:
         """Record and vector of a key; None if there is none."""
-        with self.read_transaction():
-            known = self._ids_and_digests([key])
-            if not known:
-                return None
-            number = known[key][0]
-            return self.records_of([number])[number], self.vectors_of([number], dim)[1][0]
+        records, vectors = self.rows_of([key], dim)
+        return (records[0], vectors[0]) if records else None
 
     def number_of(self, key: str) -> int | None:
         """Row id of a key; None if there is none."""

@@ -165,7 +165,7 @@ def _gallery(folder: Path, dim: int, rows: int) -> GalleryCost:
         with processor_time() as searching:
             for query, right in zip(queries, nearest, strict=True):
                 found += len({int(hit.key) for hit in gallery.search(query, _K)} & right)
-        size = gallery.stats().bytes_on_disk
+        size = gallery.stats().bytes_on_disk or 0  # a folder's is always known
     return GalleryCost(
         rows=rows,
         add_seconds=adding.seconds,

@@ -59,7 +59,7 @@ class SharedEmbedder:
 
     def _embed(self, tracklets: list[Tracklet]) -> dict[str, Vector]:
         found = self._embedder.embed(tracklets, batch_size=self._batch_size, workers=0, label="")
-        unit = unit_vectors(found.vectors, dim=self._gallery.fingerprint.dim, where=self._gallery.path)
+        unit = unit_vectors(found.vectors, dim=self._gallery.fingerprint.dim, where=self._gallery.where)
         return {tracklet.key: vector for tracklet, vector in zip(tracklets, unit, strict=True)}
 
 

@@ -27,7 +27,8 @@ def live_now(state: ServerState, events: int) -> schemas.Live:
         StcaError: the file of events is damaged.
 
     """
-    found = read_live(state.settings.gallery.absolute().parent / OUTBOX, events=events)
+    gallery = state.settings.gallery
+    found = None if isinstance(gallery, str) else read_live(gallery.absolute().parent / OUTBOX, events=events)
     if found is None:
         return schemas.Live(watching=False, seen=None, cameras=[], events=[])
     persons = state.snapshot().persons

@@ -14,7 +14,6 @@ from typing import Any
 from stca.errors import ConfigError
 from stca.footage.sources import Source
 from stca.gallery import Gallery, Record
-from stca.gallery.store.file import gallery_exists
 from stca.tools.files import locked
 from stca.tracking.options import check_camera
 from stca.tracking.writing import VIDEO_FILE
@@ -88,7 +87,7 @@ def is_finished(folder: Path) -> bool:
     return bool(_facts(folder).get("finished"))
 
 
-def remove_video(gallery: Path, folder: Path) -> None:
+def remove_video(gallery: Path | str, folder: Path) -> None:
     """Remove a video's tracks, and its tracklets from the gallery.
 
     Raises:
@@ -98,7 +97,7 @@ def remove_video(gallery: Path, folder: Path) -> None:
     where = folder.absolute()
     if not folder.is_dir():
         return
-    if gallery_exists(gallery):
+    if Gallery.exists(gallery):
         with Gallery.open(gallery) as opened:
             gone = [
                 r.key

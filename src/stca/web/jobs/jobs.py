@@ -48,7 +48,7 @@ class Jobs:
     def __init__(
         self,
         folder: Path,
-        gallery: Path,
+        gallery: Path | str,
         *,
         model: str | None = None,
         options: JobOptions | None = None,
@@ -70,7 +70,11 @@ class Jobs:
             folder=folder,
             tracks=self.tracks,
             uploaded=self.videos,
-            task={"gallery": str(gallery.absolute()), "tracks": str(self.tracks.absolute()), "model": model},
+            task={
+                "gallery": gallery if isinstance(gallery, str) else str(gallery.absolute()),
+                "tracks": str(self.tracks.absolute()),
+                "model": model,
+            },
             command=command,
             check=check or (lambda: None),
         )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from stca.errors import GalleryError, StcaError, first_line
+from stca.gallery.milvus.address import is_address
 from stca.web.jobs.control import Control, Progress
 from stca.web.jobs.folders import choose_folder, is_finished, lock_tracks
 from stca.web.texts import text
@@ -55,7 +56,8 @@ class _Work:
         self._videos: list[dict[str, Any]] = task["videos"]
         self._options, self._link = task["options"], task["link"]
         self._model_name: str | None = task["model"]
-        self._gallery_folder, self._tracks, self._control = Path(task["gallery"]), tracks, control
+        self._gallery, self._tracks, self._control = str(task["gallery"]), tracks, control
+        self._gallery_folder = None if is_address(self._gallery) else Path(self._gallery)
         self._uploaded = bool(task.get("uploaded"))
         self._file: os.stat_result | None = None
         self._notes: list[str] = []
@@ -68,7 +70,7 @@ class _Work:
         warnings.showwarning = self._note
         warnings.simplefilter("always", UserWarning)
         self._control.report("progress", stage=text("stage.model"))
-        gallery, model = open_gallery(self._gallery_folder, self._model_name)
+        gallery, model = open_gallery(self._gallery, self._model_name)
         failed = {i for i, video in enumerate(self._videos) if video["state"] == "failed"}
         done = {i for i, video in enumerate(self._videos) if video["state"] == "done"}
         lengths = [_length(video["path"]) for video in self._videos]
@@ -102,6 +104,8 @@ class _Work:
         """Raise GalleryError where the gallery is no more; opening it would make an empty one."""
         from stca.gallery.store.file import FILE
 
+        if self._gallery_folder is None:
+            return
         try:
             now = (self._gallery_folder / FILE).stat()
         except OSError:

@@ -169,7 +169,7 @@ class Working:
         video = self._store.get(number).videos[index]
         if video.folder and video.fresh:
             with lock_tracks(self._tracks):
-                remove_video(Path(self._task["gallery"]), self._tracks / video.folder)
+                remove_video(self._task["gallery"], self._tracks / video.folder)
         if self._uploaded.absolute() == video.path.parent.parent:
             shutil.rmtree(video.path.parent, ignore_errors=True)
         self._store.change_video(number, index, folder=None, tracklets=0)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from stca.gallery import Gallery
-from stca.gallery.store.changes import RowChanges
+from stca.gallery.store.changes import row_changes
 from stca.linking.persons import person_names
 from stca.web.listing.snapshot import Snapshot
 
@@ -23,7 +23,7 @@ class Following:
 
     def __init__(self, gallery: Gallery) -> None:
         self._gallery = gallery
-        self._changes = RowChanges(gallery.store)
+        self._changes = row_changes(gallery)
         self._lock = threading.Lock()
         self._last: tuple[object, Snapshot] | None = None
 
@@ -46,7 +46,7 @@ class Following:
                 changed = self._changes.look()
                 hidden, names = self._gallery.hidden(), person_names(self._gallery)
         except BaseException:
-            self._changes, self._last = RowChanges(self._gallery.store), None  # what was looked at is lost
+            self._changes, self._last = row_changes(self._gallery), None  # what was looked at is lost
             raise
         if before is None or changed.anew:
             return Snapshot.of(changed.records, hidden=hidden, names=names)

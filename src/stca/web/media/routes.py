@@ -166,7 +166,7 @@ def get_why_picture(state: State, key: str, answer: Answer = None, seen: Etag = 
 
 def _why(state: State, key: str, answer: str | None) -> tuple[bytes, bytes]:
     """As JSON, and its picture (empty: none); computed once for both, and again after a change."""
-    place = "why", str(state.gallery.path), str(state.gallery.version()), key, answer
+    place = "why", str(state.gallery.where), str(state.gallery.version()), key, answer
     said, picture = PICTURES.get((*place, "said")), PICTURES.get((*place, "picture"))
     if said is None or picture is None:
         from stca.web.media.why import explain  # slow to import: figures

@@ -68,7 +68,7 @@ def limit_resources(limits: UploadLimits) -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:_PROCESSORS])
 
 
-def limit_tracking(frames: Sequence[int | None], gallery: Path, *, gpu: bool) -> None:
+def limit_tracking(frames: Sequence[int | None], gallery: Path | None, *, gpu: bool) -> None:
     """Bound this process, which has opened its model, before it tracks uploaded videos.
 
     Processor time is by the length that the videos claim, which was checked: 600 s, and 2 s for each frame.
@@ -76,11 +76,12 @@ def limit_tracking(frames: Sequence[int | None], gallery: Path, *, gpu: bool) ->
 
     Args:
         frames: of the videos; None: unknown, counted as an hour.
-        gallery: its folder.
+        gallery: its folder; None on Milvus.
         gpu: whether the network runs on a GPU, whose driver maps far more memory than it uses: no limit.
 
     """
-    largest = max((path.stat().st_size for path in gallery.glob("*") if path.is_file()), default=0)
+    files = [path for path in gallery.glob("*") if path.is_file()] if gallery else []
+    largest = max((path.stat().st_size for path in files), default=0)
     seconds = 600.0 + sum(2.0 * (90_000 if count is None else count) for count in frames)
     _limit(seconds, None if gpu else 4 << 30, largest + (1 << 30), 256)
 

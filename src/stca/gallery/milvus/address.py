@@ -1,0 +1,134 @@
+"""Addresses of galleries on Milvus."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from stca.errors import GalleryError
+
+SCHEMES = ("milvus", "milvus+tls")
+CONSISTENCY = {"strong": "Strong", "bounded": "Bounded", "session": "Session", "eventually": "Eventually"}
+ACKNOWLEDGE = ("flush", "log")
+PASSWORD = "STCA_MILVUS_PASSWORD"
+_LITE_NAME = "gallery"
+_EXPECTED = "milvus://host:19530/name, milvus+tls://user:password@host:19530/name or milvus:///folder/file.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a gallery on Milvus is, and how it is read and written.
+
+    Args:
+        uri: of the server, as pymilvus takes it, or the path of a Milvus Lite file.
+        name: of the gallery: letters, digits and underscores.
+        user: empty: the server asks for none.
+        password: likewise; never shown.
+        database: of the server; empty: its default.
+        consistency: of searches and other reads: one of `CONSISTENCY`. Writers always read strongly.
+        acknowledge: "flush": `add` returns when the rows are in Milvus's object store; "log": when they are
+            in its write-ahead log.
+        timeout: seconds that one request may take.
+
+    """
+
+    uri: str
+    name: str
+    user: str = ""
+    password: str = ""
+    database: str = ""
+    consistency: str = "strong"
+    acknowledge: str = "flush"
+    timeout: float = 30.0
+
+    @property
+    def is_lite(self) -> bool:
+        """Whether it is a file of Milvus Lite."""
+        return "://" not in self.uri
+
+    def __str__(self) -> str:
+        if self.is_lite:
+            return f"milvus://{self.uri}"
+        scheme, _, host = self.uri.partition("://")
+        user = f"{self.user}@" if self.user else ""
+        return f"{'milvus+tls' if scheme == 'https' else 'milvus'}://{user}{host}/{self.name}"
+
+
+def is_address(place: Path | str) -> bool:
+    """Whether a gallery's place is an address of ours and not a folder.
+
+    Raises:
+        GalleryError: an address of another kind, or one that went through `Path`, which takes slashes away.
+
+    """
+    text = str(place)
+    if not re.match(r"[a-z][a-z0-9+.-]+:/", text):
+        return False
+    if isinstance(place, Path):
+        raise GalleryError(
+            "An address of a gallery was given as a path", expected="it as text (str)", found=text
+        )
+    if text.partition("://")[0] not in SCHEMES:
+        raise GalleryError(
+            "There is no engine for this address", expected=f"a folder, {_EXPECTED}", found=text
+        )
+    return True
+
+
+def parse_address(text: str) -> Address:
+    """Parse an address; options follow a question mark: `?consistency=bounded&acknowledge=log&timeout=60`.
+
+    The password is taken from the environment variable STCA_MILVUS_PASSWORD if a user is named without one.
+
+    Raises:
+        GalleryError: not an address, or an option that does not exist.
+
+    """
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port or 19530
+        options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
+    except ValueError as error:
+        raise GalleryError("This is no address of a gallery", expected=_EXPECTED, found=error) from error
+    shown = text if parts.password is None else text.replace(f":{parts.password}@", ":...@")
+    chosen = _options(options, shown)
+    if host is None:
+        path = Path(unquote(parts.path))
+        if parts.scheme != "milvus" or path.suffix != ".db" or parts.fragment:
+            raise GalleryError("This is no address of a gallery", expected=_EXPECTED, found=shown)
+        return Address(uri=str(path), name=_LITE_NAME, **chosen)
+    name = parts.path.removeprefix("/")
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", name) or parts.fragment:
+        raise GalleryError(
+            "A gallery on Milvus needs a name",
+            expected=f"letters, digits and underscores: {_EXPECTED}",
+            found=shown,
+        )
+    user = unquote(parts.username or "")
+    password = unquote(parts.password or "") or (os.environ.get(PASSWORD, "") if user else "")
+    scheme = "https" if parts.scheme == "milvus+tls" else "http"
+    where = f"[{host}]" if ":" in host else host
+    return Address(uri=f"{scheme}://{where}:{port}", name=name, user=user, password=password, **chosen)
+
+
+def _options(given: dict[str, str], shown: str) -> dict[str, Any]:
+    valid = {"consistency": tuple(CONSISTENCY), "acknowledge": ACKNOWLEDGE}
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        if name == "timeout" and re.fullmatch(r"\d{1,6}(\.\d+)?", value) and float(value) > 0:
+            found[name] = float(value)
+        elif (name == "database" and value) or value in valid.get(name, ()):
+            found[name] = value
+        else:
+            expected = "; ".join(f"{option}={'|'.join(values)}" for option, values in valid.items())
+            raise GalleryError(
+                "An option of this gallery's address does not exist",
+                expected=f"{expected}; timeout=SECONDS; database=NAME",
+                found=f"{name}={value}",
+                where=shown,
+            )
+    return found
