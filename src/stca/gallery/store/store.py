@@ -6,7 +6,6 @@ ids alone which rows it lacks.
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace as replace_fields
@@ -19,10 +18,10 @@ from jaxtyping import Int64
 from stca.errors import GalleryError, GalleryFileError
 from stca.gallery.engine import Vector, Vectors
 from stca.gallery.records import Added, Record, updated_record
+from stca.gallery.store.counters import Counters
 from stca.gallery.store.file import FILE, has_clock
 from stca.gallery.store.rows import COLUMNS, digest, record_from_row, row_values
 from stca.gallery.store.sqlite import sqlite_errors
-from stca.gallery.store.tombstones import Tombstones
 
 _OFF = 2e-3
 """Tolerance on the squared length of a stored unit vector; rounding stays well below."""
@@ -34,7 +33,7 @@ class _Row(NamedTuple):
     data: bytes
 
 
-class Store(Tombstones):
+class Store(Counters):
     """The rows of one open gallery file. All methods raise GalleryError on SQLite errors."""
 
     def __init__(self, folder: Path, connection: sqlite3.Connection, *, writable: bool) -> None:
@@ -56,31 +55,6 @@ class Store(Tombstones):
     def _touch(self, rows: Iterable[int]) -> None:
         if self._touched is not None:
             self._touched.update(rows)
-
-    def counters(self) -> tuple[int, int, int]:
-        """Numbers of commits that changed rows, of rows removed, and of rows updated, since creation."""
-        found = dict(
-            self._query("SELECT name, value FROM meta WHERE name IN ('changes', 'removals', 'updates')")
-        )
-        try:
-            return int(found["changes"]), int(found["removals"]), int(found.get("updates", 0))
-        except (KeyError, ValueError) as error:
-            raise GalleryFileError(
-                "This gallery's file is damaged", expected="its counters", found=found, where=self.folder
-            ) from error
-
-    def era(self) -> str:
-        """A token that changes when rows were erased or another state was restored: old indexes are void."""
-        return self.meta("era") or ""
-
-    def _begin_era(self) -> None:
-        self._set_meta("era", secrets.token_hex(8))
-
-    def _count_change(self, *, removed: int = 0, updated: int = 0) -> None:
-        changes, removals, updates = self.counters()
-        self._set_meta("changes", str(changes + 1))
-        self._set_meta("removals", str(removals + removed))
-        self._set_meta("updates", str(updates + updated))
 
     def add(self, records: Sequence[Record], vectors: Vectors, *, replace: bool) -> Added:
         """Write one batch in one commit. For a key with the same content, only the metadata is updated.
