@@ -6,6 +6,7 @@ ids alone which rows it lacks.
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace as replace_fields
@@ -18,10 +19,10 @@ from jaxtyping import Int64
 from stca.errors import GalleryError, GalleryFileError
 from stca.gallery.engine import Vector, Vectors
 from stca.gallery.records import Added, Record, updated_record
-from stca.gallery.store.counters import Counters
 from stca.gallery.store.file import FILE, has_clock
 from stca.gallery.store.rows import COLUMNS, digest, record_from_row, row_values
 from stca.gallery.store.sqlite import sqlite_errors
+from stca.gallery.store.tombstones import Tombstones
 
 _OFF = 2e-3
 """Tolerance on the squared length of a stored unit vector; rounding stays well below."""
@@ -33,7 +34,7 @@ class _Row(NamedTuple):
     data: bytes
 
 
-class Store(Counters):
+class Store(Tombstones):
     """The rows of one open gallery file. All methods raise GalleryError on SQLite errors."""
 
     def __init__(self, folder: Path, connection: sqlite3.Connection, *, writable: bool) -> None:

@@ -1,10 +1,11 @@
-"""Queries and transactions on one connection to a gallery's file.
+"""Queries, transactions and counters on one connection to a gallery's file.
 
 Threads share the connection and therefore its transaction, so they take turns even for reading.
 """
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from stca.errors import GalleryError
+from stca.errors import GalleryError, GalleryFileError
 from stca.gallery.store.sqlite import sqlite_errors
 
 _VALUES = 1000
@@ -20,7 +21,7 @@ _VALUES = 1000
 
 
 class Transactions:
-    """Queries, transactions and metadata of one open file. SQLite errors become GalleryErrors.
+    """Queries, transactions, metadata and counters of one open file. SQLite errors become GalleryErrors.
 
     Args:
         folder: of the file.
@@ -102,3 +103,28 @@ class Transactions:
 
     def _set_meta(self, name: str, value: str) -> None:
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+    def counters(self) -> tuple[int, int, int]:
+        """Numbers of commits that changed rows, of rows removed, and of rows updated, since creation."""
+        found = dict(
+            self._query("SELECT name, value FROM meta WHERE name IN ('changes', 'removals', 'updates')")
+        )
+        try:
+            return int(found["changes"]), int(found["removals"]), int(found.get("updates", 0))
+        except (KeyError, ValueError) as error:
+            raise GalleryFileError(
+                "This gallery's file is damaged", expected="its counters", found=found, where=self.folder
+            ) from error
+
+    def era(self) -> str:
+        """A token that changes when rows were erased or another state was restored: old indexes are void."""
+        return self.meta("era") or ""
+
+    def _begin_era(self) -> None:
+        self._set_meta("era", secrets.token_hex(8))
+
+    def _count_change(self, *, removed: int = 0, updated: int = 0) -> None:
+        changes, removals, updates = self.counters()
+        self._set_meta("changes", str(changes + 1))
+        self._set_meta("removals", str(removals + removed))
+        self._set_meta("updates", str(updates + updated))
