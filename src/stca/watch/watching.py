@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 
 from stca.errors import GalleryError
 from stca.gallery import Gallery
+from stca.gallery.keeping.watch_files import OUTBOX, remember_outbox
 from stca.runs.gallery_model import open_gallery
 from stca.tools.files import locked
 from stca.watch.announcing import Announcer
@@ -76,8 +77,9 @@ def watch(
         embedder = stack.enter_context(
             shared_embedder(gallery, model, device=settings.device, precision=settings.precision)
         )
-        outbox = Outbox(settings.out / "events.sqlite")
+        outbox = Outbox(settings.out / OUTBOX)
         stack.callback(outbox.close)
+        remember_outbox(gallery, settings.out / OUTBOX)
         parts = assemble(settings, gallery, embedder, outbox, alerts)
         told = Told(outbox, settings, events)
         stack.callback(told.close)

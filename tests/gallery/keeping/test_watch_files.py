@@ -8,6 +8,7 @@ import pytest
 from kept_gallery import found_in, make_gallery
 from stca.gallery import Gallery
 from stca.gallery.keeping import forget
+from stca.gallery.keeping.watch_files import outboxes_of, remember_outbox
 from stca.linking.forgetting import forget_person
 from stca.linking.persons import name_person
 from stca.watch.events import Event, Outbox
@@ -70,6 +71,20 @@ def test_nothing_of_it_is_found(tmp_path: Path, gallery: Gallery) -> None:
     again.take(outbox.latest(1)[0])
     again.close()
     assert len((tmp_path / "logs" / "events.jsonl").read_text().splitlines()) == len(lines)
+    outbox.close()
+
+
+def test_events_that_lie_elsewhere_are_noted_in_the_gallery(tmp_path: Path, gallery: Gallery) -> None:
+    place = tmp_path / "watched" / "events.sqlite"
+    place.parent.mkdir()
+    outbox = Outbox(place)
+    outbox.put([Event("seen", 1.0, "cam1", KEY, 1, None, {"new": True})])
+    assert outboxes_of(gallery) == []
+    for _ in range(2):
+        remember_outbox(gallery, place)
+    assert outboxes_of(gallery) == [place]
+    assert forget(gallery, [KEY]).watch.events == 1
+    assert outbox.latest(9) == []
     outbox.close()
 
 

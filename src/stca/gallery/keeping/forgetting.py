@@ -105,7 +105,7 @@ def forget(
         gallery.require_key(key)
     if dry_run:
         return _erased_before(gallery, keys, names, wait=wait, dry_run=True)
-    erase_names_from_watch(gallery.path, names, wait=wait)
+    erase_names_from_watch(gallery, names, wait=wait)
     if keys or names:
         gallery.store.begin_erasing(keys, names, remember=remember)
     return finish_forgetting(gallery, wait=wait)
@@ -157,13 +157,10 @@ def _erased_before(
         erase_crops(records, dry_run=dry_run),
         gallery.store.entries_to_redact(keys, names) if dry_run else 0,
     )
+    done = replace(done, watch=erase_from_watch(gallery, keys, wait=wait, dry_run=dry_run))
     if folder is None:
         return done
-    return replace(
-        done,
-        server=erase_from_server(folder, keys, wait=wait, dry_run=dry_run),
-        watch=erase_from_watch(folder, keys, wait=wait, dry_run=dry_run),
-    )
+    return replace(done, server=erase_from_server(folder, keys, wait=wait, dry_run=dry_run))
 
 
 def _record(record: Record, vector: Vector) -> Record:

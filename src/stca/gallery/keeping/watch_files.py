@@ -1,4 +1,4 @@
-"""Erasing tracklets from what `stca watch` keeps beside the gallery: its events, and the files of them.
+"""Erasing tracklets from what `stca watch` keeps: its events, and the files of them.
 
 This knows the formats of these files and not the watching, which may go on meanwhile.
 """
@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stca.errors import GalleryError
+from stca.errors import GalleryError, GalleryFileError
+from stca.gallery.gallery import Gallery
 from stca.gallery.store.cleaning import InUseError, clean
 from stca.gallery.store.sqlite import connect, sqlite_errors
 
 OUTBOX = "events.sqlite"
+_META = "events of"
 _TABLES = {"about", "events", "receivers", "walking"}
 _FILE = "file "  # the name of a receiver that is a file begins with it
 
@@ -41,13 +43,42 @@ class ErasedFromWatch:
     left: tuple[str, ...] = ()
 
 
+def remember_outbox(gallery: Gallery, outbox: Path) -> None:
+    """Note in a gallery that a file of events speaks of its tracklets, so that forgetting finds it.
+
+    Raises:
+        GalleryError: it cannot be written.
+
+    """
+    known = _noted(gallery)
+    if outbox.absolute() not in known:
+        gallery.store.set_meta(_META, json.dumps([*map(str, known), str(outbox.absolute())]))
+
+
+def outboxes_of(gallery: Gallery) -> list[Path]:
+    """Files of events that speak of this gallery's tracklets and exist here: noted, or beside its folder."""
+    folder = gallery.store.folder
+    beside = [] if folder is None else [folder.absolute().parent / OUTBOX]
+    return [path for path in dict.fromkeys([*beside, *_noted(gallery)]) if path.is_file()]
+
+
+def _noted(gallery: Gallery) -> list[Path]:
+    text = gallery.store.meta(_META) or "[]"
+    try:
+        return [Path(each) for each in json.loads(text)]
+    except (ValueError, TypeError) as error:
+        raise GalleryFileError(
+            "A gallery's note of its files of events is damaged", found=text, where=gallery.where
+        ) from error
+
+
 def erase_from_watch(
-    gallery: Path, keys: Sequence[str], *, wait: float = 60.0, dry_run: bool = False
+    gallery: Gallery, keys: Sequence[str], *, wait: float = 60.0, dry_run: bool = False
 ) -> ErasedFromWatch:
     """Erase the events that name a tracklet, whoever has taken them, and what was said while it walked.
 
     Args:
-        gallery: its folder; the events lie beside it.
+        gallery: that is open.
         keys: of the tracklets.
         wait: seconds to wait for others to end a read or a write.
         dry_run: only count.
@@ -65,10 +96,15 @@ def erase_from_watch(
         db.executemany("DELETE FROM events WHERE number = ?", [(number,) for number in numbers])
         db.executemany("DELETE FROM walking WHERE tracklet = ?", [(key,) for key in gone])
 
-    return _erase(gallery, change, erase, wait, dry_run=dry_run) if gone else ErasedFromWatch()
+    done = [_erase(path, change, erase, wait, dry_run=dry_run) for path in outboxes_of(gallery) if gone]
+    return ErasedFromWatch(
+        sum(each.events for each in done),
+        sum(each.lines for each in done),
+        tuple(left for each in done for left in each.left),
+    )
 
 
-def erase_names_from_watch(gallery: Path, names: Sequence[str], *, wait: float = 60.0) -> None:
+def erase_names_from_watch(gallery: Gallery, names: Sequence[str], *, wait: float = 60.0) -> None:
     """Erase the names of persons from the events of whoever had them for a while.
 
     Raises:
@@ -86,12 +122,12 @@ def erase_names_from_watch(gallery: Path, names: Sequence[str], *, wait: float =
             text = json.dumps({**json.loads(body), "name": None}, ensure_ascii=False)
             db.execute("UPDATE events SET body = ? WHERE number = ?", (text, number))
 
-    if gone:
-        _erase(gallery, change, erase, wait, dry_run=False)
+    for path in outboxes_of(gallery) if gone else ():
+        _erase(path, change, erase, wait, dry_run=False)
 
 
 def _erase(
-    gallery: Path,
+    path: Path,
     change: Callable[[Event], Event | None],
     erase: Callable[[sqlite3.Connection, Sequence[int]], None],
     wait: float,
@@ -99,9 +135,6 @@ def _erase(
     dry_run: bool,
 ) -> ErasedFromWatch:
     """`change` gives what is left of an event in a file, None: all of it; `erase` does it in the outbox."""
-    path = gallery.parent / OUTBOX
-    if not path.is_file():
-        return ErasedFromWatch()
     with sqlite_errors(path), closing(connect(path, "ro" if dry_run else "rw", wait)) as db:
         tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if not tables >= _TABLES:

@@ -15,8 +15,6 @@ from typing import Any
 
 from stca.errors import StcaError
 
-OUTBOX = "events.sqlite"
-"""Beside the gallery that is filled."""
 STALE = 30.0
 """Seconds without a sign of life after which nobody watches any longer."""
 _TABLES = {"about", "events", "walking"}

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from stca.watch.events.reading import OUTBOX, read_live
+from stca.gallery.keeping.watch_files import outboxes_of
+from stca.watch.events.reading import read_live
 from stca.web import schemas
 from stca.web.api.common import State
 from stca.web.state import ServerState
@@ -27,8 +28,8 @@ def live_now(state: ServerState, events: int) -> schemas.Live:
         StcaError: the file of events is damaged.
 
     """
-    gallery = state.settings.gallery
-    found = None if isinstance(gallery, str) else read_live(gallery.absolute().parent / OUTBOX, events=events)
+    files = [read_live(path, events=events) for path in outboxes_of(state.gallery)]
+    found = max(filter(None, files), key=lambda each: each.seen or 0.0, default=None)
     if found is None:
         return schemas.Live(watching=False, seen=None, cameras=[], events=[])
     persons = state.snapshot().persons
