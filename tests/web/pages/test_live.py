@@ -76,7 +76,7 @@ def test_cameras_people_and_events(watched: Pages) -> None:
     assert str(page.all("a", class_="tile-link")[0]["href"]).startswith("/people/1")
     for sentence in (
         *("Person 1 came to door", "Person 99, never seen before, came to door", "Person 98 left yard"),
-        *("Person 1 at door is alike to a sighting at north", "At yard: Person 97 after all, not Person 98"),
+        *("Person 1 at door looks like a sighting at north", "At yard: Person 97 after all, not Person 98"),
         "Person 1 at door may be who was asked for: &lt;thief&gt;",
     ):
         assert sentence in text, sentence
