@@ -138,13 +138,13 @@ def _manage_tokens(given: argparse.Namespace) -> None:
 
 def _audit(given: argparse.Namespace) -> None:
     from stca.gallery import Gallery
+    from stca.gallery.keeping.places import places_of
     from stca.gallery.times import format_time
     from stca.web.access.audit import AuditLog
-    from stca.web.settings import STATE_FOLDER
 
-    with Gallery.open(given.gallery):
-        pass
-    for entry in AuditLog(given.gallery / STATE_FOLDER / "audit.log").entries():
+    with Gallery.open(given.gallery) as gallery:
+        logs = [AuditLog(folder / "audit.log") for folder in places_of(gallery, "server")]
+    for entry in (entry for log in logs for entry in log.entries()):
         if given.who and entry.get("who") != given.who:
             continue
         if given.since is not None and entry.get("time", 0) < given.since:

@@ -62,7 +62,7 @@ class Persons:
 
         """
         found = []
-        saved = saved_searches(self._gallery.path) if names else []
+        saved = saved_searches(self._gallery) if names else []
         for name in names:
             rows = [each for each in self.every if name in (each.key, str(each.person)) and name != "0"]
             asked = {} if rows else {each.key: each.cameras for each in saved if each.name == name}

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 
 from stca.errors import GalleryError
 from stca.gallery import Gallery
-from stca.gallery.keeping.watch_files import OUTBOX, remember_outbox
+from stca.gallery.keeping.places import OUTBOX, note_place
 from stca.runs.gallery_model import open_gallery
 from stca.tools.files import locked
 from stca.watch.announcing import Announcer
@@ -79,7 +79,7 @@ def watch(
         )
         outbox = Outbox(settings.out / OUTBOX)
         stack.callback(outbox.close)
-        remember_outbox(gallery, settings.out / OUTBOX)
+        note_place(gallery, "events", settings.out / OUTBOX)
         parts = assemble(settings, gallery, embedder, outbox, alerts)
         told = Told(outbox, settings, events)
         stack.callback(told.close)

@@ -10,6 +10,7 @@ from functools import cached_property
 from stca.errors import StcaError
 from stca.gallery import Gallery
 from stca.gallery.corrections import Correction
+from stca.gallery.keeping.places import note_place
 from stca.gallery.store.file import FILE as GALLERY_FILE
 from stca.gallery.store.store import Store
 from stca.linking.persons import undo
@@ -46,6 +47,8 @@ class ServerState:
     def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
         self.gallery = Gallery.open(settings.gallery)
+        if self.gallery.writable:
+            note_place(self.gallery, "server", settings.folder)
         self._file = _file_of(settings)
         self.tokens = Tokens(settings.folder / "tokens.json")
         self.audit = AuditLog(settings.folder / "audit.log")

@@ -10,7 +10,8 @@ import pytest
 
 from kept_gallery import found_in, make_gallery
 from stca.gallery.keeping import forget, server_files
-from stca.gallery.keeping.server_files import FOLDER, names_one
+from stca.gallery.keeping.places import SERVER, note_place
+from stca.gallery.keeping.server_files import names_one
 
 KEY = "cam1/0004"
 FORK = multiprocessing.get_context("fork")
@@ -24,7 +25,7 @@ def test_everything_of_it_goes(tmp_path: Path) -> None:
     from stca.web.saved import SavedSearches
 
     with make_gallery(tmp_path) as gallery:
-        serve = gallery.path / FOLDER
+        serve = gallery.path / SERVER
         saved, audit = SavedSearches(serve), AuditLog(serve / "audit.log")
         saved.add("the thief", schemas.SearchRequest(key=KEY), author="ann", row=0)
         saved.add("another", schemas.SearchRequest(key="cam1/0005"), author="ann", row=0)
@@ -71,11 +72,25 @@ def test_everything_of_it_goes(tmp_path: Path) -> None:
         assert (serve / "uploads" / "mine").is_dir()
 
 
+def test_a_server_whose_folder_lies_elsewhere_is_noted_in_the_gallery(tmp_path: Path) -> None:
+    from stca.web.access.audit import AuditLog
+
+    with make_gallery(tmp_path) as gallery:
+        key, here, gone = KEY, tmp_path / "state", tmp_path / "moved"
+        AuditLog(here / "audit.log").write("a", "b", "search", key=key)
+        note_place(gallery, "server", here)
+        note_place(gallery, "server", gone)
+        done = forget(gallery, [key])
+        assert done.server.lines == 1
+        assert key not in (here / "audit.log").read_text()
+        assert done.left == (f"{gone}: noted, and not here",)
+
+
 def test_no_line_of_a_running_server_is_lost(tmp_path: Path) -> None:
     from stca.gallery.keeping.server_files import erase_from_server
     from stca.web.access.audit import AuditLog
 
-    log = tmp_path / FOLDER / "audit.log"
+    log = tmp_path / SERVER / "audit.log"
     AuditLog(log).write("a", "b", "search", key="x/0")
 
     def write() -> None:
@@ -86,9 +101,9 @@ def test_no_line_of_a_running_server_is_lost(tmp_path: Path) -> None:
     process.start()
     changed = 0
     while process.is_alive():
-        changed += erase_from_server(tmp_path, ["x/0", "x/100", "x/200"]).lines
+        changed += erase_from_server(tmp_path / SERVER, ["x/0", "x/100", "x/200"]).lines
     process.join()
-    changed += erase_from_server(tmp_path, ["x/0", "x/100", "x/200"]).lines
+    changed += erase_from_server(tmp_path / SERVER, ["x/0", "x/100", "x/200"]).lines
     entries = [json.loads(line) for line in log.read_text().splitlines()]
     assert len(entries) == 301
     assert sum("forgotten" in entry for entry in entries) == changed == 4

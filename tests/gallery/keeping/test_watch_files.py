@@ -8,7 +8,7 @@ import pytest
 from kept_gallery import found_in, make_gallery
 from stca.gallery import Gallery
 from stca.gallery.keeping import forget
-from stca.gallery.keeping.watch_files import outboxes_of, remember_outbox
+from stca.gallery.keeping.places import note_place, places_of
 from stca.linking.forgetting import forget_person
 from stca.linking.persons import name_person
 from stca.watch.events import Event, Outbox
@@ -79,10 +79,10 @@ def test_events_that_lie_elsewhere_are_noted_in_the_gallery(tmp_path: Path, gall
     place.parent.mkdir()
     outbox = Outbox(place)
     outbox.put([Event("seen", 1.0, "cam1", KEY, 1, None, {"new": True})])
-    assert outboxes_of(gallery) == []
+    assert places_of(gallery, "events") == []
     for _ in range(2):
-        remember_outbox(gallery, place)
-    assert outboxes_of(gallery) == [place]
+        note_place(gallery, "events", place)
+    assert places_of(gallery, "events") == [place]
     assert forget(gallery, [KEY]).watch.events == 1
     assert outbox.latest(9) == []
     outbox.close()

@@ -17,7 +17,8 @@ from stca.gallery.engine import Vector
 from stca.gallery.gallery import Gallery
 from stca.gallery.index.file import erase_index
 from stca.gallery.keeping.crops import ErasedCrops, erase_crops
-from stca.gallery.keeping.server_files import ErasedFromServer, erase_from_server
+from stca.gallery.keeping.places import places_missing_here, places_of
+from stca.gallery.keeping.server_files import ErasedFromServer, erase_from_server, sum_up
 from stca.gallery.keeping.watch_files import ErasedFromWatch, erase_from_watch, erase_names_from_watch
 from stca.gallery.records import Record
 from stca.gallery.store.rows import digest
@@ -39,7 +40,7 @@ class Forgotten:
         server: what `stca serve` kept.
         index_files: that held their codes.
         watch: what `stca watch` said of them.
-        kept_by_server: what a Milvus server still holds of them for a while.
+        elsewhere: out of reach: a Milvus server's files for a while, noted places that are not here.
 
     """
 
@@ -49,12 +50,12 @@ class Forgotten:
     server: ErasedFromServer = field(default_factory=ErasedFromServer)
     index_files: int = 0
     watch: ErasedFromWatch = field(default_factory=ErasedFromWatch)
-    kept_by_server: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
     @property
     def left(self) -> tuple[str, ...]:
         """What was not erased, and why."""
-        return self.crops.left + self.server.left + self.watch.left + self.kept_by_server
+        return self.crops.left + self.server.left + self.watch.left + self.elsewhere
 
     def __str__(self) -> str:
         server = self.server
@@ -128,7 +129,7 @@ def finish_forgetting(gallery: Gallery, *, wait: float = 60.0) -> Forgotten:
         files = 0 if store.folder is None else _erase_files(store.folder)
         store.end_erasing()
         kept = () if store.folder is not None else (_KEPT,)
-        done = replace(done, index_files=files, kept_by_server=kept)
+        done = replace(done, index_files=files, elsewhere=done.elsewhere + kept)
         if files:
             gallery.refresh()  # make it anew
     return done
@@ -150,17 +151,21 @@ def _erased_before(
     gallery: Gallery, keys: Sequence[str], names: Sequence[str], *, wait: float, dry_run: bool
 ) -> Forgotten:
     """What lies outside of the database and has to go before the keys do."""
-    folder = gallery.store.folder
     records = [_record(*found) for key in keys if (found := gallery.get(key)) is not None]
     done = Forgotten(
         tuple(keys),
         erase_crops(records, dry_run=dry_run),
         gallery.store.entries_to_redact(keys, names) if dry_run else 0,
     )
-    done = replace(done, watch=erase_from_watch(gallery, keys, wait=wait, dry_run=dry_run))
-    if folder is None:
-        return done
-    return replace(done, server=erase_from_server(folder, keys, wait=wait, dry_run=dry_run))
+    return replace(
+        done,
+        watch=erase_from_watch(gallery, keys, wait=wait, dry_run=dry_run),
+        server=sum_up(
+            erase_from_server(folder, keys, wait=wait, dry_run=dry_run)
+            for folder in places_of(gallery, "server")
+        ),
+        elsewhere=tuple(f"{path}: noted, and not here" for path in places_missing_here(gallery)),
+    )
 
 
 def _record(record: Record, vector: Vector) -> Record:

@@ -1,4 +1,4 @@
-"""Erasing tracklets from what `stca serve` keeps in the gallery's folder: searches, logs, jobs, uploads.
+"""Erasing tracklets from what `stca serve` keeps in a folder: searches, logs, jobs, uploads.
 
 This knows the formats of these files and not the server, so that it works without the server's packages.
 """
@@ -9,7 +9,7 @@ import json
 import os
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from stca.gallery.store.sqlite import connect, enable_wal, sqlite_errors
 from stca.tools.erasing import erase_tree, replace_erasing
 from stca.tools.files import exclusively
 
-FOLDER, DATABASE, AUDIT, UPLOADS = "serve", "serve.sqlite", "audit.log", "uploads"
+DATABASE, AUDIT, UPLOADS = "serve.sqlite", "audit.log", "uploads"
 JOB_LOG = "job.log"
 _UPLOAD = re.compile(r"[0-9a-f]{32}")
 _TEXTS = {"jobs": ("message", "error"), "job_videos": ("error",)}
@@ -47,12 +47,12 @@ class ErasedFromServer:
 
 
 def erase_from_server(
-    gallery: Path, keys: Sequence[str], *, wait: float = 60.0, dry_run: bool = False
+    folder: Path, keys: Sequence[str], *, wait: float = 60.0, dry_run: bool = False
 ) -> ErasedFromServer:
     """Erase tracklets from the server's files; it may run meanwhile.
 
     Args:
-        gallery: its folder.
+        folder: the server's.
         keys: of the tracklets.
         wait: seconds to wait for others to end a read or a write.
         dry_run: only count.
@@ -61,7 +61,6 @@ def erase_from_server(
         GalleryError: the files cannot be written.
 
     """
-    folder = gallery / FOLDER
     if not keys or not folder.is_dir():
         return ErasedFromServer()
     naming = _naming(frozenset(keys))
@@ -74,6 +73,17 @@ def erase_from_server(
     videos = folder / "videos"
     left = (f"{videos}: uploaded videos",) if videos.is_dir() and any(videos.iterdir()) else ()
     return ErasedFromServer(searches, lines, uploads, left)
+
+
+def sum_up(erased: Iterable[ErasedFromServer]) -> ErasedFromServer:
+    """What was erased in several folders, together."""
+    each = list(erased)
+    return ErasedFromServer(
+        sum(one.searches for one in each),
+        sum(one.lines for one in each),
+        sum(one.uploads for one in each),
+        tuple(left for one in each for left in one.left),
+    )
 
 
 def names_one(value: Any, keys: Set[str]) -> bool:

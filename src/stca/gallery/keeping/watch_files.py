@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stca.errors import GalleryError, GalleryFileError
+from stca.errors import GalleryError
 from stca.gallery.gallery import Gallery
+from stca.gallery.keeping.places import places_of
 from stca.gallery.store.cleaning import InUseError, clean
 from stca.gallery.store.sqlite import connect, sqlite_errors
 
-OUTBOX = "events.sqlite"
-_META = "events of"
 _TABLES = {"about", "events", "receivers", "walking"}
 _FILE = "file "  # the name of a receiver that is a file begins with it
 
@@ -41,35 +40,6 @@ class ErasedFromWatch:
     events: int = 0
     lines: int = 0
     left: tuple[str, ...] = ()
-
-
-def remember_outbox(gallery: Gallery, outbox: Path) -> None:
-    """Note in a gallery that a file of events speaks of its tracklets, so that forgetting finds it.
-
-    Raises:
-        GalleryError: it cannot be written.
-
-    """
-    known = _noted(gallery)
-    if outbox.absolute() not in known:
-        gallery.store.set_meta(_META, json.dumps([*map(str, known), str(outbox.absolute())]))
-
-
-def outboxes_of(gallery: Gallery) -> list[Path]:
-    """Files of events that speak of this gallery's tracklets and exist here: noted, or beside its folder."""
-    folder = gallery.store.folder
-    beside = [] if folder is None else [folder.absolute().parent / OUTBOX]
-    return [path for path in dict.fromkeys([*beside, *_noted(gallery)]) if path.is_file()]
-
-
-def _noted(gallery: Gallery) -> list[Path]:
-    text = gallery.store.meta(_META) or "[]"
-    try:
-        return [Path(each) for each in json.loads(text)]
-    except (ValueError, TypeError) as error:
-        raise GalleryFileError(
-            "A gallery's note of its files of events is damaged", found=text, where=gallery.where
-        ) from error
 
 
 def erase_from_watch(
@@ -96,7 +66,8 @@ def erase_from_watch(
         db.executemany("DELETE FROM events WHERE number = ?", [(number,) for number in numbers])
         db.executemany("DELETE FROM walking WHERE tracklet = ?", [(key,) for key in gone])
 
-    done = [_erase(path, change, erase, wait, dry_run=dry_run) for path in outboxes_of(gallery) if gone]
+    paths = places_of(gallery, "events") if gone else []
+    done = [_erase(path, change, erase, wait, dry_run=dry_run) for path in paths]
     return ErasedFromWatch(
         sum(each.events for each in done),
         sum(each.lines for each in done),
@@ -122,7 +93,7 @@ def erase_names_from_watch(gallery: Gallery, names: Sequence[str], *, wait: floa
             text = json.dumps({**json.loads(body), "name": None}, ensure_ascii=False)
             db.execute("UPDATE events SET body = ? WHERE number = ?", (text, number))
 
-    for path in outboxes_of(gallery) if gone else ():
+    for path in places_of(gallery, "events") if gone else ():
         _erase(path, change, erase, wait, dry_run=False)
 
 

@@ -11,7 +11,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from stca.gallery.keeping.server_files import DATABASE, FOLDER
+from stca.gallery import Gallery
+from stca.gallery.keeping.places import places_of
+from stca.gallery.keeping.server_files import DATABASE
 from stca.gallery.store.sqlite import connect, sqlite_errors
 
 
@@ -31,17 +33,20 @@ class SavedSearch:
     cameras: frozenset[str] | None
 
 
-def saved_searches(gallery: Path) -> list[SavedSearch]:
+def saved_searches(gallery: Gallery) -> list[SavedSearch]:
     """All that can be read, oldest first.
 
     Args:
-        gallery: its folder.
+        gallery: that is open.
 
     Raises:
         GalleryError: the server's file cannot be read.
 
     """
-    path = gallery / FOLDER / DATABASE
+    return [found for folder in places_of(gallery, "server") for found in _saved(folder / DATABASE)]
+
+
+def _saved(path: Path) -> list[SavedSearch]:
     if not path.is_file():
         return []
     with sqlite_errors(path.parent), closing(connect(path, "ro", 30.0)) as db:

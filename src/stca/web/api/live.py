@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from stca.gallery.keeping.watch_files import outboxes_of
+from stca.gallery.keeping.places import places_of
 from stca.watch.events.reading import read_live
 from stca.web import schemas
 from stca.web.api.common import State
@@ -28,7 +28,7 @@ def live_now(state: ServerState, events: int) -> schemas.Live:
         StcaError: the file of events is damaged.
 
     """
-    files = [read_live(path, events=events) for path in outboxes_of(state.gallery)]
+    files = [read_live(path, events=events) for path in places_of(state.gallery, "events")]
     found = max(filter(None, files), key=lambda each: each.seen or 0.0, default=None)
     if found is None:
         return schemas.Live(watching=False, seen=None, cameras=[], events=[])
