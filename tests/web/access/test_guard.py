@@ -78,6 +78,14 @@ def test_viewers_change_nothing(open_server: tuple[TestClient, dict[str, str]]) 
     assert server.get("/api/v1/audit", headers=headers).status_code == 403, "but not read who searched"
 
 
+def test_a_line_feed_behind_an_address_opens_nothing(open_server: tuple[TestClient, dict[str, str]]) -> None:
+    server, tokens = open_server
+    headers = {"Authorization": f"Bearer {tokens['viewer']}"}
+    for method, path in routes(server):
+        if not path.startswith("/static/"):
+            assert server.request(method, f"{path}%0a", headers=headers).status_code in (403, 404), path
+
+
 def test_what_only_reads_is_for_viewers_and_the_rest_for_editors(
     open_server: tuple[TestClient, dict[str, str]],
 ) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -65,6 +68,31 @@ def test_where_nothing_is_watched_the_page_says_what_to_start(pages: Pages) -> N
     assert pages.client.get("/api/v1/live").json() == {
         **{"watching": False, "seen": None, "cameras": [], "events": []},
     }
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        {"kind": "danced"},
+        {"time": "yesterday"},
+        {"tracklet": ["door/0001"]},
+        {"score": "high"},
+        {"like": None},
+        {"person": None},
+        "[]",
+        "[" * 100_000,
+    ],
+)
+def test_an_event_that_is_damaged_is_left_out(watched: Pages, outbox: Outbox, damaged: object) -> None:
+    before = watched.client.get("/api/v1/live").json()["events"]
+    body = next(each for each in before if each["kind"] == "same_person_as")
+    if isinstance(damaged, dict):
+        damaged = json.dumps(body | {"id": "0" * 16 + "-9"} | damaged)
+    with closing(sqlite3.connect(outbox.path)) as db:
+        db.execute("INSERT INTO events (number, body) VALUES (1000, ?)", (damaged,))
+        db.commit()
+    assert watched.client.get("/api/v1/live").json()["events"] == before
+    assert "Connection refused" in watched.get("/live")
 
 
 def test_cameras_people_and_events(watched: Pages) -> None:

@@ -10,13 +10,24 @@ import sqlite3
 import time
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from stca.errors import StcaError
+from stca.watch.cameras.messages import State
 
 STALE = 30.0
 """Seconds without a sign of life after which nobody watches any longer."""
+_OF_ALL: dict[str, Any] = {"camera": str, "tracklet": str, "name": str | None, "person": int | None}
+_FIELDS: dict[str, dict[str, Any]] = {
+    "seen": {"new": bool, "person": int},
+    "lost": {"person": int},
+    "same_person_as": {"score": int | float, "person": int},
+    "revised": {"before": int, "score": int | float | None},
+    "alert": {"wanted": str, "score": int | float},
+}
+"""What a page shows of every event, and of each kind (docs/events.schema.json has it in full)."""
 _TABLES = {"about", "events", "walking"}
 
 
@@ -93,7 +104,7 @@ def read_live(path: Path, *, events: int = 50, now: float | None = None) -> Live
         with closing(sqlite3.connect(address, uri=True, timeout=10, isolation_level=None)) as db:
             db.execute("BEGIN")  # all of one moment
             return _read(db, events, time.time() if now is None else now)
-    except (sqlite3.Error, ValueError, KeyError, TypeError) as error:
+    except (sqlite3.Error, ValueError, KeyError, TypeError, RecursionError) as error:
         raise StcaError("Cannot read what is watched", found=error, where=path) from error
 
 
@@ -113,7 +124,23 @@ def _read(db: sqlite3.Connection, count: int, now: float) -> Live | None:
     cameras = []
     for name, text in sorted(rows):
         state = json.loads(text)
+        if state["state"] not in get_args(State):
+            raise ValueError(f"state {state['state']!r} of camera {name!r}")
         shown = str(state["state"]) if watching else "ended"
         found = tuple(people.get(name, ()))
         cameras.append(LiveCamera(name, shown, str(state["why"]), int(state["dropped"]), found))
-    return Live(watching, seen, tuple(cameras), tuple(json.loads(body) for (body,) in bodies))
+    readable = (_event(body) for (body,) in bodies)
+    return Live(watching, seen, tuple(cameras), tuple(each for each in readable if each is not None))
+
+
+def _event(text: str) -> dict[str, Any] | None:
+    """An event that a page can show; None: it is damaged, or of another version."""
+    try:
+        body = json.loads(text)
+        datetime.fromisoformat(body["time"])
+        fields = _OF_ALL | _FIELDS[body["kind"]]
+        like = body["like"]["camera"] if body["kind"] == "same_person_as" else ""
+        fits = isinstance(like, str) and all(isinstance(body[name], kind) for name, kind in fields.items())
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return body if fits else None

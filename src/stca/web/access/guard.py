@@ -140,6 +140,8 @@ class Guard:
         hosts = headers.getlist("host")
         if len(hosts) != 1 or _host(hosts[0]) not in self._hosts:
             return Refusal(421, "This server does not answer under this name", "--name NAME allows it")
+        if "\n" in path:  # a route's pattern passes over a line feed at the end, our lists do not
+            return Refusal(404, "There is no such page", "see the address")
         if path.startswith("/static/"):  # also of the pages that say why nothing else is answered
             return None
         if self._check is not None:
