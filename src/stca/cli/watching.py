@@ -21,7 +21,11 @@ def add_verbs(verbs: Verbs) -> None:
         help="a TOML file: what is watched, and who is told (docs/watch.md)",
     )
     verb.add_argument("--example", action="store_true", help="print such a file, to be filled in")
-    verb.add_argument("--check", action="store_true", help="only check the file: every mistake with its line")
+    verb.add_argument(
+        "--check",
+        action="store_true",
+        help="only check the file, every mistake with its line, and open its detectors; no camera is called",
+    )
     verb.add_argument(
         "--alert",
         action="append",
@@ -37,7 +41,11 @@ def add_verbs(verbs: Verbs) -> None:
         help="append events as JSON lines to FILE instead of printing them; - prints; may be repeated",
     )
     verb.add_argument(
-        "--for", type=_seconds, metavar="SECONDS", dest="seconds", help="stop after so many seconds"
+        "--for",
+        type=_seconds,
+        metavar="SECONDS",
+        dest="seconds",
+        help="stop after so many seconds, of which the first go to starting",
     )
 
 

@@ -156,8 +156,9 @@ def _detector(value: Any, home: Path, _: Any) -> str:
     try:
         open_with_options(name, DetectorOptions())
     except StcaError as error:
+        found = "" if error.found is None else f": {error.found}"
         hint = f"; {error.hint}" if error.hint else ""
-        raise WrongError(f"cannot be opened ({error.what}: {error.found}{hint})") from error
+        raise WrongError(f"cannot be opened ({error.what}{found}{hint})") from error
     except Exception as error:  # a detector of the user's own module may raise anything
         raise WrongError(f"cannot be opened ({type(error).__name__}: {error})") from error
     return name

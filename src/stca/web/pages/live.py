@@ -44,6 +44,7 @@ def _now(request: Request) -> dict[str, Any]:
         event | {"when": datetime.fromisoformat(event["time"]).timestamp(), "what": _what(event)}
         for event in found.events
     ]
+    events.sort(key=lambda event: event["when"], reverse=True)  # what was said late happened before
     return {"live": found, "tiles": tiles, "events": events, "tracklets": snapshot.records}
 
 
