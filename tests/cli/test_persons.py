@@ -56,6 +56,19 @@ def test_an_evening_of_corrections(place: Path, run: Callable[..., str]) -> None
     assert "hidden    1 of them" in run("gallery", "stats", place)
 
 
+def test_who_was_there_at_the_same_time_is_hardly_one_person(
+    tmp_path: Path, run: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Gallery.open(tmp_path / "g", model=ModelFingerprint.bare(3)) as gallery:
+        times = {"a": (0.0, 5.0), "b": (4.0, 9.0), "c": (9.0, 12.0)}
+        gallery.add([Record(key, "door", *time) for key, time in times.items()], np.eye(3, dtype=np.float32))
+        gallery.set_persons({"a": 1, "b": 2, "c": 3})
+    run("person", "merge", tmp_path / "g", 2, 3)
+    assert "warning" not in capsys.readouterr().err, "one came when the other had gone"
+    main(["person", "merge", str(tmp_path / "g"), "1", "2"])
+    assert "door saw them at the same time (a, b)" in capsys.readouterr().err
+
+
 def test_undo_and_the_log(place: Path, run: Callable[..., str]) -> None:
     run("person", "merge", place, 1, 2, "--author", "Kim")
     run("person", "hide", place, "poster")

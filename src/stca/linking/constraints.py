@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,6 +93,17 @@ def forbid_impossible(
         if seen.clocks is not None:
             forbidden &= seen.clocks[rows, None] == seen.clocks[None, :]
         distances[rows][forbidden] = np.inf
+
+
+def seen_at_once(some: Iterable[Record], others: Iterable[Record]) -> tuple[Record, Record] | None:
+    """Two tracklets that one camera saw at the same time, one of each; None: there are none."""
+    for one, other in itertools.product(some, others):
+        times = one.first, one.last, other.first, other.last
+        if (one.camera, one.clock) != (other.camera, other.clock) or None in times:
+            continue
+        if one.first < other.last and other.first < one.last:  # type: ignore[operator]
+            return one, other
+    return None
 
 
 def clock_groups(cameras: Sequence[str], clocks: Sequence[str]) -> Int64[np.ndarray, " N"]:

@@ -117,10 +117,19 @@ def _name(given: argparse.Namespace) -> None:
 
 def _merge(given: argparse.Namespace) -> None:
     from stca.gallery import Gallery
+    from stca.linking.constraints import seen_at_once
     from stca.linking.persons import merge_persons
 
     with Gallery.open(given.gallery) as gallery:
+        both = seen_at_once(*(gallery.records_of_persons([each]) for each in (given.first, given.second)))
         done = merge_persons(gallery, given.first, given.second, author=given.author or "")
+    if both is not None:
+        one, other = both
+        print(
+            f"warning: camera {one.camera} saw them at the same time ({one.key}, {other.key}): they can hardly be "
+            "one person; `stca person undo` takes it back",
+            file=sys.stderr,
+        )
     _say(given, f"person {given.second} is person {given.first} now", done)
 
 
