@@ -126,8 +126,8 @@ def _merge(given: argparse.Namespace) -> None:
     if both is not None:
         one, other = both
         print(
-            f"warning: camera {one.camera} saw them at the same time ({one.key}, {other.key}): they can hardly be "
-            "one person; `stca person undo` takes it back",
+            f"warning: camera {one.camera} saw them at the same time ({one.key}, {other.key}): they can "
+            "hardly be one person; `stca person undo` takes it back",
             file=sys.stderr,
         )
     _say(given, f"person {given.second} is person {given.first} now", done)
