@@ -97,6 +97,10 @@ def test_bytes_grow_on_a_straight_line(rows: float, value: float, basis: str) ->
     assert (found, how) == (value, basis)
 
 
+def test_the_formula_of_bytes_without_a_constant_part_says_0() -> None:
+    assert bytes_at_size(7.29e8, [(10_000, 10_240_000), (100_000, 108_843_008)], 256)[1].startswith("0 MB + ")
+
+
 @settings(max_examples=50, deadline=None)
 @given(
     rows=st.floats(1, 1e10),

@@ -189,7 +189,7 @@ def bytes_at_size(rows: float, points: Sequence[tuple[int, int]], dim: int) -> t
     if not inside:
         each = min(max(each, 4.0 * dim), value / size)
     fixed = value - each * size
-    words = f"{number(fixed / 1e6)} MB + {number(rows)} rows x {number(each)} bytes"
+    words = f"{number(round(fixed) / 1e6)} MB + {number(rows)} rows x {number(each)} bytes"
     return fixed + each * rows, words, "interpolated" if inside else "extrapolated"
 
 
