@@ -208,6 +208,7 @@ def test_the_command_draws_the_curve_and_begins_with_the_plain_figures(
         (["--distractors", "3", "--strangers", "people.csv"], "drawn, a file of `stca embed`"),
         (["--distractors", "3", "--rerank"], "--rerank"),
         (["--curve", "curve.png"], "--distractors"),
+        (["--strangers", "people.npz"], "--distractors"),
     ],
 )
 def test_distractors_that_cannot_be_are_one_error(

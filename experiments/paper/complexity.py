@@ -78,7 +78,7 @@ def markdown(found: Sequence[Cost], command: str) -> str:
     ]
     for each in found:
         size = f"{each.image_size[0]}x{each.image_size[1]}"
-        adds = " | ".join(_giga(count) for count in each.multiply_adds)
+        adds = " | ".join(_in_billions(count) for count in each.multiply_adds)
         lines.append(f"| {each.network} | {size} | {_mega(each.parameters)} | {adds} |")
     return "\n".join([*lines, "", f"`{command}`", "", provenance_line(), ""])
 
@@ -97,5 +97,5 @@ def _mega(count: int) -> str:
     return f"{count / 1e6:.2f} M" if count > 1e5 else f"{count / 1e6:.6f} M"
 
 
-def _giga(count: int) -> str:
+def _in_billions(count: int) -> str:
     return f"{count / 1e9:.2f} G" if count > 1e8 else f"{count / 1e9:.4f} G"

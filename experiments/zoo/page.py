@@ -26,7 +26,7 @@ from stca.recipes import RECIPES
 from stca.tools.files import write_text
 
 ROOT = Path(__file__).parents[2]
-STCA_PARAMETERS, STCA_GIGA = 41_873_106, 67.67
+STCA_PARAMETERS, STCA_ADDS = 41_873_106, 67.67
 """At 384x128, 8 frames (docs/stca.md)."""
 
 
@@ -49,7 +49,7 @@ def page() -> str:
 def read_costs(text: str) -> dict[str, tuple[int, int, float]]:
     """Parameters, frames and 10^9 multiply-adds by model, from docs/peers.md."""
     rows = re.findall(r"^\| `(\w+)` \| ([\d,]+) \| (\d+) \| ([\d.]+) \|", text, re.MULTILINE)
-    return {name: (int(p.replace(",", "")), int(frames), float(giga)) for name, p, frames, giga in rows}
+    return {name: (int(p.replace(",", "")), int(frames), float(adds)) for name, p, frames, adds in rows}
 
 
 def overview(costs: dict[str, tuple[int, int, float]]) -> str:
@@ -57,15 +57,15 @@ def overview(costs: dict[str, tuple[int, int, float]]) -> str:
     lines = [
         "| system | year | parameters, M | frames | G a clip | G a frame, STCA = 1 | MARS | code's licence |",
         "|---|---:|---:|---:|---:|---:|---:|---|",
-        f"| **STCA** | 2022 | {STCA_PARAMETERS / 1e6:.1f} | 8 | {STCA_GIGA} | 1.00 | 87.0 / 90.3 | none |",
+        f"| **STCA** | 2022 | {STCA_PARAMETERS / 1e6:.1f} | 8 | {STCA_ADDS} | 1.00 | 87.0 / 90.3 | none |",
     ]
     for name, wiring in WIRINGS.items():
-        parameters, frames, giga = costs[wiring.model]
+        parameters, frames, adds = costs[wiring.model]
         mars, system = PEERS[wiring.model].mars, SYSTEMS[name]
-        ratio = giga / frames / (STCA_GIGA / 8)
+        ratio = adds / frames / (STCA_ADDS / 8)
         scores = f"{mars.mean_ap} / {mars.rank1}" if mars else "-"
         lines.append(
-            f"| [{name}](#{anchor(name)}) | {system.year} | {parameters / 1e6:.1f} | {frames} | {giga:.1f} | "
+            f"| [{name}](#{anchor(name)}) | {system.year} | {parameters / 1e6:.1f} | {frames} | {adds:.1f} | "
             f"{ratio:.2f} | {scores} | {system.licence or 'no code'} |"
         )
     picture = "![published rank-1 against multiply-adds a frame](images/zoo.png)"
@@ -76,11 +76,11 @@ def draw(costs: dict[str, tuple[int, int, float]]) -> Figure:
     """Published rank-1 on MARS against the multiply-adds of a frame."""
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
-    places = [("STCA", STCA_GIGA / 8, 90.3)]
+    places = [("STCA", STCA_ADDS / 8, 90.3)]
     for name, wiring in WIRINGS.items():
-        _, frames, giga = costs[wiring.model]
+        _, frames, adds = costs[wiring.model]
         if mars := PEERS[wiring.model].mars:
-            places.append((name, giga / frames, mars.rank1))
+            places.append((name, adds / frames, mars.rank1))
     for name, cost, rank1 in places:
         color = WRONG if name == "STCA" else INK
         axes.plot(cost, rank1, "o", color=color, markersize=5)
@@ -97,7 +97,7 @@ def draw(costs: dict[str, tuple[int, int, float]]) -> Figure:
 def section(name: str, wiring: Wiring, costs: dict[str, tuple[int, int, float]]) -> str:
     """One system."""
     system, peer = SYSTEMS[name], PEERS[wiring.model]
-    parameters, frames, giga = costs[wiring.model]
+    parameters, frames, adds = costs[wiring.model]
     variants = [f"`{each}`" for each, other in PEERS.items() if other.system == name]
     published = [f"MARS {peer.mars.mean_ap} / {peer.mars.rank1}" if peer.mars else ""]
     published += [f"Duke {peer.duke.mean_ap} / {peer.duke.rank1}" if peer.duke else ""]
@@ -117,7 +117,7 @@ def section(name: str, wiring: Wiring, costs: dict[str, tuple[int, int, float]])
         f"- **Differs**: {wiring.differs}",
         f"- **Published**: {', '.join(filter(None, published)) or 'nothing'}.",
         f"- **Cost** of `{wiring.model}`: {parameters / 1e6:.2f} M parameters "
-        f"({parameters / STCA_PARAMETERS:.2f} of STCA's), {giga:.2f} G multiply-adds of {frames} frames.",
+        f"({parameters / STCA_PARAMETERS:.2f} of STCA's), {adds:.2f} G multiply-adds of {frames} frames.",
         f"- **Trains** by {losses}; recipe {trained}.{small(wiring)}",
         f"- **Variants**: {', '.join(variants)}.",
         "",

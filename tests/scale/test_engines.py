@@ -13,6 +13,7 @@ from stca.cli import main
 from stca.gallery import Gallery
 from stca.scale import cluster, embedding, tracking
 from stca.scale.attempts import Attempts
+from stca.tracking import DetectorOptions, TrackOptions
 
 pytest.importorskip("pyarrow", reason="needs stca[ray]")
 MODEL = "pretrained:stca_small"
@@ -146,3 +147,63 @@ def test_options_of_one_video_are_refused(
     command = ["track", str(tmp_path / "a.mp4"), "--out", str(tmp_path / "out"), "--detector", "motion"]
     assert main([*command, "--engine", "ray", *options]) == 1
     assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--engine", "ray", "--clip-len", "4"],
+        ["--engine", "ray", "--part", "query"],
+        ["--engine", "ray", "--split", "1"],
+        ["--engine", "ray", "--workers", "5"],
+        ["--processes", "2"],
+        ["--attempts", "3"],
+    ],
+    ids=" ".join,
+)
+def test_options_of_the_other_engine_are_refused(
+    tmp_path: Path, options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["embed", MODEL, "--data", str(tmp_path), "--out", str(tmp_path / "v"), *options]) == 1
+    assert f"{options[-2]} is " in capsys.readouterr().err
+    assert not (tmp_path / "v").exists()
+
+
+@pytest.mark.parametrize("command", [["track"], ["gallery", "add", "g"]], ids=" ".join)
+def test_every_command_refuses_options_of_the_ray_engine_without_it(
+    tmp_path: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*command, str(tmp_path), "--processes", "2"]
+    assert main([*words, "--out", str(tmp_path / "o")] if command == ["track"] else words) == 1
+    assert "--engine ray" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "appearance", "count", "expected"),
+    [
+        (TrackOptions(detector="yolox_nano"), None, 2, True),
+        (TrackOptions(detector="yolox_nano"), None, 0, False),
+        (TrackOptions(detector="yolox_nano", detector_options=DetectorOptions(device="cpu")), None, 2, False),
+        (TrackOptions(detector="motion"), None, 2, False),
+        (TrackOptions(detector="motion"), "pretrained", 2, True),
+    ],
+)
+def test_networks_that_track_get_the_clusters_gpus(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: TrackOptions,
+    appearance: str | None,
+    count: int,
+    expected: bool,
+) -> None:
+    given: list[bool] = []
+
+    def run(*_: Any, gpus: bool = False, **__: Any) -> Iterator[cluster.Outcome]:
+        given.append(gpus)
+        return iter(())
+
+    monkeypatch.setattr(tracking, "run", run)
+    monkeypatch.setattr(Cluster, "cluster_resources", lambda _: {"CPU": 4.0, "GPU": float(count)})
+    (tmp_path / "a.mp4").write_bytes(b"no video")
+    tracking.track_on_ray([str(tmp_path / "a.mp4")], tmp_path / "out", options, appearance=appearance)
+    assert given == [expected]

@@ -19,7 +19,7 @@ from stca.cli.parsing import (
     ranking_metric,
     require_with,
 )
-from stca.cli.scaling import add_engine, embed_on_cluster
+from stca.cli.scaling import add_engine, check_engine, embed_on_cluster
 
 if TYPE_CHECKING:
     from stca.distance import Metric
@@ -91,9 +91,9 @@ def _add_distractors(evaluate: argparse.ArgumentParser) -> None:
     evaluate.add_argument(
         "--strangers",
         metavar="drawn|FILE.npz|NAME=ROOT",
-        default="drawn",
         help="the distractors: vectors drawn in the likeness of the gallery, the rows of a file of stca "
-        "embed (same model), or the tracklets of another data set of type NAME",
+        "embed (by the same model: only the length of its vectors is checked), or the tracklets of another "
+        "data set of type NAME; default: drawn",
     )
     evaluate.add_argument(
         "--curve",
@@ -163,7 +163,8 @@ def _evaluate(args: argparse.Namespace) -> None:
     from stca.tools.provenance import provenance
 
     metric = LearnedMetric.load(args.metric) if isinstance(args.metric, Path) else args.metric
-    require_with(args, "curve", "distractors")
+    for option in ("curve", "strangers"):
+        require_with(args, option, "distractors")
     splits = test_data(args, args.model[0])
     print(splits)
     if args.distractors:
@@ -213,7 +214,7 @@ def _with_distractors(args: argparse.Namespace, splits: Splits, metric: Metric |
         args.model,
         splits,
         args.distractors,
-        strangers=args.strangers,
+        strangers=args.strangers or "drawn",
         metric=metric,
         protocols=args.protocol,
         **_embedding_of(args),
@@ -267,6 +268,7 @@ def _embed(args: argparse.Namespace) -> int:
     from stca.errors import ConfigError
     from stca.runs import open_model
 
+    check_engine(args)
     if args.engine == "ray":
         if not args.data or args.dataset:
             raise ConfigError(

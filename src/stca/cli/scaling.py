@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from stca.tracking import TrackOptions, VideoSummary
 
 
+ATTEMPTS = 3
+_LOCAL = {"clip_len": None, "part": "gallery", "split": None, "workers": 2}
+"""Options of embedding that the Ray engine does not have, and their defaults."""
+
+
 def add_verbs(verbs: Verbs) -> None:
     """Add `plan`."""
     plan = add_verb(
@@ -111,10 +116,25 @@ def add_engine(parser: argparse.ArgumentParser, *, what: str) -> None:
     group.add_argument(
         "--attempts",
         type=positive,
-        default=3,
         metavar="N",
-        help="the Ray engine sets aside what fails so often, with the reason, in failed.csv",
+        help="the Ray engine sets aside what fails so often, with the reason, in failed.csv; default: 3",
     )
+
+
+def check_engine(given: argparse.Namespace) -> None:
+    """Raise ConfigError for options that the chosen engine would ignore."""
+    from stca.errors import ConfigError
+
+    if given.engine == "ray":
+        for option, default in _LOCAL.items():
+            if getattr(given, option, default) != default:
+                raise ConfigError(
+                    f"--{option.replace('_', '-')} is not for the Ray engine", hint="leave it out"
+                )
+        return
+    for option in ("processes", "attempts"):
+        if getattr(given, option) is not None:
+            raise ConfigError(f"--{option} is for the Ray engine", expected="--engine ray")
 
 
 def track_on_cluster(given: argparse.Namespace, options: TrackOptions) -> tuple[list[VideoSummary], int]:
@@ -131,7 +151,7 @@ def track_on_cluster(given: argparse.Namespace, options: TrackOptions) -> tuple[
         options,
         appearance=given.appearance,
         workers=given.processes,
-        attempts=given.attempts,
+        attempts=given.attempts or ATTEMPTS,
     )
     if failed:
         print(f"{len(failed)} failed, with reasons: {given.out / 'failed.csv'}", file=sys.stderr)
@@ -151,7 +171,7 @@ def embed_on_cluster(given: argparse.Namespace, roots: list[Path], out: Path) ->
         runtime=getattr(given, "runtime", "auto"),
         batch_size=given.batch_size,
         workers=given.processes,
-        attempts=given.attempts,
+        attempts=given.attempts or ATTEMPTS,
     )
     kept = f", {done.kept} embedded before" if done.kept else ""
     failed = f", {len(done.failed)} failed: {out / 'failed.csv'}" if done.failed else ""

@@ -21,7 +21,7 @@ from stca.cli.parsing import (
     require_with,
     zone,
 )
-from stca.cli.scaling import add_engine, track_on_cluster
+from stca.cli.scaling import add_engine, check_engine, track_on_cluster
 
 if TYPE_CHECKING:
     from stca.errors import StcaError
@@ -151,6 +151,7 @@ def _track(given: argparse.Namespace) -> int:
     from stca.tracking import TrackOptions
     from stca.tracking.outputs import check_drawing, check_zones
 
+    check_engine(given)
     options = TrackOptions(
         detector=given.detector or choose_detector(),
         tracker=given.tracker,

@@ -34,7 +34,7 @@ class Training:
     """How a system is trained.
 
     Args:
-        giga: multiply-adds of a clip, in 10^9.
+        multiply_adds: of a clip, in billions (10^9).
         epochs: of one group of every person.
         lr: learning rate.
         milestones: epochs after which it falls.
@@ -48,7 +48,7 @@ class Training:
 
     """
 
-    giga: float
+    multiply_adds: float
     epochs: int
     lr: float
     milestones: tuple[int, ...]
@@ -176,7 +176,8 @@ def _words(name: str, data: str) -> str:
     """As the docstrings of the other recipes."""
     training, peer = TRAININGS[name], PEERS[name]
     steps = training.epochs * _STEPS[data]
-    hours = 3 * 2 * training.giga * 1e9 * 32 * steps / (0.30 * 312e12) / 3600
+    adds = training.multiply_adds
+    hours = 3 * 2 * adds * 1e9 * 32 * steps / (0.30 * 312e12) / 3600
     split, of_split = (" data.split=0", " a split") if data == "ilids" else ("", "")
     size = "x".join(map(str, peer.image_size))
     figure = peer.in_table_1(data)
@@ -185,7 +186,7 @@ def _words(name: str, data: str) -> str:
     return f"""{peer.system} on {_TITLES[data]}, {size}, {peer.clip_len} frames, {training.epochs} epochs.
 
     Command: stca train {name}_{data} --data /data/{data} --out runs/{name}_{data}{split}
-    Hours: {hours:.2g}{of_split} on one A100, derived, not measured: {training.giga:.2f} G multiply-adds a
+    Hours: {hours:.2g}{of_split} on one A100, derived, not measured: {adds:.2f} G multiply-adds a
     clip, {steps:,} steps of 32 clips.
     The paper's figure: {figure}
     {training.known}

@@ -36,8 +36,8 @@ def evaluate_with_distractors(
         models: names, as `open_model` takes them.
         splits: the test data.
         sizes: numbers of distractors.
-        strangers: "drawn", a file of `stca embed`, or NAME=ROOT of another data set, whose tracklets are all
-            taken for strangers.
+        strangers: "drawn", a file of `stca embed` (by the same model, which the file does not name), or
+            NAME=ROOT of another data set, whose tracklets are all taken for strangers.
         metric: of the ranking.
         protocols: instead of the data set's own.
         options: of `embed_tracklets`.
@@ -59,7 +59,10 @@ def evaluate_with_distractors(
         if others is not None:
             found, words = embed_tracklets(model, others, **options), f"tracklets of {strangers}"
         elif strangers != "drawn":
-            found, words = _rows(strangers), f"rows of {Path(strangers).name}"
+            found, words = (
+                _rows(strangers),
+                f"rows of {Path(strangers).name} (which model made them is not checked)",
+            )
         curves += [
             (name, curve)
             for curve in score_with_distractors(

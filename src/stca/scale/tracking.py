@@ -69,7 +69,7 @@ def track_on_ray(
         out: the folder of all cameras; all machines of the cluster see it under this path.
         options: how to track; one video's options (`camera`, `tracks`) are not allowed.
         appearance: name of a network, see `TrackTask`.
-        workers: processes; default: one per core of the cluster.
+        workers: processes; default: one per GPU where a network runs on GPUs, else one per core.
         attempts: how often a video is begun before it is set aside.
 
     Returns:
@@ -95,7 +95,8 @@ def track_on_ray(
     done, failed = [], {}
     with connected() as ray:
         task = TrackTask(out, options, appearance)
-        for outcome in _outcomes(ray, task, videos, ledger, workers):
+        gpus = _on_gpus(task, int(ray.cluster_resources().get("GPU", 0)))
+        for outcome in _outcomes(ray, task, videos, ledger, workers, gpus):
             if outcome.error:
                 failed[outcome.name] = outcome.error
                 continue
@@ -105,12 +106,19 @@ def track_on_ray(
 
 
 def _outcomes(
-    ray: Any, task: TrackTask, videos: Sequence[Place], ledger: Attempts, workers: int | None
+    ray: Any, task: TrackTask, videos: Sequence[Place], ledger: Attempts, workers: int | None, gpus: bool
 ) -> Iterator[Outcome]:
     largest_first = sorted(videos, key=lambda video: -video.size)
     pieces = [(video.shown, video.address) for video in largest_first]
-    outcomes = run(ray, task, pieces, attempts=ledger, workers=workers)
+    outcomes = run(ray, task, pieces, attempts=ledger, workers=workers, gpus=gpus)
     return follow(outcomes, label="videos", total=len(pieces), failed_in=task.out)
+
+
+def _on_gpus(task: TrackTask, count: int) -> bool:
+    """Whether each process gets a GPU of the cluster: it has some, and a network runs on them."""
+    device = task.options.detector_options.device
+    detects = task.options.detector != "motion" and device in ("auto", "cuda", "tensorrt")
+    return count > 0 and (detects or task.appearance is not None)
 
 
 def hours_of(folder: Path, *, every: int = 1) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 
 from stca.cli.galleries import keeping
 from stca.cli.parsing import Verbs, add_model_options, add_verb, gallery_place, natural, positive, shown_place
-from stca.cli.scaling import add_engine, embed_on_cluster
+from stca.cli.scaling import add_engine, check_engine, embed_on_cluster
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -74,6 +74,7 @@ def _add(given: argparse.Namespace) -> int:
     from stca.scale.vector_files import find_vector_files
     from stca.tracks import find_tracklets
 
+    check_engine(given)
     vectors = [find_vector_files(place) for place in given.tracks]
     if given.engine == "ray" or any(vectors):
         return _add_vectors(given, vectors)

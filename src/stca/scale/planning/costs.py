@@ -40,8 +40,8 @@ class GalleryCost:
         index_seconds: to build the search index.
         search_milliseconds: processor time of one search, summed over threads.
         recall: recall@10 against exact search.
-        disk_bytes: of all files.
-        memory_bytes: of the process, more than before the gallery was opened.
+        disk_bytes: of all files; at least those of the vectors.
+        memory_bytes: of the process, more than before the gallery was opened; at least those of the vectors.
 
     """
 
@@ -149,6 +149,11 @@ def _check(costs: UnitCosts) -> None:
     rows = [each.rows for each in costs.gallery]
     if not costs.tracking or len(rows) < 2 or rows != sorted(set(rows)) or rows[0] < 1 or costs.cores < 1:
         raise ValueError("a detector and galleries of two rising sizes are needed")
+    for each in costs.gallery:
+        if min(each.disk_bytes, each.memory_bytes) < 4 * costs.dim * each.rows:
+            raise ValueError(
+                f"a gallery of {each.rows:,} rows takes less than its vectors of {costs.dim} numbers"
+            )
 
 
 def _toml(value: object) -> str:

@@ -1,21 +1,30 @@
-"""What so many cameras for so many days need, with the formula beside each figure."""
+"""What so many cameras for so many days need, with the formula beside each figure, and what it rests on."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from stca.errors import ConfigError
 from stca.gallery.embedded import EXACT_VALUES
 from stca.scale.planning.costs import GalleryCost, UnitCosts
 
+T = TypeVar("T", int, float)
 BUSY = 0.7
 """Share of its time that a machine is planned to work."""
-MEMORY = 64 * 2**30
+MEMORY = 64e9
 """Of a machine that holds a gallery, bytes; half of it is planned for vectors and index."""
 STREAM = 4.0
 """Megabits a second of a camera's stream: assumed, since cameras are set to it."""
+
+
+BASES = ("measured", "told", "sampled", "interpolated", "extrapolated", "assumed")
+"""What figures rest on. Told: by the user. Sampled: on the number of tracklets in the measured footage.
+Interpolated: between measured sizes. Extrapolated: beyond them."""
+FEW = 1.0
+"""Hours of footage below which the output says that they are few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +64,7 @@ class Estimate:
         value: its value.
         unit: of the value.
         formula: how it was computed, with the numbers.
-        basis: "measured", "interpolated", "extrapolated" or "assumed": the weakest that it rests on.
+        basis: what it rests on: "measured", or those of `BASES` that are weaker, with commas between.
 
     """
 
@@ -63,7 +72,7 @@ class Estimate:
     value: float
     unit: str
     formula: str
-    basis: str = "measured"
+    basis: str
 
     def line(self) -> str:
         """For people."""
@@ -81,87 +90,128 @@ def plan(work: Workload, costs: UnitCosts) -> list[Estimate]:
     tracking = costs.of_detector(work.detector)
     video = work.cameras * work.hours
     rate = work.tracklets_per_hour or costs.tracklets_per_hour
-    source = "as told" if work.tracklets_per_hour else "measured footage"
+    sampled, source = ("told", "as told") if work.tracklets_per_hour else ("sampled", footage_of(costs))
     daily = video * rate
     track, embed = video * tracking.core_seconds / 3600, daily * costs.embed_core_seconds / 3600
     rows = daily * work.days
     machines = max(1, math.ceil((track + embed) / (24 * costs.cores * BUSY)))
-    estimates = [
-        Estimate("video a day", video, "h", f"{work.cameras:,} cameras x {work.hours:g} h"),
+    hours = number(video)
+    tracking_words = (
+        f"{hours} h x {number(tracking.core_seconds)} s of a core an hour "
+        f"({tracking.detector}, {costs.frame_rate:g} frames/s) / 3,600"
+    )
+    embedding_words = (
+        f"{number(daily)} tracklets x {number(costs.embed_core_seconds)} s of a core ({costs.model}) / 3,600"
+    )
+    vectors_words = f"{number(rows)} x {costs.dim} x 4 bytes"
+    crops_words = f"{number(rows)} x {number(costs.crop_bytes)} bytes a tracklet"
+    machines_words = (
+        f"({number(track)} + {number(embed)}) core hours / (24 h x {costs.cores} cores x {BUSY:g}), "
+        "rounded up"
+    )
+    return [
+        Estimate("video a day", video, "h", f"{work.cameras:,} cameras x {work.hours:g} h", "told"),
         Estimate(
-            "tracklets a day", daily, "", f"{number(video)} h x {number(rate)} tracklets an hour ({source})"
+            "tracklets a day", daily, "", f"{hours} h x {number(rate)} tracklets an hour ({source})", sampled
         ),
-        Estimate(
-            "tracking a day",
-            track,
-            "core hours",
-            f"{number(video)} h x {number(tracking.core_seconds)} s of a core an hour "
-            f"({tracking.detector}, {costs.frame_rate:g} frames/s) / 3,600",
-        ),
-        Estimate(
-            "embedding a day",
-            embed,
-            "core hours",
-            f"{number(daily)} tracklets x {number(costs.embed_core_seconds)} s of a core ({costs.model}) "
-            "/ 3,600",
-        ),
-        Estimate("vectors", rows, "", f"{number(daily)} a day x {work.days:g} days"),
-        Estimate(
-            "vectors alone", rows * costs.dim * 4 / 1e9, "GB", f"{number(rows)} x {costs.dim} x 4 bytes"
-        ),
-        Estimate(
-            "crops on disk",
-            rows * costs.crop_bytes / 1e9,
-            "GB",
-            f"{number(rows)} x {number(costs.crop_bytes)} bytes a tracklet",
-        ),
-        *_gallery(rows, costs),
+        Estimate("tracking a day", track, "core hours", tracking_words, "measured"),
+        Estimate("embedding a day", embed, "core hours", embedding_words, sampled),
+        Estimate("vectors", rows, "", f"{number(daily)} a day x {work.days:g} days", sampled),
+        Estimate("vectors alone", rows * costs.dim * 4 / 1e9, "GB", vectors_words, sampled),
+        Estimate("crops on disk", rows * costs.crop_bytes / 1e9, "GB", crops_words, sampled),
+        *_gallery(rows, costs, sampled),
         Estimate(
             "machines, track and embed",
             machines,
             f"of {costs.cores} cores",
-            f"({number(track)} + {number(embed)}) core hours / (24 h x {costs.cores} cores x {BUSY:g}), "
-            "rounded up",
+            machines_words,
+            _all_of(sampled, "assumed"),
         ),
+        *_machines_and_network(work, rows, daily, costs, sampled),
     ]
-    return [*estimates, *_machines_and_network(work, rows, daily, costs)]
 
 
-def _gallery(rows: float, costs: UnitCosts) -> list[Estimate]:
+def footage_of(costs: UnitCosts) -> str:
+    """How much was measured, for people."""
+    hours = costs.tracking[0].hours
+    length = f"{number(hours * 3600)} s" if hours < FEW else f"{number(hours)} h"
+    return f"{costs.tracklets_per_hour * hours:.0f} tracklets in {length} of footage"
+
+
+def _all_of(*bases: str) -> str:
+    """What a figure rests on that rests on all of these."""
+    found = {word for each in bases for word in each.split(", ")}
+    return ", ".join(word for word in BASES[1:] if word in found) or BASES[0]
+
+
+def _gallery(rows: float, costs: UnitCosts, sampled: str) -> list[Estimate]:
     sizes = costs.gallery
     wanted: list[tuple[str, str, float, Callable[[GalleryCost], float]]] = [
-        ("gallery on disk", "GB", 1e9, lambda g: g.disk_bytes),
-        ("gallery in memory", "GB", 1e9, lambda g: g.memory_bytes),
         ("adding all", "core hours", 3600, lambda g: g.add_seconds),
         ("building the index", "core hours", 3600, lambda g: g.index_seconds),
         ("one search", "ms of a core", 1, lambda g: g.search_milliseconds),
     ]
     estimates = []
+    for name, values in (
+        ("gallery on disk", [(g.rows, g.disk_bytes) for g in sizes]),
+        ("gallery in memory", [(g.rows, g.memory_bytes) for g in sizes]),
+    ):
+        value, words, basis = bytes_at_size(rows, values, costs.dim)
+        estimates.append(Estimate(name, value / 1e9, "GB", words, _all_of(sampled, basis)))
     for name, unit, scale, of in wanted:
         value, words, basis = at_size(rows, [(g.rows, of(g)) for g in sizes])
-        estimates.append(Estimate(name, value / scale, unit, words, basis))
+        estimates.append(Estimate(name, value / scale, unit, words, _all_of(sampled, basis)))
     return estimates
 
 
-def at_size(rows: float, points: list[tuple[int, float]]) -> tuple[float, str, str]:
-    """A cost at a number of rows, on straight lines between measured points on logarithmic scales.
+def bytes_at_size(rows: float, points: Sequence[tuple[int, int]], dim: int) -> tuple[float, str, str]:
+    """Bytes at a number of rows, on straight lines between measured points: so many, and so many more a row.
 
-    Beyond the points the nearest line goes on, but not below the slope 0 beyond the largest.
+    Beyond the points the nearest line goes on, with at least the bytes of a vector for each row, and at most
+    those that a row of the nearest point takes: a gallery without rows takes no less than nothing.
+
+    Args:
+        rows: number of rows.
+        points: rows, rising, and bytes, which are at least those of the vectors.
+        dim: numbers of a vector, of 4 bytes.
 
     Returns:
-        The cost, the formula, and "measured", "interpolated" or "extrapolated".
+        The bytes, the formula, and "measured", "interpolated" or "extrapolated".
 
     """
     for size, value in points:
         if size == rows:
             return value, f"measured at {size:,} rows", "measured"
-    above = next((i for i, (size, _) in enumerate(points) if size > rows), len(points) - 1)
-    (low, small), (high, large) = points[max(above, 1) - 1], points[max(above, 1)]
+    (low, small), (high, large) = _neighbours(rows, points)
+    each = (large - small) / (high - low)
+    size, value = (high, large) if rows > high else (low, small)
+    inside = low < rows < high
+    if not inside:
+        each = min(max(each, 4.0 * dim), value / size)
+    fixed = value - each * size
+    words = f"{number(round(fixed) / 1e6)} MB + {number(rows)} rows x {number(each)} bytes"
+    return fixed + each * rows, words, "interpolated" if inside else "extrapolated"
+
+
+def at_size(rows: float, points: Sequence[tuple[int, float]]) -> tuple[float, str, str]:
+    """A time at a number of rows, on straight lines between measured points on logarithmic scales.
+
+    Beyond the points the nearest line goes on. Beyond the largest it neither falls nor rises faster than the
+    rows: where one of the last two points is of an exact index and one of an approximate, it says little.
+
+    Returns:
+        The time, the formula, and "measured", "interpolated" or "extrapolated".
+
+    """
+    for size, value in points:
+        if size == rows:
+            return value, f"measured at {size:,} rows", "measured"
+    (low, small), (high, large) = _neighbours(rows, points)
     slope = math.log(max(large, 1e-12) / max(small, 1e-12)) / math.log(high / low)
-    inside = points[0][0] <= rows <= points[-1][0]
-    if rows > points[-1][0]:
-        slope = max(slope, 0.0)
-        start, base = points[-1]
+    inside = low < rows < high
+    if rows > high:
+        slope = min(max(slope, 0.0), 1.0)
+        start, base = high, large
     else:
         start, base = low, small
     value = base * (rows / start) ** slope
@@ -169,8 +219,16 @@ def at_size(rows: float, points: list[tuple[int, float]]) -> tuple[float, str, s
     return value, words, "interpolated" if inside else "extrapolated"
 
 
-def _machines_and_network(work: Workload, rows: float, daily: float, costs: UnitCosts) -> list[Estimate]:
-    memory, _, basis = at_size(rows, [(g.rows, g.memory_bytes) for g in costs.gallery])
+def _neighbours(rows: float, points: Sequence[tuple[int, T]]) -> tuple[tuple[int, T], tuple[int, T]]:
+    """The two measured points around a size, or the two next to it."""
+    above = next((i for i, (size, _) in enumerate(points) if size > rows), len(points) - 1)
+    return points[max(above, 1) - 1], points[max(above, 1)]
+
+
+def _machines_and_network(
+    work: Workload, rows: float, daily: float, costs: UnitCosts, sampled: str
+) -> list[Estimate]:
+    memory, _, basis = bytes_at_size(rows, [(g.rows, g.memory_bytes) for g in costs.gallery], costs.dim)
     holders = max(1, math.ceil(memory / (MEMORY / 2)))
     sharing = daily * (costs.crop_bytes + 4 * costs.dim) * 8 / 86_400 / 1e6
     kind = "of 64 GB" if holders == 1 else "of 64 GB (Milvus)"
@@ -180,7 +238,7 @@ def _machines_and_network(work: Workload, rows: float, daily: float, costs: Unit
             holders,
             kind,
             f"{number(memory / 1e9)} GB / half of {MEMORY / 1e9:.0f} GB, rounded up",
-            basis,
+            _all_of(sampled, basis, "assumed"),
         ),
         Estimate(
             "network, cameras in",
@@ -194,16 +252,24 @@ def _machines_and_network(work: Workload, rows: float, daily: float, costs: Unit
             sharing,
             "Mbit/s",
             f"{number(daily)} a day x ({number(costs.crop_bytes)} + 4 x {costs.dim}) bytes x 8 / 86,400 s",
+            sampled,
         ),
     ]
 
 
 def table(work: Workload, costs: UnitCosts) -> str:
     """The plan, and how search grows with the gallery, for people."""
+    few = ""
+    if costs.tracking[0].hours < FEW:
+        few = (
+            ": few, and figures marked sampled may be far from what your cameras see; "
+            "give --tracklets-per-hour, or measure with hours of --footage"
+        )
     lines = [
         f"plan: {work.cameras:,} cameras, {work.days:g} days",
         f"  unit costs: {costs.machine}",
         f"  footage: {costs.footage}",
+        f"  measured on {footage_of(costs)}{few}",
         *(estimate.line() for estimate in plan(work, costs)),
         "",
         f"  {'vectors':>13}{'search, ms of a core':>22}{'recall@10':>11}{'index, s':>10}",
