@@ -69,10 +69,11 @@ def _figures(table: Table, found: Sequence[CellResult]) -> list[str]:
         whose = "paper" if row.recipes else "published, not run"
         lines.append(_line([row.label, whose, *_published(row, table)]))
         mine = [each for each in found if each.row == row.label and each.recipe]
+        note = f"; {row.note}" if row.note else ""
         for protocol in dict.fromkeys(each.protocol for each in mine if each.protocol not in ("", "any")):
-            lines.append(_line([row.label, f"ours, {protocol}", *_ours(table, mine, protocol)]))
+            lines.append(_line([row.label, f"ours, {protocol}{note}", *_ours(table, mine, protocol)]))
         if mine and all(each.protocol in ("", "any") for each in mine):
-            lines.append(_line([row.label, "ours", *_ours(table, mine, "")]))
+            lines.append(_line([row.label, f"ours{note}", *_ours(table, mine, "")]))
     return lines
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from stca.distance import Metric
 from stca.models import PEERS
 from stca.models.peers import SYSTEMS
+from stca.recipes.peers import TRAININGS
 
 Published = tuple[float | None, ...]
 
@@ -32,6 +33,7 @@ class Row:
         published: one figure per column; None if the paper has none.
         recipes: the recipe of our figure per column; empty for other authors' methods.
         metric: distance of the ranking.
+        note: what is to be known of our figures; it stands beside them.
 
     """
 
@@ -39,6 +41,7 @@ class Row:
     published: Published
     recipes: tuple[str | None, ...] = ()
     metric: Metric = "cosine"
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,15 +114,25 @@ BUILT: Mapping[str, str] = {
     "STMN": "stmn",
     "STCAN": "stcan",
 }
-"""Those of the other methods that are models here; docs/zoo.md says what the rest would need."""
+"""Those of the other methods that are models here (STCAN: by layers of ours); docs/peers.md has the rest."""
+
+OUR_LAYERS = "our layers; not the authors' network"
+REMEMBERED = "settings remembered, not verified"
 
 
 def _recipes_of(method: str) -> tuple[str | None, ...]:
-    """By their authors' settings, as far as we know them (`stca.recipes.peers`)."""
+    """By settings of which `note_of` says how far they are their authors' (`stca.recipes.peers`)."""
     if method not in BUILT:
         return ()
     mars, duke, ilids = (f"{BUILT[method]}_{data}" for data in ("mars", "duke", "ilids"))
     return mars, mars, duke, duke, ilids
+
+
+def note_of(model: str) -> str:
+    """How far the recipes of a peer are their authors', and whether the network is."""
+    if SYSTEMS[PEERS[model].system].our_layers:
+        return OUR_LAYERS
+    return "settings read in its script" if TRAININGS[model].read_in_script else REMEMBERED
 
 
 def _metric_of(method: str) -> Metric:
@@ -141,7 +154,13 @@ TABLE1 = Table(
     ),
     (
         *(
-            Row(method, figures, _recipes_of(method), _metric_of(method))
+            Row(
+                method,
+                figures,
+                _recipes_of(method),
+                _metric_of(method),
+                note_of(BUILT[method]) if method in BUILT else "",
+            )
             for method, figures in _OTHERS.items()
         ),
         Row(
@@ -150,8 +169,9 @@ TABLE1 = Table(
             ("stca_mars", "stca_mars", "stca_duke", "stca_duke", "stca_ilids"),
         ),
     ),
-    "The other methods' figures are as the paper prints them. Ours, of those that are models here, are by "
-    "their authors' settings, as far as we know them.",
+    "The other methods' figures are as the paper prints them. Ours of other methods: settings remembered, "
+    f"not verified; {sum(TRAININGS[name].read_in_script for name in BUILT.values())} of {len(BUILT)} were read "
+    "in their authors' scripts. Each row says which.",
 )
 
 

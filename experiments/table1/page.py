@@ -8,12 +8,14 @@ from pathlib import Path
 
 from experiments.attention.measurements import Measurement, read_table, to_csv
 from experiments.attention.page import FIGURES, interval
-from experiments.paper.tables import TABLE1
+from experiments.paper.tables import OUR_LAYERS, TABLE1
 from experiments.table1.setups import SETUPS, SMALL, SYSTEMS, table_file
 from matplotlib.figure import Figure
 
 from stca.analysis import save_figure
 from stca.analysis.figures import INK
+from stca.models import PEERS
+from stca.models.peers import SYSTEMS as PEER_SYSTEMS
 from stca.tools.files import write_text
 from stca.tools.provenance import provenance_line
 
@@ -105,10 +107,12 @@ def values_of(found: Sequence[Measurement], data: str, system: str, figure: str)
 
 def _row(system: str, found: Sequence[Measurement]) -> str:
     cells = [_cell(values_of(found, data, system, name)) for data, names in SHOWN.items() for name in names]
-    published = [row.published[1] for row in TABLE1.rows if row.label == system]
+    ours = SYSTEMS[system] in PEERS and PEER_SYSTEMS[PEERS[SYSTEMS[system]].system].our_layers
+    published = [row.published[1] for row in TABLE1.rows if row.label == system and not ours]
     seeds = {data: len(values_of(found, data, system, "rank-1")) for data in SHOWN}
     counts = " / ".join(map(str, seeds.values()))
-    return f"| {system} | {' | '.join(cells)} | {published[0] if published else '-'} | {counts} |"
+    name = f"{system} ({OUR_LAYERS})" if ours else system
+    return f"| {name} | {' | '.join(cells)} | {published[0] if published else '-'} | {counts} |"
 
 
 def _cell(values: Sequence[float]) -> str:

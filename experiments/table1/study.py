@@ -2,6 +2,7 @@
 
     python -m experiments.table1.study                # 15 systems x 2 data sets x 5 seeds: make table1 TINY=1
     python -m experiments.table1.study --seeds 0 --systems STCA NVAN
+    python -m experiments.table1.study --dry-run      # lists the runs; trains nothing, writes nothing
     python -m experiments.table1.study --known        # trains nothing; writes the page of what there is
 
 Finished runs are kept and interrupted ones go on. Page, CSV and picture go to experiments/results/tiny/.
@@ -24,12 +25,19 @@ from experiments.table1.setups import SETUPS, SYSTEMS, run_config, table_file, w
 
 from stca.errors import ConfigError, StcaError
 from stca.tools.files import write_text
+from stca.tools.progress import format_seconds
 from stca.walkers import make_walkers
+
+RUN_SECONDS = 36.0
+"""Of a processor, before any run is there: an estimate, 90 minutes for all 150."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     args = parser().parse_args(arguments)
     try:
+        if args.dry_run:
+            print(listing(args))
+            return 0
         found = list(read_table(table_file(args)).values()) if args.known else _run_all(args)
         if not found:
             raise ConfigError(
@@ -51,6 +59,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4], metavar="SEED")
     made.add_argument("--data", nargs="+", choices=list(SETUPS), default=list(SETUPS))
     made.add_argument("--systems", nargs="+", choices=list(SYSTEMS), default=list(SYSTEMS), metavar="NAME")
+    made.add_argument(
+        "--only", default="", metavar="TEXT", help="of the systems, those with this text in the name"
+    )
+    made.add_argument(
+        "--dry-run", action="store_true", help="list the runs and what they take; train nothing"
+    )
     made.add_argument("--jobs", type=int, default=2, help="runs trained at the same time")
     made.add_argument("--known", action="store_true", help="train nothing; write the page of the CSV's rows")
     made.add_argument("--runs", type=Path, default=Path("runs/table1"))
@@ -58,9 +72,45 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+def cases_of(args: argparse.Namespace) -> list[Case]:
+    """The runs, seed by seed.
+
+    Raises:
+        ConfigError: `--only` matches no system.
+
+    """
+    systems = [name for name in args.systems if args.only.lower() in f"{name} {SYSTEMS[name]}".lower()]
+    if not systems:
+        raise ConfigError("--only matches no system", expected="; ".join(args.systems), found=args.only)
+    return [Case(data, system, seed) for seed in args.seeds for data in args.data for system in systems]
+
+
+def listing(args: argparse.Namespace) -> str:
+    """The runs with their state, and an estimate of what is left."""
+    lines, left, took = [f"{'state':<28}  run"], 0, []
+    for case in cases_of(args):
+        root = _root(args, case.data, case.seed)
+        state = "to do"
+        if (root / "walkers.json").is_file():  # otherwise the run has no key yet
+            run = Run(run_config(case.system, case.data, case.seed, root), args.runs / "cells")
+            state = str(run.state())
+            took += [run.seconds()] if run.done else []
+        left += state != "done"
+        lines.append(f"{state:<28}  {case.system}, {case.data}, seed {case.seed}")
+    each = sum(took) / len(took) if took else RUN_SECONDS
+    source = f"as the {len(took)} that are done took" if took else "a guess, not measured here"
+    return "\n".join(
+        [
+            *lines,
+            f"{left} runs to do, {args.jobs} at a time, of some {each:.0f} s ({source}): "
+            f"{format_seconds(left * each / args.jobs)}",
+        ]
+    )
+
+
 def _run_all(args: argparse.Namespace) -> list[Measurement]:
     """Seed by seed, so that what is cut short has whole seeds; the page follows every run."""
-    cases = [Case(d, s, seed) for seed in args.seeds for d in args.data for s in args.systems]
+    cases = cases_of(args)
     for data, seed in dict.fromkeys((case.data, case.seed) for case in cases):
         settings = walkers(data, seed)
         options = {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}

@@ -19,7 +19,7 @@ def judged(name: str, **settings: float):
     model = small_peer(name).eval()
     objective = AUTHORS[PEERS[name].system](4, model.embedding_dim, center_weight=CENTER, **settings).eval()
     with torch.no_grad():
-        return model, objective, objective.judge(model, objective.observe(model, clips_for(name)), IDS)
+        return model, objective, objective.batch_loss(model, objective.clip_rows(model, clips_for(name)), IDS)
 
 
 def cosine_triplet(features: Tensor, ids: Tensor, margin: float = 0.3) -> float:
@@ -124,7 +124,7 @@ def test_grl_matches_its_parts_with_tables_and_asks_of_pairs() -> None:
     for matching in objective.matching:
         matching.table = torch.nn.functional.normalize(torch.randn_like(matching.table), dim=1)
     clips = clips_for("grl")
-    parts = objective.judge(model, objective.observe(model, clips), IDS)
+    parts = objective.batch_loss(model, objective.clip_rows(model, clips), IDS)
     seen, identity = model.parts(clips), 0.0
     vectors = (seen.uncorrelated, seen.attended, seen.frames.mean(dim=1))
     for matching, rows in zip(objective.matching, vectors, strict=True):
@@ -144,4 +144,6 @@ def test_a_peer_can_be_trained_by_stcas_losses_too(name: str) -> None:
     with torch.no_grad():
         output = model(clips)
         expected = objective(output.pooled, output.logits, IDS)
-        torch.testing.assert_close(objective.judge(model, objective.observe(model, clips), IDS), expected)
+        torch.testing.assert_close(
+            objective.batch_loss(model, objective.clip_rows(model, clips), IDS), expected
+        )

@@ -1,13 +1,13 @@
 """The objectives of the peers whose authors train by more than ID, triplet and centre loss.
 
-Each takes a network of `stca.models.peers` apart in `observe`, and adds up what its paper has in `judge`.
-A weight that is not known to us is 1, and the class says so.
+Each takes a network of `stca.models.peers` apart in `clip_rows`, and adds up in `batch_loss` what its paper
+has. A weight that is not known to us is 1, and the class says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int64
@@ -20,53 +20,59 @@ from stca.losses.triplet import BatchHardTriplet
 from stca.losses.verification import verification_loss
 
 Output = tuple[Tensor, Tensor]
-"""Pooled features and logits."""
+"""(N, D) pooled features and (N, num_ids) logits."""
+_NO_CENTER: Mapping[str, object] = {"center_weight": 0.0, "center_reduction": None}
 
 
 class AuthorsObjective(ReIDObjective):
-    """ID and triplet loss of one or more outputs, the centre loss, and other terms.
+    """ID and triplet loss of one or more outputs, the centre loss, and extra terms.
 
     Arguments are those of `ReIDObjective`.
     """
 
-    def add_up(
+    def weighted_sum(
         self,
         pooled: Float[Tensor, "B D"],
         outputs: Sequence[Output],
         person_ids: Int64[Tensor, " B"],
-        terms: Tensor | float = 0.0,
+        extra: Tensor | float = 0.0,
     ) -> AuthorsParts:
-        """The sum.
+        """Triplet and ID losses of all outputs, the weighted centre loss and `extra`, each a scalar.
 
         Args:
-            pooled: what the centre loss sees.
-            outputs: pooled features and logits, of the clips or of all their frames, a clip's side by side.
-            person_ids: of the clips.
-            terms: others, weighted.
+            pooled: (B, D), what the centre loss sees.
+            outputs: (N, D') pooled features and (N, num_ids) logits each, where N is B for clips, or B T for
+                all their frames, a clip's side by side.
+            person_ids: (B,), numbers from 0, of the clips.
+            extra: the sum of all other terms, weighted, a scalar.
 
         """
         losses = [
-            self.terms(features, logits, person_ids.repeat_interleave(len(features) // len(person_ids)))
+            self.triplet_and_identity(
+                features, logits, person_ids.repeat_interleave(len(features) // len(person_ids))
+            )
             for features, logits in outputs
         ]
         triplet, identity = (torch.stack(each).sum() for each in zip(*losses, strict=True))
         center = self.center(pooled.float(), person_ids)
-        terms = torch.as_tensor(terms).to(triplet)
-        total = triplet + identity + self.center_weight * center + terms
-        return AuthorsParts(total, triplet, identity, center, terms)
+        extra = torch.as_tensor(extra).to(triplet)
+        total = triplet + identity + self.center_weight * center + extra
+        return AuthorsParts(total, triplet, identity, center, extra)
 
 
 class TriNetObjective(AuthorsObjective):
     """The batch-hard triplet loss alone, soft margin, Euclidean distance (Hermans et al., 2017)."""
 
+    ignores: ClassVar = {**_NO_CENTER, "margin": None, "metric": "euclidean", "label_smoothing": 0.0}
+
     def __init__(self, num_ids: int, dim: int, **settings: Any) -> None:
         super().__init__(num_ids, dim, **settings)
         self.soft = BatchHardTriplet(margin="soft", metric="euclidean")
 
-    def judge(
+    def batch_loss(
         self, network: Any, rows: Float[Tensor, "B D"], person_ids: Int64[Tensor, " B"]
     ) -> AuthorsParts:
-        """Of the embeddings."""
+        """Triplet loss of the (B, D) embeddings; `rows` are they."""
         triplet, zero = self.soft(rows.float(), person_ids), rows.new_zeros(())
         return AuthorsParts(triplet, triplet, zero, zero, zero)
 
@@ -74,11 +80,13 @@ class TriNetObjective(AuthorsObjective):
 class GLTRObjective(AuthorsObjective):
     """The ID loss alone (Li et al., ICCV 2019); the paper's first stage, on single frames, is not here."""
 
-    def judge(
+    ignores: ClassVar = {**_NO_CENTER, "margin": None, "metric": None}
+
+    def batch_loss(
         self, network: Any, rows: Float[Tensor, "B D"], person_ids: Int64[Tensor, " B"]
     ) -> AuthorsParts:
-        """Of the logits."""
-        _, identity = self.terms(rows, network.head(rows).logits, person_ids)
+        """ID loss of the (B, num_ids) logits that the head makes of the (B, D) pooled `rows`."""
+        identity = self.identity_loss(network.head(rows).logits, person_ids)
         zero = torch.zeros_like(identity)
         return AuthorsParts(identity, zero, identity, zero, zero)
 
@@ -86,18 +94,18 @@ class GLTRObjective(AuthorsObjective):
 class STAObjective(AuthorsObjective):
     """ID, triplet, and how much a clip's maps differ (Fu et al., AAAI 2019), by the weight 1."""
 
-    def observe(self, network: Any, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B E"]:
-        """Vector and maps."""
+    def clip_rows(self, network: Any, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B E"]:
+        """(B, D) vectors and (B, T, h, w) attention maps, flattened: E = D + T h w."""
         return _pack(*network.parts(clips))
 
-    def judge(
+    def batch_loss(
         self, network: Any, rows: Float[Tensor, "B E"], person_ids: Int64[Tensor, " B"]
     ) -> AuthorsParts:
-        """One output, one term."""
+        """Of (B, D) vectors and their (B, num_ids) logits; the extra term is of (B, T, h, w) maps."""
         pooled, attention = _unpack(rows, network.embedding_dim)
         maps = torch.unflatten(attention, 1, (-1, *network.map_size))
-        terms = frame_attention_difference(maps) if maps.shape[1] > 1 else 0.0
-        return self.add_up(pooled, [network.head(pooled)[::2]], person_ids, terms)
+        difference = frame_attention_difference(maps) if maps.shape[1] > 1 else 0.0
+        return self.weighted_sum(pooled, [network.head(pooled)[::2]], person_ids, difference)
 
 
 class STMNObjective(AuthorsObjective):
@@ -106,22 +114,25 @@ class STMNObjective(AuthorsObjective):
     Both memories' terms are ours (`memory_concentration`), by the weight 1.
     """
 
-    def observe(self, network: Any, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B E"]:
-        """Vectors of frames and clip, and how each memory was read, its queries' mean."""
+    def clip_rows(self, network: Any, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B E"]:
+        """(B, D) vectors of clips, (B, T, D) of frames, and how each memory's slots were read.
+
+        The temporal memory is read once a clip, (B, slots); of the spatial one it is the mean of its queries.
+        """
         frames, pooled, spatial, temporal = network.readings(clips)
         read = torch.unflatten(spatial, 0, (len(clips), -1)).mean(dim=1)
         return _pack(pooled, torch.unflatten(frames, 0, (len(clips), -1)), temporal, read)
 
-    def judge(
+    def batch_loss(
         self, network: Any, rows: Float[Tensor, "B E"], person_ids: Int64[Tensor, " B"]
     ) -> AuthorsParts:
-        """Two outputs, two terms."""
+        """Of (B T, D) frames and (B, D) clips with their logits; the extra terms are of both memories."""
         dim, slots = network.embedding_dim, len(network.temporal.key)
         sizes = (dim, network.clip_len * dim, slots)
         pooled, frames, temporal, spatial = _unpack(rows, *sizes)
         of_frames = network.frame_head(torch.unflatten(frames, 1, (-1, dim)).flatten(0, 1))
-        terms = memory_concentration(spatial) + memory_concentration(temporal)
-        return self.add_up(pooled, [of_frames[::2], network.head(pooled)[::2]], person_ids, terms)
+        spread = memory_concentration(spatial) + memory_concentration(temporal)
+        return self.weighted_sum(pooled, [of_frames[::2], network.head(pooled)[::2]], person_ids, spread)
 
     def heads(self, network: Any) -> list[nn.Module]:
         """Both classifiers."""
@@ -134,44 +145,44 @@ class BiCnetObjective(AuthorsObjective):
     The term is `attention_overlap`, by the weight 1.
     """
 
-    def observe(self, network: Any, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B E"]:
-        """Vector and the rows' weights."""
+    def clip_rows(self, network: Any, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B E"]:
+        """(B, D) vectors and (B, groups, 4, h) weights of the maps' rows, flattened."""
         return _pack(*network.parts(clips))
 
-    def judge(
+    def batch_loss(
         self, network: Any, rows: Float[Tensor, "B E"], person_ids: Int64[Tensor, " B"]
     ) -> AuthorsParts:
-        """One output, one term."""
+        """Of (B, D) vectors and their (B, num_ids) logits; the extra term is of a group's 4 frames' rows."""
         pooled, weights = _unpack(rows, network.embedding_dim)
         overlap = attention_overlap(torch.unflatten(weights, 1, (-1, 4, network.image_size[0] // 32)))
-        return self.add_up(pooled, [network.head(pooled)[::2]], person_ids, overlap)
+        return self.weighted_sum(pooled, [network.head(pooled)[::2]], person_ids, overlap)
 
 
 class TCLNetObjective(AuthorsObjective):
     """ID and triplet of each half of the vector (Hou et al., ECCV 2020)."""
 
-    def judge(
+    def batch_loss(
         self, network: Any, rows: Float[Tensor, "B D"], person_ids: Int64[Tensor, " B"]
     ) -> AuthorsParts:
-        """Two outputs."""
-        return self.add_up(rows, [half[::2] for half in network.head.halves(rows)], person_ids)
+        """Of both (B, D / 2) halves of the (B, D) `rows`, each with (B, num_ids) logits of its own."""
+        return self.weighted_sum(rows, [half[::2] for half in network.head.halves(rows)], person_ids)
 
 
 class PSTAObjective(AuthorsObjective):
     """ID and triplet of the means over one, two and all three levels (Wang et al., ICCV 2021)."""
 
-    def observe(self, network: Any, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B E"]:
-        """All three vectors."""
+    def clip_rows(self, network: Any, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B E"]:
+        """The (B, D) vectors of one, two and three levels side by side: E = 3 D."""
         return _pack(*network.level_vectors(clips))
 
-    def judge(
+    def batch_loss(
         self, network: Any, rows: Float[Tensor, "B E"], person_ids: Int64[Tensor, " B"]
     ) -> AuthorsParts:
-        """Three outputs."""
+        """Of each level's (B, D) vector and (B, num_ids) logits; the centre loss sees the last."""
         heads = self.heads(network)
         vectors = rows.chunk(len(heads), dim=1)
         outputs = [head(vector)[::2] for head, vector in zip(heads, vectors, strict=True)]
-        return self.add_up(vectors[-1], outputs, person_ids)
+        return self.weighted_sum(vectors[-1], outputs, person_ids)
 
     def heads(self, network: Any) -> list[nn.Module]:
         """A classifier per level."""
@@ -185,14 +196,16 @@ class GRLObjective(AuthorsObjective):
     has a table, and the attended vectors are asked about in pairs.
     """
 
+    ignores: ClassVar = {**_NO_CENTER, "margin": None, "metric": None, "label_smoothing": 0.0}
+
     def __init__(self, num_ids: int, dim: int, **settings: Any) -> None:
         super().__init__(num_ids, dim, **settings)
         self.matching = nn.ModuleList(OnlineInstanceMatching(num_ids, dim // 3) for _ in range(3))
 
-    def judge(
+    def batch_loss(
         self, network: Any, rows: Float[Tensor, "B D"], person_ids: Int64[Tensor, " B"]
     ) -> AuthorsParts:
-        """Of the embedding's parts: uncorrelated, attended, mean of frames."""
+        """Of the (B, D / 3) parts of the (B, D) embeddings: uncorrelated, attended, mean of frames."""
         parts = rows.float().chunk(3, dim=1)
         matched = [table(part, person_ids) for table, part in zip(self.matching, parts, strict=True)]
         identity = torch.stack(matched).sum()
@@ -205,7 +218,7 @@ class GRLObjective(AuthorsObjective):
         return [network.verification, network.head]
 
 
-AUTHORS: Mapping[str, Callable[..., AuthorsObjective]] = {
+AUTHORS: Mapping[str, type[AuthorsObjective]] = {
     "TriNet": TriNetObjective,
     "GLTR": GLTRObjective,
     "STA": STAObjective,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
 
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
@@ -49,6 +50,9 @@ class ReIDObjective(nn.Module):
 
     """
 
+    ignores: ClassVar[Mapping[str, object]] = {}
+    """Settings that do not act here, each with the value that says so (None: no value does)."""
+
     def __init__(
         self,
         num_ids: int,
@@ -73,36 +77,41 @@ class ReIDObjective(nn.Module):
         person_ids: Int64[Tensor, " B"],
     ) -> LossParts:
         """Loss of one batch; `person_ids` are numbers from 0 to num_ids - 1. Computed in float32."""
-        triplet, identity = self.terms(pooled, logits, person_ids)
+        triplet, identity = self.triplet_and_identity(pooled, logits, person_ids)
         center = self.center(pooled.float(), person_ids)
         return LossParts(triplet + identity + self.center_weight * center, triplet, identity, center)
 
-    def terms(
+    def triplet_and_identity(
         self,
         pooled: Float[Tensor, "B D"],
         logits: Float[Tensor, "B num_ids"],
         person_ids: Int64[Tensor, " B"],
     ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-        """Triplet and ID loss alone."""
-        identity = F.cross_entropy(logits.float(), person_ids, label_smoothing=self.label_smoothing)
-        return self.triplet(pooled.float(), person_ids), identity
+        """Triplet and ID loss alone, two scalars; arguments as of `forward`."""
+        return self.triplet(pooled.float(), person_ids), self.identity_loss(logits, person_ids)
 
-    # A network's loss has two halves, as its forward pass has: `observe` goes clip by clip, so that it can be
-    # done in pieces and by several processes; `judge` sees the whole batch. `network` is a `ReIDModel`.
+    def identity_loss(
+        self, logits: Float[Tensor, "B num_ids"], person_ids: Int64[Tensor, " B"]
+    ) -> Float[Tensor, ""]:
+        """The ID loss alone, eq. 6 with eq. 7."""
+        return F.cross_entropy(logits.float(), person_ids, label_smoothing=self.label_smoothing)
 
-    def observe(self, network: Any, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B E"]:
-        """What the losses have to know of every clip, in one row each: here the pooled features."""
+    # A network's loss has two halves, as its forward pass has: `clip_rows` goes clip by clip, so that it can
+    # be done in pieces and by several processes; `batch_loss` sees the whole batch. `network` is a `ReIDModel`.
+
+    def clip_rows(self, network: Any, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B E"]:
+        """What the losses have to know of every clip, in one row each: here the (B, D) pooled features."""
         rows: Tensor = network.features(clips)
         return rows
 
-    def judge(
+    def batch_loss(
         self, network: Any, rows: Float[Tensor, "B E"], person_ids: Int64[Tensor, " B"]
     ) -> LossParts | AuthorsParts:
-        """Loss of a whole batch, of which `observe` gave the rows."""
+        """Loss of a whole batch, scalars: of (B, E) `rows` from `clip_rows` and (B,) numbers of persons."""
         output = network.head(rows)
         parts: LossParts = self(output.pooled, output.logits, person_ids)
         return parts
 
     def heads(self, network: Any) -> list[nn.Module]:
-        """The parts of the network that `judge` passes through; all others belong to `observe`."""
+        """The parts of the network that `batch_loss` passes through; all others belong to `clip_rows`."""
         return [network.head]

@@ -25,9 +25,9 @@ def backward(
 ) -> LossParts | AuthorsParts:
     """Loss of one batch, and gradients of it in all parameters.
 
-    First what the losses look at, a row a clip (`objective.observe`: the pooled vectors); then, over the
-    rows of all ranks, heads and losses (`objective.judge`) and their gradient in the rows; then that gradient
-    back through the trunk. Mining, BN neck and centres so see the whole batch on every rank. The batch norms
+    First what the losses look at, a row a clip (`objective.clip_rows`: the pooled vectors); then, over the
+    rows of all ranks, heads and losses (`objective.batch_loss`) and their gradient in the rows; then that
+    gradient back through the trunk. Mining, BN neck and centres so see the whole batch on every rank. The batch norms
     in the trunk see a rank's share of it, or, with `sync_norm`, the shares of all; with `micro_batch`, a
     piece of that share, or the pieces of all ranks that have their turn together.
 
@@ -63,15 +63,15 @@ def _backward(
 ) -> LossParts | AuthorsParts:
     pieces = _split_batch(len(clips), micro_batch or len(clips))
     if len(pieces) == 1:
-        local = _observe(fabric, model, objective, clips)
+        local = _clip_rows(fabric, model, objective, clips)
     else:
         with torch.no_grad(), frozen_statistics(model):
-            seen = [_observe(fabric, model, objective, clips[piece]) for piece in pieces]
+            seen = [_clip_rows(fabric, model, objective, clips[piece]) for piece in pieces]
         local = clips.new_empty(len(clips), seen[0].shape[1])
         for piece, rows in zip(pieces, seen, strict=True):
             local[piece] = rows
     rows = gather(fabric, local).requires_grad_()
-    losses = objective.judge(model, rows, gather(fabric, person_ids))
+    losses = objective.batch_loss(model, rows, gather(fabric, person_ids))
     torch.autograd.backward(losses.total)
     assert rows.grad is not None
     mine = rows.grad[fabric.global_rank * len(clips) :][: len(clips)]
@@ -79,7 +79,7 @@ def _backward(
         torch.autograd.backward(local, mine)
     else:
         for piece in pieces:
-            torch.autograd.backward(_observe(fabric, model, objective, clips[piece]), mine[piece])
+            torch.autograd.backward(_clip_rows(fabric, model, objective, clips[piece]), mine[piece])
     head = {id(parameter) for part in objective.heads(model) for parameter in part.parameters()}
     sum_gradients(fabric, [p for p in model.parameters() if id(p) not in head])
     return losses
@@ -91,8 +91,8 @@ def _split_batch(clips: int, most: int) -> list[slice]:
     return [slice(first, None, count) for first in range(count)]
 
 
-def _observe(
+def _clip_rows(
     fabric: Fabric, model: ReIDModel, objective: ReIDObjective, clips: Float[Tensor, "B T 3 H W"]
 ) -> Float[Tensor, "B E"]:
     with fabric.autocast():
-        return objective.observe(model, clips).float()
+        return objective.clip_rows(model, clips).float()

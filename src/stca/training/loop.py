@@ -11,7 +11,7 @@ from torch import Tensor
 from stca.clips import PKSampler, normalise
 from stca.config import RunConfig
 from stca.errors import ConfigError
-from stca.losses import AUTHORS, AuthorsParts, LossParts
+from stca.losses import AUTHORS, AuthorsParts, LossParts, ReIDObjective
 from stca.models import ReIDModel, model_bytes
 from stca.models.heads import IdentityHead
 from stca.run_dir import RunDir
@@ -28,7 +28,7 @@ from stca.training.schedule import (
     evaluation_due,
     learning_rate,
 )
-from stca.training.state import TrainingState, prepare, trains_by_authors
+from stca.training.state import TrainingState, objective_class, prepare
 
 Evaluate = Callable[[ReIDModel], Mapping[str, float]]
 
@@ -158,7 +158,7 @@ def _check(model: ReIDModel, config: RunConfig) -> None:
         raise ConfigError(
             "This model has nothing to learn", found=model.spec.name, hint="evaluate it as it is"
         )
-    if isinstance(model.head, IdentityHead) and not trains_by_authors(model, config):
+    if objective_class(model, config) is ReIDObjective and isinstance(model.head, IdentityHead):
         hint = "loss.by=authors" if getattr(model, "system", None) in AUTHORS else "a loop of your own"
         raise ConfigError("This model has no classifier, and so no ID loss", found=model.spec.name, hint=hint)
     model.check_clip_len(config.clips.clip_len)

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-from stca.config import RunConfig
-from stca.errors import CheckpointError
+from stca.config import LossConfig, RunConfig
+from stca.errors import CheckpointError, ConfigError
 from stca.losses import AUTHORS, ReIDObjective
 from stca.models import ReIDModel, load_weights
 from stca.run_dir import RunDir
@@ -71,15 +71,38 @@ def prepare(
     return state, Position.of(saved)
 
 
-def trains_by_authors(model: ReIDModel, config: RunConfig) -> bool:
-    """Whether the losses are those of the network's authors, and these are others than STCA's."""
-    return config.loss.by == "authors" and getattr(model, "system", None) in AUTHORS
+def objective_class(model: ReIDModel, config: RunConfig) -> type[ReIDObjective]:
+    """The losses that `config` asks for.
+
+    Raises:
+        ConfigError: the network's authors have none of their own, or have no use for a setting that is given.
+
+    """
+    if config.loss.by == "stca":
+        return ReIDObjective
+    system = getattr(model, "system", None)
+    if system not in AUTHORS:
+        raise ConfigError(
+            "loss.by=authors: there are no losses of this network's authors beside the ID and triplet loss",
+            expected=f"loss.by=stca, or a network of {', '.join(AUTHORS)}",
+            found=model.spec.name,
+        )
+    chosen, defaults = AUTHORS[system], LossConfig()
+    for name, none in chosen.ignores.items():
+        given, default = getattr(config.loss, name), getattr(defaults, name)
+        if given not in (default, none):
+            raise ConfigError(
+                f"The losses of {system}'s authors have no use for loss.{name}",
+                expected=f"its default, {default}" + ("" if none is None else f", or {none}"),
+                found=given,
+                hint="leave it out",
+            )
+    return chosen
 
 
 def _objective(model: ReIDModel, config: RunConfig) -> ReIDObjective:
     loss = config.loss
-    make = AUTHORS[str(model.system)] if trains_by_authors(model, config) else ReIDObjective
-    return make(
+    return objective_class(model, config)(
         model.spec.num_ids,
         model.embedding_dim,
         margin=loss.margin,

@@ -100,8 +100,8 @@ def test_training_in_bf16_has_the_gradients_of_float32(name: str) -> None:
         model.zero_grad()
         objective = objective_for(name, model)
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            rows = objective.observe(model, clips)
-        torch.autograd.backward(objective.judge(model, rows.float(), IDS).total)
+            rows = objective.clip_rows(model, clips)
+        torch.autograd.backward(objective.batch_loss(model, rows.float(), IDS).total)
         found.append(torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]))
     assert torch.cosine_similarity(*found, dim=0) > 0.7
 

@@ -25,6 +25,7 @@ class System:
         code: the official code that the network is equal to, repository@commit; None: it is written from the
             paper alone, and compared with nothing.
         licence: of that code; nothing of it is here.
+        our_layers: whether the paper's layers are not known to us, so that the network is not the authors'.
 
     """
 
@@ -34,6 +35,7 @@ class System:
     distance: Distance | None = None
     code: str | None = None
     licence: str | None = None
+    our_layers: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Peer:
         network: the model, or a `partial` of it that chooses among its variants.
         clip_len: frames per clip in the official tests, or the paper.
         image_size: (H, W) of the frames there.
-        mars: None where nobody published any.
+        mars: published figures of this network; None where there are none.
         duke: on DukeMTMC-VideoReID, where table 1 of STCA's paper has them.
         ilids: rank-1 on iLIDS-VID, where table 1 has it, in percent.
 

@@ -38,6 +38,7 @@ PAPER_SYSTEMS: dict[str, System] = {
         "person re-identification",
         venue="Image and Vision Computing",
         year=2022,
+        our_layers=True,
     ),
 }
 
@@ -58,5 +59,5 @@ PAPER_PEERS: dict[str, Peer] = {
         duke=Figures(93.7, 96.3, TABLE_1),
         ilids=86.0,
     ),
-    "stcan": Peer("STCAN", STCAN, clip_len=8, mars=Figures(84.5, 88.9, TABLE_1)),
+    "stcan": Peer("STCAN", STCAN, clip_len=8),
 }
