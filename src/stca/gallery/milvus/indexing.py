@@ -167,8 +167,8 @@ def measure(table: Table, kind: str, rows: int, *, queries: int = _QUERIES) -> T
         if recall < TARGET:
             warnings.warn(
                 f"searches{words} in {table.connection.address} reach a recall@10 of {recall:.3f} and not "
-                f"{TARGET}, even with the largest effort ({effort}): for better ones copy it to a folder, whose "
-                "index is another (`stca gallery copy`)",
+                f"{TARGET}, even with the largest effort ({effort}): for better ones copy it to a folder, "
+                "whose index is another (`stca gallery copy`)",
                 stacklevel=2,
             )
     return Tuning(kind, rows, everything[0], filtered[0], everything[1], filtered[1])
