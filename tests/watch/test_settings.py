@@ -121,6 +121,18 @@ port = 70000
     assert "in this file" not in words[28].partition(", not ")[2], "secrets are not shown"
 
 
+def test_a_gallery_is_a_folder_or_an_address_of_ours(tmp_path: Path) -> None:
+    rest = '[[camera]]\nname = "a"\nsource = "usb:0"\n'
+    for place in ("s3://x/y", "http://host/name", "milvus://host:19530/2name", "milvus://me:12#se@host/name"):
+        ((line, words),) = mistakes(tmp_path, f'[watch]\ngallery = "{place}"\n{rest}')
+        assert line == 2
+        assert words.startswith("gallery is a folder or ")
+        assert "milvus://host:19530/name" in words
+        assert "12#se" not in words
+    good = "milvus+tls://me:12%23se@host/name"
+    assert read_settings(write(tmp_path, f'[watch]\ngallery = "{good}"\n{rest}')).gallery == good
+
+
 def test_a_file_is_only_played_at_its_own_speed(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"x")
     camera = '[[camera]]\nname = "a"\nsource = "a.mp4"\n'

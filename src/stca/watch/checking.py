@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stca.gallery.milvus.address import without_user
 from stca.tools.lookup import suggest
 from stca.watch.toml_lines import Path as TomlPath
 from stca.watch.toml_lines import line_of
@@ -115,4 +116,6 @@ class Reader:
 
 
 def _shown(key: str, value: Any) -> str:
-    return "this" if key in ("secret", "password") else repr(value)[:200]
+    if key in ("secret", "password"):
+        return "this"
+    return repr(without_user(value) if isinstance(value, str) else value)[:200]

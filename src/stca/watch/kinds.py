@@ -101,7 +101,8 @@ def _gallery(value: Any, home: Path, _: Any) -> Path | str:
     try:
         parse_address(place)
     except GalleryError as error:
-        raise WrongError(f"is {error.expected}") from error
+        hint = f"; {error.hint}" if error.hint else ""
+        raise WrongError(f"is a folder or {error.expected}{hint}") from error
     return place
 
 

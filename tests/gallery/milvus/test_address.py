@@ -35,8 +35,10 @@ def test_addresses(text: str, address: Address) -> None:
         ("milvus://host", "needs a name"),
         ("milvus://host/a/b", "needs a name"),
         ("milvus://host/2n", "needs a name"),
-        ("milvus:///folder/file", "no address"),
-        ("milvus://host:port/n", "no address"),
+        ("milvus:///folder/file", "Not an address"),
+        ("milvus://host:port/n", "Not an address"),
+        ("s3://host/n", "Not an address"),
+        ("http:///folder/file.db", "Not an address"),
         ("milvus://host/n?consistency=strict", "consistency=strict"),
         ("milvus://host/n?timeout=0", "timeout=0"),
         ("milvus://host/n?index=flat", "index=flat"),
@@ -65,6 +67,22 @@ def test_a_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PASSWORD, "from outside")
     assert parse_address("milvus://me@host/n").password == "from outside"
     assert parse_address("milvus://host/n").password == ""
+
+
+@pytest.mark.parametrize("sign", ["#", "/", "?", ":", "@", "#=", "?a=", "/a?b=c#", ""])
+@pytest.mark.parametrize("start", ["12", "se"])
+@pytest.mark.parametrize("scheme", ["milvus", "qdrant"])
+def test_no_error_shows_a_part_of_a_password(scheme: str, start: str, sign: str) -> None:
+    text = f"{scheme}://user:{start}{sign}cret@host/2name"
+    with pytest.raises(GalleryError) as error:
+        parse_address(text) if is_address(text) else None
+    said = str(error.value)
+    assert "cret" not in said
+    assert f"'{start}" not in said
+    assert f":{start}" not in said
+    assert "...@host/2name" in said
+    if scheme == "milvus" and sign.startswith(("#", "/", "?")):
+        assert "# is %23" in said
 
 
 def test_what_needs_a_folder_says_so(capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,7 +40,12 @@ def test_every_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_one_error_and_no_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["gallery", "stats", f"milvus://{tmp_path}/none.db"]) != 0
-    said = capsys.readouterr().err
-    assert said.startswith("error: There is no gallery here")
-    assert "Traceback" not in said
+    (tmp_path / "empty.db").mkdir()
+    for name in ("none.db", "no/such/folder/none.db", "empty.db"):
+        for verb in ("stats", "list"):
+            assert main(["gallery", verb, f"milvus://{tmp_path}/{name}"]) != 0
+            said = capsys.readouterr().err
+            assert said.startswith("error: There is no gallery here")
+            assert "Traceback" not in said
+        assert not Gallery.exists(f"milvus://{tmp_path}/{name}")
+    assert list(tmp_path.rglob("*")) == [tmp_path / "empty.db"], "who reads makes nothing"

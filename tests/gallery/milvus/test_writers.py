@@ -10,13 +10,15 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from made_gallery import FINGERPRINT, record, vectors
 from stca.errors import GalleryBusyError, GalleryError
-from stca.gallery import Added, Gallery
+from stca.gallery import Added, Gallery, Record
 from stca.gallery.milvus import lock
+from stca.gallery.milvus.connection import Connection
 from stca.gallery.milvus.erasing import ErasingMilvusStore
 from stca.gallery.milvus.log import Log
 from stca.gallery.milvus.table import Table
@@ -94,6 +96,55 @@ def test_claims_of_the_dead_are_removed(address: str, monkeypatch: pytest.Monkey
         assert gallery.set_persons({record(0).key: 3}), "no sign of life for as long as a lease lasts"
         assert time.monotonic() - start >= 0.5
         assert not log.read(prefixes=["lock:"])
+
+
+def test_a_writer_gives_signs_of_life_within_one_long_request(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long it takes: here until the claim has changed twice."""
+    monkeypatch.setattr(lock, "LEASE", 1.0)
+    with Gallery.open(address) as gallery:
+        log, real = store_of(gallery).log, Table.write
+        claims: list[dict[str, str]] = []
+
+        def write(self: Table, *arguments: Any, **options: Any) -> None:
+            until = time.monotonic() + 30
+            while len(claims) < 3 and time.monotonic() < until:
+                now = log.read(prefixes=["lock:"])
+                claims.extend([now] if now not in claims else [])
+                time.sleep(0.05)
+            real(self, *arguments, **options)
+
+        monkeypatch.setattr(Table, "write", write)
+        assert gallery.set_persons({record(0).key: 4})
+        assert len(claims) == 3
+        assert len({name for claim in claims for name in claim}) == 1, "of one writer"
+        assert not log.read(prefixes=["lock:"])
+
+
+def test_a_writer_that_was_taken_for_dead_writes_no_more(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before every request: here between the partitions of two days."""
+    days = [Record(f"day/{i}", "c", 1.7e9 + 86_400 * i, 1.7e9 + 86_400 * i) for i in range(2)]
+    with Gallery.open(address) as gallery:
+        store = store_of(gallery)
+        before, real = len(gallery), Connection.call
+
+        def call(self: Connection, method: str, *arguments: Any, **options: Any) -> Any:
+            found = real(self, method, *arguments, **options)
+            if method == "insert":
+                real(self, "delete", store.log._collection, ids=[store.lock._name])
+                store.lock._last = -1e9
+            return found
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Connection, "call", call)
+            with pytest.raises(GalleryBusyError, match="took this writer for dead"):
+                gallery.add(days, vectors(2))
+        assert len(gallery) == before + 1
+        assert gallery.add(days, vectors(2)) == Added(added=1, skipped=1)
+        gallery.remove(*[day.key for day in days])
 
 
 class Killed(BaseException):

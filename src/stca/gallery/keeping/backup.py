@@ -94,7 +94,7 @@ def _replace(backup: Path, gallery: Path, wait: float) -> tuple[int, int]:
             _require_same(copied, present, backup)
             if is_forgetting_unfinished(present):
                 finish_forgetting(present, wait=wait)
-            again = copied.store.bury(*present.store.forgotten_marks())
+            again = copied.store.import_tombstones(*present.store.forgotten_marks())
             finish_forgetting(copied, wait=wait)
             count = len(copied)
             _file_of(present).replace_all(_file_of(copied), wait)

@@ -103,7 +103,7 @@ def _claim(old: Gallery, new: Gallery) -> None:
 
 
 def _copy_rows(old: Gallery, new: Gallery) -> int:
-    new.store.bury(*old.store.forgotten_marks())
+    new.store.import_tombstones(*old.store.forgotten_marks())
     records = list(old.records())
     batches = [records[start : start + _BATCH] for start in range(0, len(records), _BATCH)]
     label = f"copy {len(records):,} tracklets, {_BATCH} at a time"

@@ -70,13 +70,22 @@ def is_address(place: Path | str) -> bool:
         return False
     if isinstance(place, Path):
         raise GalleryError(
-            "An address of a gallery was given as a path", expected="it as text (str)", found=text
+            "An address of a gallery was given as a path",
+            expected="it as text (str)",
+            found=without_user(text),
         )
     if text.partition("://")[0] not in SCHEMES:
         raise GalleryError(
-            "There is no engine for this address", expected=f"a folder, {_EXPECTED}", found=text
+            "There is no engine for this address",
+            expected=f"a folder, {_EXPECTED}",
+            found=without_user(text),
         )
     return True
+
+
+def without_user(text: str) -> str:
+    """An address as it may be printed, even one that cannot be parsed: without what is before its last @."""
+    return re.sub(r"(:/+).*@", r"\1...@", text, flags=re.DOTALL)
 
 
 def parse_address(text: str) -> Address:
@@ -88,18 +97,20 @@ def parse_address(text: str) -> Address:
         GalleryError: not an address, or an option that does not exist.
 
     """
+    shown = without_user(text)
     try:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port or 19530
         options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
-    except ValueError as error:
-        raise GalleryError("This is no address of a gallery", expected=_EXPECTED, found=error) from error
-    shown = text if parts.password is None else text.replace(f":{parts.password}@", ":...@")
+    except ValueError:
+        raise _not_an_address(shown) from None  # the error's own text may hold a part of the password
+    if parts.scheme not in SCHEMES or "@" in text.partition("://")[2].removeprefix(parts.netloc):
+        raise _not_an_address(shown)
     chosen = _options(options, shown)
     if host is None:
         path = Path(unquote(parts.path))
         if parts.scheme != "milvus" or path.suffix != ".db" or parts.fragment:
-            raise GalleryError("This is no address of a gallery", expected=_EXPECTED, found=shown)
+            raise _not_an_address(shown)
         return Address(uri=str(path), name=_LITE_NAME, **chosen)
     name = parts.path.removeprefix("/")
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", name) or parts.fragment:
@@ -113,6 +124,16 @@ def parse_address(text: str) -> Address:
     scheme = "https" if parts.scheme == "milvus+tls" else "http"
     where = f"[{host}]" if ":" in host else host
     return Address(uri=f"{scheme}://{where}:{port}", name=name, user=user, password=password, **chosen)
+
+
+def _not_an_address(shown: str) -> GalleryError:
+    hint = "in a user's name or password, write every sign but letters and digits as %XX: # is %23, / is %2F"
+    return GalleryError(
+        "Not an address of a gallery",
+        expected=_EXPECTED,
+        found=shown,
+        hint=hint if "@" in shown else None,
+    )
 
 
 def _options(given: dict[str, str], shown: str) -> dict[str, Any]:

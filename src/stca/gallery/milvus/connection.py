@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import Counter
@@ -128,9 +129,18 @@ class Connection:
         finally:
             self._local.strong = before
 
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Requests of this thread may take so long at most."""
+        self._local.seconds = seconds
+        try:
+            yield
+        finally:
+            self._local.seconds = math.inf
+
     def call(self, method: str, *args: Any, **options: Any) -> Any:
         """Call a method of `MilvusClient`."""
-        options.setdefault("timeout", self.address.timeout)
+        options.setdefault("timeout", min(self.address.timeout, getattr(self._local, "seconds", math.inf)))
         with milvus_errors(self.address):
             return getattr(self._client, method)(*args, **options)
 

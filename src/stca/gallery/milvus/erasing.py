@@ -13,7 +13,7 @@ from typing import Any
 
 from stca.errors import GalleryBusyError, GalleryFileError
 from stca.gallery.milvus.corrections import MADE, UNDONE, CorrectedMilvusStore, entry_name
-from stca.gallery.milvus.rows import from_entity, row_id
+from stca.gallery.milvus.rows import COLUMNS, from_entity, row_id
 from stca.gallery.milvus.store import META
 from stca.gallery.store.redacting import LogTexts, redacted
 from stca.gallery.store.tombstones import keyed_hash
@@ -113,28 +113,14 @@ class ErasingMilvusStore(CorrectedMilvusStore):
         with self.writing():
             self.log.delete([META + _UNCLEAN])
 
-    def bury(self, secrets: Sequence[str], marks: Sequence[tuple[str, float]]) -> int:
-        """Take over another gallery's tombstones; see `ErasingStore.bury`."""
+    def import_tombstones(self, secrets: Sequence[str], marks: Sequence[tuple[str, float]]) -> int:
+        """Take over another gallery's tombstones; see `ErasingStore.import_tombstones`."""
         if not secrets:
             return 0
         with self.writing():
             self._add_forgotten(secrets, marks)
             lost = []
-            for page in self.table.pages(
-                (
-                    "key",
-                    "camera",
-                    "first",
-                    "last",
-                    "person",
-                    "label",
-                    "folder",
-                    "frames",
-                    "content",
-                    "clock",
-                    "number",
-                )
-            ):
+            for page in self.table.pages((*COLUMNS, "number")):
                 records = [from_entity(entity).record for entity in page]
                 gone = self.forgotten(records)
                 lost += [record.key for record, is_gone in zip(records, gone, strict=True) if is_gone]

@@ -3,7 +3,8 @@
 Who wants to write writes a claim, then reads all claims with strong consistency. If there is another one, it
 takes its own back and tries again after a random moment; so of two that claim at once at least one sees the
 other, and never both write. The claim of a writer that died is removed by the next one: at once if it was a
-process of the same machine, else after it has not changed for `LEASE` seconds by the clock of who waits.
+process of the same machine, else after it has not changed for `LEASE` seconds by the clock of who waits. A
+thread of the writer gives signs of life, however long its other requests take.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class WriterLock:
 
     def __init__(self, log: Log, connection: Connection, *, wait: float) -> None:
         self._log, self._connection, self._wait = log, connection, wait
-        self._thread = threading.RLock()
+        self._thread, self._beating = threading.RLock(), threading.Lock()
         self._name, self._beats, self._last, self._depth = "", 0, 0.0, 0
 
     @contextmanager
@@ -65,28 +66,41 @@ class WriterLock:
                 return
             left = self._acquire()
             self._depth = 1
+            done = threading.Event()
+            beat = threading.Thread(target=self._beat, args=(done,), daemon=True)
             try:
+                beat.start()
                 yield left
             finally:
                 self._depth = 0
+                done.set()
+                beat.join()  # else it could write the claim again after it was taken back
                 self._take_back()
 
     def keep(self) -> None:
-        """Give a sign of life, before each of several long requests.
+        """Make sure that it is still held, before each of several requests, and give a sign of life.
 
         Raises:
-            GalleryBusyError: another process took this one for dead.
+            GalleryBusyError: another process took this one for dead, or the server does not answer.
 
         """
-        if time.monotonic() - self._last < LEASE / 4:
-            return
-        if self._name not in self._log.read(names=[self._name]):
-            raise GalleryBusyError(
-                "Another process took this writer for dead",
-                where=self._connection.address,
-                hint="repeat the call",
-            )
-        self._claim()
+        with self._beating:
+            if time.monotonic() - self._last < LEASE / 4:
+                return
+            # Whatever a request may take: a sign of life that comes too late is none.
+            with self._connection.strongly(), self._connection.within(LEASE / 4):
+                if self._name not in self._log.read(names=[self._name]):
+                    raise GalleryBusyError(
+                        "Another process took this writer for dead",
+                        where=self._connection.address,
+                        hint="repeat the call",
+                    )
+                self._claim()
+
+    def _beat(self, done: threading.Event) -> None:
+        while not done.wait(LEASE / 8):
+            with suppress(GalleryError):  # which the writer meets itself, by `keep`
+                self.keep()
 
     def _take_back(self) -> None:
         _held.discard(self._name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from pathlib import Path
 
 from stca.errors import GalleryError
 from stca.gallery.fingerprint import ModelFingerprint
@@ -27,6 +28,8 @@ def milvus_gallery_exists(address: Address) -> bool:
         GalleryError: the server does not answer.
 
     """
+    if not _may_exist(address):
+        return False
     connection = Connection(address)
     try:
         return _fingerprint(Log(connection, address.name)) is not None
@@ -50,6 +53,8 @@ def open_milvus(
             answer or refuses.
 
     """
+    if fingerprint is None and not _may_exist(address):
+        raise _no_gallery(address, "a file of Milvus Lite with a gallery", "none")
     connection = Connection(address)
     try:
         return _open(connection, fingerprint, notes, wait)
@@ -67,25 +72,35 @@ def _open(
     with connection.strongly():
         own = _fingerprint(log)
         if own is None and fingerprint is None:
-            raise GalleryError(
-                "There is no gallery here",
-                expected="the name of a gallery on this server",
-                found="no such name",
-                where=address,
-                hint="stca gallery add GALLERY TRACKS makes one",
-            )
+            raise _no_gallery(address, "the name of a gallery on this server", "no such name")
         if own is None and fingerprint is not None:
             own = _create(log, lock, fingerprint, notes)
         assert own is not None
         if fingerprint is not None:
             own.require(fingerprint, where=address)
-        table = Table(connection, _collection(address, own), own.dim)
+        table = Table(connection, _collection(address, own), own.dim, keep=lock.keep)
         table.create(first_indexes(is_lite=address.is_lite))
         store = ErasingMilvusStore(connection, log, table, lock)
         if log.read(prefixes=[PENDING]):
             with store.writing():
                 pass  # which finishes it
     return store, MilvusEngine(store), own
+
+
+def _may_exist(address: Address) -> bool:
+    """False: a file of Milvus Lite that is not there; to connect would make it and the folders above."""
+    place = Path(address.uri)
+    return not address.is_lite or place.is_file() or (place / "collections").is_dir()
+
+
+def _no_gallery(address: Address, expected: str, found: str) -> GalleryError:
+    return GalleryError(
+        "There is no gallery here",
+        expected=expected,
+        found=found,
+        where=address,
+        hint="stca gallery add GALLERY TRACKS makes one",
+    )
 
 
 def _create(

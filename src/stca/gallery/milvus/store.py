@@ -135,7 +135,6 @@ class MilvusStore:
         persons: dict[str, int | None] = change["persons"]
         keys = list(persons)
         for start in range(0, len(keys), _AT_ONCE):
-            self.lock.keep()
             old = self.table.get(keys[start : start + _AT_ONCE], vectors=True)
             moved = [
                 (replace(row.record, person=persons[key]), row.record.content, row.vector)

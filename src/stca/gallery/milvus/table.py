@@ -7,7 +7,7 @@ old one, and searches and queries of Milvus give a primary key once.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from stca.errors import GalleryError
@@ -40,11 +40,14 @@ class Table:
         connection: to the server.
         collection: its name.
         dim: D.
+        keep: called before each request that writes; raises if this process may no longer write.
 
     """
 
-    def __init__(self, connection: Connection, collection: str, dim: int) -> None:
-        self.connection, self.collection, self.dim = connection, collection, dim
+    def __init__(
+        self, connection: Connection, collection: str, dim: int, *, keep: Callable[[], None]
+    ) -> None:
+        self.connection, self.collection, self.dim, self._keep = connection, collection, dim, keep
         self._partitions: set[str] = set()
 
     def create(self, indexes: dict[str, dict[str, Any]]) -> None:
@@ -145,10 +148,12 @@ class Table:
                 moved.setdefault(was, []).append(entity["id"])
         for (where, is_known), entities in groups.items():
             method = "upsert" if is_known else "insert"
+            self._keep()
             self.connection.call(method, self.collection, entities, partition_name=where)
         # Milvus Lite has a key once, in whatever partition, and deletes it in all of them.
         for was, ids in moved.items() if not self.connection.address.is_lite else ():
             some = ", ".join(f'"{each}"' for each in ids)
+            self._keep()
             self.connection.call("delete", self.collection, filter=f"id in [{some}]", partition_name=was)
 
     def _partition(self, record: Record) -> str:
@@ -158,6 +163,7 @@ class Table:
             return name
         if len(self._partitions) >= MOST_PARTITIONS:
             return UNDATED
+        self._keep()
         try:
             self.connection.call("create_partition", self.collection, name)
         except GalleryError:
@@ -170,6 +176,7 @@ class Table:
         """Delete rows; those that do not exist are no error."""
         for start in range(0, len(keys), _AT_ONCE):
             some = ", ".join(f'"{row_id(key)}"' for key in keys[start : start + _AT_ONCE])
+            self._keep()
             self.connection.call("delete", self.collection, filter=f"id in [{some}]")
 
     def flush(self) -> None:

@@ -125,7 +125,7 @@ class ErasingStore(CorrectedStore):
         with self._write_transaction():
             self._begin_era()
 
-    def bury(self, secrets: Sequence[str], marks: Sequence[tuple[str, float]]) -> int:
+    def import_tombstones(self, secrets: Sequence[str], marks: Sequence[tuple[str, float]]) -> int:
         """Take over another gallery's tombstones, and write down for erasing the rows that they are for.
 
         Args:
