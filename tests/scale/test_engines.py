@@ -146,3 +146,18 @@ def test_options_of_one_video_are_refused(
     command = ["track", str(tmp_path / "a.mp4"), "--out", str(tmp_path / "out"), "--detector", "motion"]
     assert main([*command, "--engine", "ray", *options]) == 1
     assert complaint in capsys.readouterr().err
+
+
+def test_vectors_on_their_way_are_erased_once_they_are_in_the_gallery_unless_kept(
+    make_people: Any, tmp_path: Path
+) -> None:
+    root = make_people(tmp_path / "people", persons=1, cameras=2, tracklets=1, frames=2) / "person 0"
+    command = ["gallery", "add", str(tmp_path / "g"), str(root), "--engine", "ray", "--model", MODEL]
+    assert main([*command, "--keep-vectors"]) == 0
+    assert len(list((tmp_path / "g.vectors").glob("*.parquet"))) == 2
+    (tmp_path / "g.vectors" / "notes").touch()
+    assert main(command) == 0
+    assert [path.name for path in (tmp_path / "g.vectors").iterdir()] == ["notes"]
+    (tmp_path / "g.vectors" / "notes").unlink()
+    assert main(command) == 0
+    assert not (tmp_path / "g.vectors").exists()
