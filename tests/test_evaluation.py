@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from stca.cli import main
 from stca.datasets import load_dataset
 from stca.embedding import embed_tracklets
 from stca.errors import DatasetError, RankingError
-from stca.evaluation import applicable_protocols, embed_test_set, evaluate, score
+from stca.evaluation import applicable_protocols, embed_test_set, evaluate, score, score_with_distractors
 from stca.models import ReIDModel, create_model
 from stca.tracklets import Embeddings, Splits, Tracklet
 
@@ -217,3 +218,43 @@ def test_distractors_that_cannot_be_are_one_error(
     given = ["evaluate", "colour_histogram", "--dataset", "folder", "--data", str(people), "--workers", "0"]
     assert main([*given, *(option.format(people=people) for option in options)]) == 1
     assert complaint in capsys.readouterr().err
+
+
+def test_the_test_set_in_another_precision_is_no_stranger_but_another_data_set_of_the_same_names_is(
+    colours: ReIDModel, splits: Splits
+) -> None:
+    test = embed_test_set(colours, splits, **OPTIONS)
+    rng = np.random.default_rng(0)
+    for part in test:
+        noise = 1e-3 * rng.standard_normal(part.vectors.shape) * np.abs(part.vectors).max()
+        near = replace(part, vectors=(part.vectors + noise).astype(np.float32))
+        with pytest.raises(RankingError, match=f"{len(part)} that are in both"):
+            score_with_distractors(test, near, [3], ["cross-camera"])
+    others = replace(test.gallery, vectors=rng.standard_normal(test.gallery.vectors.shape))
+    (curve,) = score_with_distractors(test, others, [3], ["cross-camera"])
+    assert curve.sizes == (3,)
+
+
+def test_a_file_of_strangers_must_be_of_the_model(
+    people: Path, make_people: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "others.npz"
+    root = tmp_path / "others"
+    for part, seed in (("train", 7), ("query", 8), ("gallery", 9)):
+        make_people(root / part, persons=2, seed=seed)
+    colours, rest = "colour_histogram", ["--dataset", "folder", "--workers", "0"]
+    assert main(["embed", colours, *rest, "--data", str(root), "--out", str(file)]) == 0
+    given = [*rest, "--data", str(people), "--distractors", "2", "--strangers", str(file)]
+    assert main(["evaluate", colours, *given]) == 0
+    capsys.readouterr()
+    for words, complaint in (
+        (["stca_small"], r"not of this model[\s\S]*name colour_histogram"),
+        ([colours, "--clip-len", "3"], r"not of this model[\s\S]*clip_len 3"),
+        ([colours, "stca_small"], "vectors of one model"),
+    ):
+        assert main(["evaluate", *words, *given]) == 1
+        assert re.search(complaint, capsys.readouterr().err)
+    Embeddings.load(file).save(file)
+    assert Embeddings.stored_model(file) == ""
+    with pytest.warns(UserWarning, match="does not say which model"):
+        assert main(["evaluate", colours, *given]) == 0

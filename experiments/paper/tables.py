@@ -170,8 +170,8 @@ TABLE1 = Table(
         ),
     ),
     "The other methods' figures are as the paper prints them. Ours of other methods: settings remembered, "
-    f"not verified; {sum(TRAININGS[name].read_in_script for name in BUILT.values())} of {len(BUILT)} were read "
-    "in their authors' scripts. Each row says which.",
+    f"not verified; {sum(TRAININGS[name].read_in_script for name in BUILT.values())} of {len(BUILT)} were "
+    "read in their authors' scripts. Each row says which.",
 )
 
 

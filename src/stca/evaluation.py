@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
+from jaxtyping import Float32, Float64
 
 from stca.datasets.counts import count_unanswered
 from stca.distance import Metric
@@ -28,6 +29,8 @@ from stca.ranking import (
 from stca.tracklets import Embeddings, Splits, Tracklet
 
 Reranking = Literal["k-reciprocal"] | KReciprocal | None
+_SAME_TRACKLET = 0.99
+"""Cosine above which two vectors of one key are the same tracklet's, whatever precision computed them."""
 
 
 class TestSet(NamedTuple):
@@ -148,14 +151,19 @@ def score_with_distractors(
 
 
 def _check_strange(test: TestSet, strangers: Embeddings, description: str) -> None:
-    """Raise RankingError where a stranger is a row of the test set: same key and same vector."""
-    row = {key: number for number, key in enumerate(strangers.keys)}
+    """Raise RankingError where a stranger is a row of the test set: same key and almost the same vector.
+
+    Keys alone do not tell, since two data sets may name their tracklets alike; nor do equal vectors, since
+    another precision or batch changes them a little.
+    """
     for part in test:
-        same = [
-            key
-            for number, key in enumerate(part.keys)
-            if key in row and np.array_equal(part.vectors[number], strangers.vectors[row[key]])
-        ]
+        if part.vectors.shape[1] != strangers.vectors.shape[1]:
+            return  # refused in the ranking
+        numbers = {key: number for number, key in enumerate(part.keys)}
+        pairs = [(numbers[key], row) for row, key in enumerate(strangers.keys) if key in numbers]
+        ours, theirs = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+        alike = _cosines(part.vectors[ours], strangers.vectors[theirs]) > _SAME_TRACKLET
+        same = [strangers.keys[row] for row in theirs[alike]]
         if same:
             raise RankingError(
                 "Distractors are tracklets of people who are not queried",
@@ -164,6 +172,14 @@ def _check_strange(test: TestSet, strangers: Embeddings, description: str) -> No
                 where=description,
                 hint="take another data set, or leave --strangers out: they are then drawn",
             )
+
+
+def _cosines(a: Float32[np.ndarray, "N D"], b: Float32[np.ndarray, "N D"]) -> Float64[np.ndarray, " N"]:
+    """The cosine of each row of `a` with the same row of `b`; of rows of zeros 1 if both are, else 0."""
+    x, y = a.astype(np.float64), b.astype(np.float64)
+    lengths = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
+    zero = (x == 0).all(axis=1) & (y == 0).all(axis=1)
+    return np.where(zero, 1.0, (x * y).sum(axis=1) / np.where(lengths > 0, lengths, 1.0))
 
 
 def applicable_protocols(splits: Splits) -> tuple[str, ...]:

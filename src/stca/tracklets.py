@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Float32, Int64
+from numpy.lib.npyio import NpzFile
 
 from stca.errors import DatasetError, RankingError
 from stca.tools.files import atomic_write
@@ -190,8 +192,11 @@ class Embeddings:
             "; ".join(dict.fromkeys(p.computed_by for p in parts if p.computed_by)),
         )
 
-    def save(self, path: Path) -> None:
-        """Write the embeddings to an .npz file, atomically."""
+    def save(self, path: Path, *, model: str = "") -> None:
+        """Write the embeddings to an .npz file, atomically.
+
+        `model` says which model they are of: the JSON of its `ModelFingerprint`, which `stored_model` reads.
+        """
         with atomic_write(path) as file:
             np.savez(
                 file,
@@ -200,6 +205,7 @@ class Embeddings:
                 camera_ids=self.camera_ids,
                 keys=np.array(self.keys, dtype=np.str_),
                 computed_by=np.array(self.computed_by),
+                model=np.array(model),
             )
 
     @classmethod
@@ -210,12 +216,29 @@ class Embeddings:
             RankingError: the file is missing or was not written by `save`.
 
         """
-        try:
-            with np.load(path, allow_pickle=False) as data:
-                keys = tuple(str(k) for k in data["keys"])
-                computed_by = str(data["computed_by"]) if "computed_by" in data else ""
-                return cls(data["vectors"], data["person_ids"], data["camera_ids"], keys, computed_by)
-        except (OSError, KeyError, ValueError, TypeError, EOFError, BadZipFile) as error:
-            raise RankingError(
-                "Cannot read embeddings", expected="an .npz file from `stca embed`", found=error, where=path
-            ) from error
+        with _reading(path) as data:
+            keys = tuple(str(k) for k in data["keys"])
+            computed_by = str(data["computed_by"]) if "computed_by" in data else ""
+            return cls(data["vectors"], data["person_ids"], data["camera_ids"], keys, computed_by)
+
+    @staticmethod
+    def stored_model(path: Path) -> str:
+        """What `save` was given as `model`; empty if nothing, also in files of before.
+
+        Raises:
+            RankingError: as of `load`.
+
+        """
+        with _reading(path) as data:
+            return str(data["model"]) if "model" in data else ""
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[NpzFile]:
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            yield data
+    except (OSError, KeyError, ValueError, TypeError, EOFError, BadZipFile) as error:
+        raise RankingError(
+            "Cannot read embeddings", expected="an .npz file from `stca embed`", found=error, where=path
+        ) from error

@@ -132,3 +132,13 @@ def test_table_and_csv_show_figures_with_intervals_and_what_the_strangers_are() 
     assert rows[2].startswith(f"net,cross-camera,1000,{curve.metrics[1].gallery_size},")
     axes = distractor_figure([("net", curve)]).axes
     assert [list(line.get_ydata()) for line in axes[0].lines] == [[100 * m.cmc[0] for m in curve.metrics]]
+
+
+def test_blocks_are_made_one_by_one_whatever_the_number_and_slips_of_the_keyboard_are_refused() -> None:
+    rng = np.random.default_rng(9)
+    query, gallery = (random_embeddings(rng, n, prefix=p) for n, p in ((20, "q"), (60, "g")))
+    drawn = Distractors.like(gallery)
+    first = next(iter(drawn.blocks(10**11)))  # would be 800 GB of row numbers
+    assert np.array_equal(first, next(iter(drawn.blocks(module.ROWS_AT_ONCE))))
+    with pytest.raises(RankingError, match=r"at most 1,000,000,000[\s\S]*1,000,000,001"):
+        rank_with_distractors(query, gallery, drawn, [0, 10**9 + 1])

@@ -207,3 +207,18 @@ def test_networks_that_track_get_the_clusters_gpus(
     (tmp_path / "a.mp4").write_bytes(b"no video")
     tracking.track_on_ray([str(tmp_path / "a.mp4")], tmp_path / "out", options, appearance=appearance)
     assert given == [expected]
+
+
+def test_vectors_on_their_way_are_erased_once_they_are_in_the_gallery_unless_kept(
+    make_people: Any, tmp_path: Path
+) -> None:
+    root = make_people(tmp_path / "people", persons=1, cameras=2, tracklets=1, frames=2) / "person 0"
+    command = ["gallery", "add", str(tmp_path / "g"), str(root), "--engine", "ray", "--model", MODEL]
+    assert main([*command, "--keep-vectors"]) == 0
+    assert len(list((tmp_path / "g.vectors").glob("*.parquet"))) == 2
+    (tmp_path / "g.vectors" / "notes").touch()
+    assert main(command) == 0
+    assert [path.name for path in (tmp_path / "g.vectors").iterdir()] == ["notes"]
+    (tmp_path / "g.vectors" / "notes").unlink()
+    assert main(command) == 0
+    assert not (tmp_path / "g.vectors").exists()

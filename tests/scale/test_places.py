@@ -89,3 +89,16 @@ def test_what_is_not_there_is_one_error_without_passwords(server: str, tmp_path:
     ):
         with pytest.raises(ConfigError, match=words):
             find_videos([place if "://" in place else str(tmp_path / place)])
+
+
+def test_a_list_that_names_itself_or_is_no_text_is_one_error(videos: Path) -> None:
+    (videos / "a.txt").write_text("cam2\nb.txt\n")
+    (videos / "b.txt").write_text("cam2/../a.txt\n")
+    with pytest.raises(ConfigError, match="names itself"):
+        find_videos([str(videos / "a.txt")])
+    (videos / "b.txt").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match=r"cannot be read[\s\S]*UTF-8[\s\S]*b\.txt"):
+        find_videos([str(videos / "a.txt")])
+    (videos / "b.txt").write_text("cam10\n", encoding="utf-8-sig")
+    (videos / "c.txt").write_text("b.txt\nb.txt\na.txt\n")
+    assert names([str(videos / "c.txt")]) == ["a.MKV", "c.avi", "b.mp4"], "twice is no circle"

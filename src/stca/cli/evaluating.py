@@ -267,6 +267,7 @@ def _embed(args: argparse.Namespace) -> int:
     from stca.embedding import embed_tracklets
     from stca.errors import ConfigError
     from stca.runs import open_model
+    from stca.runs.distractors import describe_model
 
     check_engine(args)
     if args.engine == "ray":
@@ -276,12 +277,9 @@ def _embed(args: argparse.Namespace) -> int:
             )
         return 1 if embed_on_cluster(args, args.data, args.out)[1] else 0
     splits = test_data(args, args.model)
-    embeddings = embed_tracklets(
-        open_model(args.model),
-        getattr(splits, args.part),
-        **_embedding_of(args),
-    )
-    embeddings.save(args.out)
+    model, options = open_model(args.model), _embedding_of(args)
+    embeddings = embed_tracklets(model, getattr(splits, args.part), **options)
+    embeddings.save(args.out, model=describe_model(model, **options))
     print(f"{embeddings}\nwritten to {args.out}")
     return 0
 

@@ -90,7 +90,10 @@ class ModelFingerprint:
         try:
             content = json.loads(text)
             content["image_size"] = tuple(content["image_size"])
-            return cls(**content)
+            parsed = cls(**content)
+            if type(parsed.dim) is not int or parsed.dim < 1:
+                raise ValueError(f"dim is {parsed.dim!r}, expected a whole number above 0")
+            return parsed
         except (ValueError, TypeError, KeyError) as error:
             raise GalleryFileError("A gallery's stored model fingerprint is damaged", found=error) from error
 
@@ -101,19 +104,25 @@ class ModelFingerprint:
             GalleryError: they differ; the message lists the fields that do.
 
         """
+        if differ := self.differences(other):
+            raise GalleryError(
+                "This is not the model that made the gallery's vectors",
+                expected=differ[0],
+                found=differ[1],
+                where=where,
+                hint="use the gallery's model, or make a new gallery with this one",
+            )
+
+    def differences(self, other: ModelFingerprint) -> tuple[str, str] | None:
+        """The fields that differ, of this fingerprint and of the other, in words; None: the same model."""
         ours, theirs = asdict(self), asdict(other)
         if None in (ours["options"], theirs["options"]):
             ours["options"] = theirs["options"] = None
         differ = [name for name in ours if ours[name] != theirs[name]]
         if not differ:
-            return
-        raise GalleryError(
-            "This is not the model that made the gallery's vectors",
-            expected="; ".join(f"{name} {_short(ours[name])}" for name in differ),
-            found="; ".join(f"{name} {_short(theirs[name])}" for name in differ),
-            where=where,
-            hint="use the gallery's model, or make a new gallery with this one",
-        )
+            return None
+        one, two = ("; ".join(f"{n} {_short(each[n])}" for n in differ) for each in (ours, theirs))
+        return one, two
 
 
 def _options(model: ReIDModel) -> str:

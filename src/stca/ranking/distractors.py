@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float, Float32
 
 from stca.distance import Metric
 from stca.errors import RankingError
@@ -22,6 +22,8 @@ from stca.tracklets import Embeddings
 
 CURVES: tuple[Figure, ...] = ("rank-1", "mAP")
 """The figures that are followed."""
+MOST_DISTRACTORS = 10**9
+"""More would be drawn for days, and are more likely a slip of the keyboard."""
 _NOBODY = np.empty(0, dtype=np.int64)
 
 
@@ -45,9 +47,12 @@ class Distractors:
     def of(cls, strangers: Embeddings, description: str, *, seed: int = 0) -> Distractors:
         """The vectors of other people's tracklets, in an order drawn by `seed`."""
         order = np.random.default_rng(seed).permutation(len(strangers))
-        return cls(
-            description, len(strangers), lambda count: (strangers.vectors[p] for p in _parts(order[:count]))
-        )
+
+        def blocks(count: int) -> Iterator[Float32[np.ndarray, "n D"]]:
+            for part in _parts(min(count, len(order))):
+                yield strangers.vectors[order[part.start : part.stop]]
+
+        return cls(description, len(strangers), blocks)
 
     @classmethod
     def like(cls, gallery: Embeddings, *, seed: int = 0) -> Distractors:
@@ -73,7 +78,7 @@ class Distractors:
 
         def blocks(count: int) -> Iterator[Float32[np.ndarray, "n D"]]:
             rng = np.random.default_rng(seed)
-            for part in _parts(np.arange(count)):
+            for part in _parts(count):
                 yield (
                     mean.astype(np.float32)
                     + rng.standard_normal((len(part), len(mean)), dtype=np.float32) @ factor
@@ -155,7 +160,8 @@ def rank_with_distractors(
         label: name of the progress display; None: no display.
 
     Raises:
-        RankingError: as of `rank`; a protocol without distractors; fewer of them than wanted.
+        RankingError: as of `rank`; a protocol without distractors; fewer of them than wanted; more than
+            `MOST_DISTRACTORS`.
 
     """
     if isinstance(metric, LearnedMetric):
@@ -191,8 +197,9 @@ def rank_with_distractors(
     return DistractorCurve(distractors.description, tuple(stops), tuple(results))
 
 
-def _parts(rows: Int64[np.ndarray, " N"]) -> list[Int64[np.ndarray, " n"]]:
-    return [rows[start : start + ROWS_AT_ONCE] for start in range(0, len(rows), ROWS_AT_ONCE)]
+def _parts(count: int) -> Iterator[range]:
+    """The numbers from 0 to `count`, divided into blocks."""
+    return (range(s, min(s + ROWS_AT_ONCE, count)) for s in range(0, count, ROWS_AT_ONCE))
 
 
 def _cut(
@@ -211,6 +218,12 @@ def _cut(
 def _check(distractors: Distractors, sizes: Sequence[int], protocol: Protocol) -> None:
     if not sizes or min(sizes) < 0:
         raise RankingError("Numbers of distractors are whole numbers from 0", found=list(sizes))
+    if max(sizes) > MOST_DISTRACTORS:
+        raise RankingError(
+            "So many distractors are not ranked",
+            expected=f"at most {MOST_DISTRACTORS:,}",
+            found=f"{max(sizes):,}",
+        )
     if protocol.distractors == "drop":
         raise RankingError(
             f"Protocol {protocol.name!r} removes distractors from the gallery",

@@ -44,7 +44,8 @@ def find_videos(places: Sequence[str]) -> list[Place]:
     `gs://...`, `https://host/video.mp4`), of one video or of a folder of them.
 
     Raises:
-        ConfigError: a place that does not exist, or without any video.
+        ConfigError: a place that does not exist, or without any video; a list that is no text or names
+            itself.
         StcaError: the package for that kind of address is not installed.
 
     """
@@ -77,17 +78,19 @@ def local_copy(address: str) -> Iterator[Path]:
         yield target
 
 
-def _videos(place: str) -> list[Place]:
+def _videos(place: str, above: tuple[Path, ...] = ()) -> list[Place]:
+    """The videos at a place that is named in these lists, the last in the one before it and so on."""
     if is_address(place):
         return _stored(place)
     path = Path(place)
     if path.suffix.lower() == LIST_SUFFIX and path.is_file():
-        lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+        if (real := path.resolve()) in above:
+            raise ConfigError("A list of videos names itself", found=place, where=above[-1])
         return [
             video
-            for line in lines
+            for line in _lines(path)
             if line and not line.startswith("#")
-            for video in _videos(line if is_address(line) else str(path.parent / line))
+            for video in _videos(line if is_address(line) else str(path.parent / line), (*above, real))
         ]
     if path.is_dir():
         inside = [p for p in path.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file()]
@@ -95,6 +98,15 @@ def _videos(place: str) -> list[Place]:
     if not path.is_file():
         raise ConfigError("There is no such video, folder or list", where=place)
     return [Place(str(path.absolute()), path.stat().st_size)]
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            "A list of videos cannot be read", expected="text in UTF-8", found=first_line(error), where=path
+        ) from error
 
 
 def _stored(address: str) -> list[Place]:

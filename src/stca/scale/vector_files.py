@@ -18,6 +18,7 @@ from stca.tools.files import atomic_write
 VERSION = 1
 SUFFIX = ".parquet"
 _ABOUT = b"stca.vectors"
+_MAY_BE_NULL = ("first", "last", "person")
 _COLUMNS = ("key", "camera", "first", "last", "person", "folder", "frames", "content", "clock", "vector")
 
 
@@ -55,15 +56,15 @@ def write_vectors(path: Path, content: VectorFile) -> None:
     records = content.records
     dim = content.fingerprint.dim
     columns = {
-        "key": arrow.array([r.key for r in records], arrow.string()),
-        "camera": arrow.array([r.camera for r in records], arrow.string()),
-        "first": arrow.array([r.first for r in records], arrow.float64()),
-        "last": arrow.array([r.last for r in records], arrow.float64()),
-        "person": arrow.array([r.label for r in records], arrow.int64()),
-        "folder": arrow.array([str(r.folder or "") for r in records], arrow.string()),
-        "frames": arrow.array([r.frames for r in records], arrow.int32()),
-        "content": arrow.array([r.content for r in records], arrow.string()),
-        "clock": arrow.array([r.clock for r in records], arrow.string()),
+        "key": [r.key for r in records],
+        "camera": [r.camera for r in records],
+        "first": [r.first for r in records],
+        "last": [r.last for r in records],
+        "person": [r.label for r in records],
+        "folder": [str(r.folder or "") for r in records],
+        "frames": [r.frames for r in records],
+        "content": [r.content for r in records],
+        "clock": [r.clock for r in records],
         "vector": arrow.FixedSizeListArray.from_arrays(
             arrow.array(np.ascontiguousarray(content.vectors, dtype=np.float32).ravel()), dim
         ),
@@ -75,7 +76,8 @@ def write_vectors(path: Path, content: VectorFile) -> None:
         "crops": content.crops,
         "computed_by": content.computed_by,
     }
-    table = arrow.table(columns).replace_schema_metadata({_ABOUT: json.dumps(about).encode()})
+    metadata = {_ABOUT: json.dumps(about).encode()}
+    table = arrow.table(columns, schema=arrow.schema(_types(dim), metadata=metadata))
     with atomic_write(path) as file:
         parquet.write_table(table, file)
 
@@ -84,13 +86,16 @@ def read_about(path: Path) -> dict[str, Any]:
     """What `write_vectors` wrote beside the rows, from the file's footer alone.
 
     Raises:
-        GalleryError: another file, damaged, or of a later version.
+        GalleryError: another file, damaged, of a later version, or with other columns than this one's.
 
     """
     _, parquet = import_pyarrow()
     try:
-        about: dict[str, Any] = json.loads((parquet.read_schema(path).metadata or {})[_ABOUT])
-        version = int(about["version"])
+        schema = parquet.read_schema(path)
+        about: dict[str, Any] = json.loads((schema.metadata or {})[_ABOUT])
+        version = about["version"]
+        if type(version) is not int or version < 1:
+            raise ValueError(f"version {version!r}")
     except Exception as error:  # pyarrow's own, for whatever is in the file
         raise GalleryError(
             "This is no file of vectors",
@@ -106,6 +111,18 @@ def read_about(path: Path) -> dict[str, Any]:
             where=path,
             hint="use the version of stca that wrote it",
         )
+    for name in ("source", "crops", "computed_by"):
+        if not isinstance(about.get(name), str):
+            raise _damaged(path, f"metadata {name}: a string", about.get(name))
+    try:
+        dim = _fingerprint(about).dim
+    except (GalleryError, KeyError) as error:
+        found = getattr(error, "found", None) or "none"
+        raise _damaged(path, "metadata fingerprint: a model's", found) from error
+    for name, kind in _types(dim).items():
+        found = schema.field(name).type if schema.names.count(name) == 1 else "no such column"
+        if found != kind:
+            raise _damaged(path, f"column {name}: {kind}", found)
     return about
 
 
@@ -113,25 +130,32 @@ def read_vectors(path: Path) -> VectorFile:
     """Read a file that `write_vectors` wrote.
 
     Raises:
-        GalleryError: another file, damaged, or of a later version.
+        GalleryError: as of `read_about`; a value that is missing, or a negative number of frames.
 
     """
     about = read_about(path)
+    fingerprint = _fingerprint(about)
     _, parquet = import_pyarrow()
     try:
         table = parquet.read_table(path, columns=list(_COLUMNS))
+        flat = [chunk.flatten() for chunk in table.column("vector").chunks]
+        missing = [n for n in _COLUMNS if n not in _MAY_BE_NULL and table.column(n).null_count]
+        if missing or any(chunk.null_count for chunk in flat):
+            raise _damaged(path, "a value in every row", f"nulls in {', '.join(missing) or 'vector'}")
         rows = table.drop_columns(["vector"]).to_pylist()
-        fingerprint = ModelFingerprint.from_json(json.dumps(about["fingerprint"]))
-        flat = table.column("vector").combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        vectors = np.array(flat, dtype=np.float32).reshape(len(rows), fingerprint.dim)
+        if any(row["frames"] < 0 for row in rows):
+            raise _damaged(path, "frames: 0 or more", min(row["frames"] for row in rows))
+        numbers = [np.empty(0, np.float32), *(chunk.to_numpy() for chunk in flat)]
         return VectorFile(
             fingerprint,
             about["source"],
             about["crops"],
             about["computed_by"],
             tuple(map(_record, rows)),
-            vectors,
+            np.concatenate(numbers).reshape(len(rows), fingerprint.dim),
         )
+    except GalleryError:
+        raise
     except Exception as error:  # pyarrow's own, for whatever is in the file
         raise GalleryError("A file of vectors is damaged", found=first_line(error), where=path) from error
 
@@ -154,19 +178,29 @@ def add_vectors(path: Path | str, files: Sequence[Path], *, replace: bool = Fals
             cannot be read; a key that exists with other crops.
 
     """
-    first = read_about(files[0])
-    fingerprint = ModelFingerprint.from_json(json.dumps(first["fingerprint"]))
+    first = read_vectors(files[0])
     for file in files[1:]:
-        fingerprint.require(
-            ModelFingerprint.from_json(json.dumps(read_about(file)["fingerprint"])), where=file
-        )
+        first.fingerprint.require(_fingerprint(read_about(file)), where=file)
     done = Added()
-    with Gallery.open(path, model=fingerprint, source=first["source"]) as gallery:
+    with Gallery.open(path, model=first.fingerprint, source=first.source) as gallery:
         for file in files:
-            content = read_vectors(file)
+            content = first if file == files[0] else read_vectors(file)
             done += gallery.add(list(content.records), content.vectors, replace=replace)
         gallery.refresh()
         return done, len(gallery)
+
+
+def require_model(files: Sequence[Path], model: ModelFingerprint) -> None:
+    """Raise GalleryError for a file whose vectors are of another model than this one."""
+    for file in files:
+        if differ := model.differences(_fingerprint(read_about(file))):
+            raise GalleryError(
+                "The vectors of this file are not of the model that is named",
+                expected=differ[0],
+                found=differ[1],
+                where=file,
+                hint="leave --model out: files of vectors say whose they are",
+            )
 
 
 def import_pyarrow() -> tuple[Any, Any]:
@@ -177,6 +211,27 @@ def import_pyarrow() -> tuple[Any, Any]:
     except ImportError as error:
         raise StcaError("PyArrow is not installed", hint="pip install 'stca[ray]'") from error
     return pyarrow, pyarrow.parquet
+
+
+def _types(dim: int) -> dict[str, Any]:
+    """The columns of version 1."""
+    arrow, _ = import_pyarrow()
+    kinds = {
+        "first": arrow.float64(),
+        "last": arrow.float64(),
+        "person": arrow.int64(),
+        "frames": arrow.int32(),
+    }
+    kinds["vector"] = arrow.list_(arrow.field("element", arrow.float32()), dim)
+    return {name: kinds.get(name, arrow.string()) for name in _COLUMNS}
+
+
+def _fingerprint(about: dict[str, Any]) -> ModelFingerprint:
+    return ModelFingerprint.from_json(json.dumps(about["fingerprint"]))
+
+
+def _damaged(path: Path, expected: str, found: object) -> GalleryError:
+    return GalleryError("A file of vectors is damaged", expected=expected, found=found, where=path)
 
 
 def _record(row: dict[str, Any]) -> Record:

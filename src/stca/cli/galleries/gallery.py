@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,12 @@ def add_verbs(verbs: Verbs) -> None:
         help="folders of tracklets (`stca track`) or of vectors (`stca embed --engine ray`)",
     )
     add.add_argument("--replace", action="store_true", help="replace tracklets whose frames have changed")
+    add.add_argument(
+        "--keep-vectors",
+        action="store_true",
+        help="with --engine ray: leave the files of vectors in GALLERY.vectors, so that another add embeds "
+        "only what is new; `stca gallery forget` does not reach them",
+    )
     add_embedding(add)
     add_engine(add, what="embed")
 
@@ -89,10 +97,15 @@ def _add(given: argparse.Namespace) -> int:
 def _add_vectors(given: argparse.Namespace, vectors: list[list[Path]]) -> int:
     """Add files of vectors, which are made first from folders of tracks."""
     from stca.errors import ConfigError
+    from stca.gallery import ModelFingerprint
+    from stca.runs import open_model
     from stca.runs.gallery_model import choose_model
-    from stca.scale.vector_files import add_vectors
+    from stca.scale.vector_files import add_vectors, require_model
 
     files, failed = [file for each in vectors for file in each], 0
+    made: list[Path] = []
+    if files and given.model is not None:
+        require_model(files, ModelFingerprint.of(open_model(given.model)))
     if roots := [place for place, each in zip(given.tracks, vectors, strict=True) if not each]:
         if given.engine != "ray":
             raise ConfigError(
@@ -106,7 +119,22 @@ def _add_vectors(given: argparse.Namespace, vectors: list[list[Path]]) -> int:
     if files:
         done, count = add_vectors(given.gallery, files, replace=given.replace)
         print(f"{done}; {count} tracklets in {shown_place(given.gallery)}")
+    if made and failed and not given.keep_vectors:
+        words = "files of vectors stay there until another add fails nowhere; forgetting does not reach them"
+        print(f"{made[0].parent}: {words}", file=sys.stderr)
+    elif made and not given.keep_vectors:
+        _erase_vectors(made)
     return 1 if failed else 0
+
+
+def _erase_vectors(made: list[Path]) -> None:
+    """Erase files that were only on their way to the gallery, and their folder if nothing else is in it."""
+    from stca.tools.erasing import erase_file
+
+    for file in made:
+        erase_file(file)
+    with contextlib.suppress(OSError):  # not empty: a list of earlier failures, or the user's own
+        made[0].parent.rmdir()
 
 
 def _vectors_folder(gallery: Path | str) -> Path:
