@@ -14,7 +14,7 @@ from milvus_server import MilvusServer
 from stca.cli import main
 from stca.errors import GalleryError
 from stca.gallery import Added, Calibration, Gallery, ModelFingerprint
-from stca.gallery.keeping import copy_gallery, forget
+from stca.gallery.keeping import copy_gallery, forget, is_forgetting_unfinished
 from stca.gallery.keeping import copying as module
 from stca.linking.persons import hide, merge_persons, name_person, undo
 
@@ -123,3 +123,123 @@ def test_a_copy_that_differs_is_said_to(
     with pytest.raises(GalleryError, match="copy differs") as error:
         copy_gallery(origin, address)
     assert "records and vectors" in str(error.value)
+
+
+def test_corrections_of_the_copy_are_not_lost(
+    tmp_path: Path, address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    origin = filled(tmp_path / "g")
+    copy_gallery(origin, address)
+    forget_the_undone(origin)
+    copy_gallery(origin, address)
+    with Gallery.open(address) as gallery:
+        anna = name_person(gallery, 3, "Anna").id
+    with Gallery.open(origin) as gallery:
+        name_person(gallery, 2, "Bo")
+        forget(gallery, [record(20).key])
+    before = contents(address)
+    with pytest.raises(GalleryError, match="was corrected since") as error:
+        copy_gallery(origin, address)
+    assert "--overwrite" in str(error.value)
+    assert contents(address) == before, "left as it was"
+    assert main(["gallery", "copy", str(origin), address, "--overwrite"]) in (0, None)
+    assert "29 in both" in capsys.readouterr().out
+    assert contents(address) == contents(origin)
+    assert copy_gallery(origin, address).added == 0, "and again"
+    with Gallery.open(address) as gallery:
+        first = gallery.corrections()[0]
+        assert (first.text, first.undone) == ("Ada", None)
+        undo(gallery, first.id)
+    with pytest.raises(GalleryError, match="was corrected since"):
+        copy_gallery(origin, address)
+    copy_gallery(origin, address, overwrite=True)
+    with Gallery.open(address) as gallery:
+        assert anna not in [each.id for each in gallery.corrections() if each.text == "Anna"]
+        gallery.set_persons({record(0).key: 9})
+    with pytest.raises(GalleryError, match="was corrected since"):
+        copy_gallery(origin, address)
+    copy_gallery(origin, address, overwrite=True)
+    assert contents(address) == contents(origin)
+    assert copy_gallery(origin, address).added == 0
+
+
+def forget_the_undone(place: Path) -> None:
+    """Forget a merged person's tracklets: the entry of the merge, which was undone, goes with them."""
+    with Gallery.open(place) as gallery:
+        keys = [key for key, person in gallery.person_numbers().items() if person == 2]
+        forget(gallery, keys[1:])
+
+
+def test_a_correction_while_copying_is_not_lost(
+    tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    origin = filled(tmp_path / "g")
+    copy_gallery(origin, address)
+    real = Gallery.take
+
+    def take(self: Gallery, keys: list[str]) -> tuple[object, np.ndarray]:
+        if not isinstance(self.where, Path) and not any(c.text == "Anna" for c in self.corrections()):
+            name_person(self, 3, "Anna")
+        return real(self, keys)
+
+    monkeypatch.setattr(Gallery, "take", take)
+    with pytest.raises(GalleryError, match="was corrected since"):
+        copy_gallery(origin, address)
+    with Gallery.open(address) as gallery:
+        assert gallery.corrections()[-1].text == "Anna"
+        state, entries = gallery.log_state(), gallery.store.export_log()
+        hide(gallery, [record(4).key])
+        assert not gallery.store.import_log(entries, {"calibration": "x"}, log=state)
+        assert gallery.corrections()[-1].kind == "hide"
+        assert gallery.calibration() == CALIBRATION
+
+
+def test_what_the_source_forgets_is_forgotten_in_the_copy(tmp_path: Path, address: str) -> None:
+    origin = filled(tmp_path / "g")
+    copy_gallery(origin, address)
+    with Gallery.open(origin) as gallery:
+        found = gallery.get(record(1).key)
+        assert found is not None
+        forget(gallery, [record(1).key])
+    assert copy_gallery(origin, address).tracklets == 29
+    with Gallery.open(address) as gallery:
+        assert gallery.get(record(1).key) is None
+        assert record(1).key not in [hit.key for hit in gallery.search(found[1], 30, hidden=True)]
+        assert not is_forgetting_unfinished(gallery)
+    assert contents(origin) == contents(address)
+
+
+def test_numbers_of_persons_are_not_given_again(tmp_path: Path, address: str) -> None:
+    origin = filled(tmp_path / "g")
+    with Gallery.open(origin) as gallery:
+        taken = max(gallery.reserve_number() for _ in range(7))
+    copy_gallery(origin, address)
+    back = tmp_path / "back"
+    copy_gallery(address, back)
+    for place in (address, back):
+        with Gallery.open(place) as gallery:
+            assert gallery.reserve_number() == taken + 1
+            assert gallery.reserve_number() == taken + 2
+    copy_gallery(origin, address)
+    copy_gallery(address, back)
+    for place in (address, back):
+        with Gallery.open(place) as gallery:
+            assert gallery.reserve_number() == taken + 3, "the copy's own, too"
+
+
+def test_wrong_vectors_of_the_copy_are_replaced(tmp_path: Path, address: str) -> None:
+    origin, back = filled(tmp_path / "g"), tmp_path / "back"
+    copy_gallery(origin, address)
+    copy_gallery(address, back)
+    for source, place in ((origin, address), (address, back)):
+        with Gallery.open(place) as gallery:
+            found = gallery.get(record(7).key)
+            assert found is not None
+            gallery.remove(record(7).key)
+            gallery.add([found[0]], -found[1][None])
+        assert copy_gallery(source, place).added == 1
+        assert copy_gallery(source, place).added == 0
+        with Gallery.open(place) as gallery:
+            again = gallery.get(record(7).key)
+            assert again is not None and again[0] == found[0]
+            np.testing.assert_allclose(again[1], found[1], rtol=0, atol=1e-6)

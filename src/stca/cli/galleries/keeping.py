@@ -34,6 +34,9 @@ def add_verbs(below: Verbs) -> None:
     moved = add_verb(below, "copy", _copy, help="copy a gallery to another engine, and compare the two")
     moved.add_argument("gallery", type=gallery_place, help="folder or milvus:// address of the gallery")
     moved.add_argument("out", type=gallery_place, help="a new folder or address, or an earlier copy's")
+    moved.add_argument(
+        "--overwrite", action="store_true", help="take the persons and corrections of GALLERY, losing OUT's"
+    )
 
     copy = add_verb(below, "backup", _backup, help="copy a gallery, also while others write to it")
     copy.add_argument("gallery", type=gallery_folder, help="folder of the gallery")
@@ -133,7 +136,8 @@ def _some(keys: tuple[str, ...]) -> str:
 def _copy(given: argparse.Namespace) -> None:
     from stca.gallery.keeping import copy_gallery
 
-    print(f"{copy_gallery(given.gallery, given.out)} (crops stay where they are)")
+    done = copy_gallery(given.gallery, given.out, overwrite=given.overwrite)
+    print(f"{done} (crops stay where they are)")
 
 
 def _backup(given: argparse.Namespace) -> None:

@@ -1,33 +1,39 @@
 """Copying a gallery to another engine: from a folder to Milvus, from there to a folder, between servers.
 
 Rows are copied in batches in the order of insertion; each batch is whole or not there. What the target has
-already is left, so that an interrupted copy goes on where it stopped, and a later one brings what is new.
-At the end the two are compared.
+already, with the same record and vector, is left, so that an interrupted copy goes on where it stopped, and
+a later one brings what is new. At the end the two are compared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from stca.errors import GalleryError
-from stca.gallery.engine import Vectors
+from stca.gallery.engine import Vector, Vectors
 from stca.gallery.gallery import Gallery
-from stca.gallery.keeping.forgetting import is_forgetting_unfinished
+from stca.gallery.keeping.forgetting import finish_forgetting, is_forgetting_unfinished
 from stca.gallery.records import Record
+from stca.gallery.store.interface import LogState
 from stca.tools.progress import progress
 
 _ORIGIN = "copy of"
 """Metadata of a copy: the id of the gallery that it is a copy of."""
+_COPIED = "copied log"
+"""Metadata of a copy: what `_state_of` said of the log that was copied last, as JSON."""
 _BATCH = 1000
 _SAMPLE = 50
 _NEAREST = 10
 _LEAST_AGREEMENT = 0.95
 """Of the answers of both: approximate indexes may differ in a few."""
-_META = ("calibration", "linkings")
+_ROUNDING = 1e-6
+"""By how much a number of a vector may differ: adding it scales it to unit length once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,7 @@ class Copied:
     Args:
         tracklets: number in both.
         added: of those, how many this call brought.
-        rows: number of rows that were compared, bit for bit.
+        rows: number of rows whose records and vectors were compared at the end.
         agreement: fraction of the ten best answers to these rows, without a filter and within one camera,
             that both give.
 
@@ -55,19 +61,24 @@ class Copied:
         )
 
 
-def copy_gallery(source: Path | str, target: Path | str, *, wait: float = 60.0) -> Copied:
+def copy_gallery(
+    source: Path | str, target: Path | str, *, overwrite: bool = False, wait: float = 60.0
+) -> Copied:
     """Copy a gallery with its persons, corrections, threshold and what it has forgotten.
 
-    Crops are not copied: records keep the folders they are in.
+    Crops are not copied: records keep the folders they are in. What was forgotten in the source is forgotten
+    in an earlier copy too (`stca.gallery.keeping.forget`).
 
     Args:
         source: a folder or an address; it stays as it is.
         target: a new folder or address, or one that an earlier call has copied the same gallery to.
+        overwrite: take the source's persons and corrections, also where those of the target were changed.
         wait: seconds to wait for another process that is writing.
 
     Raises:
         GalleryError: no gallery at `source`; a forgetting in it is not finished; another gallery at `target`;
-            the copy differs, because somebody has changed one of them meanwhile or before.
+            persons of the target were corrected or linked since, and not `overwrite`; the copy differs,
+            because somebody has changed one of them meanwhile or before.
 
     """
     with Gallery.open(source, wait=wait) as old:
@@ -79,8 +90,12 @@ def copy_gallery(source: Path | str, target: Path | str, *, wait: float = 60.0) 
             )
         with Gallery.open(target, model=old.fingerprint, source=old.source, wait=wait) as new:
             _claim(old, new)
+            if not overwrite:
+                _require_uncorrected(new)
+            new.store.import_tombstones(*old.store.forgotten_marks())
+            finish_forgetting(new, wait=wait)
             added = _copy_rows(old, new)
-            _copy_log(old, new)
+            _copy_log(old, new, overwrite=overwrite)
             new.refresh()
             return _compare(old, new, added)
 
@@ -102,34 +117,98 @@ def _claim(old: Gallery, new: Gallery) -> None:
         )
 
 
+def _state_of(entries: Sequence[Mapping[str, Any]], linkings: int) -> dict[str, Any]:
+    """The highest id of a log of corrections, the ids that are undone, and how often persons were numbered.
+
+    Forgetting takes entries out of a log, so that their number says nothing.
+    """
+    undone = sorted(entry["id"] for entry in entries if entry["undone"] is not None)
+    return {"made": max((e["id"] for e in entries), default=0), "undone": undone, "linkings": linkings}
+
+
+def _require_uncorrected(new: Gallery) -> LogState:
+    """The state of the target's log, in which nothing has happened since the last copy.
+
+    Raises:
+        GalleryError: something has.
+
+    """
+    state = new.log_state()
+    now = _state_of(new.store.export_log(), new.linkings())
+    text = new.store.meta(_COPIED)
+    then = json.loads(text) if text else _state_of([], 0)
+    if (
+        now["made"] > then["made"]
+        or not set(now["undone"]) <= set(then["undone"])
+        or now["linkings"] != then["linkings"]
+    ):
+        raise _corrected(new)
+    return state
+
+
+def _corrected(new: Gallery) -> GalleryError:
+    return GalleryError(
+        "The copy was corrected since it was made, and copying again would undo that",
+        expected="persons and corrections as they were copied",
+        found="others",
+        where=new.where,
+        hint="--overwrite (overwrite=True) takes the source's; or copy to a new place",
+    )
+
+
 def _copy_rows(old: Gallery, new: Gallery) -> int:
-    new.store.import_tombstones(*old.store.forgotten_marks())
     records = list(old.records())
     batches = [records[start : start + _BATCH] for start in range(0, len(records), _BATCH)]
     label = f"copy {len(records):,} tracklets, {_BATCH} at a time"
     added = 0
     for keys in progress([[record.key for record in batch] for batch in batches], label=label):
-        some, vectors = _missing(old, new, keys)
+        some, vectors, wrong = _missing(old, new, keys)
+        if wrong:
+            new.remove(*wrong)
         added += new.add(some, vectors, replace=True).added if some else 0
     return added
 
 
-def _missing(old: Gallery, new: Gallery, keys: Sequence[str]) -> tuple[list[Record], Vectors]:
-    """Records and vectors of those of these tracklets that the target lacks or has otherwise."""
-    there = {record.key: record for record in new.take(keys)[0]}
+def _missing(old: Gallery, new: Gallery, keys: Sequence[str]) -> tuple[list[Record], Vectors, list[str]]:
+    """Records and vectors of those of these tracklets that the target lacks or has otherwise.
+
+    Returns:
+        these, and the keys of those that it has with another vector, which adding alone would not replace.
+
+    """
+    there = {record.key: (record, vector) for record, vector in zip(*new.take(keys), strict=True)}
     records, vectors = old.take(keys)
-    lacking = [i for i, record in enumerate(records) if there.get(record.key) != record]
-    return [records[i] for i in lacking], vectors[lacking]
+    wrong = {
+        record.key
+        for record, vector in zip(records, vectors, strict=True)
+        if record.key in there and not _same(vector, there[record.key][1])
+    }
+    lacking = [
+        i
+        for i, record in enumerate(records)
+        if record.key in wrong or record.key not in there or there[record.key][0] != record
+    ]
+    return [records[i] for i in lacking], vectors[lacking], sorted(wrong)
 
 
-def _copy_log(old: Gallery, new: Gallery) -> None:
-    meta = {name: value for name in _META if (value := old.store.meta(name)) is not None}
-    new.store.import_log(old.store.export_log(), meta)
+def _same(one: Vector | Vectors, other: Vector | Vectors) -> bool:
+    return bool(np.allclose(one, other, rtol=0, atol=_ROUNDING))
+
+
+def _copy_log(old: Gallery, new: Gallery, *, overwrite: bool) -> None:
+    state = None if overwrite else _require_uncorrected(new)
+    entries, linkings = old.store.export_log(), old.linkings()
+    meta = {"linkings": str(linkings), _COPIED: json.dumps(_state_of(entries, linkings))}
+    if (calibration := old.store.meta("calibration")) is not None:
+        meta["calibration"] = calibration
+    if not new.store.import_log(entries, meta, highest=old.store.free_number() - 1, log=state):
+        raise _corrected(new)
+    state = new.log_state()
     wanted, found = old.person_numbers(), new.person_numbers()
     keys = wanted.keys() | found.keys()
     moved = {key: wanted.get(key) for key in keys if wanted.get(key) != found.get(key)}
-    if moved:
-        new.set_persons(moved, anew=False)
+    if moved and not new.set_persons(moved, log=state, anew=False):
+        raise _corrected(new)
 
 
 def _compare(old: Gallery, new: Gallery, added: int) -> Copied:
@@ -143,7 +222,7 @@ def _compare(old: Gallery, new: Gallery, added: int) -> Copied:
     sample = [keys[i] for i in chosen.tolist()]
     records, vectors = old.take(sample)
     copied, copied_vectors = new.take(sample)
-    if records != copied or not np.array_equal(vectors, copied_vectors):
+    if records != copied or not _same(vectors, copied_vectors):
         raise _different(new, "the same records and vectors", "others, in a sample of them")
     same = list(_agreements(old, new, records, vectors))
     agreement = float(np.mean(same)) if same else 1.0

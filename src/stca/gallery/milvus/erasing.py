@@ -15,6 +15,7 @@ from stca.errors import GalleryBusyError, GalleryFileError
 from stca.gallery.milvus.corrections import MADE, UNDONE, CorrectedMilvusStore, entry_name
 from stca.gallery.milvus.rows import COLUMNS, from_entity, row_id
 from stca.gallery.milvus.store import META
+from stca.gallery.store.interface import LogState
 from stca.gallery.store.redacting import LogTexts, redacted
 from stca.gallery.store.tombstones import keyed_hash
 
@@ -134,17 +135,31 @@ class ErasingMilvusStore(CorrectedMilvusStore):
         """The log of corrections as it is stored; see `stca.gallery.keeping.copying`."""
         return list(self.correction_entries().values())
 
-    def import_log(self, entries: Sequence[Mapping[str, Any]], meta: Mapping[str, str]) -> None:
-        """Replace the log of corrections, and write metadata."""
+    def import_log(
+        self,
+        entries: Sequence[Mapping[str, Any]],
+        meta: Mapping[str, str],
+        *,
+        highest: int = 0,
+        log: LogState | None = None,
+    ) -> bool:
+        """Replace the log of corrections, and write metadata; see `ErasingStore.import_log`.
+
+        Metadata come first: they say what is in the log if this is interrupted, and the next copy goes on.
+        """
         with self.writing():
+            if log is not None and log != self.log_state():
+                return False
+            persons = [p for entry in entries for side in ("before", "after") for p in entry[side].values()]
+            self.note_persons([*persons, highest])
+            self._set_meta(meta)
             mine = {entry_name(entry): json.dumps(dict(entry)) for entry in entries}
             self.log.delete([name for name in self.correction_entries() if name not in mine])
             self.log.write(mine)
             made = max((int(entry["id"]) for entry in entries), default=0)
             undone = sum(entry["undone"] is not None for entry in entries)
-            self._set_meta({MADE: str(made), UNDONE: str(undone), **meta})
-            highest = [p for entry in entries for side in ("before", "after") for p in entry[side].values()]
-            self.note_persons(highest)
+            self._set_meta({MADE: str(made), UNDONE: str(undone)})
+        return True
 
 
 def _texts(entry: Mapping[str, Any]) -> LogTexts:

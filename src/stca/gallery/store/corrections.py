@@ -202,8 +202,11 @@ class CorrectedStore(Store):
         """A free number that `free_number` does not give again."""
         with self._write_transaction():
             number = self.free_number()
-            self._set_meta(_RESERVED, str(number))
+            self._reserve(number)
         return number
+
+    def _reserve(self, number: int) -> None:
+        self._set_meta(_RESERVED, str(number))
 
     def _has_log(self) -> bool:
         return bool(self._query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'corrections'"))

@@ -15,6 +15,7 @@ from stca.errors import GalleryError
 from stca.gallery.store.cleaning import InUseError, checkpoint, clean
 from stca.gallery.store.corrections import LOG_SCHEMA, CorrectedStore
 from stca.gallery.store.file import FILE, bytes_on_disk_of
+from stca.gallery.store.interface import LogState
 from stca.gallery.store.redacting import LogTexts, redacted
 from stca.gallery.store.tombstones import keyed_hash
 
@@ -175,9 +176,30 @@ class ErasingStore(CorrectedStore):
             rows = self._query(f"SELECT {', '.join(_ENTRY)} FROM corrections ORDER BY id")
         return [_parsed(dict(zip(_NAMES, row, strict=True))) for row in rows]
 
-    def import_log(self, entries: Sequence[Mapping[str, Any]], meta: Mapping[str, str]) -> None:
-        """Replace the log of corrections, and write metadata, in one commit."""
+    def import_log(
+        self,
+        entries: Sequence[Mapping[str, Any]],
+        meta: Mapping[str, str],
+        *,
+        highest: int = 0,
+        log: LogState | None = None,
+    ) -> bool:
+        """Replace the log of corrections, and write metadata, in one commit.
+
+        Args:
+            entries: as `export_log` gives them.
+            meta: by name.
+            highest: number of a person up to which none is free, beside those that are taken here.
+            log: write nothing if `log_state` is another by now.
+
+        Returns:
+            whether it was written.
+
+        """
         with self._write_transaction():
+            if log is not None and log != self.log_state():
+                return False
+            self._reserve(max(highest, self.free_number() - 1))
             self._db.execute(LOG_SCHEMA)
             self._db.execute("DELETE FROM corrections")
             for entry in entries:
@@ -192,6 +214,7 @@ class ErasingStore(CorrectedStore):
             for name, value in meta.items():
                 self._set_meta(name, value)
             self._count_change()
+        return True
 
     def rows(self) -> int:
         """Number of tracklets."""
