@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -186,6 +187,19 @@ def test_numbers_that_cannot_be_are_refused(tmp_path: Path, capsys: pytest.Captu
         replace(COSTS, gallery=(small, COSTS.gallery[1])).save(tmp_path / "bad.toml")
         with pytest.raises(ConfigError, match="less than its vectors"):
             UnitCosts.load(tmp_path / "bad.toml")
+    for wrong in ("inf", "nan", "1e300"):
+        (tmp_path / "bad.toml").write_text(
+            text.replace("embed_core_seconds = 0.5", f"embed_core_seconds = {wrong}")
+        )
+        with pytest.raises(ConfigError, match="a number from 0"):
+            UnitCosts.load(tmp_path / "bad.toml")
+    for wrong in ("0", "1.5", "inf"):
+        (tmp_path / "bad.toml").write_text(re.sub(r"(?m)^dim = .*$", f"dim = {wrong}", text))
+        with pytest.raises(ConfigError):
+            UnitCosts.load(tmp_path / "bad.toml")
+    for wrong in ("nan", "inf", "1e300"):
+        for name in ("--days", "--hours", "--tracklets-per-hour"):
+            assert main(["plan", "--cameras", "3", name, wrong]) == 1
     for options in (["--days", "0"], ["--hours", "25"], ["--detector", "none"]):
         assert main(["plan", "--cameras", "3", "--measured", str(tmp_path / "plan.toml"), *options]) == 1
     assert main(["plan"]) == 1

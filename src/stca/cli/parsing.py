@@ -57,7 +57,7 @@ def ranking_metric(text: str) -> str | Path:
 
 def gallery_place(text: str) -> Path | str:
     """Parse a gallery's folder, or its address (milvus://...), which stays a text."""
-    return text if re.match(r"[a-z][a-z0-9+.-]+://", text) else Path(text)
+    return text if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", text) else Path(text)
 
 
 def shown_place(place: Path | str) -> str:

@@ -241,5 +241,6 @@ def test_wrong_vectors_of_the_copy_are_replaced(tmp_path: Path, address: str) ->
         assert copy_gallery(source, place).added == 0
         with Gallery.open(place) as gallery:
             again = gallery.get(record(7).key)
-            assert again is not None and again[0] == found[0]
+            assert again is not None
+            assert again[0] == found[0]
             np.testing.assert_allclose(again[1], found[1], rtol=0, atol=1e-6)

@@ -42,6 +42,9 @@ def test_addresses(text: str, address: Address) -> None:
         ("milvus://host/n?consistency=strict", "consistency=strict"),
         ("milvus://host/n?timeout=0", "timeout=0"),
         ("milvus://host/n?index=flat", "index=flat"),
+        ("milvus://host:0/n", "Not an address"),
+        ("MILVUS://host/n", "Not an address"),
+        ("milvus://me:s\udcff@host/n", "Not an address"),
     ],
 )
 def test_what_is_no_address(text: str, found: str) -> None:
@@ -55,12 +58,15 @@ def test_folders_and_other_engines() -> None:
     assert not is_address(Path("/some/folder"))
     with pytest.raises(GalleryError, match="no engine"):
         is_address("qdrant://host/name")
+    with pytest.raises(GalleryError, match="no engine"):
+        is_address("MILVUS://me:secret@host/name")
     with pytest.raises(GalleryError, match="as a path"):
         Gallery.open(Path("milvus://host/name"))
 
 
 def test_a_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "secret" not in str(parse_address("milvus+tls://me:secret@host/n"))
+    address = parse_address("milvus+tls://me:secret@host/n")
+    assert "secret" not in f"{address}{address!r}"
     with pytest.raises(GalleryError) as error:
         parse_address("milvus+tls://me:secret@host/2n")
     assert "secret" not in str(error.value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -39,7 +39,7 @@ class Address:
     uri: str
     name: str
     user: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
     database: str = ""
     consistency: str = "strong"
     acknowledge: str = "flush"
@@ -66,7 +66,7 @@ def is_address(place: Path | str) -> bool:
 
     """
     text = str(place)
-    if not re.match(r"[a-z][a-z0-9+.-]+:/", text):
+    if not re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+:/", text):
         return False
     if isinstance(place, Path):
         raise GalleryError(
@@ -100,11 +100,16 @@ def parse_address(text: str) -> Address:
     shown = without_user(text)
     try:
         parts = urlsplit(text)
-        host, port = parts.hostname, parts.port or 19530
+        host, port = parts.hostname, 19530 if parts.port is None else parts.port
         options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
     except ValueError:
         raise _not_an_address(shown) from None  # the error's own text may hold a part of the password
-    if parts.scheme not in SCHEMES or "@" in text.partition("://")[2].removeprefix(parts.netloc):
+    if (
+        port == 0
+        or parts.scheme not in SCHEMES
+        or text.partition("://")[0] != parts.scheme
+        or "@" in text.partition("://")[2].removeprefix(parts.netloc)
+    ):
         raise _not_an_address(shown)
     chosen = _options(options, shown)
     if host is None:
@@ -121,6 +126,8 @@ def parse_address(text: str) -> Address:
         )
     user = unquote(parts.username or "")
     password = unquote(parts.password or "") or (os.environ.get(PASSWORD, "") if user else "")
+    if not (user + password).isprintable() or any("\ud800" <= sign <= "\udfff" for sign in user + password):
+        raise _not_an_address(shown)
     scheme = "https" if parts.scheme == "milvus+tls" else "http"
     where = f"[{host}]" if ":" in host else host
     return Address(uri=f"{scheme}://{where}:{port}", name=name, user=user, password=password, **chosen)

@@ -146,5 +146,16 @@ def filter_of(
 
 
 def quoted(text: str) -> str:
-    """A text of an expression."""
+    """A text of an expression.
+
+    Raises:
+        GalleryError: it has a control character, which Milvus's expressions cannot name.
+
+    """
+    if any(sign < " " and sign not in "\b\f\n\r\t" for sign in text):
+        raise GalleryError(
+            "Milvus cannot search for a text with control characters",
+            found=ascii(text),
+            hint="leave the filter out",
+        )
     return json.dumps(text, ensure_ascii=False)

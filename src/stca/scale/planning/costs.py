@@ -125,7 +125,7 @@ class UnitCosts:
             content["gallery"] = tuple(GalleryCost(**row) for row in content["gallery"])
             costs = cls(**content)
             _check(costs)
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise ConfigError(
                 "Cannot read measured costs",
                 expected="a file that `stca plan --measure --out FILE` wrote",
@@ -133,6 +133,9 @@ class UnitCosts:
                 where=path,
             ) from error
         return costs
+
+
+_MOST = 1e15
 
 
 def _check(costs: UnitCosts) -> None:
@@ -144,8 +147,10 @@ def _check(costs: UnitCosts) -> None:
         for field in fields(part)
         if field.type in ("float", "int")
     ]
-    if any(isinstance(number, str | bool) or not number >= 0 for number in numbers):
-        raise ValueError("a cost is a number from 0")
+    if any(isinstance(number, str | bool) or not 0 <= number <= _MOST for number in numbers):  # NaN neither
+        raise ValueError(f"a cost is a number from 0 to {_MOST:g}")
+    if type(costs.dim) is not int or type(costs.cores) is not int or not 1 <= costs.dim <= 1_000_000:
+        raise ValueError("dim and cores are whole numbers, dim from 1 to 1,000,000")
     rows = [each.rows for each in costs.gallery]
     if not costs.tracking or len(rows) < 2 or rows != sorted(set(rows)) or rows[0] < 1 or costs.cores < 1:
         raise ValueError("a detector and galleries of two rising sizes are needed")

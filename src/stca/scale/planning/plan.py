@@ -23,6 +23,8 @@ STREAM = 4.0
 BASES = ("measured", "told", "sampled", "interpolated", "extrapolated", "assumed")
 """What figures rest on. Told: by the user. Sampled: on the number of tracklets in the measured footage.
 Interpolated: between measured sizes. Extrapolated: beyond them."""
+_MOST = 1e9
+"""Of cameras, days, and tracklets an hour."""
 FEW = 1.0
 """Hours of footage below which the output says that they are few."""
 
@@ -51,8 +53,11 @@ class Workload:
 
     def __post_init__(self) -> None:
         rate = 1.0 if self.tracklets_per_hour is None else self.tracklets_per_hour
-        if min(self.cameras, self.days, self.hours, rate) <= 0 or self.hours > 24:
-            raise ConfigError("A plan needs positive numbers, and at most 24 hours a day", found=self)
+        numbers = self.cameras, self.days, self.hours, rate
+        if not all(0 < number <= _MOST for number in numbers) or self.hours > 24:  # NaN neither
+            raise ConfigError(
+                f"A plan needs numbers above 0 and up to {_MOST:,.0f}, and at most 24 hours a day", found=self
+            )
 
 
 @dataclass(frozen=True, slots=True)
