@@ -97,7 +97,7 @@ class ReIDObjective(nn.Module):
         return F.cross_entropy(logits.float(), person_ids, label_smoothing=self.label_smoothing)
 
     # A network's loss has two halves, as its forward pass has: `clip_rows` goes clip by clip, so that it can
-    # be done in pieces and by several processes; `batch_loss` sees the whole batch. `network` is a `ReIDModel`.
+    # be done in pieces and by several processes; `batch_loss` sees the whole batch. `network`: a `ReIDModel`.
 
     def clip_rows(self, network: Any, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B E"]:
         """What the losses have to know of every clip, in one row each: here the (B, D) pooled features."""
