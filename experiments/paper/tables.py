@@ -171,8 +171,8 @@ TABLE1 = Table(
     ),
     "The other methods' figures are as the paper prints them. Ours of other methods: settings "
     "remembered, not verified; "
-    f"{sum(TRAININGS[name].read_in_script for name in BUILT.values())} of {len(BUILT)} read in their authors' "
-    "scripts. Each row says which.",
+    f"{sum(TRAININGS[name].read_in_script for name in BUILT.values())} of {len(BUILT)} read in their "
+    "authors' scripts. Each row says which.",
 )
 
 

@@ -106,8 +106,8 @@ def test_training_in_bf16_has_the_gradients_of_float32(name: str) -> None:
             rows = objective.clip_rows(model, clips)
         torch.autograd.backward(objective.batch_loss(model, rows.float(), IDS).total)
         found.append(torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]))
-    # 0.7: three digits of bf16 change which clips and places are hardest (mining, maxima, softmax over places),
-    # so some gradients belong to other terms; a gradient that is missing or of the wrong sign falls far below.
+    # 0.7 is loose because rounding can change which clips and places are hardest (mining, maxima); it tells a
+    # gradient of the wrong sign, or of noise, from a rounded one, and no more.
     assert torch.cosine_similarity(*found, dim=0) > 0.7
 
 
