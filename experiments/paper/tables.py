@@ -169,9 +169,10 @@ TABLE1 = Table(
             ("stca_mars", "stca_mars", "stca_duke", "stca_duke", "stca_ilids"),
         ),
     ),
-    "The other methods' figures are as the paper prints them. Ours of other methods: settings remembered, "
-    f"not verified; {sum(TRAININGS[name].read_in_script for name in BUILT.values())} of {len(BUILT)} were "
-    "read in their authors' scripts. Each row says which.",
+    "The other methods' figures are as the paper prints them. Ours of other methods: settings "
+    "remembered, not verified; "
+    f"{sum(TRAININGS[name].read_in_script for name in BUILT.values())} of {len(BUILT)} read in their "
+    "authors' scripts. Each row says which.",
 )
 
 

@@ -27,9 +27,9 @@ def backward(
 
     First what the losses look at, a row a clip (`objective.clip_rows`: the pooled vectors); then, over the
     rows of all ranks, heads and losses (`objective.batch_loss`) and their gradient in the rows; then that
-    gradient back through the trunk. Mining, BN neck and centres see the whole batch on every rank. The norms
-    in the trunk see a rank's share of it, or, with `sync_norm`, the shares of all; with `micro_batch`, a
-    piece of that share, or the pieces of all ranks that have their turn together.
+    gradient back through the trunk. Mining, BN neck and centres so see the whole batch on every rank. The
+    batch norms in the trunk see a rank's share of it, or, with `sync_norm`, the shares of all; with
+    `micro_batch`, a piece of that share, or the pieces of all ranks that have their turn together.
 
     Args:
         fabric: where to compute; its world size times B clips are the batch.

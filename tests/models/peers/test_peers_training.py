@@ -15,13 +15,16 @@ from official_peers import TOLERANCE, error
 from small_peers import REPRESENTATIVES, clips_for, every_peer, frames_of, objective_for, size_of, small_peer
 from stca.config import ClipConfig, LossConfig, ModelConfig, RunConfig
 from stca.datasets import load_dataset
-from stca.errors import ConfigError
+from stca.errors import ConfigError, StcaError
 from stca.export import export_model
 from stca.inference.vectors import fold_norms
 from stca.losses import AUTHORS
 from stca.models import PEERS, ReIDModel, load_model, save_model
+from stca.recipes import recipe
+from stca.recipes.peers import TRAININGS
 from stca.run_dir import RunDir
 from stca.training import backward, fit
+from stca.training.state import objective_class
 from trained import CONFIG, StoppedError, assert_equal_runs, stop_at
 
 IDLE: dict[str, str] = {"STMN": "frame_head", "PSTA": "lower_heads", "GRL": "verification"}
@@ -103,6 +106,8 @@ def test_training_in_bf16_has_the_gradients_of_float32(name: str) -> None:
             rows = objective.clip_rows(model, clips)
         torch.autograd.backward(objective.batch_loss(model, rows.float(), IDS).total)
         found.append(torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]))
+    # 0.7 is loose because rounding can change which clips and places are hardest (mining, maxima); it tells a
+    # gradient of the wrong sign, or of noise, from a rounded one, and no more.
     assert torch.cosine_similarity(*found, dim=0) > 0.7
 
 
@@ -149,16 +154,31 @@ def test_what_has_no_classifier_says_what_to_train_it_by(name: str, people: Path
         )
 
 
+@pytest.mark.parametrize(
+    ("name", "loss", "said"),
+    [
+        ("nvan", LossConfig(by="authors"), r"no losses of this network's authors[\s\S]*loss\.by=stca"),
+        ("trinet", LossConfig(by="authors", margin=0.5), r"no use for loss\.margin"),
+        ("gltr", LossConfig(by="authors", metric="euclidean"), r"no use for loss\.metric"),
+        ("grl", LossConfig(by="authors", center_weight=0.1), r"no use for loss\.center_weight"),
+    ],
+)
+def test_settings_that_would_do_nothing_are_refused(name: str, loss: LossConfig, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        objective_class(small_peer(name), replace(config_for(name), loss=loss))
+
+
+@pytest.mark.parametrize("name", [name for name in TRAININGS if TRAININGS[name].losses_of == "authors"])
+def test_recipes_set_nothing_that_would_do_nothing(name: str) -> None:
+    assert objective_class(small_peer(name), recipe(f"{name}_mars")) is AUTHORS[PEERS[name].system]
+
+
 FAST_EXPORTS = {("psta", "xml"), ("stmn", "xml")}
 """Relations between places, and an LSTM with memories; a graph for ONNX takes long."""
 
 
 def marks_of(name: str, form: str) -> list[pytest.MarkDecorator]:
-    marks = [] if (name, form) in FAST_EXPORTS else [pytest.mark.slow]
-    if PEERS[name].system in ("SINet", "AP3D") and form == "xml":
-        why = "OpenVINO computes the pixels' normalisation before their 1x7x7 stem otherwise; the export refuses"
-        marks.append(pytest.mark.xfail(reason=why, strict=False))
-    return marks
+    return [] if (name, form) in FAST_EXPORTS else [pytest.mark.slow]
 
 
 EXPORTS = [pytest.param(name, form, marks=marks_of(name, form)) for name in PEERS for form in ("onnx", "xml")]
@@ -167,7 +187,16 @@ EXPORTS = [pytest.param(name, form, marks=marks_of(name, form)) for name in PEER
 @pytest.mark.parametrize(("name", "form"), EXPORTS)
 def test_it_is_exported_with_the_same_vectors(name: str, form: str, tmp_path: Path) -> None:
     """`export_model` compares the file's vectors with PyTorch's, and says by how much they differ."""
-    report = export_model(unlike_new(small_peer(name)).eval(), tmp_path / f"net.{form}")
+    model, path = unlike_new(small_peer(name)).eval(), tmp_path / f"net.{form}"
+    if PEERS[name].system in ("SINet", "AP3D") and form == "xml":
+        # OpenVINO computes the pixels' normalisation before their 1x7x7 stem otherwise: right, or nothing is written.
+        try:
+            report = export_model(model, path)
+        except StcaError:
+            assert not list(tmp_path.iterdir())
+            return
+    else:
+        report = export_model(model, path)
     assert report.error < 1e-3
 
 
