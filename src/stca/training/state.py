@@ -80,8 +80,8 @@ def objective_class(model: ReIDModel, config: RunConfig) -> type[ReIDObjective]:
     """
     if config.loss.by == "stca":
         return ReIDObjective
-    system = getattr(model, "system", None)
-    if system not in AUTHORS:
+    system: str | None = getattr(model, "system", None)
+    if system is None or system not in AUTHORS:
         raise ConfigError(
             "loss.by=authors: there are no losses of this network's authors beside the ID and triplet loss",
             expected=f"loss.by=stca, or a network of {', '.join(AUTHORS)}",
