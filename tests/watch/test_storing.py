@@ -53,7 +53,7 @@ def test_a_saved_search_of_the_page_is_wanted(gallery: Gallery) -> None:
     with pytest.raises(GalleryError, match="name of a saved search"):
         persons.wanted(["the thief"])
     saved = SavedSearches(gallery.path / "serve")
-    saved.add("the thief", schemas.SearchRequest(key="d", cameras=["yard"]), author="ann")
+    saved.add("the thief", schemas.SearchRequest(key="d", cameras=["yard"]), author="ann", row=0)
     saved.add("another", schemas.SearchRequest(key="a"), author="ann")
     (wanted,) = persons.wanted(["the thief"])
     assert [row.key for row in wanted.rows()] == ["d"]
