@@ -21,6 +21,8 @@ from stca.tools.provenance import provenance_line
 
 SHOWN = {"walkers": ("rank-1", "mAP"), "twins": ("rank-1", "mAP", "own before twin")}
 BLUE = "#4575b4"
+LEAST_SEEDS = 3
+"""For an interval: that of two is wider than the scale."""
 COMMAND = "python -m experiments.table1.study"
 
 
@@ -54,7 +56,8 @@ def markdown(found: Sequence[Measurement]) -> str:
         "each look the same and walk differently: what tells them apart is in no single frame, and an order "
         "by chance puts a person's own tracklet before the twin's in 50 %.",
         "",
-        "Percent, mean ± half the 95 % interval of Student's t over seeds of people, cameras and weights; "
+        "Percent, mean ± half the 95 % interval of Student's t over seeds of people, cameras and weights "
+        f"(from {LEAST_SEEDS} seeds on); "
         "protocol mars-A. What they say is in [docs/zoo.md](../../../docs/zoo.md).",
         "",
         f"| system | {' | '.join(heads)} | MARS rank-1, published | seeds |",
@@ -83,10 +86,9 @@ def draw(found: Sequence[Measurement]) -> Figure:
             values = values_of(found, data, system, name)
             if not values:
                 continue
-            mean, half = interval(values)
+            mean, half = mean_and_interval(values)
             axes.plot(values, [place] * len(values), "o", color=BLUE, alpha=0.35, markersize=4)
-            error = None if half != half else half
-            axes.errorbar(mean, place, xerr=error, fmt="D", color=BLUE, markersize=5, capsize=3)
+            axes.errorbar(mean, place, xerr=half, fmt="D", color=BLUE, markersize=5, capsize=3)
         axes.set_title(f"{data}: {name}, %", fontsize=10, color=INK)
         axes.grid(axis="x", alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
@@ -106,7 +108,7 @@ def values_of(found: Sequence[Measurement], data: str, system: str, figure: str)
 
 
 def _row(system: str, found: Sequence[Measurement]) -> str:
-    cells = [_cell(values_of(found, data, system, name)) for data, names in SHOWN.items() for name in names]
+    cells = [cell(values_of(found, data, system, name)) for data, names in SHOWN.items() for name in names]
     ours = SYSTEMS[system] in PEERS and PEER_SYSTEMS[PEERS[SYSTEMS[system]].system].our_layers
     published = [row.published[1] for row in TABLE1.rows if row.label == system and not ours]
     seeds = {data: len(values_of(found, data, system, "rank-1")) for data in SHOWN}
@@ -115,11 +117,18 @@ def _row(system: str, found: Sequence[Measurement]) -> str:
     return f"| {name} | {' | '.join(cells)} | {published[0] if published else '-'} | {counts} |"
 
 
-def _cell(values: Sequence[float]) -> str:
+def cell(values: Sequence[float]) -> str:
+    """Mean and half its interval, as text; "-" where there is nothing."""
     if not values:
         return "-"
+    mean, half = mean_and_interval(values)
+    return f"{mean:.1f}" + ("" if half is None else f" ± {half:.1f}")
+
+
+def mean_and_interval(values: Sequence[float]) -> tuple[float, float | None]:
+    """Mean, and half its 95 % interval where there are seeds enough."""
     mean, half = interval(values)
-    return f"{mean:.1f}" + ("" if half != half else f" ± {half:.1f}")
+    return mean, half if len(values) >= LEAST_SEEDS else None
 
 
 def _missing(found: Sequence[Measurement]) -> str:

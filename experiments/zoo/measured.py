@@ -8,7 +8,7 @@ from pathlib import Path
 from experiments.attention.measurements import Measurement, read_table
 from experiments.attention.page import interval
 from experiments.paper.tables import TABLE1
-from experiments.table1.page import values_of
+from experiments.table1.page import cell, values_of
 from experiments.table1.setups import SYSTEMS, run_config
 from experiments.zoo.wiring import WIRINGS, Wiring
 
@@ -45,9 +45,7 @@ def _measured(found: Sequence[Measurement], data: str, figure: str) -> str:
         return f"- **{data}, {figure}**: not measured yet."
     seeds = sorted({len(each) for each in values.values()})
     count = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
-    texts = [
-        f"{_named(name)} {_text(each)}" for name, each in sorted(values.items(), key=_mean, reverse=True)
-    ]
+    texts = [f"{_named(name)} {cell(each)}" for name, each in sorted(values.items(), key=_mean, reverse=True)]
     if data == "twins":
         texts.append("chance 50")
     return f"- **{data}, {figure}, %** (seeds: {count}): {', '.join(texts)}."
@@ -61,11 +59,6 @@ def _named(row: str) -> str:
 
 def _mean(item: tuple[str, Sequence[float]]) -> float:
     return interval(item[1])[0]
-
-
-def _text(values: Sequence[float]) -> str:
-    mean, half = interval(values)
-    return f"{mean:.1f}" + ("" if half != half else f" ± {half:.1f}")
 
 
 def _published() -> str:
