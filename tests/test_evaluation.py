@@ -230,7 +230,7 @@ def test_the_test_set_in_another_precision_is_no_stranger_but_another_data_set_o
         near = replace(part, vectors=(part.vectors + noise).astype(np.float32))
         with pytest.raises(RankingError, match=f"{len(part)} that are in both"):
             score_with_distractors(test, near, [3], ["cross-camera"])
-    others = replace(test.gallery, vectors=rng.standard_normal(test.gallery.vectors.shape))
+    others = replace(test.gallery, vectors=rng.standard_normal(test.gallery.vectors.shape, dtype=np.float32))
     (curve,) = score_with_distractors(test, others, [3], ["cross-camera"])
     assert curve.sizes == (3,)
 

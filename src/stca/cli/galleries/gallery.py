@@ -129,11 +129,13 @@ def _add_vectors(given: argparse.Namespace, vectors: list[list[Path]]) -> int:
 
 def _erase_vectors(made: list[Path]) -> None:
     """Erase files that were only on their way to the gallery, and their folder if nothing else is in it."""
+    from stca.scale.tracking import ATTEMPTS
     from stca.tools.erasing import erase_file
 
     for file in made:
         erase_file(file)
-    with contextlib.suppress(OSError):  # not empty: a list of earlier failures, or the user's own
+    with contextlib.suppress(OSError):  # not empty: something of the user's own
+        (made[0].parent / ATTEMPTS).rmdir()
         made[0].parent.rmdir()
 
 
