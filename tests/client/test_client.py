@@ -18,6 +18,7 @@ METHODS: dict[str, Callable[[Client], object]] = {
     "GET /gallery": lambda client: client.gallery(),
     "GET /cameras": lambda client: client.cameras(),
     "GET /metrics": lambda client: client.metrics(),
+    "GET /live": lambda client: client.live(),
     "GET /tracklets": lambda client: list(client.tracklets()),
     "GET /tracklets/{key}": lambda client: client.tracklet("{key}"),
     "DELETE /tracklets/{key}": lambda client: client.remove_tracklet("{key}"),

@@ -225,6 +225,10 @@ class Client(CorrectionRequests):
 
     # ---- the logs ----
 
+    def live(self, *, events: int = 50) -> schemas.Live:
+        """Cameras that are watched, who is in view, and the latest events, at most so many."""
+        return self._get(schemas.Live, f"/live?events={events}")
+
     def audit(self) -> Iterator[dict[str, Any]]:
         """The audit log, newest first; for editors."""
         return self._pages(schemas.AuditPage, "/audit", {})
