@@ -187,14 +187,17 @@ def rank_with_distractors(
     for block in _cut(distractors.blocks(stops[-1]), stops, label=label):
         if len(block):
             _check_dimension(block, query)
-            nobody = Pairs(_NOBODY, _NOBODY, _NOBODY.astype(bool))
-            before = before + count_before(counts.distances, counts.answers, [(block, nobody)])
+            before = before + count_before(counts.distances, counts.answers, [(block, _of_nobody())])
         done += len(block)
         if done == stops[len(results)]:
             here = dataclasses.replace(counts, before=before, gallery_size=base + done)
             scored = here.score(protocol, max_rank=max_rank)
             results.append(dataclasses.replace(scored, computed_by=query.computed_by))
     return DistractorCurve(distractors.description, tuple(stops), tuple(results))
+
+
+def _of_nobody() -> Pairs:
+    return Pairs(_NOBODY, _NOBODY, _NOBODY.astype(bool))
 
 
 def _parts(count: int) -> Iterator[range]:

@@ -19,7 +19,6 @@ MEMORY = 64e9
 STREAM = 4.0
 """Megabits a second of a camera's stream: assumed, since cameras are set to it."""
 
-
 BASES = ("measured", "told", "sampled", "interpolated", "extrapolated", "assumed")
 """What figures rest on. Told: by the user. Sampled: on the number of tracklets in the measured footage.
 Interpolated: between measured sizes. Extrapolated: beyond them."""
@@ -55,9 +54,8 @@ class Workload:
         rate = 1.0 if self.tracklets_per_hour is None else self.tracklets_per_hour
         numbers = self.cameras, self.days, self.hours, rate
         if not all(0 < number <= _MOST for number in numbers) or self.hours > 24:  # NaN neither
-            raise ConfigError(
-                f"A plan needs numbers above 0 and up to {_MOST:,.0f}, and at most 24 hours a day", found=self
-            )
+            expected = f"above 0 and up to {_MOST:,.0f}, and at most 24 hours a day"
+            raise ConfigError("These numbers cannot be planned with", expected=expected, found=self)
 
 
 @dataclass(frozen=True, slots=True)
