@@ -54,7 +54,7 @@ def test_a_saved_search_of_the_page_is_wanted(gallery: Gallery) -> None:
         persons.wanted(["the thief"])
     saved = SavedSearches(gallery.path / "serve")
     saved.add("the thief", schemas.SearchRequest(key="d", cameras=["yard"]), author="ann", row=0)
-    saved.add("another", schemas.SearchRequest(key="a"), author="ann")
+    saved.add("another", schemas.SearchRequest(key="a"), author="ann", row=0)
     (wanted,) = persons.wanted(["the thief"])
     assert [row.key for row in wanted.rows()] == ["d"]
     alerts = Alerts([wanted, *persons.wanted(["another"])], 0.9, visit=300.0)
