@@ -5,6 +5,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from pathlib import Path
+from typing import Any
+
+from stca.walkers import Nuisances, make_walkers
+from stca.walkers.plan import Settings
 
 SYSTEMS: dict[str, tuple[str, dict[str, object]]] = {
     "cnn2d": ("cnn2d_small", {}),
@@ -37,6 +41,16 @@ class Setup:
     frames: tuple[int, int]
     instances: int
     epochs: int
+
+    def walkers(self, **settings: Any) -> Settings:
+        """People and cameras of this set-up, with one or two tracklets in each; the rest as told."""
+        nuisances = Nuisances(**{each.name: self.nuisances for each in dataclasses.fields(Nuisances)})
+        return Settings(tracklets_per_camera=(1, 2), frames=self.frames, nuisances=nuisances, **settings)
+
+
+def render(root: Path, settings: Settings) -> None:
+    """Make the walkers, unless they are there."""
+    make_walkers(root, **{each.name: getattr(settings, each.name) for each in dataclasses.fields(settings)})
 
 
 SETUPS = {

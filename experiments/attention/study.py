@@ -27,7 +27,8 @@ import torch
 from experiments.attention.measurements import Case, Measurement, read_measurement, read_table, to_json
 from experiments.attention.page import write
 from experiments.attention.parallel import measure_all
-from experiments.attention.setups import CLIP_LEN, SETUPS, SIZE, SYSTEMS, table_file
+from experiments.attention.setups import CLIP_LEN, SETUPS, SIZE, SYSTEMS, render, table_file
+from experiments.ending import exit_status
 from experiments.paper.cached_runs import Run
 from experiments.paper.keys import resolved
 from jaxtyping import Float
@@ -35,27 +36,22 @@ from jaxtyping import Float
 from stca.clips import Transform, dense_batches, normalise
 from stca.config import BatchConfig, ClipConfig, DataConfig, ModelConfig, OptimConfig, RunConfig, override
 from stca.distance import pairwise_distance
-from stca.errors import ConfigError, StcaError
+from stca.errors import ConfigError
 from stca.evaluation import TestSet
 from stca.models import STCA
 from stca.tools.files import write_text
-from stca.walkers import Nuisances, make_walkers
 from stca.walkers.plan import Settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     args = parser().parse_args(arguments)
+    return exit_status(lambda: _main(args))
+
+
+def _main(args: argparse.Namespace) -> None:
     cases = [Case(d, s, seed) for seed in args.seeds for d in args.data for s in args.systems]
-    try:
-        found = _known(args, cases) if args.known else _run_all(args, cases)
-        print(*write(found, args), sep="\n")
-    except StcaError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted; run the same command to resume", file=sys.stderr)
-        return 130
-    return 0
+    found = _known(args, cases) if args.known else _run_all(args, cases)
+    print(*write(found, args), sep="\n")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -186,27 +182,20 @@ def _root(args: argparse.Namespace, data: str, seed: int) -> Path:
 
 
 def _walkers(args: argparse.Namespace, data: str, seed: int) -> Settings:
-    setup = SETUPS[data]
-    return Settings(
+    return SETUPS[data].walkers(
         train_persons=args.persons,
         test_persons=args.persons,
         cameras=6,
-        tracklets_per_camera=(1, 2),
-        frames=setup.frames,
         size=SIZE,
         seed=seed,
         twins=data == "twins",
         distractors=8,
         junk=4,
-        nuisances=Nuisances(**{each.name: setup.nuisances for each in dataclasses.fields(Nuisances)}),
     )
 
 
 def _make_data(args: argparse.Namespace, data: str, seed: int) -> None:
-    settings = _walkers(args, data, seed)
-    make_walkers(
-        _root(args, data, seed), **{f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
-    )
+    render(_root(args, data, seed), _walkers(args, data, seed))
 
 
 def _run_all(args: argparse.Namespace, cases: Sequence[Case]) -> list[Measurement]:

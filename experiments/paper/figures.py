@@ -17,12 +17,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from experiments.ending import exit_status
 from experiments.paper.cached_runs import Run
 from experiments.paper.drawing import DrawnFigure
 from experiments.paper.plan import Job, listing
 
 from experiments.paper import drawing, run_options
-from stca.errors import StcaError
 from stca.tools.files import atomic_write, write_text
 from stca.tools.provenance import provenance_line
 
@@ -40,24 +40,20 @@ FIGURES: dict[str, tuple[str, ...]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     args = parser().parse_args(arguments)
+    return exit_status(lambda: _main(args))
+
+
+def _main(args: argparse.Namespace) -> None:
     chosen = list(FIGURES) if args.figure == "all" else [args.figure]
-    try:
-        runs = _runs(args, chosen)
-        if args.dry_run:
-            print(listing([Job(recipe, run) for recipe, run in runs.items()]))
-            return 0
-        for number, (recipe, run) in enumerate(runs.items(), 1):
-            print(f"run {number} of {len(runs)}: {recipe}, {run.state()} ({run.path})", flush=True)
-            run.ensure()
-        for figure in chosen:
-            _write(args, figure, _draw(args, figure, runs), runs)
-    except StcaError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted; run the same command to resume", file=sys.stderr)
-        return 130
-    return 0
+    runs = _runs(args, chosen)
+    if args.dry_run:
+        print(listing([Job(recipe, run) for recipe, run in runs.items()]))
+        return
+    for number, (recipe, run) in enumerate(runs.items(), 1):
+        print(f"run {number} of {len(runs)}: {recipe}, {run.state()} ({run.path})", flush=True)
+        run.ensure()
+    for figure in chosen:
+        _write(args, figure, _draw(args, figure, runs), runs)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -18,13 +18,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from experiments.ending import exit_status
 from experiments.paper.cell_results import cell_results, to_csv
 from experiments.paper.plan import Plan
 from experiments.paper.rendering import markdown
 from experiments.paper.tables import TABLES
 
 from experiments.paper import complexity, run_options
-from stca.errors import ConfigError, StcaError
+from stca.errors import ConfigError
 from stca.tools.files import write_text
 from stca.tools.progress import format_seconds
 
@@ -34,14 +35,7 @@ RESULTS = Path(__file__).parents[1] / "results"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     args = parser().parse_args(arguments)
-    try:
-        return _main(args)
-    except StcaError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted; run the same command to resume", file=sys.stderr)
-        return 130
+    return exit_status(lambda: _main(args))
 
 
 def parser() -> argparse.ArgumentParser:

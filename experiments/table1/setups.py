@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from experiments.paper.tables import BUILT
 
 from stca.config import BatchConfig, ClipConfig, DataConfig, LossConfig, ModelConfig, OptimConfig, RunConfig
 from stca.models import PEERS
-from stca.walkers import Nuisances
 from stca.walkers.plan import Settings
 
 SYSTEMS: Mapping[str, str] = {
@@ -70,19 +68,15 @@ def run_config(system: str, data: str, seed: int, root: Path) -> RunConfig:
 
 def walkers(data: str, seed: int) -> Settings:
     """People and cameras of a seed."""
-    setup = SETUPS[data]
-    return Settings(
+    return SETUPS[data].walkers(
         train_persons=TRAIN_PERSONS,
         test_persons=TEST_PERSONS,
         cameras=3,
-        tracklets_per_camera=(1, 2),
-        frames=setup.frames,
         size=SIZE,
         seed=seed,
         twins=data == "twins",
         distractors=0,
         junk=0,
-        nuisances=Nuisances(**{each.name: setup.nuisances for each in dataclasses.fields(Nuisances)}),
     )
 
 

@@ -11,22 +11,22 @@ Finished runs are kept and interrupted ones go on. Page, CSV and picture go to e
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.attention.measurements import Case, Measurement, read_measurement, read_table, to_json
 from experiments.attention.parallel import measure_all
+from experiments.attention.setups import render
 from experiments.attention.study import twin_accuracy
+from experiments.ending import exit_status
 from experiments.paper.cached_runs import Run
 from experiments.table1.page import write
 from experiments.table1.setups import SETUPS, SYSTEMS, run_config, table_file, walkers
 
-from stca.errors import ConfigError, StcaError
+from stca.errors import ConfigError
 from stca.tools.files import write_text
 from stca.tools.progress import format_seconds
-from stca.walkers import make_walkers
 
 RUN_SECONDS = 36.0
 """Of a processor, before any run is there: an estimate, 90 minutes for all 150."""
@@ -34,23 +34,17 @@ RUN_SECONDS = 36.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     args = parser().parse_args(arguments)
-    try:
-        if args.dry_run:
-            print(listing(args))
-            return 0
-        found = list(read_table(table_file(args)).values()) if args.known else _run_all(args)
-        if not found:
-            raise ConfigError(
-                "Nothing has been measured yet", where=table_file(args), hint="run without --known"
-            )
-        print(*write(found, args), sep="\n")
-    except StcaError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted; run the same command to resume", file=sys.stderr)
-        return 130
-    return 0
+    return exit_status(lambda: _main(args))
+
+
+def _main(args: argparse.Namespace) -> None:
+    if args.dry_run:
+        print(listing(args))
+        return
+    found = list(read_table(table_file(args)).values()) if args.known else _run_all(args)
+    if not found:
+        raise ConfigError("Nothing has been measured yet", where=table_file(args), hint="run without --known")
+    print(*write(found, args), sep="\n")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -112,9 +106,7 @@ def _run_all(args: argparse.Namespace) -> list[Measurement]:
     """Seed by seed, so that what is cut short has whole seeds; the page follows every run."""
     cases = cases_of(args)
     for data, seed in dict.fromkeys((case.data, case.seed) for case in cases):
-        settings = walkers(data, seed)
-        options = {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
-        make_walkers(_root(args, data, seed), **options)
+        render(_root(args, data, seed), walkers(data, seed))
     return measure_all(measure, args, cases, after=lambda measured: write([measured], args))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from jaxtyping import Float32, Int64
@@ -61,13 +62,19 @@ class EmbeddedEngine:
 
     # ---- reading ----
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """One snapshot for several reads. The engine's lock comes before the store's, here and everywhere."""
+        with self._lock, self._store.read_transaction():
+            yield
+
     def records(self) -> Iterator[Record]:
         """All records, in insertion order."""
         return iter(self._store.records())
 
     def vectors(self) -> Vectors:
         """(N, D), in the order of `records`."""
-        with self._lock, self._store.read_transaction():
+        with self.reading():
             found = np.empty((len(self._store.ids()), self._dim), dtype=np.float32)
             start = 0
             for block in self._store.blocks(self._dim):
@@ -77,12 +84,12 @@ class EmbeddedEngine:
 
     def table(self) -> tuple[list[Record], Vectors]:
         """Records and vectors of one snapshot."""
-        with self._lock, self._store.read_transaction():
+        with self.reading():
             return self._store.records(), self.vectors()
 
     def take(self, keys: Sequence[str]) -> tuple[list[Record], Vectors]:
         """Records and vectors of those keys that exist, in the order of `keys`."""
-        with self._lock, self._store.read_transaction():
+        with self.reading():
             return self._store.rows_of(keys, self._dim)
 
     def find(self, key: str) -> tuple[Record, Float32[np.ndarray, " D"]] | None:
@@ -101,7 +108,7 @@ class EmbeddedEngine:
         hidden: bool,
     ) -> list[tuple[Record, float]]:
         """The nearest records and their scores, best first; ties in insertion order."""
-        with self._lock, self._store.read_transaction():
+        with self.reading():
             self._refresh()
             allowed = self._allowed(cameras, time, hidden)
             more = count + (without is not None)
@@ -118,7 +125,7 @@ class EmbeddedEngine:
 
     def describe(self) -> str:
         """The index in use, for people."""
-        with self._lock, self._store.read_transaction():
+        with self.reading():
             self._refresh()
             return str(self._index)
 
@@ -126,7 +133,7 @@ class EmbeddedEngine:
 
     def refresh(self) -> None:
         """Bring the index up to date, and save it if over 5 % of its rows are not on disk yet."""
-        with self._lock, self._store.read_transaction():
+        with self.reading():
             self._refresh()
             self._save(atleast=len(self._ids) // 20)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -28,6 +29,10 @@ class Engine(Protocol):
 
     def remove(self, keys: Sequence[str]) -> None:
         """Remove all of these rows, or none."""
+        ...
+
+    def reading(self) -> AbstractContextManager[None]:
+        """One state for several reads of rows and metadata by this thread; takes the locks in their order."""
         ...
 
     def records(self) -> Iterator[Record]:

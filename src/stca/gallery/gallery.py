@@ -237,9 +237,9 @@ class Gallery(GalleryLog):
         if isinstance(cameras, str):
             cameras = (cameras,)
         chosen = None if cameras is None else frozenset(cameras)
-        # Not within a transaction: the engine locks itself first and the store then, and so must everybody.
-        found = self._engine.search(unit, k, cameras=chosen, time=time, without=without, hidden=hidden)
-        calibration = self.calibration()
+        with self._engine.reading():
+            found = self._engine.search(unit, k, cameras=chosen, time=time, without=without, hidden=hidden)
+            calibration = self.calibration()
         return [
             Hit(rank, record, score, None if calibration is None else score >= calibration.threshold)
             for rank, (record, score) in enumerate(found, 1)

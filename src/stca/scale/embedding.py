@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,14 @@ from stca.runs.open_model import open_model
 from stca.scale.attempts import Attempts
 from stca.scale.cluster import Do, connected, distinct, follow, keep_open, run
 from stca.scale.tracking import ATTEMPTS, hours_of
-from stca.scale.vector_files import SUFFIX, VectorFile, import_pyarrow, read_about, write_vectors
+from stca.scale.vector_files import (
+    SUFFIX,
+    VectorFile,
+    fingerprint_of,
+    import_pyarrow,
+    read_about,
+    write_vectors,
+)
 from stca.tracklets import Tracklet
 from stca.tracks import FoundTracklet, find_tracklets
 
@@ -204,7 +210,7 @@ def _is_done(path: Path, fingerprint: ModelFingerprint, tracklets: Sequence[Foun
         return False
     try:
         about = read_about(path)
-        fingerprint.require(ModelFingerprint.from_json(json.dumps(about["fingerprint"])), where=path)
+        fingerprint.require(fingerprint_of(about), where=path)
         return bool(about["crops"] == crops_state(tracklets))
     except (StcaError, KeyError):
         return False

@@ -115,7 +115,7 @@ def read_about(path: Path) -> dict[str, Any]:
         if not isinstance(about.get(name), str):
             raise _damaged(path, f"metadata {name}: a string", about.get(name))
     try:
-        dim = _fingerprint(about).dim
+        dim = fingerprint_of(about).dim
     except (GalleryError, KeyError) as error:
         found = getattr(error, "found", None) or "none"
         raise _damaged(path, "metadata fingerprint: a model's", found) from error
@@ -134,7 +134,7 @@ def read_vectors(path: Path) -> VectorFile:
 
     """
     about = read_about(path)
-    fingerprint = _fingerprint(about)
+    fingerprint = fingerprint_of(about)
     _, parquet = import_pyarrow()
     try:
         table = parquet.read_table(path, columns=list(_COLUMNS))
@@ -180,7 +180,7 @@ def add_vectors(path: Path | str, files: Sequence[Path], *, replace: bool = Fals
     """
     first = read_vectors(files[0])
     for file in files[1:]:
-        first.fingerprint.require(_fingerprint(read_about(file)), where=file)
+        first.fingerprint.require(fingerprint_of(read_about(file)), where=file)
     done = Added()
     with Gallery.open(path, model=first.fingerprint, source=first.source) as gallery:
         for file in files:
@@ -193,7 +193,7 @@ def add_vectors(path: Path | str, files: Sequence[Path], *, replace: bool = Fals
 def require_model(files: Sequence[Path], model: ModelFingerprint) -> None:
     """Raise GalleryError for a file whose vectors are of another model than this one."""
     for file in files:
-        if differ := model.differences(_fingerprint(read_about(file))):
+        if differ := model.differences(fingerprint_of(read_about(file))):
             raise GalleryError(
                 "The vectors of this file are not of the model that is named",
                 expected=differ[0],
@@ -226,7 +226,8 @@ def _types(dim: int) -> dict[str, Any]:
     return {name: kinds.get(name, arrow.string()) for name in _COLUMNS}
 
 
-def _fingerprint(about: dict[str, Any]) -> ModelFingerprint:
+def fingerprint_of(about: dict[str, Any]) -> ModelFingerprint:
+    """The model's, from what `read_about` read."""
     return ModelFingerprint.from_json(json.dumps(about["fingerprint"]))
 
 

@@ -15,7 +15,6 @@ from jaxtyping import Float32
 
 from stca.gallery import Hit, Query, Record, embed
 from stca.gallery.query import open_query
-from stca.gallery.store.store import Store
 from stca.gallery.unit_vectors import unit_vectors
 from stca.web import schemas
 from stca.web.access.tokens import User
@@ -143,8 +142,8 @@ class SavedAnswers:
 
     def new(self) -> dict[int, list[schemas.Hit]]:
         """By saved search, the answers that reach the threshold and came since it was last looked through."""
-        seen, store = self._state.saved.seen(), self._state.gallery.store
-        if not isinstance(store, Store):  # Milvus does not say which rows came last
+        seen, store = self._state.saved.seen(), self._state.numbered
+        if store is None:
             return {}
         return {
             search.id: [

@@ -142,10 +142,15 @@ class ServerState:
         self.audit.write(who.name, who.role, "undo correction", correction=number)
         return undo(self.gallery, number)
 
-    def newest_row(self) -> int:
-        """The highest row id of the gallery, 0 on Milvus; later tracklets have higher ones."""
+    @property
+    def numbered(self) -> Store | None:
+        """The gallery's store, if it numbers rows in the order in which they came; None on Milvus."""
         store = self.gallery.store
-        last = store.last_commit() if isinstance(store, Store) else None
+        return store if isinstance(store, Store) else None
+
+    def newest_row(self) -> int:
+        """The highest row id of the gallery; later tracklets have higher ones. 0 where none are numbered."""
+        last = self.numbered.last_commit() if self.numbered else None
         return 0 if last is None else last[0]
 
     def public(self, text: str) -> str:

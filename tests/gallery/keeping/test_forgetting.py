@@ -256,7 +256,7 @@ def test_the_index_is_made_anew(tmp_path: Path, small_exact: None) -> None:
 
 MOMENTS: dict[str, tuple[object, str]] = {
     "before the crops": (forgetting, "erase_crops"),
-    "after the crops": (forgetting, "sum_up"),
+    "after the crops": (forgetting, "erase_from_watch"),
     "before the rows": (ErasingStore, "erase_rows"),
     "after the rows": (ErasingStore, "clean_file"),
     "before the index": (forgetting, "erase_index"),

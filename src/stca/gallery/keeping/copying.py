@@ -157,11 +157,10 @@ def _corrected(new: Gallery) -> GalleryError:
 
 
 def _copy_rows(old: Gallery, new: Gallery) -> int:
-    records = list(old.records())
-    batches = [records[start : start + _BATCH] for start in range(0, len(records), _BATCH)]
-    label = f"copy {len(records):,} tracklets, {_BATCH} at a time"
+    every = [record.key for record in old.records()]
+    batches = [every[start : start + _BATCH] for start in range(0, len(every), _BATCH)]
     added = 0
-    for keys in progress([[record.key for record in batch] for batch in batches], label=label):
+    for keys in progress(batches, label=f"copy {len(every):,} tracklets, {_BATCH} at a time"):
         some, vectors, wrong = _missing(old, new, keys)
         if wrong:
             new.remove(*wrong)

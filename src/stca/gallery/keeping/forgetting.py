@@ -11,17 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
 from stca.gallery.engine import Vector
 from stca.gallery.gallery import Gallery
 from stca.gallery.index.file import erase_index
 from stca.gallery.keeping.crops import ErasedCrops, erase_crops
 from stca.gallery.keeping.places import places_missing_here, places_of
-from stca.gallery.keeping.server_files import ErasedFromServer, erase_from_server, sum_up
+from stca.gallery.keeping.server_files import ErasedFromServer, erase_from_server
 from stca.gallery.keeping.watch_files import ErasedFromWatch, erase_from_watch, erase_names_from_watch
 from stca.gallery.records import Record
-from stca.gallery.store.rows import digest
+from stca.gallery.store.rows import digest, stored_vector
 from stca.tools.erasing import erase_tree
 
 _KEPT = "files of the Milvus server, which drops deleted rows by itself: see its options dataCoord.gc"
@@ -160,9 +158,12 @@ def _erased_before(
     return replace(
         done,
         watch=erase_from_watch(gallery, keys, wait=wait, dry_run=dry_run),
-        server=sum_up(
-            erase_from_server(folder, keys, wait=wait, dry_run=dry_run)
-            for folder in places_of(gallery, "server")
+        server=sum(
+            (
+                erase_from_server(folder, keys, wait=wait, dry_run=dry_run)
+                for folder in places_of(gallery, "server")
+            ),
+            ErasedFromServer(),
         ),
         elsewhere=tuple(f"{path}: noted, and not here" for path in places_missing_here(gallery)),
     )
@@ -170,5 +171,5 @@ def _erased_before(
 
 def _record(record: Record, vector: Vector) -> Record:
     """A record whose `content` is a digest of its crops, or empty where it is one of its vector."""
-    of_vector = digest(np.ascontiguousarray(vector, dtype="<f4").tobytes())
+    of_vector = digest(stored_vector(vector))
     return replace(record, content="") if record.content == of_vector else record

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +45,14 @@ class ErasedFromServer:
     uploads: int = 0
     left: tuple[str, ...] = ()
 
+    def __add__(self, other: ErasedFromServer) -> ErasedFromServer:
+        return ErasedFromServer(
+            self.searches + other.searches,
+            self.lines + other.lines,
+            self.uploads + other.uploads,
+            self.left + other.left,
+        )
+
 
 def erase_from_server(
     folder: Path, keys: Sequence[str], *, wait: float = 60.0, dry_run: bool = False
@@ -73,17 +81,6 @@ def erase_from_server(
     videos = folder / "videos"
     left = (f"{videos}: uploaded videos",) if videos.is_dir() and any(videos.iterdir()) else ()
     return ErasedFromServer(searches, lines, uploads, left)
-
-
-def sum_up(erased: Iterable[ErasedFromServer]) -> ErasedFromServer:
-    """What was erased in several folders, together."""
-    each = list(erased)
-    return ErasedFromServer(
-        sum(one.searches for one in each),
-        sum(one.lines for one in each),
-        sum(one.uploads for one in each),
-        tuple(left for one in each for left in one.left),
-    )
 
 
 def names_one(value: Any, keys: Set[str]) -> bool:

@@ -41,6 +41,9 @@ class ErasedFromWatch:
     lines: int = 0
     left: tuple[str, ...] = ()
 
+    def __add__(self, other: ErasedFromWatch) -> ErasedFromWatch:
+        return ErasedFromWatch(self.events + other.events, self.lines + other.lines, self.left + other.left)
+
 
 def erase_from_watch(
     gallery: Gallery, keys: Sequence[str], *, wait: float = 60.0, dry_run: bool = False
@@ -67,12 +70,8 @@ def erase_from_watch(
         db.executemany("DELETE FROM walking WHERE tracklet = ?", [(key,) for key in gone])
 
     paths = places_of(gallery, "events") if gone else []
-    done = [_erase(path, change, erase, wait, dry_run=dry_run) for path in paths]
-    return ErasedFromWatch(
-        sum(each.events for each in done),
-        sum(each.lines for each in done),
-        tuple(left for each in done for left in each.left),
-    )
+    done = (_erase(path, change, erase, wait, dry_run=dry_run) for path in paths)
+    return sum(done, ErasedFromWatch())
 
 
 def erase_names_from_watch(gallery: Gallery, names: Sequence[str], *, wait: float = 60.0) -> None:

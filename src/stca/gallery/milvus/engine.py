@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import replace as replace_fields
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ from stca.gallery.milvus.indexing import Tuning, describe, index_of, search_para
 from stca.gallery.milvus.rows import Row, filter_of, from_entity, partitions_within
 from stca.gallery.milvus.store import META
 from stca.gallery.records import Added, Record, updated_record
-from stca.gallery.store.rows import COLUMNS, digest
+from stca.gallery.store.rows import COLUMNS, another_tracklet, digest, stored_vector
 
 _BATCH = 1000
 _SPARE = 10
@@ -64,7 +65,7 @@ class MilvusEngine:
 
     def _add(self, records: Sequence[Record], vectors: Vectors, *, replace: bool) -> Added:
         contents = [
-            record.content or digest(np.ascontiguousarray(vector, dtype="<f4").tobytes())
+            record.content or digest(stored_vector(vector))
             for record, vector in zip(records, vectors, strict=True)
         ]
         given = [replace_fields(r, content=content) for r, content in zip(records, contents, strict=True)]
@@ -74,12 +75,7 @@ class MilvusEngine:
             old = self._table.get([record.key for record, _ in rows])
             other = [r.key for r, _ in rows if r.key in old and old[r.key].record.content != r.content]
             if other and not replace:
-                raise GalleryError(
-                    f"The gallery has another tracklet of the key {other[0]!r}",
-                    expected="the same frames as when it was added",
-                    where=self._store.connection.address,
-                    hint="--replace (replace=True) puts the new one in its place",
-                )
+                raise another_tracklet(other[0], self._store.connection.address)
             new = [(r, v) for r, v in rows if r.key not in old or r.key in set(other)]
             changed = self._changed([r for r, _ in rows if r.key in old and r.key not in set(other)], old)
             self._store.note_persons(record.person for record, _ in [*new, *((c, 0) for c in changed)])
@@ -131,6 +127,10 @@ class MilvusEngine:
             self._table.flush()
 
     # ---- reading ----
+
+    def reading(self) -> AbstractContextManager[None]:
+        """Within it, this thread reads metadata once; rows are no snapshot."""
+        return self._store.read_transaction()
 
     def _rows(self, *, vectors: bool) -> list[Row]:
         return sorted(self._table.scan(vectors=vectors), key=lambda row: row.number)

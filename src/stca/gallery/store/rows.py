@@ -9,7 +9,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from stca.errors import GalleryError, GalleryFileError
+from stca.gallery.engine import Vector
 from stca.gallery.records import Record
 
 COLUMNS = tuple(field.name for field in fields(Record))
@@ -76,6 +79,21 @@ def _whole(value: Any) -> int:
     if not -(2**63) <= number < 2**63:
         raise ValueError(f"{number} is beyond 64 bits")
     return number
+
+
+def another_tracklet(key: str, where: object) -> GalleryError:
+    """What `add` raises where a key is there with other content."""
+    return GalleryError(
+        f"The gallery has another tracklet of the key {key!r}",
+        expected="the same frames as when it was added",
+        where=where,
+        hint="--replace (replace=True) puts the new one in its place",
+    )
+
+
+def stored_vector(vector: Vector) -> bytes:
+    """A vector as it is kept: D little-endian float32."""
+    return np.ascontiguousarray(vector, dtype="<f4").tobytes()
 
 
 def digest(data: bytes) -> str:

@@ -20,7 +20,14 @@ from stca.errors import GalleryError, GalleryFileError
 from stca.gallery.engine import Vector, Vectors
 from stca.gallery.records import Added, Record, updated_record
 from stca.gallery.store.file import FILE, has_clock
-from stca.gallery.store.rows import COLUMNS, digest, record_from_row, row_values
+from stca.gallery.store.rows import (
+    COLUMNS,
+    another_tracklet,
+    digest,
+    record_from_row,
+    row_values,
+    stored_vector,
+)
 from stca.gallery.store.sqlite import sqlite_errors
 from stca.gallery.store.tombstones import Tombstones
 
@@ -66,7 +73,7 @@ class Store(Tombstones):
             GalleryError: a key is there with other content, and not `replace`; then nothing is written.
 
         """
-        data = [np.ascontiguousarray(vector, dtype="<f4").tobytes() for vector in vectors]
+        data = [stored_vector(vector) for vector in vectors]
         given = [_Row(r, r.content or digest(d), d) for r, d in zip(records, data, strict=True)]
         with self._write_transaction():
             lost = self.forgotten([replace_fields(row.record, content=row.content) for row in given])
@@ -75,12 +82,7 @@ class Store(Tombstones):
             known = self._ids_and_digests([record.key for record in records])
             other = [r.key for r, content, _ in rows if r.key in known and known[r.key][1] != content]
             if other and not replace:
-                raise GalleryError(
-                    f"The gallery has another tracklet of the key {other[0]!r}",
-                    expected="the same frames as when it was added",
-                    where=self.folder,
-                    hint="--replace (replace=True) puts the new one in its place",
-                )
+                raise another_tracklet(other[0], self.folder)
             for key in other:
                 self._delete_row(known.pop(key)[0])
             new = [row for row in rows if row.record.key not in known]

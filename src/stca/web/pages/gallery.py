@@ -9,7 +9,6 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import Response
 
-from stca.gallery.store.store import Store
 from stca.web import actions, schemas
 from stca.web.api.common import Id, state_of
 from stca.web.listing import Filters, Snapshot
@@ -86,7 +85,7 @@ def saved(request: Request) -> Response:
         "saved.html",
         searches=[_saved(state, snapshot, each, new.get(each.id, [])) for each in searches],
         row=row,
-        follows=isinstance(state.gallery.store, Store),
+        follows=state.numbered is not None,
     )
 
 
