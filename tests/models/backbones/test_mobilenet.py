@@ -11,7 +11,7 @@ from published_mobilenet import published
 from stca.errors import CheckpointError, ConfigError
 from stca.inference.vectors import VectorNet, fold_norms
 from stca.models import create_model, load_model, load_weights, save_model
-from stca.models.backbones.mobilenet import MobileNetV2
+from stca.models.backbones.mobilenet import DepthwiseConv, MobileNetV2
 from stca.models.spatial_pooling import SpatialMean, SpatialWeights
 
 
@@ -33,6 +33,25 @@ def test_stages_in_pieces_are_the_whole() -> None:
     torch.manual_seed(0)
     net, x = MobileNetV2(features=8).eval(), torch.randn(2, 3, 32, 16)
     torch.testing.assert_close(net.stages(net.stages(net.stem(x), 1, 3), 4, 4), net(x))
+
+
+@pytest.mark.parametrize("size", [(8, 6), (7, 5), (1, 2)])
+def test_a_strided_depthwise_convolution_in_training_is_that_of_pytorch(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    conv = DepthwiseConv(3, 3, 3, stride=2, padding=1, groups=3, bias=False).train()
+    frames = torch.randn(2, 3, *size, requires_grad=True)
+    wanted = nn.functional.conv2d(frames, conv.weight, stride=2, padding=1, groups=3)
+    given = conv(frames)
+    torch.testing.assert_close(given, wanted)
+    torch.testing.assert_close(conv.eval()(frames), wanted)
+    weights = torch.randn_like(wanted)
+    asked = (frames, conv.weight)
+    for ours, theirs in zip(
+        torch.autograd.grad((given * weights).sum(), asked),
+        torch.autograd.grad((wanted * weights).sum(), asked),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, theirs)
 
 
 @pytest.mark.parametrize("nested", [False, True])
