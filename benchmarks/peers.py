@@ -193,9 +193,8 @@ def draw(costs: Sequence[Cost]) -> Figure:
     for number, (milliseconds, rank1, name) in enumerate(sorted(scored), start=1):
         colour = WRONG if name == "stca" else INK
         axes.plot(milliseconds, rank1, "o", color=colour, label=f"{number:>2}  {name}", markersize=4)
-        away = (3, 3) if number % 2 else (-10, -8)  # neighbours' numbers do not meet
         axes.annotate(
-            f"{number}", (milliseconds, rank1), away, textcoords="offset points", fontsize=7, color=colour
+            f"{number}", (milliseconds, rank1), (3, 3), textcoords="offset points", fontsize=7, color=colour
         )
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
