@@ -25,13 +25,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from ceilings import best_product, in_another_process
+from made_footage import footage
 from timing import ratios, spread, table, take_turns, write_page
 
 from stca.clips import ClipBatch, Transform, dense_batches, normalise, sample_clips
 from stca.datasets import load_dataset
 from stca.embedding import embed_tracklets
 from stca.evaluation import evaluate
-from stca.footage.images import write_jpeg
 from stca.inference import Plan, open_runtime
 from stca.inference.plan import Precision, RuntimeName
 from stca.models import ReIDModel, create_model
@@ -191,34 +191,6 @@ def competitors(device: torch.device, *, compiled: bool) -> list[tuple[str, Runt
 def ceilings() -> str:
     rows = list(in_another_process().items())
     return "Peak performance of this machine:\n\n" + table(("", "best"), rows)
-
-
-def footage(folder: Path, lengths: list[int], size: tuple[int, int], *, seed: int = 0) -> list[Tracklet]:
-    """Tracklets of smooth noise, which compresses like photographs."""
-    rng = np.random.default_rng(seed)
-    folder.mkdir(parents=True, exist_ok=True)
-    pictures = []
-    for number in range(16):
-        coarse = rng.integers(0, 256, (size[0] // 16, size[1] // 16, 3)).astype(np.float32)
-        smooth = torch.nn.functional.interpolate(
-            torch.from_numpy(coarse).permute(2, 0, 1)[None], size=size, mode="bicubic"
-        )[0].permute(1, 2, 0)
-        noise = torch.from_numpy(rng.normal(0, 6, (*size, 3)).astype(np.float32))
-        path = folder / f"picture{number:02d}.jpg"
-        write_jpeg(path, (smooth + noise).clamp(0, 255).byte().numpy())
-        pictures.append(path.read_bytes())
-    tracklets = []
-    for row, length in enumerate(lengths):
-        place = folder / f"{row:04d}"
-        place.mkdir()
-        frames = []
-        for number in range(min(length, 32)):  # longer tracklets repeat their frames
-            frames.append(place / f"{number:04d}.jpg")
-            frames[-1].write_bytes(pictures[(row + number) % len(pictures)])
-        tracklets.append(
-            Tracklet(tuple(frames[i % len(frames)] for i in range(length)), 1 + row, 1, f"{row}")
-        )
-    return tracklets
 
 
 def clip_batches(tracklets: list[Tracklet]) -> Iterator[ClipBatch]:

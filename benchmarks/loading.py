@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from ceilings import jpeg_megapixels
-from embedding import footage
+from made_footage import footage
 from PIL import Image
 from timing import ratios, spread, table, take_turns, write_page
 

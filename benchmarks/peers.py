@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from embedding import footage
+from made_footage import footage
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 from timing import RESULTS, ratios, spread, table, take_turns, write_page

@@ -14,28 +14,24 @@ import argparse
 import importlib.util
 import os
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import scipy
+from ranking_blocks import of_blocks
 from scipy.io import loadmat
 from timing import ratios, spread, table, take_turns, write_page
 
 from stca.distance import Metric
 from stca.ranking import (
-    GalleryBlock,
     Labels,
     k_reciprocal,
     k_reciprocal_from_distances,
     rank,
-    rank_blocks,
     rank_distances,
 )
 from stca.tracklets import Embeddings
@@ -59,13 +55,7 @@ def main() -> None:
         "--torchreid", type=Path, help="folder in which pip installed pyppbox-torchreid (--target)"
     )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument(
-        "--blocks", nargs=3, type=int, metavar=("Q", "G", "D"), help="internal: one run of part 'growth'"
-    )
     options = parser.parse_args()
-    if options.blocks:
-        print(*one_from_blocks(*options.blocks))
-        return
     run = {
         "matrix": matrix,
         "features": features,
@@ -222,62 +212,6 @@ def distance_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 # ---- galleries too large to hold ----
 
 
-@dataclass(frozen=True)
-class MadeUpGallery:
-    """Half-precision rows generated in blocks from a seed: ten matches per query, otherwise distractors."""
-
-    centres: np.ndarray
-    rows: int
-    rows_at_once: int = 16384
-    seconds_making: list[float] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return -(-self.rows // self.rows_at_once)
-
-    def __iter__(self) -> Iterator[GalleryBlock]:
-        people = len(self.centres)
-        persons = np.concatenate(
-            [np.tile(np.arange(1, people + 1), 10), np.arange(people + 1, self.rows - 9 * people + 1)]
-        )
-        persons = np.random.default_rng(0).permutation(persons[: self.rows])
-        for start in range(0, self.rows, self.rows_at_once):
-            ids = persons[start : start + self.rows_at_once]
-            began = time.perf_counter()
-            rng = np.random.default_rng((1, start))
-            vectors = noise(rng, len(ids), self.centres.shape[1]).astype(np.float16)
-            known = np.flatnonzero(ids <= people)
-            vectors[known] += self.centres[ids[known] - 1].astype(np.float16)
-            block = GalleryBlock(vectors, Labels(ids, rng.integers(2, 9, len(ids))))
-            self.seconds_making.append(time.perf_counter() - began)
-            yield block
-
-
-def noise(rng: np.random.Generator, rows: int, dim: int) -> np.ndarray:
-    """(rows, dim) uniform int8 noise, which is fast to generate."""
-    return np.frombuffer(rng.bytes(rows * dim), dtype=np.int8).reshape(rows, dim)
-
-
-def one_from_blocks(queries: int, rows: int, dim: int) -> tuple[float, float, float, float]:
-    """Seconds in total and for generating the gallery (twice), additional memory in MB, and mAP."""
-    rng = np.random.default_rng(2)
-    centres = 26 * rng.standard_normal((queries, dim), dtype=np.float32)
-    vectors = centres + noise(rng, queries, dim)
-    ids = np.arange(1, queries + 1)
-    query = Embeddings(vectors, ids, np.ones(queries, dtype=np.int64), tuple(map(str, ids)))
-    gallery = MadeUpGallery(centres, rows)
-    before = megabytes("VmRSS")
-    start = time.perf_counter()
-    metrics = rank_blocks(query, gallery, label=f"{queries} x {rows}")
-    seconds = time.perf_counter() - start
-    return seconds, sum(gallery.seconds_making), megabytes("VmHWM") - before, metrics.mean_ap
-
-
-def megabytes(what: str) -> float:
-    """Memory of this process in MB: current (VmRSS) or peak (VmHWM)."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(what))
-
-
 def growth(options: argparse.Namespace) -> str:
     title = "## How time and memory grow with the gallery: 1,000 queries, 2,048 dimensions, half precision"
     return f"{title}\n\n{of_blocks([(1000, rows, 2048) for rows in (20_000, 40_000, 80_000, 160_000)])}"
@@ -286,19 +220,6 @@ def growth(options: argparse.Namespace) -> str:
 def large(options: argparse.Namespace) -> str:
     title = "## 10,000 queries, 1,000,000 rows, 2,048 dimensions, half precision"
     return f"{title}\n\n{of_blocks([(10_000, 1_000_000, 2048)])}"
-
-
-def of_blocks(sizes: list[tuple[int, int, int]]) -> str:
-    rows = []
-    for size in sizes:
-        # in separate processes, since peak memory is per process
-        command = [sys.executable, __file__, "--blocks", *map(str, size)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        seconds, making, extra, ap = map(float, done.stdout.split())
-        times = f"{seconds:.1f}", f"{making:.1f}"
-        rows.append((*(f"{side:,}" for side in size), *times, f"{extra:.0f} MB", f"{100 * ap:.2f}"))
-    head = ("queries", "gallery", "dimensions", "seconds", "of these making the rows", "extra memory", "mAP")
-    return table(head, rows)
 
 
 # ---- racing ----

@@ -43,13 +43,21 @@ def main() -> int:
     )
     parser.add_argument("--shared", type=Path, required=True, help="folder with reid_sets/")
     parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument(
+        "--package-only", action="store_true", help="the catalogue's networks stay as they are in --out"
+    )
     args = parser.parse_args()
     model = load_pretrained()
     weights = ModelFingerprint.of(model).weights
-    networks = [{"name": DEFAULT_PRETRAINED, "weights": weights, "sets": sets(model, args.shared)}]
-    for name, file in CATALOGUE.items():
-        found = sets(open_model(str(args.shared / "weights" / "reid" / file)), args.shared)
-        networks.append({"name": name, "weights": "", "sets": found})
+    if args.package_only:
+        others = [each for each in json.loads(args.out.read_text())["networks"] if not each["weights"]]
+    else:
+        files = {name: args.shared / "weights" / "reid" / file for name, file in CATALOGUE.items()}
+        others = [
+            {"name": name, "weights": "", "sets": sets(open_model(str(file)), args.shared)}
+            for name, file in files.items()
+        ]
+    networks = [{"name": DEFAULT_PRETRAINED, "weights": weights, "sets": sets(model, args.shared)}, *others]
     content = {"made": provenance_line(), "networks": networks}
     write_text(args.out, json.dumps(content, indent=1) + "\n")
     print(args.out)

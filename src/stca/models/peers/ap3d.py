@@ -15,6 +15,7 @@ from stca.models.backbones.create import choose
 from stca.models.backbones.resnet3d import Bottleneck3d
 from stca.models.heads import BNNeck
 from stca.models.peers.appearance_preserving import UNITS, make_unit
+from stca.models.peers.parts.aggregation import largest_over_space
 from stca.models.peers.parts.model import PeerModel
 from stca.models.peers.parts.non_local import NonLocal
 from stca.models.peers.parts.resnet import LAYERS, WIDTH, ResNet50OverTime, insert_after, stage_of
@@ -75,7 +76,7 @@ class AP3D(PeerModel):
 
     def frame_vectors(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T D"]:
         """The largest value of each channel in every frame."""
-        return self._frame_maps(clips).amax(dim=(3, 4))
+        return largest_over_space(self._frame_maps(clips))
 
     def _frame_maps(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T C h w"]:
         maps: Tensor = self.stream3d(clips.transpose(1, 2))

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from stca.models.backbones.create import choose
 from stca.models.backbones.layers3d import Conv3d, MaxPool3d
 from stca.models.heads import BNNeck
+from stca.models.peers.parts.aggregation import largest_over_space
 from stca.models.peers.parts.model import PeerModel
 from stca.models.peers.parts.resnet import LAYERS, WIDTH, ResNet50OverTime, insert_after
 from stca.models.peers.sinet_blocks import Dissemination, SalientToBroad, StatisticAttention
@@ -89,7 +90,7 @@ class SINet(PeerModel):
 
     def _frames(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T D"]:
         maps: Tensor = self.stream3d(clips.transpose(1, 2))
-        return maps.amax(dim=(3, 4)).transpose(1, 2)
+        return largest_over_space(maps).transpose(1, 2)
 
 
 def _trunk(layers: Sequence[int], width: int) -> ResNet50OverTime:
