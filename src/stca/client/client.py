@@ -153,6 +153,14 @@ class Client(CorrectionRequests):
         content = schemas.SavedSearchIn(name=name, request=schemas.SearchRequest(**request))
         return self._post(schemas.SavedSearch, "/searches", content)
 
+    def new_answers(self, number: int) -> schemas.NewAnswers:
+        """Answers to a saved search that came since it was last looked through."""
+        return self._get(schemas.NewAnswers, f"/searches/{number}/new")
+
+    def mark_seen(self, number: int, row: int) -> None:
+        """Note that the answers to a saved search were looked through up to a row, `NewAnswers.row`."""
+        self._request("POST", f"/searches/{number}/seen", json={"row": row})
+
     def remove_saved_search(self, number: int) -> None:
         """Forget a saved search."""
         self._request("DELETE", f"/searches/{number}")

@@ -10,7 +10,7 @@ from stca.web import schemas
 
 
 class CorrectionRequests(Connection):
-    """Who is who: verdicts, names, merging and splitting, undo."""
+    """Who is who: verdicts, names, merging and splitting, undo; and forgetting, which has none."""
 
     def judge(self, query: str, answer: str, *, same: bool) -> schemas.Correction:
         """Whether an answer shows the query's person."""
@@ -69,6 +69,23 @@ class CorrectionRequests(Connection):
     def pairs(self) -> str:
         """Pairs that people said to be one person, or two, as CSV: key,other,same,time,author."""
         return self._request("GET", "/corrections/pairs.csv").text
+
+    def forget(self, *keys: str, dry_run: bool = False) -> schemas.Forgotten:
+        """Erase tracklets, their crops and all that was said of them, or only say what that would be."""
+        return self._post(schemas.Forgotten, "/forget", schemas.ForgetIn(keys=list(keys), dry_run=dry_run))
+
+    def forget_person(self, number: int, keys: Sequence[str], *, dry_run: bool = False) -> schemas.Forgotten:
+        """Erase a person's tracklets and name, or only say what that would be.
+
+        Args:
+            number: of the person.
+            keys: of all sightings of the person, as `person` gives them; where there are others by now, the
+                server answers with status 409 and erases nothing.
+            dry_run: only say what would be erased.
+
+        """
+        content = schemas.ForgetIn(keys=list(keys), person=number, dry_run=dry_run)
+        return self._post(schemas.Forgotten, "/forget", content)
 
     def _correct(self, **content: Any) -> schemas.Correction:
         return self._post(schemas.Correction, "/corrections", schemas.CorrectionIn(**content))

@@ -1,8 +1,13 @@
-"""Training runs from a config, their evaluation and their HTML report."""
+"""Training runs from a config, their evaluation and their HTML report.
 
-from stca.runs.demo import DemoResult, compare, run_demo, write_results
+The demo and the report are imported when they are first used: they bring the renderer of walkers and
+Matplotlib, which a server does not need to be up.
+"""
+
+import importlib
+import typing
+
 from stca.runs.open_model import add_options, is_model_file, is_path, load_run, open_model
-from stca.runs.report import write_report
 from stca.runs.running import (
     evaluate_model,
     headline,
@@ -10,6 +15,22 @@ from stca.runs.running import (
     load_train,
     train,
 )
+
+if typing.TYPE_CHECKING:
+    from stca.runs.demo import DemoResult, compare, run_demo, write_results
+    from stca.runs.report import write_report
+
+_HOMES = {
+    **dict.fromkeys(("DemoResult", "compare", "run_demo", "write_results"), "stca.runs.demo"),
+    "write_report": "stca.runs.report",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
 
 __all__ = [
     "DemoResult",

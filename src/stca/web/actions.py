@@ -7,9 +7,11 @@ from typing import Literal
 
 from stca.errors import StcaError
 from stca.gallery.keeping import Forgotten, forget
+from stca.linking.persons import Person
 from stca.web import schemas
 from stca.web.access.tokens import User
 from stca.web.jobs import Job, NewVideo, allowed_video
+from stca.web.listing import Snapshot
 from stca.web.media.cache import PICTURES
 from stca.web.problems import WebError
 from stca.web.searching import require_numbering
@@ -121,6 +123,14 @@ def forget_tracklets(state: ServerState, who: User, keys: Sequence[str], names: 
         return forget(state.gallery, keys, names=names, wait=_WAIT)
     finally:
         PICTURES.clear()
+
+
+def names_to_forget(snapshot: Snapshot, person: Person | None) -> list[str]:
+    """A person's name, unless somebody else has it too."""
+    if person is None or person.name is None:
+        return []
+    others = (each.name for each in snapshot.persons.values() if each.number != person.number)
+    return [] if person.name in others else [person.name]
 
 
 def log_upload(state: ServerState, who: User, identifier: str) -> None:

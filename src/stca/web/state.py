@@ -7,6 +7,8 @@ import threading
 from contextlib import suppress
 from functools import cached_property
 
+from anyio import CapacityLimiter
+
 from stca.errors import StcaError
 from stca.gallery import Gallery
 from stca.gallery.corrections import Correction
@@ -29,6 +31,8 @@ from stca.web.saved import SavedSearches
 from stca.web.settings import ServerSettings
 from stca.web.uploads import Uploads
 
+_AT_ONCE = 4
+"""Searches of programs that are answered at once; others wait in the order in which they came."""
 _TIDY_EVERY = 300.0
 """Seconds between two removals of expired uploads."""
 
@@ -59,6 +63,7 @@ class ServerState:
         places = (*settings.videos, self.jobs.videos)
         self.footage = Footage(lambda: self.snapshot().records, places)
         self.model_lock = threading.RLock()
+        self.search_turns, self.embedding_turns = CapacityLimiter(_AT_ONCE), CapacityLimiter(_AT_ONCE)
         self.following = Following(self.gallery)
         self._certainty_lock = threading.Lock()
         self._certainty: tuple[object, Certainty | None] | None = None

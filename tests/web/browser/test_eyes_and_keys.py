@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from browsing import until
+from stca.watch.events import Event, Outbox
+from stca.watch.events.outbox import Walking
 from stca.web.access.tokens import User
+from stca.web.schemas import SearchRequest
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -24,6 +28,7 @@ def addresses(site: Any) -> list[str]:
         f"/tracklets/{keys[1]}?query={keys[0]}",
         f"/people/{person}",
         f"/people/{person}/merge",
+        f"/forget?key={keys[0]}&whole=true",
         "/videos",
         "/videos/door",
         "/jobs",
@@ -36,14 +41,47 @@ def addresses(site: Any) -> list[str]:
     ]
 
 
+@pytest.fixture
+def something_new(site: Any) -> Iterator[None]:
+    """A saved search with new answers, somebody in front of a camera, and an alert."""
+    person, keys = next((number, keys) for number, keys in site.persons().items() if len(keys) > 1)
+    saved = site.state.saved.add("blue", SearchRequest(key=keys[0]), author="ann", row=0)
+    now, alert = time.time(), {"wanted": "blue", "like": keys[0], "score": 0.9, "threshold": 0.5}
+    outbox = Outbox(site.folder.parent / "events.sqlite")
+    lost = {"state": "lost", "why": "Connection refused", "dropped": 7}
+    outbox.show_cameras({"door": {"state": "playing", "why": "", "dropped": 0}, "yard": lost})
+    outbox.put(
+        [
+            Event(
+                "alert",
+                now,
+                "door",
+                "door/9001",
+                person,
+                None,
+                alert | {"false_accept_rate": 0.01, "calibrated": "labels"},
+            )
+        ],
+        walking={"door/9001": Walking("door/9001", "door", person, now, now)},
+    )
+    yield
+    outbox.close()
+    for path in site.folder.parent.glob("events.sqlite*"):
+        path.unlink()
+    site.state.saved.remove(saved.id)
+
+
+@pytest.mark.usefixtures("something_new")
 @pytest.mark.parametrize(("colours", "width"), [("light", 390), ("dark", 1280)])
 def test_axe_finds_nothing_serious_and_nothing_is_cut_off(
     colours: str, width: int, open_page: Open, site: Any
 ) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     page = open_page("/help", width=width, color_scheme=colours)
+    shown = {"/saved": ".has-new", "/live": ".is-alert"}
     for address in addresses(site):
         page.goto(address)
+        assert page.locator(shown.get(address, "main")).count() == 1
         found = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
         serious = [
             (each["id"], node["html"][:200], node["failureSummary"][:300])

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import eigh
 
 from stca.errors import RankingError
 from stca.ranking.metric_learning.learned import LearnedMetric
@@ -50,6 +49,8 @@ class XQDA(LearnedMetric):
                 regularisation, or no direction in which two persons differ more than one.
 
         """
+        from scipy.linalg import eigh  # slow to import, and seldom needed
+
         if dims is not None and dims < 1:
             raise RankingError("A metric needs a direction", expected="dims of at least 1", found=dims)
         covariances = pair_covariances(embeddings, cross_camera=cross_camera)

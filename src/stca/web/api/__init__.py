@@ -8,6 +8,7 @@ from stca.web.api import (
     audit,
     corrections,
     events,
+    forgetting,
     gallery,
     jobs,
     live,
@@ -18,7 +19,7 @@ from stca.web.api import (
 )
 from stca.web.api.common import PROBLEMS
 
-_PARTS = (gallery, tracklets, persons, searches, corrections, uploads, jobs, live, events, audit)
+_PARTS = (gallery, tracklets, persons, searches, corrections, forgetting, uploads, jobs, live, events, audit)
 
 
 def add_routes(app: FastAPI, *, prefix: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from anyio import to_thread
+from fastapi import APIRouter, Request
 
 from stca.web import actions, schemas
 from stca.web.api.common import Cursor, Id, Limit, State, Who
@@ -13,9 +14,10 @@ router = APIRouter(tags=["searches"])
 
 
 @router.post("/search")
-def search_gallery(state: State, who: Who, request: schemas.SearchRequest) -> schemas.SearchResult:
+async def search_gallery(state: State, who: Who, request: schemas.SearchRequest) -> schemas.SearchResult:
     """The most similar tracklets, and whether the best one is the person."""
-    return search(state, request, who)
+    turns = state.embedding_turns if request.key is None and request.vector is None else state.search_turns
+    return await to_thread.run_sync(search, state, request, who, limiter=turns)
 
 
 @router.get("/searches")
@@ -36,6 +38,21 @@ def save(state: State, who: Who, saved: schemas.SavedSearchIn) -> schemas.SavedS
 def get_saved(state: State, number: Id) -> schemas.SavedSearch:
     """One saved search."""
     return state.saved.get(number)
+
+
+@router.get("/searches/{number}/new")
+def new_answers(state: State, who: Who, request: Request, number: Id) -> schemas.NewAnswers:
+    """What came since the answers to a saved search were last looked through; none on Milvus."""
+    row = state.newest_row()
+    state.saved.get(number)
+    state.audit.write(who.name, who.role, "see new answers", searches=[number])
+    return schemas.NewAnswers(hits=request.app.state.answers.new().get(number, []), row=row)
+
+
+@router.post("/searches/{number}/seen", status_code=204)
+def mark_seen(state: State, who: Who, number: Id, seen: schemas.Seen) -> None:
+    """The answers to a saved search were looked through up to a row; what comes later is new."""
+    actions.mark_seen(state, who, number, seen.row)
 
 
 @router.delete("/searches/{number}", status_code=204)

@@ -21,6 +21,8 @@ _MOST_FRAMES = 24
 """Of a tracklet, whose parts are computed; whole clips spread evenly over it."""
 _DRAWN = 8
 _TALL, _GAP, _BAR = 224, 6, 10
+_BETWEEN = 128
+"""Grey of what lies between crops: pages are light or dark."""
 _RED, _BLUE = (178, 24, 43), (33, 102, 172)
 _STRONG = 0.97
 """Quantile of the parts of the places that gets the full colour: a few would drown all others."""
@@ -145,7 +147,7 @@ def draw(looks: list[Look]) -> UInt8[np.ndarray, "H W 3"]:
     rows = [_row(each) for each in looks]
     width = max(row.shape[1] for row in rows)
     edges = [((0, _GAP), (0, width - row.shape[1]), (0, 0)) for row in rows]
-    padded = [np.pad(row, edge, constant_values=255) for row, edge in zip(rows, edges, strict=True)]
+    padded = [np.pad(row, edge, constant_values=_BETWEEN) for row, edge in zip(rows, edges, strict=True)]
     drawn: np.ndarray = np.concatenate(padded)[:-_GAP]
     return drawn
 
@@ -164,7 +166,7 @@ def _row(look: Look) -> UInt8[np.ndarray, "h w 3"]:
         bar = np.full((_BAR, size[0], 3), 232, np.uint8)
         filled = round(abs(look.values[place]) / largest * size[0])
         bar[2:, :filled] = _RED if look.values[place] >= 0 else _BLUE
-        tiles += [np.concatenate([tile, bar]), np.full((_TALL + _BAR, _GAP, 3), 255, np.uint8)]
+        tiles += [np.concatenate([tile, bar]), np.full((_TALL + _BAR, _GAP, 3), _BETWEEN, np.uint8)]
     row: np.ndarray = np.concatenate(tiles[:-1], axis=1)
     return row
 

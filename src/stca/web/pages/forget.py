@@ -33,6 +33,7 @@ def ask(request: Request, key: Key, whole: bool = False) -> Response:
     snapshot = state.snapshot()
     person = _person(snapshot, key) if whole else None
     keys = [record.key for record in person.records] if person else [snapshot.record(key).key]
+    names = actions.names_to_forget(snapshot, person)
     return render(
         request,
         "forget.html",
@@ -42,7 +43,7 @@ def ask(request: Request, key: Key, whole: bool = False) -> Response:
         mark=_mark(keys),
         whole=whole,
         tiles=[tracklet_tile(snapshot, snapshot.records[each]) for each in keys[:SHOWN]],
-        **_erased(state, forget(state.gallery, keys, names=_names(snapshot, person), dry_run=True)),
+        **_erased(state, forget(state.gallery, keys, names=names, dry_run=True)),
         done=False,
     )
 
@@ -61,7 +62,7 @@ def do(
     now = [record.key for record in person.records] if person else [snapshot.record(key).key]
     if _mark(now) != mark:
         raise renumbered(key)
-    erased = actions.forget_tracklets(state, user_of(request), now, _names(snapshot, person))
+    erased = actions.forget_tracklets(state, user_of(request), now, actions.names_to_forget(snapshot, person))
     return render(request, "forget.html", **_erased(state, erased), keys=now, done=True)
 
 
@@ -78,11 +79,3 @@ def _person(snapshot: Snapshot, key: str) -> Person:
     if (found := snapshot.person_of(snapshot.record(key).key)) is None:
         raise renumbered(key)
     return found
-
-
-def _names(snapshot: Snapshot, person: Person | None) -> list[str]:
-    """A person's name, unless somebody else has it too."""
-    if person is None or person.name is None:
-        return []
-    others = (each.name for each in snapshot.persons.values() if each.number != person.number)
-    return [] if person.name in others else [person.name]

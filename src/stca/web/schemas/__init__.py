@@ -2,6 +2,7 @@
 
 from stca.web.schemas.common import Health, Model, Problem
 from stca.web.schemas.corrections import AuditPage, Correction, CorrectionIn, CorrectionPage
+from stca.web.schemas.forgetting import ForgetIn, Forgotten
 from stca.web.schemas.gallery import (
     Camera,
     GalleryInfo,
@@ -15,12 +16,14 @@ from stca.web.schemas.live import Live, LiveCamera, LivePerson
 from stca.web.schemas.searches import (
     FrameQuery,
     Hit,
+    NewAnswers,
     QueryOut,
     SavedSearch,
     SavedSearchIn,
     SavedSearchPage,
     SearchRequest,
     SearchResult,
+    Seen,
     Verdict,
 )
 from stca.web.schemas.work import Job, JobIn, JobPage, Picture, Upload, Video
@@ -31,6 +34,8 @@ __all__ = [
     "Correction",
     "CorrectionIn",
     "CorrectionPage",
+    "ForgetIn",
+    "Forgotten",
     "FrameQuery",
     "GalleryInfo",
     "Health",
@@ -42,6 +47,7 @@ __all__ = [
     "LiveCamera",
     "LivePerson",
     "Model",
+    "NewAnswers",
     "Person",
     "PersonDetail",
     "PersonPage",
@@ -53,6 +59,7 @@ __all__ = [
     "SavedSearchPage",
     "SearchRequest",
     "SearchResult",
+    "Seen",
     "Tracklet",
     "TrackletPage",
     "Upload",

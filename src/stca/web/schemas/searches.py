@@ -102,6 +102,19 @@ class SavedSearchIn(Model):
     request: SearchRequest
 
 
+class NewAnswers(Model):
+    """Answers to a saved search that reach the threshold and came since it was last looked through."""
+
+    hits: list[Hit]
+    row: int = Field(description="the newest of the gallery now, for `POST /searches/{number}/seen`")
+
+
+class Seen(Model):
+    """Up to where the answers to a saved search were looked through."""
+
+    row: Annotated[int, Field(strict=True, ge=0, le=2**62)] = Field(description="of `NewAnswers`")
+
+
 class SavedSearchPage(Model):
     """Some saved searches, newest first, and where to go on."""
 

@@ -1,0 +1,81 @@
+"""Forgetting, and new answers to saved searches, as programs ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from made_gallery import record
+from made_server import client_of, fill_gallery, served
+from stca.client import Client, ServerError
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[TestClient]:
+    with served(fill_gallery(tmp_path / "gallery")) as client:
+        yield client
+
+
+@pytest.fixture
+def client(server: TestClient) -> Iterator[Client]:
+    with client_of(server) as ours:
+        yield ours
+
+
+def test_a_person_is_forgotten_with_the_name(server: TestClient, client: Client) -> None:
+    state = server.app.state.server
+    keys = [each.key for each in client.person(1).sightings]
+    client.name_person(1, "Ann Example", key=keys[0])
+    client.save_search("ann", key=keys[0])
+    asked = client.forget_person(1, keys, dry_run=True)
+    assert (set(asked.keys), asked.corrections, asked.searches) == (set(keys), 1, 1)
+    assert asked.audit_lines == 2
+    assert len(state.gallery) == 30, "only asked"
+    done = client.forget_person(1, keys)
+    assert (done.keys, done.searches) == (asked.keys, 1)
+    assert len(state.gallery) == 30 - len(keys)
+    log = (state.settings.folder / "audit.log").read_bytes()
+    left = [b"".join(path.read_bytes() for path in state.settings.gallery.glob("gallery.sqlite*")), log]
+    for secret in (*keys, "Ann Example"):
+        assert all(secret.encode() not in data for data in left), secret
+    with pytest.raises(ServerError, match="no such tracklet"):
+        client.forget(keys[0])
+
+
+def test_a_person_who_has_others_by_now_is_not_forgotten(server: TestClient, client: Client) -> None:
+    gallery = server.app.state.server.gallery
+    keys = [each.key for each in client.person(1).sightings]
+    other = client.person(2).sightings[0].key
+    gallery.set_persons({other: 1})
+    for given in (keys, [other]):
+        with pytest.raises(ServerError) as caught:
+            client.forget_person(1, given)
+        assert caught.value.status == 409
+    assert len(gallery) == 30
+    assert client.forget(*keys).keys == keys, "what is named is what is meant"
+    assert len(gallery) == 30 - len(keys)
+
+
+def test_new_answers_until_they_were_looked_through(server: TestClient, client: Client) -> None:
+    gallery = server.app.state.server.gallery
+    key = next(iter(gallery.records())).key
+    number = client.save_search("the thief", key=key).id
+    assert client.new_answers(number).hits == []
+    row = gallery.get(key)
+    assert row is not None
+    gallery.add([record(100), record(101)], np.stack([row[1], -row[1]]))
+    found = client.new_answers(number)
+    assert [hit.tracklet.key for hit in found.hits] == [record(100).key], "the other is below the threshold"
+    gallery.add([record(102)], row[1][None])  # comes meanwhile
+    client.mark_seen(number, found.row)
+    assert [hit.tracklet.key for hit in client.new_answers(number).hits] == [record(102).key]
+    client.mark_seen(number, 2**62)
+    assert client.new_answers(number).hits == []
+    for ask in (client.new_answers, lambda number: client.mark_seen(number, 1)):
+        with pytest.raises(ServerError) as caught:
+            ask(99)
+        assert caught.value.status == 404
