@@ -251,8 +251,8 @@ def main() -> None:
 - load: {os.getloadavg()[0]:.1f} running processes
 
 Six videos and a broken one, of which a worker was killed (signal 9) in the middle: the broken one was set
-aside with its reason, and every file of tracks equals that of the plain command. {compared.rows} tracklets in 8
-camera folders, embedded by a command that was killed (signal 9) after its first file of vectors and started
+aside with its reason, and every file of tracks equals that of the plain command. {compared.rows} tracklets in
+8 camera folders, embedded by a command that was killed (signal 9) after its first file of vectors and started
 again: every record equals that of the gallery that the plain command made. Vectors, computed by PyTorch:
 {compared.words()}. By OpenVINO, without faults, beside one process: {by_openvino.words()}.
 
