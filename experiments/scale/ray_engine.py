@@ -151,7 +151,8 @@ class Compared:
 
     def words(self) -> str:
         """For people."""
-        return f"{self.equal} of {self.rows} equal bit for bit, others within {self.apart:.0e}"
+        others = f", others within {self.apart:.0e}" if self.apart else ""
+        return f"{self.equal} of {self.rows} equal bit for bit{others}"
 
 
 def embed_with_faults(tracklets: Path, folder: Path, model: Sequence[str]) -> Compared:
@@ -179,8 +180,8 @@ def embed_with_faults(tracklets: Path, folder: Path, model: Sequence[str]) -> Co
 def embed_by_openvino(tracklets: Path, folder: Path, model: str) -> Compared:
     """Vectors of the Ray engine, by OpenVINO, beside those of this process: bit for bit."""
     out = folder / "openvino"
-    arguments = ("embed", model, "--runtime", "openvino", "--data", tracklets, "--out", out)
-    status, text, _ = run(*arguments, "--engine", "ray", "--device", "cpu", "--processes", 2)
+    arguments = ("embed", model, "--runtime", "openvino", "--precision", "float32", "--device", "cpu")
+    status, text, _ = run(*arguments, "--data", tracklets, "--out", out, "--engine", "ray", "--processes", 2)
     expect(status == 0, "embedding by OpenVINO", text)
     files = [read_vectors(path) for path in sorted(out.glob("*.parquet"))]
     ours = {r.key: v for file in files for r, v in zip(file.records, file.vectors, strict=True)}
