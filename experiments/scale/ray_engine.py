@@ -23,10 +23,15 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from stca.embedding import embed_tracklets
 from stca.footage.images import write_jpeg
 from stca.gallery import Gallery
+from stca.runs.open_model import open_model
+from stca.scale.vector_files import read_vectors
 from stca.tools.files import write_text
 from stca.tools.provenance import provenance
+from stca.tracklets import Tracklet
+from stca.tracks import find_tracklets
 
 PAGE = Path(__file__).parent.parent / "results" / "ray_engine.md"
 Strike = Callable[[subprocess.Popen[str]], bool]
@@ -121,7 +126,36 @@ def track_with_faults(videos: Path, folder: Path) -> None:
     expect(_contents(folder / "ray") == _contents(folder / "plain"), "tracks differ", text)
 
 
-def embed_with_faults(tracklets: Path, folder: Path, model: Sequence[str]) -> int:
+@dataclass(frozen=True)
+class Compared:
+    """Vectors of the Ray engine beside those of one process.
+
+    Args:
+        rows: their number.
+        equal: those that are equal bit for bit.
+        apart: the largest difference of any number, of vectors of length 1.
+
+    """
+
+    rows: int
+    equal: int
+    apart: float
+
+    @classmethod
+    def of(cls, ours: dict[str, np.ndarray], plain: dict[str, np.ndarray]) -> Compared:
+        """By key."""
+        expect(ours.keys() == plain.keys(), "keys differ", f"{sorted(ours)}\n{sorted(plain)}")
+        equal = sum(np.array_equal(ours[key], vector) for key, vector in plain.items())
+        apart = max(float(np.abs(ours[key] - vector).max()) for key, vector in plain.items())
+        return cls(len(plain), equal, apart)
+
+    def words(self) -> str:
+        """For people."""
+        others = f", others within {self.apart:.0e}" if self.apart else ""
+        return f"{self.equal} of {self.rows} equal bit for bit{others}"
+
+
+def embed_with_faults(tracklets: Path, folder: Path, model: Sequence[str]) -> Compared:
     """The command is killed and started again: the gallery is that of the plain command, to rounding."""
     out = folder / "vectors"
     command = ["embed", *model, "--engine", "ray", "--data", tracklets, "--out", out, "--processes", 2]
@@ -138,9 +172,24 @@ def embed_with_faults(tracklets: Path, folder: Path, model: Sequence[str]) -> in
         rows = [dict(zip((r.key for r in g.records()), g.vectors(), strict=True)) for g in (ours, plain)]
         records = [{r.key: r for r in g.records()} for g in (ours, plain)]
     expect(records[0] == records[1], "records differ", "")
-    apart = max(float(np.abs(rows[0][key] - vector).max()) for key, vector in rows[1].items())
-    expect(apart < 1e-6, f"vectors differ by {apart}", "")
-    return len(rows[1])
+    compared = Compared.of(*rows)
+    expect(compared.apart < 1e-6, f"vectors differ by {compared.apart}", "")
+    return compared
+
+
+def embed_by_openvino(tracklets: Path, folder: Path, model: str) -> Compared:
+    """Vectors of the Ray engine, by OpenVINO, beside those of this process: bit for bit."""
+    out = folder / "openvino"
+    arguments = ("embed", model, "--runtime", "openvino", "--precision", "float32", "--device", "cpu")
+    status, text, _ = run(*arguments, "--data", tracklets, "--out", out, "--engine", "ray", "--processes", 2)
+    expect(status == 0, "embedding by OpenVINO", text)
+    files = [read_vectors(path) for path in sorted(out.glob("*.parquet"))]
+    ours = {r.key: v for file in files for r, v in zip(file.records, file.vectors, strict=True)}
+    rows = [Tracklet(found.frames, 0, 0, found.key) for found in find_tracklets(tracklets)]
+    plain = embed_tracklets(
+        open_model(model), rows, device="cpu", precision="float32", runtime="openvino", label=""
+    )
+    return Compared.of(ours, dict(zip(plain.keys, plain.vectors, strict=True)))
 
 
 def timed(videos: Path, tracklets: Path, folder: Path, model: str) -> Times:
@@ -191,7 +240,8 @@ def main() -> None:
         tracklets = made_tracklets(folder / "tracklets", cameras=8, each=25)
         times = timed(folder / "videos", tracklets, folder, args.model)
         track_with_faults(folder / "videos", folder)
-        count = embed_with_faults(tracklets, folder, [args.model])
+        compared = embed_with_faults(tracklets, folder, [args.model])
+        by_openvino = embed_by_openvino(tracklets, folder, args.model)
     facts = "\n".join(f"- {key}: {value}" for key, value in provenance().items())
     (plain_track, ray_track), (plain_add, ray_add) = times.track, times.embed
     write_text(
@@ -202,9 +252,10 @@ def main() -> None:
 - load: {os.getloadavg()[0]:.1f} running processes
 
 Six videos and a broken one, of which a worker was killed (signal 9) in the middle: the broken one was set
-aside with its reason, and every file of tracks equals that of the plain command. {count} tracklets in 8
-camera folders, embedded by a command that was killed (signal 9) after its first file of vectors and started
-again: every record equals that of the gallery that the plain command made, and every vector to 1e-6.
+aside with its reason, and every file of tracks equals that of the plain command. {compared.rows} tracklets in
+8 camera folders, embedded by a command that was killed (signal 9) after its first file of vectors and started
+again: every record equals that of the gallery that the plain command made. Vectors, computed by PyTorch:
+{compared.words()}. By OpenVINO, without faults, beside one process: {by_openvino.words()}.
 
 Without faults, seconds of wall-clock time, each command once; starting a cluster of one machine is part:
 

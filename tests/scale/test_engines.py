@@ -10,10 +10,15 @@ import pytest
 
 from made_videos import grey, write_video
 from stca.cli import main
+from stca.embedding import embed_tracklets
 from stca.gallery import Gallery
+from stca.runs.open_model import open_model
 from stca.scale import cluster, embedding, tracking
 from stca.scale.attempts import Attempts
+from stca.scale.vector_files import read_vectors
 from stca.tracking import DetectorOptions, TrackOptions
+from stca.tracklets import Tracklet
+from stca.tracks import find_tracklets
 
 pytest.importorskip("pyarrow", reason="needs stca[ray]")
 MODEL = "pretrained:stca_small"
@@ -67,6 +72,20 @@ def test_vectors_and_records_are_those_of_the_plain_command(
         np.testing.assert_allclose(vectors[0][key], vector, rtol=0, atol=1e-6)
     assert sorted(done) == ["camera 0", "camera 1", "camera 2"]
     assert len(vectors[1]) == 9
+
+
+def test_vectors_by_openvino_are_equal_bit_for_bit(make_people: Any, tmp_path: Path) -> None:
+    """It computes clip by clip, so it does not matter which clips are computed together."""
+    pytest.importorskip("openvino", reason="needs stca[export]")
+    people = make_people(tmp_path / "people", persons=1, cameras=3, tracklets=3, frames=11) / "person 0"
+    files = embedding.embed_on_ray([people], tmp_path / "v", MODEL, device="cpu", runtime="openvino").files
+    found = [read_vectors(file) for file in files]
+    rows = [Tracklet(each.frames, 0, 0, each.key) for each in find_tracklets(people)]
+    plain = embed_tracklets(
+        open_model(MODEL), rows, device="cpu", precision="float32", runtime="openvino", workers=0, label=""
+    )
+    assert [r.key for file in found for r in file.records] == list(plain.keys)
+    assert np.array_equal(np.concatenate([file.vectors for file in found]), plain.vectors)
 
 
 def test_only_camera_folders_that_changed_are_embedded_again(

@@ -236,6 +236,22 @@ def test_vectors_of_one_person_are_nearer_than_others() -> None:
     assert nearest[:, :-1].mean() > 0.5
 
 
+def test_what_the_footage_is_can_be_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tracked = COSTS.tracking[0], 10, tmp_path, 5e4, 12.5
+    monkeypatch.setattr(module, "_track", lambda *_: tracked)
+    monkeypatch.setattr(module, "_embed", lambda *_: 0.5)
+    monkeypatch.setattr(module, "_galleries", lambda *_: COSTS.gallery)
+    videos = [tmp_path / "a.mp4", tmp_path / "b.mp4"]
+    told = measure(videos, about='two doors, "wet"', model="colour_histogram", rows=(1000, 3000))
+    told.save(tmp_path / "plan.toml")
+    assert UnitCosts.load(tmp_path / "plan.toml").footage == '2 videos given: two doors, "wet"'
+    plain = measure(videos, model="colour_histogram", rows=(1000, 3000))
+    assert plain.footage == "2 videos given: a.mp4, b.mp4"
+    for places, about in ((videos, "two\nlines"), ([], "a door")):
+        with pytest.raises(ConfigError, match="one line"):
+            measure(places, about=about, rows=(1000, 3000))
+
+
 @pytest.mark.slow  # renders, tracks and embeds: about 20 s
 def test_measuring_gives_costs_that_can_be_planned_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

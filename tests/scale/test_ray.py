@@ -4,7 +4,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from experiments.scale.ray_engine import embed_with_faults, made_tracklets, track_with_faults
+from experiments.scale.ray_engine import (
+    embed_by_openvino,
+    embed_with_faults,
+    made_tracklets,
+    track_with_faults,
+)
 
 from stca.walkers import make_scene
 
@@ -22,4 +27,11 @@ def test_a_broken_video_and_a_killed_worker_leave_the_tracks_of_the_plain_comman
 
 def test_a_killed_command_is_started_again_and_leaves_the_gallery_of_the_plain_one(tmp_path: Path) -> None:
     tracklets = made_tracklets(tmp_path / "tracklets", cameras=4, each=5)
-    assert embed_with_faults(tracklets, tmp_path, ["pretrained"]) == 20
+    assert embed_with_faults(tracklets, tmp_path, ["pretrained"]).rows == 20
+
+
+def test_vectors_by_openvino_are_those_of_one_process_bit_for_bit(tmp_path: Path) -> None:
+    pytest.importorskip("openvino", reason="needs stca[export]")
+    tracklets = made_tracklets(tmp_path / "tracklets", cameras=3, each=5)
+    compared = embed_by_openvino(tracklets, tmp_path, "pretrained")
+    assert (compared.rows, compared.equal, compared.apart) == (15, 15, 0)

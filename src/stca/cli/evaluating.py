@@ -92,8 +92,7 @@ def _add_distractors(evaluate: argparse.ArgumentParser) -> None:
         "--strangers",
         metavar="drawn|FILE.npz|NAME=ROOT",
         help="the distractors: vectors drawn in the likeness of the gallery, the rows of a file of stca "
-        "embed (by the same model: only the length of its vectors is checked), or the tracklets of another "
-        "data set of type NAME; default: drawn",
+        "embed by the same model, or the tracklets of another data set of type NAME; default: drawn",
     )
     evaluate.add_argument(
         "--curve",

@@ -60,6 +60,9 @@ def add_verbs(verbs: Verbs) -> None:
         default=[],
         help="videos to measure on; default: a scene is rendered",
     )
+    taken.add_argument(
+        "--about", default="", metavar="TEXT", help="what the footage is; default: names of the files"
+    )
     taken.add_argument("--model", default="pretrained", help=MODEL_HELP)
     taken.add_argument(
         "--rows", type=positive, nargs="+", default=[10_000, 100_000], help="sizes of galleries to measure"
@@ -75,7 +78,11 @@ def _plan(given: argparse.Namespace) -> None:
         from stca.scale.planning.measure import measure
 
         costs = measure(
-            given.footage, detectors=given.detector or ["motion"], model=given.model, rows=given.rows
+            given.footage,
+            about=given.about,
+            detectors=given.detector or ["motion"],
+            model=given.model,
+            rows=given.rows,
         )
         costs.save(given.out)
         print(f"written to {given.out}: stca plan --cameras N --measured {given.out}")

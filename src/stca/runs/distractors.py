@@ -40,8 +40,8 @@ def evaluate_with_distractors(
         models: names, as `open_model` takes them.
         splits: the test data.
         sizes: numbers of distractors.
-        strangers: "drawn", a file of `stca embed` (by the same model, which the file does not name), or
-            NAME=ROOT of another data set, whose tracklets are all taken for strangers.
+        strangers: "drawn", a file of `stca embed` by the same model, or NAME=ROOT of another data
+            set, whose tracklets are all taken for strangers.
         metric: of the ranking.
         protocols: instead of the data set's own.
         options: of `embed_tracklets`.

@@ -12,6 +12,7 @@ from made_gallery import DIM, FINGERPRINT, record, vectors
 from stca.gallery import Gallery
 from stca.gallery.index.tuning import TARGET
 from stca.gallery.milvus import indexing
+from stca.gallery.milvus.connection import Connection
 from stca.gallery.milvus.indexing import Tuning, describe, exact_answers, measure
 from stca.gallery.milvus.rows import row_id
 from stca.gallery.milvus.table import Table
@@ -47,6 +48,26 @@ def test_exact_answers_equal_the_slow_ones(table: Table, monkeypatch: pytest.Mon
     numbers = np.array([row.number for row in rows])
     for found, masked in ((nearest, scores), (nearest_there, np.where(passing, scores, -2))):
         assert found == [set(numbers[np.argsort(-each)[:10]].tolist()) for each in masked]
+
+
+def test_no_query_is_sent_twice(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server remembers where a search for a vector ended, and finds more the second time."""
+    sent: list[np.ndarray] = []
+    real = Connection.call
+
+    def call(self: Connection, method: str, *args: Any, **options: Any) -> Any:
+        if method == "search":
+            sent.append(np.stack(options["data"]))
+        return real(self, method, *args, **options)
+
+    monkeypatch.setattr(Connection, "call", call)
+    found = measure(table, "HNSW", ROWS, queries=20)
+    assert found.recall == 1, "as of the unscaled queries: the rows are compared one by one"
+    queries = np.concatenate(sent)
+    assert len(sent) > 4
+    assert len(np.unique(queries, axis=0)) == len(queries)
+    directions = [each / np.linalg.norm(each, axis=1, keepdims=True) for each in sent]
+    assert all(np.allclose(each, directions[0], atol=1e-6) for each in directions)
 
 
 def test_a_recall_below_the_goal_is_said(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:

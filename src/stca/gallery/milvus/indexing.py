@@ -1,7 +1,9 @@
 """The index of the vectors: exact for small galleries, HNSW for larger ones, IVF_SQ8 for the largest.
 
 How far a search looks (`ef`, `nprobe`) is measured against exact answers, without a filter and with one that
-passes an eighth. The queries are rows of the gallery with noise, which are not in the index themselves.
+passes an eighth. The queries are rows of the gallery with noise, which are not in the index themselves. None
+is sent twice: the HNSW of Milvus remembers where a search for a vector ended, begins the next one for it
+there, and so finds more (measured: a recall of 0.996 instead of 0.988).
 """
 
 from __future__ import annotations
@@ -195,10 +197,11 @@ def _fewest(
 def _recall(
     table: Table, tuning: Tuning, queries: Vectors, nearest: Sequence[set[int]], expression: str
 ) -> float:
+    new = queries * np.float32(np.random.default_rng().uniform(0.5, 2))  # with the same nearest rows
     found = table.connection.call(
         "search",
         table.collection,
-        data=list(queries),
+        data=list(new),
         anns_field="vector",
         limit=2 * _NEAREST,
         filter=expression,

@@ -58,6 +58,7 @@ def processor_time() -> Iterator[Spent]:
 def measure(
     videos: Sequence[Path] = (),
     *,
+    about: str = "",
     detectors: Sequence[str] = ("motion",),
     model: str = "pretrained",
     rows: Sequence[int] = ROWS,
@@ -66,24 +67,22 @@ def measure(
 
     Args:
         videos: footage like that to be planned for; default: a scene of two cameras is rendered.
+        about: what these videos are, for people; default: their names.
         detectors: names or files.
         model: for the vectors.
         rows: sizes of galleries of synthetic vectors, with the dimension of the model.
 
     Raises:
-        ConfigError: fewer than two sizes; videos without tracklets; two videos of one name.
+        ConfigError: fewer than two sizes; videos without tracklets; two videos of one name; `about` without
+            videos, or of several lines.
         StcaError: as tracking, embedding and galleries raise.
 
     """
-    if len(set(rows)) < 2 or min(rows) < 1000:
-        raise ConfigError(
-            "Growth needs galleries of two sizes, of at least 1,000 tracklets", found=list(rows)
-        )
+    _check(videos, about, rows)
     with tempfile.TemporaryDirectory(prefix="stca-plan-") as name:
         folder = Path(name)
         if videos:
-            require_distinct_cameras(videos, hint="give the videos other names")
-            footage = f"{len(videos)} videos given: {', '.join(video.name for video in videos)}"
+            footage = f"{len(videos)} videos given: {about or ', '.join(video.name for video in videos)}"
         else:
             videos = sorted(make_scene(folder / "scene", workers=1, **SCENE).glob("cam*/*.mp4"))
             footage = "rendered scene, " + ", ".join(f"{k} {v}" for k, v in SCENE.items())
@@ -111,6 +110,17 @@ def measure(
         tracking=tuple(each[0] for each in tracked),
         gallery=galleries,
     )
+
+
+def _check(videos: Sequence[Path], about: str, rows: Sequence[int]) -> None:
+    """Raise ConfigError for what `measure` cannot do."""
+    if len(set(rows)) < 2 or min(rows) < 1000:
+        raise ConfigError(
+            "Growth needs galleries of two sizes, of at least 1,000 tracklets", found=list(rows)
+        )
+    if about and not (videos and about.isprintable()):
+        raise ConfigError("What footage is, is one line, and about videos that are given", found=repr(about))
+    require_distinct_cameras(videos, hint="give the videos other names")
 
 
 def _track(videos: Sequence[Path], out: Path, detector: str) -> tuple[TrackingCost, int, Path, float, float]:
