@@ -132,6 +132,36 @@ def test_its_gallery_is_that_of_a_file_by_file_run(watched: Path, scene: Path, t
     assert sorted(files.values()) == sorted(crops_digest(f) for f in found)
 
 
+@pytest.mark.slow  # the start of everything once more
+def test_who_stays_is_cut_and_stored_while_the_next_tracklet_walks(scene: Path, tmp_path: Path) -> None:
+    write_street(tmp_path / "gate.avi", [Walker(RED, 30, 200, 3.0, first=2, last=84)], FRAMES)
+    settings = tmp_path / "out.toml"
+    settings.write_text(
+        f'[watch]\nout = "out"\nmodel = "{scene}/net.onnx"\nthreshold = 0.9\nlongest = 5\n'
+        'detector = "street:colours"\n[[camera]]\nname = "gate"\nsource = "gate.avi"\nas_live = true\n'
+    )
+    process = start(settings)
+    _, words = process.communicate(timeout=180)
+    assert process.returncode == 0, words
+    said = [(each["kind"], each["tracklet"], each.get("reason")) for each in events_of(settings)]
+    assert [each for each in said if each[0] in ("seen", "lost")] == [
+        ("seen", "gate/0000", None),
+        ("lost", "gate/0000", "cut"),
+        ("seen", "gate/0001", None),
+        ("lost", "gate/0001", "left"),
+    ]
+    found = {each.key: each.record for each in find_tracklets(tmp_path / "out" / "tracks")}
+    with Gallery.open(tmp_path / "out" / "gallery") as gallery:
+        stored = {record.key: record for record in gallery.records()}
+    assert stored.keys() == found.keys() == {"gate/0000", "gate/0001"}
+    assert {record.person for record in stored.values()} == {1}, "it is the same person"
+    first, second = stored["gate/0000"], stored["gate/0001"]
+    assert 5.0 <= first.last - first.first < 5.5
+    assert 0 < second.first - first.last < 0.5, "nothing is left out between the two"
+    numbers = [{frame.frame for frame in record.frames} for record in found.values()]
+    assert not numbers[0] & numbers[1]
+
+
 @pytest.mark.slow  # twice the start of everything
 def test_killed_while_somebody_walks_nothing_that_was_said_is_lost(scene: Path, tmp_path: Path) -> None:
     settings = write_settings(scene, tmp_path / "out")

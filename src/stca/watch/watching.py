@@ -173,7 +173,7 @@ class Watching:
         for camera in self._cameras.values():
             camera.start_again_if_due()
         in_view = self._current.in_view()
-        self._status.tick(self._cameras, in_view)
+        self._status.tick(self._cameras, in_view, self._current.behind)
         self._told.shown.tick(self._cameras)
         for name, camera in self._cameras.items():
             self._told.show_camera(
