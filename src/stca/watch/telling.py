@@ -139,7 +139,7 @@ def state_line(camera: CameraProcess) -> str:
     """A camera's state in words."""
     state = camera.state
     why = f" ({state.why})" if state.why else ""
-    again = f", called again in {state.again_in:.0f} s" if state.again_in else ""
+    again = f", called again in {state.again_in:g} s" if state.again_in else ""
     return f"{state.state}{why}{again}"
 
 

@@ -124,7 +124,8 @@ class LiveSource:
     def _for_ever(self, connect: Callable[[], Iterator[RGB]]) -> Iterator[Frame]:
         """Frames with the times of their arrival; the camera is called again whenever it drops."""
         number, begin, size, wait = 0, 0.0, (0, 0), FIRST_WAIT
-        self._tell(CameraState("connecting"))
+        if not self._stop.is_set():
+            self._tell(CameraState("connecting"))
         while not self._stop.is_set():
             why, playing = "it stopped", False
             try:
