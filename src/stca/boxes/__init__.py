@@ -1,8 +1,8 @@
 """Boxes around people, in pixels, and the files that hold them.
 
 `rows` has one box of one track in one frame, `track_files` reads the files of trackers and data sets,
-`layouts` recognises what their columns mean, `video_file` reads what tracking noted beside them, `geometry` computes with boxes, `blurring` makes the
-heads in them unrecognisable.
+`layouts` recognises what their columns mean, `video_file` reads what tracking noted beside them,
+`geometry` computes with boxes, `blurring` makes the heads in them unrecognisable.
 """
 
 from stca.boxes.blurring import blur_head, without_head
