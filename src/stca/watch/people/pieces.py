@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +12,8 @@ import numpy as np
 from stca.watch.people.embedding import SharedEmbedder, unit_vector
 from stca.watch.people.sightings import Vector
 
-PIECE = 64
-"""Crops that are embedded before cameras are listened to again."""
+PIECE, PIECE_SECONDS = 64, 0.5
+"""Crops that are embedded before cameras are listened to again; fewer where that takes longer."""
 FIRST = 8
 """Crops by which somebody is told for the first time; from all of them soon after."""
 
@@ -68,6 +69,7 @@ class Pieces:
     def __init__(self, embedder: SharedEmbedder) -> None:
         self._embedder = embedder
         self._begun: dict[str, _Begun] = {}
+        self._room = PIECE
 
     def embed(self, due: Iterable[Due]) -> dict[str, Through]:
         """Embed one piece of what is due.
@@ -82,15 +84,22 @@ class Pieces:
         tasks = {each.key: self._continue(each) for each in due}
         self._begun = {key: begun for key, (_, begun) in tasks.items() if begun.done}
         parts: dict[str, Sequence[Path]] = {}
-        room = PIECE
+        room = self._room
         for key, (each, begun) in tasks.items():
             parts[key] = self._part(each, begun, room)
             room -= len(parts[key])
             if room < self._embedder.clip_len:
                 break
+        begin = time.monotonic()
         means = self._embedder.means(parts) if parts else {}
+        self._fit_room(sum(map(len, parts.values())), time.monotonic() - begin)
         found = {key: self._add(*tasks[key], part, means.get(key)) for key, part in parts.items()}
         return {key: through for key, through in found.items() if through is not None}
+
+    def _fit_room(self, crops: int, seconds: float) -> None:
+        """So many crops that the next piece takes about `PIECE_SECONDS`."""
+        if crops:
+            self._room = max(1, min(PIECE, int(PIECE_SECONDS * crops / max(seconds, 1e-6))))
 
     def _continue(self, each: Due) -> tuple[Due, _Begun]:
         begun = self._begun.get(each.key)
