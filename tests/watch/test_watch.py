@@ -14,11 +14,16 @@ import pytest
 from colour_network import write_colour_network
 from stca.boxes import read_mot
 from stca.cli import main
+from stca.errors import ConfigError
 from stca.gallery import Gallery
 from stca.gallery.adding import crops_digest
+from stca.runs.gallery_model import open_gallery
+from stca.tools.files import locked
 from stca.tracking import TrackOptions, track_whole
 from stca.tracks import find_tracklets
+from stca.watch import read_settings, watch
 from stca.watch.events.schema import event_schema
+from stca.watch.watching import LOCK
 from street import Walker, write_street
 
 pytest.importorskip("av")
@@ -130,6 +135,19 @@ def test_its_gallery_is_that_of_a_file_by_file_run(watched: Path, scene: Path, t
         assert {(r.frame, r.left) for r in rows[0]} == {(r.frame, r.left) for r in rows[1]}
     files = {f.key: crops_digest(f) for f in find_tracklets(tmp_path / "tracks")}
     assert sorted(files.values()) == sorted(crops_digest(f) for f in found)
+
+
+def test_two_do_not_watch_into_one_gallery(scene: Path, tmp_path: Path) -> None:
+    """Their cameras may have one name, and neither would know the other's people."""
+    path, place = write_settings(scene, tmp_path / "out"), tmp_path / "shared"
+    path.write_text(path.read_text().replace("[watch]", f'[watch]\ngallery = "{place}"'))
+    settings = read_settings(path)
+    open_gallery(place, settings.model)[0].close()
+    with (
+        locked(place / LOCK, taken="in this test"),
+        pytest.raises(ConfigError, match="watches into this gallery"),
+    ):
+        watch(settings)
 
 
 @pytest.mark.slow  # the start of everything once more
