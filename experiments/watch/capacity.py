@@ -67,9 +67,9 @@ def main() -> None:
     parser.add_argument("--model", default="pretrained")
     parser.add_argument("--seconds", type=int, default=20)
     given = parser.parse_args()
-    scene = make_scene(
-        given.work / "scene", cameras=1, persons=6, seconds=given.seconds, height=360, seed=0, workers=1
-    )
+    scene = given.work / "scene"
+    if not scene.exists():
+        make_scene(scene, cameras=1, persons=6, seconds=given.seconds, height=360, seed=0, workers=1)
     video = scene / "cam1" / "cam1.mp4"
     frames = [frame.image for frame in open_source(video).frames()]
     seconds = len(frames) / 12.5

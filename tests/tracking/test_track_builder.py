@@ -389,6 +389,45 @@ def test_a_moment_in_other_colours_is_no_other_person() -> None:
         assert [frames_of(track) for track in builder.close()] == [list(range(1, 61))]
 
 
+def test_a_live_track_is_cut_while_it_goes_on() -> None:
+    """As soon as what follows cannot change it any more; the rest is cut like any track."""
+    store = Colours()
+    builder = TrackBuilder(RATE, store, at_once=True)
+    came: dict[int, tuple[int, list[int]]] = {}
+    for frame in range(1, 301):
+        o = observation(frame, 0.5 * frame, person=0 if frame < 100 else 1 if frame < 200 else 2)
+        for track in builder.update(Frame(frame, o.time, IMAGE), [o], np.zeros(1, np.int64)):
+            came[track.number] = frame, frames_of(track)
+    assert came.keys() == {0, 1}
+    for number, begin, end in ((0, 1, 100), (1, 100, 200)):
+        when, frames = came[number]
+        assert frames == list(range(begin, end))
+        assert 38 <= when - end <= 38 + 11, "3.8 s, and at most a second until the next look"
+    assert [frames_of(track) for track in builder.close()] == [list(range(200, 301))]
+    assert [later for _, later, _ in store.split_off] == [1, 2]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_live_track_is_cut_where_it_would_be_at_its_end(seed: int) -> None:
+    """Whoever it follows in turn, for 2 to 15 s each, with half a second of somebody else now and then."""
+    rng = np.random.default_rng(seed)
+    people: list[int] = []
+    while len(people) < 1000:
+        people += [int(rng.integers(4))] * int(rng.integers(20, 150))
+        people += [5] * int(rng.integers(2) * 5)
+    looks = [look(person) + rng.normal(0, 0.02, 128).astype(np.float32) for person in people]
+    pieces = []
+    for at_once in (False, True):
+        builder, done = TrackBuilder(RATE, Colours(), at_once=at_once), list[Track]()
+        for frame, colours in enumerate(looks, start=1):
+            o = observation(frame, 0.1 * frame)
+            o.colours = colours
+            done += builder.update(Frame(frame, o.time, IMAGE), [o], np.zeros(1, np.int64))
+        assert len(done) > (2 if at_once else -1)
+        pieces.append([frames_of(track) for track in [*done, *builder.close()]])
+    assert sorted(pieces[0]) == sorted(pieces[1])
+
+
 def test_smoothing_takes_jitter_away() -> None:
     rng = np.random.default_rng(0)
     track = a_track(*range(1, 60))

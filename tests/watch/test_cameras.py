@@ -128,6 +128,31 @@ def test_when_it_is_too_much_frames_are_left_out_evenly_and_counted(tmp_path: Pa
     assert behind[:-8].max() - behind[:-8].min() <= 2, behind
 
 
+def test_who_comes_in_on_the_track_of_another_is_told_while_they_walk(tmp_path: Path) -> None:
+    """As where two people meet: the boxes go on, the person is another one."""
+    first = Walker((190, 40, 50), 30, 200, 2.0, first=2, last=40)
+    second = Walker((40, 60, 190), 108, 200, 2.0, first=41)
+    write_street(tmp_path / "door.avi", [first, second], 110)
+    camera = CameraSettings("door", str(tmp_path / "door.avi"), detector="street:colours")
+    told: list[Message] = []
+    folder = LiveFolder(tmp_path / "tracks" / "door", {}, told.append)
+    list(
+        LiveJob(LiveSource(camera, tmp_path / "own", told.append), camera, folder, told.append).run(
+            show=False
+        )
+    )
+    folder.close()
+    ends = [(each.track, type(each)) for each in told if isinstance(each, Grew | Finished)]
+    assert (
+        ends.index((0, Grew)) < ends.index((0, Finished)) < ends.index((1, Grew)) < ends.index((1, Finished))
+    )
+    grew = next(each for each in told if isinstance(each, Grew) and each.track == 1)
+    assert 3.5 < grew.last - grew.first < 5.5, "3.8 s, and up to a second until the next look"
+    assert all("/0001/" in crop for crop in grew.crops)
+    frames = {each.key: [f.frame for f in each.record.frames] for each in find_tracklets(tmp_path / "tracks")}
+    assert frames == {"door/0000": list(range(2, 41)), "door/0001": list(range(41, 111))}
+
+
 def hear(heard: queue.Queue[Heard], wanted: type, seconds: float = 60.0) -> list[Message]:
     found: list[Message] = []
     end = time.monotonic() + seconds

@@ -1,5 +1,6 @@
 """The outbox, files, and the schema of events."""
 
+import errno
 import json
 import threading
 from pathlib import Path
@@ -101,6 +102,51 @@ def test_what_is_no_outbox(tmp_path: Path) -> None:
     (tmp_path / "events.sqlite").write_text("something else, and long enough to be no database header" * 50)
     with pytest.raises(StcaError, match="file of events"):
         Outbox(tmp_path / "events.sqlite")
+
+
+def test_a_full_disk_is_one_error_and_leaves_everything_as_it_was(outbox: Outbox) -> None:
+    walking = Walking("door/0001", "door", 3, 1.0, 2.0)
+    outbox.receive("a")
+    outbox.put([event()], walking={"door/0001": walking})
+    ((pages,),) = outbox._db.execute("PRAGMA page_count")
+    outbox._db.execute(f"PRAGMA max_page_count = {pages}")
+    before = 1
+
+    def fill() -> None:
+        nonlocal before
+        for _ in range(1000):
+            outbox.put([event() for _ in range(10)])
+            before += 10
+
+    with pytest.raises(StcaError, match="disk is full") as caught:
+        fill()
+    assert caught.value.hint is not None
+    with pytest.raises(StcaError, match="disk is full"):
+        outbox.show_cameras({f"camera {number}": {"state": "x" * 5000} for number in range(9)})
+    assert outbox.waiting("a") == before
+    assert outbox.walking() == [walking]
+    outbox._db.execute("PRAGMA max_page_count = 100000")
+    assert outbox.put([event()])[0].number == before + 1, "there is room again"
+
+
+def test_a_file_on_a_full_disk_gets_every_event_once(
+    outbox: Outbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "events.jsonl"
+    stored = outbox.put([event(), event()])
+    file = EventFile(path)
+    file.take(stored[0])
+
+    def full(number: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", full)
+        with pytest.raises(NotTakenError, match="No space left"):
+            file.take(stored[1])
+    file.take(stored[1])
+    file.close()
+    assert path.read_text() == "".join(f"{each.text}\n" for each in stored)
 
 
 class Moody:

@@ -150,6 +150,31 @@ def test_a_broker_that_is_killed_and_started_again(tmp_path: Path, how: int) -> 
         broker.stop()
 
 
+def test_a_broker_that_is_not_there_is_said_before_there_is_anything_to_tell(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broker = Broker(tmp_path)
+    settings = MqttSettings("127.0.0.1", broker.port, username="me", password="1234")
+    receiver = Mqtt(settings, ["front door"], "stca-test")
+    said = ""
+
+    def heard(words: str) -> bool:
+        nonlocal said
+        said += capsys.readouterr().err
+        return words in said
+
+    try:
+        wait_until(lambda: heard("cannot be reached; it is called again"))
+        broker.start()
+        wait_until(lambda: heard(": connected"))
+    finally:
+        receiver.close()
+        broker.stop()
+    assert said.count("\n") == 2, said
+    assert f"mqtt 127.0.0.1:{broker.port}: " in said
+    assert "1234" not in said
+
+
 def test_discovery_has_distinct_ids_and_topics_that_are_published() -> None:
     found = discovery(MqttSettings("x", prefix="home/stca"), ["front door", "front-door", "Tür"])
     ids = [config["unique_id"] for config in found.values()]

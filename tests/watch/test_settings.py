@@ -121,6 +121,37 @@ port = 70000
     assert "in this file" not in words[28].partition(", not ")[2], "secrets are not shown"
 
 
+def test_passwords_are_not_shown_wherever_they_stand(tmp_path: Path) -> None:
+    text = """
+[watch]
+gallery = "s3://me:12#34@host/name"
+[[camera]]
+name = "me:1234@door/1"
+source = "rtsp//me:1234@10.0.0.5/stream"
+[[camera]]
+name = "yard"
+source = ["rtsp://me:1234@10.0.0.6/stream"]
+[[webhook]]
+url = "https://me:1234@example.org/people?token=1234"
+secret = {env = "PATH"}
+[mqtt]
+host = "me:1234@broker"
+"""
+    found = mistakes(tmp_path, text)
+    assert [line for line, _ in found] == [3, 5, 6, 9, 11, 14]
+    assert not any("1234" in words or "34@" in words for _, words in found), found
+    assert "without user and password" in dict(found)[11]
+    assert "keys of [mqtt]" in dict(found)[14]
+
+
+def test_a_file_in_another_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "cameras.toml"
+    path.write_bytes('[watch]\nout = "café"\n'.encode("latin-1"))
+    with pytest.raises(ConfigError, match="UTF-8") as caught:
+        read_settings(path)
+    assert "line 2" in str(caught.value)
+
+
 def test_a_gallery_is_a_folder_or_an_address_of_ours(tmp_path: Path) -> None:
     rest = '[[camera]]\nname = "a"\nsource = "usb:0"\n'
     for place in ("s3://x/y", "http://host/name", "milvus://host:19530/2name", "milvus://me:12#se@host/name"):

@@ -14,11 +14,16 @@ import pytest
 from colour_network import write_colour_network
 from stca.boxes import read_mot
 from stca.cli import main
+from stca.errors import ConfigError
 from stca.gallery import Gallery
 from stca.gallery.adding import crops_digest
+from stca.runs.gallery_model import open_gallery
+from stca.tools.files import locked
 from stca.tracking import TrackOptions, track_whole
 from stca.tracks import find_tracklets
+from stca.watch import read_settings, watch
 from stca.watch.events.schema import event_schema
+from stca.watch.watching import LOCK
 from street import Walker, write_street
 
 pytest.importorskip("av")
@@ -130,6 +135,49 @@ def test_its_gallery_is_that_of_a_file_by_file_run(watched: Path, scene: Path, t
         assert {(r.frame, r.left) for r in rows[0]} == {(r.frame, r.left) for r in rows[1]}
     files = {f.key: crops_digest(f) for f in find_tracklets(tmp_path / "tracks")}
     assert sorted(files.values()) == sorted(crops_digest(f) for f in found)
+
+
+def test_two_do_not_watch_into_one_gallery(scene: Path, tmp_path: Path) -> None:
+    """Their cameras may have one name, and neither would know the other's people."""
+    path, place = write_settings(scene, tmp_path / "out"), tmp_path / "shared"
+    path.write_text(path.read_text().replace("[watch]", f'[watch]\ngallery = "{place}"'))
+    settings = read_settings(path)
+    open_gallery(place, settings.model)[0].close()
+    with (
+        locked(place / LOCK, taken="in this test"),
+        pytest.raises(ConfigError, match="watches into this gallery"),
+    ):
+        watch(settings)
+
+
+@pytest.mark.slow  # the start of everything once more
+def test_who_stays_is_cut_and_stored_while_the_next_tracklet_walks(scene: Path, tmp_path: Path) -> None:
+    write_street(tmp_path / "gate.avi", [Walker(RED, 30, 200, 3.0, first=2, last=84)], FRAMES)
+    settings = tmp_path / "out.toml"
+    settings.write_text(
+        f'[watch]\nout = "out"\nmodel = "{scene}/net.onnx"\nthreshold = 0.9\nlongest = 5\n'
+        'detector = "street:colours"\n[[camera]]\nname = "gate"\nsource = "gate.avi"\nas_live = true\n'
+    )
+    process = start(settings)
+    _, words = process.communicate(timeout=180)
+    assert process.returncode == 0, words
+    said = [(each["kind"], each["tracklet"], each.get("reason")) for each in events_of(settings)]
+    assert [each for each in said if each[0] in ("seen", "lost")] == [
+        ("seen", "gate/0000", None),
+        ("lost", "gate/0000", "cut"),
+        ("seen", "gate/0001", None),
+        ("lost", "gate/0001", "left"),
+    ]
+    found = {each.key: each.record for each in find_tracklets(tmp_path / "out" / "tracks")}
+    with Gallery.open(tmp_path / "out" / "gallery") as gallery:
+        stored = {record.key: record for record in gallery.records()}
+    assert stored.keys() == found.keys() == {"gate/0000", "gate/0001"}
+    assert {record.person for record in stored.values()} == {1}, "it is the same person"
+    first, second = stored["gate/0000"], stored["gate/0001"]
+    assert 5.0 <= first.last - first.first < 5.5
+    assert 0 < second.first - first.last < 0.5, "nothing is left out between the two"
+    numbers = [{frame.frame for frame in record.frames} for record in found.values()]
+    assert not numbers[0] & numbers[1]
 
 
 @pytest.mark.slow  # twice the start of everything

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import json
 import math
 import re
 from collections import defaultdict
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from stca.boxes.layouts import Layout, from_header, recognise
 from stca.boxes.rows import MotRow
+from stca.boxes.video_file import read_video_file
 from stca.errors import DatasetError
 
 _LAST_FRAME, _TRACKS = 10**9, 2**63  # a year of a camera's recording, and 64 bits
@@ -236,8 +236,4 @@ def _is_ground_truth(path: Path) -> bool:
 
 def _is_ours(path: Path) -> bool:
     """Whether `stca track` wrote the file."""
-    try:
-        written = json.loads((path.parent / "video.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return False
-    return path.name == "tracks.txt" and isinstance(written, dict) and "finished" in written
+    return path.name == "tracks.txt" and "finished" in (read_video_file(path.parent) or {})

@@ -52,6 +52,7 @@ class Linking:
         corrected: number of corrections by people that bound it.
         left_out: those of them that contradict newer ones, and do not count in that.
         log: state of the gallery's corrections at that time (`Gallery.log_state`).
+        origin: where the threshold is from, in words.
 
     """
 
@@ -61,6 +62,7 @@ class Linking:
     corrected: int = 0
     left_out: tuple[Correction, ...] = ()
     log: tuple[int, int] | None = None
+    origin: str = "given"
 
     def numbers(self) -> dict[str, int]:
         """Person number, from 1, by tracklet key."""
@@ -153,12 +155,14 @@ def find_persons(
         found = "only hidden tracklets" if records else "an empty gallery"
         raise GalleryError("There is nothing to link", found=found, where=gallery.where)
     shown = [record for record in records if record.key not in hidden]
+    origin = "given"
     if threshold is None:
-        threshold = _default_threshold(gallery, shown, vectors[seen])
+        threshold, origin = _default_threshold(gallery, shown, vectors[seen])
     resolved = resolve(corrections)
     linking = link(shown, vectors[seen], threshold=threshold, travel=travel, corrections=resolved)
     return replace(
         linking,
+        origin=origin,
         hidden=tuple(sorted(hidden)),
         corrected=len(statements(corrections)) - len(resolved.left_out),
         left_out=resolved.left_out,
@@ -168,27 +172,27 @@ def find_persons(
 
 def _default_threshold(
     gallery: Gallery, records: Sequence[Record], vectors: Float[np.ndarray, "N D"]
-) -> float:
-    """What people said; else people seen at once; else halves of tracklets; else public sets.
+) -> tuple[float, str]:
+    """From what people said; else people seen at once; else halves of tracklets; else public sets.
 
     The last two, which `stca find` stores, are for single searches.
     """
     stored = gallery.calibration()
     if stored is not None and stored.by_people:
-        return stored.threshold
+        return stored.threshold, f"the gallery's calibration, from {stored.origin}"
     if (threshold := threshold_of_pairs(records, vectors)) is not None:
-        return threshold
-    stored = stored or calibrate_across(
-        gallery.fingerprint, far=0.01, rows=len(records), source=gallery.source
-    )
-    if stored is None:
+        return threshold, "from people whom one camera of this gallery sees at once"
+    if stored is not None:
+        return stored.threshold, f"the gallery's calibration, from {stored.origin}"
+    public = calibrate_across(gallery.fingerprint, far=0.01, rows=len(records), source=gallery.source)
+    if public is None:
         raise NoThresholdError(
             "This gallery has no threshold yet",
             expected="a calibrated or a given threshold, or more people whom one camera sees at once",
             where=gallery.where,
             hint="stca calibrate, or --threshold X",
         )
-    return stored.threshold
+    return public.threshold, f"from {public.origin}, on which this network was scored"
 
 
 def link(

@@ -121,6 +121,11 @@ def persons_table(linking: Linking, names: Mapping[int, str] | None = None) -> s
     return "\n".join([*lines, f"{summary} (mean cosine of at least {linking.threshold:.3f})"])
 
 
+def threshold_note(linking: Linking) -> str:
+    """Where a linking's threshold is from."""
+    return f"threshold {linking.threshold:.3f}: {linking.origin}"
+
+
 def corrections_note(linking: Linking) -> str:
     """What corrections by people did to a linking; empty if there are none."""
     parts = []

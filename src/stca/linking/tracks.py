@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from stca.boxes import MotRow, read_mot, write_mot
+from stca.boxes import VIDEO_FILE, MotRow, read_mot, write_mot
 from stca.errors import DatasetError
 from stca.linking.linking import Linking
-from stca.tracking.writing import TRACKS_FILE, VIDEO_FILE
+from stca.tracking.writing import TRACKS_FILE
 from stca.tracks import TrackRecord, read_track
 
 

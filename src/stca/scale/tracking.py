@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stca.boxes import read_video_file
 from stca.errors import ConfigError
 from stca.footage.sources import camera_name, require_distinct_cameras
 from stca.runs.gallery_model import open_encoder
@@ -123,8 +123,8 @@ def _on_gpus(task: TrackTask, count: int) -> bool:
 
 def hours_of(folder: Path, *, every: int = 1) -> float:
     """Hours of video that a camera's folder of tracks was made from; 0 where it does not say."""
+    facts = read_video_file(folder) or {}
     try:
-        facts = json.loads((folder / "video.json").read_text(encoding="utf-8"))
         return float(facts["frames"]) * every / float(facts["frame_rate"]) / 3600
-    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
+    except (ValueError, KeyError, TypeError, ZeroDivisionError):
         return 0.0

@@ -66,7 +66,7 @@ class Job:
         encoder: CropEncoder | None = None,
     ) -> None:
         self._changes = NetworkChanges(encoder) if encoder is not None else None
-        self._longest = float("inf")  # seconds of a track
+        self._longest, self._at_once = float("inf"), False  # see `TrackBuilder`
         self._source, self._camera, self._options, self._folder = source, camera, options, folder
         self._rate = source.frame_rate / options.every
         self._external = external.boxes if external else None
@@ -93,6 +93,7 @@ class Job:
                 first=resume.number,
                 changes=self._changes,
                 longest=self._longest,
+                at_once=self._at_once,
             )
             if self._external is None
             else ExternalTrackBuilder(self._external, self._folder)

@@ -49,12 +49,14 @@ class Track:
         number: the track's.
         observations: one per frame.
         join_checked: whether it was compared with the lost tracks before it.
+        before: the last observations of the track that it was cut from; they say where the next cut is.
 
     """
 
     number: int
     observations: list[Observation] = field(default_factory=list)
     join_checked: bool = False
+    before: list[Observation] = field(default_factory=list)
 
     @property
     def first(self) -> float:

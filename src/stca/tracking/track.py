@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import warnings
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from stca.boxes import VIDEO_FILE, read_video_file
 from stca.errors import ConfigError
 from stca.footage.sources import Source, open_source
 from stca.tracking.appearance import CropEncoder
@@ -18,7 +18,7 @@ from stca.tracking.external_tracks import ExternalTracks, read_external_tracks
 from stca.tracking.job import Job, Watch
 from stca.tracking.options import TrackOptions, VideoSummary, check_camera, settings
 from stca.tracking.regions import Region
-from stca.tracking.writing import VIDEO_FILE, CameraFolder, camera_folder
+from stca.tracking.writing import CameraFolder, camera_folder
 from stca.tracklets import Tracklet
 from stca.tracks import TrackRecord
 
@@ -214,9 +214,5 @@ def recorded_options(tracks: Path) -> list[Mapping[str, Any]]:
 def _recorded(tracks: Path) -> Iterator[Mapping[str, Any]]:
     """What every camera's folder records; damaged files are passed over."""
     for path in tracks.glob(f"*/{VIDEO_FILE}"):
-        try:
-            facts = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
-            continue
-        if isinstance(facts, dict):
+        if (facts := read_video_file(path.parent)) is not None:
             yield facts

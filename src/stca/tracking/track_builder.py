@@ -11,7 +11,7 @@ from jaxtyping import Float, Int64
 
 from stca.boxes import overlaps
 from stca.footage.sources import Frame
-from stca.tracking.appearance import NetworkChanges, change_points, mean_similarity
+from stca.tracking.appearance import WINDOWS, NetworkChanges, change_points, mean_similarity
 from stca.tracking.associate import buffer_seconds
 from stca.tracking.observations import CropStore, Observation, Track
 from stca.tracking.quality import MIN_QUALITY, colour_histogram
@@ -26,6 +26,8 @@ _MAX_OFFSET = 1.0  # largest distance from the predicted position, in heights of
 _SPEED_SECONDS = 1.0  # seconds of a track from which its speed is estimated
 _COLOUR_SECONDS = 2.0  # seconds of a track whose colour histograms are averaged
 _SPREAD = 2.0  # observations of a second may lie in two: some frames have no box
+_LOOK = 1.0  # seconds between two looks for tracks that have changed their person
+_SETTLED = sum(WINDOWS)  # seconds after a change of person from which on nothing new is known of it
 _BACKFILL_FRAMES = 2  # frames before a track's first box that are searched for earlier boxes of it
 
 
@@ -43,6 +45,8 @@ class TrackBuilder:
             used twice.
         changes: finds where a track changes its person; None: by colours.
         longest: seconds after which a track ends although its person is still there; the next one begins.
+        at_once: whether a track is cut as soon as it is sure that it has changed its person; else at its end.
+            The pieces are the same, but for changes that follow each other closely.
 
     """
 
@@ -54,9 +58,11 @@ class TrackBuilder:
         first: int = 0,
         changes: NetworkChanges | None = None,
         longest: float = float("inf"),
+        at_once: bool = False,
     ) -> None:
         self._rate, self._store, self._next, self._changes = frame_rate, store, first, changes
         self._buffer, self._longest = buffer_seconds(frame_rate), longest
+        self._next_look = 0.0 if at_once and changes is None else float("inf")
         self._tracks: dict[int, Track] = {}
         self._alive: dict[int, Track] = {}  # by the associator's number
         self._unassigned: list[list[Observation]] = []  # boxes of the last frames without a track
@@ -136,6 +142,7 @@ class TrackBuilder:
         for track in list(self._alive.values()):
             if now - track.first > max(_SPEED_SECONDS, self._buffer):
                 self._try_join(track)
+        yield from self._cut_at_once(now)
         for number, track in list(self._alive.items()):
             if track.last - track.first > self._longest:
                 del self._alive[number]
@@ -152,26 +159,51 @@ class TrackBuilder:
         starts = self._changes_of(track)
         pieces = [track]
         for start, end in itertools.pairwise([*starts, len(track.observations)]):
-            pieces.append(Track(self._next, track.observations[start:end], join_checked=True))
-            self._store.split(track.number, self._next, pieces[-1].observations)
-            self._next += 1
+            pieces.append(self._split(track, track.observations[start:end]))
         del track.observations[starts[0] if starts else len(track.observations) :]
         yield from pieces
 
+    def _split(self, track: Track, observations: list[Observation]) -> Track:
+        """A new track of some observations of another, which are still there, too."""
+        new = Track(self._next, observations, join_checked=True)
+        self._store.split(track.number, new.number, observations)
+        self._next += 1
+        return new
+
+    def _cut_at_once(self, now: float) -> Iterator[Track]:
+        """The beginnings of tracks that have changed their person; the rest of each goes on as a new one."""
+        if not self._next_look <= now < float("inf"):
+            return
+        self._next_look = now + _LOOK
+        for number, track in list(self._alive.items()):
+            if not track.join_checked or track.last - track.first < _SETTLED:
+                continue
+            old = bisect.bisect_left(track.observations, track.last - 3 * _SETTLED, key=_time)
+            recent = Track(track.number, track.observations[old:], before=_before(track, old))
+            starts = [old + start for start in self._changes_of(recent)]
+            if not starts or track.last - track.observations[starts[0]].time < _SETTLED:
+                continue
+            rest = self._split(track, track.observations[starts[0] :])
+            rest.before = _before(track, starts[0])
+            del track.observations[starts[0] :]
+            self._alive[number] = self._tracks[rest.number] = rest
+            yield self._tracks.pop(track.number)
+
     def _changes_of(self, track: Track) -> list[int]:
         """Indices of the observations at which another person begins."""
+        every, known = [*track.before, *track.observations], len(track.before)
         clear = [
             i
-            for i, o in enumerate(track.observations)
+            for i, o in enumerate(every)
             if o.colours is not None and all(o.quality[name] >= MIN_QUALITY[name] for name in _CLEAR)
         ]
-        seen = [track.observations[i] for i in clear]
+        seen = [every[i] for i in clear]
         times = np.array([o.time for o in seen])
         if self._changes is None:
             points = change_points(times, [o.colours for o in seen if o.colours is not None])
         else:
             points = self._changes.starts(times, self._store.crops(track.number, seen))
-        return [clear[point] for point in points]
+        return [clear[point] - known for point in points if clear[point] > known]
 
     def _try_join(self, track: Track) -> None:
         """Join a track with the lost track that it continues, if there is one; checked once per track."""
@@ -226,6 +258,12 @@ class TrackBuilder:
         """The last observations, likewise."""
         start = bisect.bisect_left(observations, observations[-1].time - _SPREAD * seconds, key=_time)
         return observations[-max(2, min(len(observations) - start, round(seconds * self._rate))) :]
+
+
+def _before(track: Track, start: int) -> list[Observation]:
+    """What was seen just before an observation of a track."""
+    seen = [*track.before, *track.observations[:start]]
+    return seen[bisect.bisect_left(seen, seen[-1].time - 2 * _SETTLED, key=_time) :] if seen else []
 
 
 def _time(observation: Observation) -> float:

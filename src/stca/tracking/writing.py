@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stca.boxes import MotRow, mot_line
+from stca.boxes import VIDEO_FILE, MotRow, mot_line, read_video_file
 from stca.errors import ConfigError, DatasetError
 from stca.footage.sources import Source
 from stca.tools.files import exclusively, locked, write_text
@@ -19,7 +19,7 @@ from stca.tracking.observations import Observation
 from stca.tracks import SIDE_FILE, TrackRecord, read_track, write_track
 from stca.tracks.erased import erased_up_to
 
-VIDEO_FILE, TRACKS_FILE, BOXES_FILE = "video.json", "tracks.txt", ".boxes"
+TRACKS_FILE, BOXES_FILE = "tracks.txt", ".boxes"
 _LIVE, LOCK_FILE = ".live", ".lock"
 _SUMMARY_KEYS = ("finished", "frames", "tracks")
 
@@ -34,10 +34,8 @@ def camera_folder(out: Path, camera: str, source: Source) -> Path:
 
 def _source(folder: Path) -> str | None:
     """The name of the video whose tracks are in the folder; None where there are none, or it is unknown."""
-    try:
-        return str(json.loads((folder / VIDEO_FILE).read_text(encoding="utf-8"))["source"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
+    found = read_video_file(folder) or {}
+    return str(found["source"]) if "source" in found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,18 +242,15 @@ class CameraFolder:
                     hint="use another --out or another --camera",
                 )
             return None
-        try:
-            metadata = json.loads(path.read_text(encoding="utf-8"))
-            if metadata["finished"]:
-                _ = [int(metadata[name]) for name in _SUMMARY_KEYS]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        metadata = read_video_file(self.path)
+        if metadata is None or not _is_whole(metadata):
             raise DatasetError(
                 f"A {VIDEO_FILE} is damaged",
                 expected=f"what `stca track` wrote, with {', '.join(_SUMMARY_KEYS)}",
-                found=repr(error),
+                found="nothing that can be read as a JSON object" if metadata is None else metadata,
                 where=path,
                 hint=f"use another --out, or remove {self.path} and track the video again",
-            ) from error
+            )
         for name, value in self._settings.items():
             if metadata.get(name) != value:
                 raise ConfigError(
@@ -265,7 +260,15 @@ class CameraFolder:
                     where=self.path,
                     hint=f"use another --out, or remove {self.path}",
                 )
-        return dict(metadata)
+        return metadata
+
+
+def _is_whole(metadata: Mapping[str, Any]) -> bool:
+    """Whether there is everything that a run needs which goes on."""
+    try:
+        return not metadata["finished"] or all(int(metadata[name]) >= 0 for name in _SUMMARY_KEYS)
+    except (KeyError, ValueError, TypeError):
+        return False
 
 
 def _may_stay(entry: Path) -> bool:

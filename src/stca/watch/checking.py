@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stca.gallery.milvus.address import without_user
+from stca.footage.containers import is_address, without_password
 from stca.tools.lookup import suggest
 from stca.watch.toml_lines import Path as TomlPath
 from stca.watch.toml_lines import line_of
@@ -118,4 +119,6 @@ class Reader:
 def _shown(key: str, value: Any) -> str:
     if key in ("secret", "password"):
         return "this"
-    return repr(without_user(value) if isinstance(value, str) else value)[:200]
+    if isinstance(value, str):
+        value = without_password(value) if is_address(value) else re.sub(r"(?s)^.*@", "...@", value)
+    return re.sub(r"//[^'\"]*@", "//...@", repr(value))[:200]

@@ -16,10 +16,9 @@ from stca.watch.people.alerts import Alerts
 from stca.watch.people.decisions import Decision
 from stca.watch.people.embedding import SharedEmbedder
 from stca.watch.people.identities import Identities
+from stca.watch.people.pieces import Due, Pieces
 from stca.watch.people.sightings import Sighting, Vector
 from stca.watch.storing import Persons, ended_tracklet
-
-_BATCH = 32  # tracklets that are embedded before cameras are listened to again
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +88,18 @@ class CurrentTracklets:
     def __init__(self, parts: Parts, tracks: Path, lost_after: float) -> None:
         self._parts, self._tracks, self._lost_after = parts, tracks, lost_after
         self._tracklets: dict[str, Current] = {}
+        self._pieces = Pieces(parts.embedder)
         self.last_person: dict[str, int] = {}
 
     @property
     def waiting(self) -> bool:
         """Whether there is something to embed or to store."""
         return any(each.crops or each.folder for each in self._tracklets.values())
+
+    def behind(self) -> tuple[int, float]:
+        """Tracklets that have ended and are not in the gallery yet, and for how many seconds the oldest."""
+        ended = [each.heard for each in self._tracklets.values() if each.folder is not None]
+        return len(ended), self._parts.clock.now() - min(ended) if ended else 0.0
 
     def in_view(self) -> dict[str, int]:
         """How many people are in view, by camera."""
@@ -169,18 +174,18 @@ class CurrentTracklets:
     # ---- deciding ----
 
     def embed(self) -> None:
-        """One batch of all cameras: first who was never said, then who has ended, then who got better."""
+        """One piece of all cameras' work: first who was never said, then who ended, then who got better."""
         identities = self._parts.identities
         due = [each for each in self._tracklets.values() if each.crops]
         due.sort(key=lambda each: (each.key in identities, each.folder is None, each.first))
-        batch = due[:_BATCH]
-        vectors = self._parts.embedder.embed({each.key: each.crops for each in batch}) if batch else {}
-        for each in batch:
-            each.crops = ()
-            vector = vectors.get(each.key)
-            if vector is not None:
-                self._decide(each, vector)
-            if each.folder is not None:
+        through = self._pieces.embed(Due(each.key, each.crops, each.key not in identities) for each in due)
+        for key, found in through.items():
+            each = self._tracklets[key]
+            if found.whole:
+                each.crops = ()
+            if found.vector is not None:
+                self._decide(each, found.vector)
+            if found.whole and each.folder is not None:
                 self._store(each)
 
     def follow_people(self) -> None:

@@ -197,10 +197,22 @@ def _web_address(value: Any, *_: Any) -> str:
         right = False
     if not right:
         raise WrongError("is an address http://... or https://...")
+    if "@" in parts.netloc:
+        raise WrongError("is an address without user and password: the secret signs what is sent")
     return address
 
 
 web_address = Kind(_web_address)
+
+
+def _host(value: Any, *_: Any) -> str:
+    name = _text(value)
+    if set("@/ ") & set(name):
+        raise WrongError("is a name or a number of a machine; port, username and password are keys of [mqtt]")
+    return name
+
+
+host = Kind(_host)
 
 
 def _hidden(value: Any, home: Path, what: str) -> str:

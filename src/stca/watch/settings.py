@@ -140,7 +140,13 @@ def read_settings(path: Path) -> WatchSettings:
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        found = f"another encoding, in line {line}"
+        raise ConfigError(
+            "A file of cameras is a text in UTF-8", found=found, where=path, hint="save it as UTF-8"
+        ) from error
+    except OSError as error:
         raise ConfigError("Cannot read the cameras to watch", found=error, where=path) from error
     try:
         content = tomllib.loads(text)
@@ -259,7 +265,7 @@ def _tables() -> tuple[dict[str, Kind], ...]:
         "timeout": kinds.number(0.1, 600),
     }
     mqtt = {
-        "host": kinds.required(kinds.text),
+        "host": kinds.required(kinds.host),
         "port": kinds.whole(1, 65_535),
         "prefix": kinds.topic,
         "discovery": kinds.topic_or_none,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from stca.watch.events.webhook import Webhook
 from stca.watch.settings import WatchSettings
 
 _ALIVE = 10.0  # seconds between two signs of life
+_BEHIND = 10.0  # seconds for which a tracklet may wait before a word is said
 
 
 class Told:
@@ -104,8 +105,20 @@ class Status:
         """A camera's state has changed."""
         say(f"{camera.camera.name}: {state_line(camera)}")
 
-    def tick(self, cameras: Mapping[str, CameraProcess], in_view: Mapping[str, int]) -> None:
-        """A line for each camera, if it is time."""
+    def tick(
+        self,
+        cameras: Mapping[str, CameraProcess],
+        in_view: Mapping[str, int],
+        behind: Callable[[], tuple[int, float]],
+    ) -> None:
+        """A line for each camera, if it is time, and one where the network does not keep up.
+
+        Args:
+            cameras: all.
+            in_view: people by camera.
+            behind: gives how many tracklets wait for the gallery, and the seconds of the longest waiting.
+
+        """
         seconds = time.monotonic() - self._last
         if seconds < self._every:
             return
@@ -117,13 +130,16 @@ class Status:
             again = f", started again {camera.restarts} times" if camera.restarts else ""
             words = f"{max(rate, 0):.1f} frames/s, {in_view.get(name, 0)} in view{dropped}{again}"
             say(f"{name}: {state_line(camera)}; {words}")
+        waiting, longest = behind()
+        if longest > _BEHIND:
+            say(f"embedding is behind: {waiting} tracklets that have ended wait, one for {longest:.0f} s")
 
 
 def state_line(camera: CameraProcess) -> str:
     """A camera's state in words."""
     state = camera.state
     why = f" ({state.why})" if state.why else ""
-    again = f", called again in {state.again_in:.0f} s" if state.again_in else ""
+    again = f", called again in {state.again_in:g} s" if state.again_in else ""
     return f"{state.state}{why}{again}"
 
 

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from stca.errors import GalleryError
 from stca.gallery import Gallery
@@ -38,6 +39,7 @@ from stca.watch.storing import Persons
 from stca.watch.telling import Status, Told, say
 from stca.watch.thresholds import thresholds
 
+LOCK = ".watch.lock"
 _LOOK = 1.0  # seconds between two looks at what people corrected
 _PATIENCE = 30.0  # seconds in which cameras must finish when they are stopped
 
@@ -61,7 +63,7 @@ def watch(
         seconds: when to stop; None: never.
 
     Raises:
-        ConfigError: another process watches into this folder.
+        ConfigError: another process watches into this folder or gallery.
         GalleryError: a gallery of another model, without a threshold, or without a wanted person.
         StcaError: a package is not installed.
 
@@ -69,9 +71,13 @@ def watch(
     settings.out.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         taken = "Another process watches into this folder"
-        stack.enter_context(locked(settings.out / ".watch.lock", taken=taken, hint="another out"))
-        gallery, model = open_gallery(settings.gallery or settings.out / "gallery", settings.model)
+        stack.enter_context(locked(settings.out / LOCK, taken=taken, hint="another out"))
+        place = settings.gallery or settings.out / "gallery"
+        gallery, model = open_gallery(place, settings.model)
         stack.enter_context(gallery)
+        if isinstance(place, Path) and gallery.writable:
+            taken, hint = "Another process watches into this gallery", "one process for all its cameras"
+            stack.enter_context(locked(place / LOCK, taken=taken, hint=hint))
         if not gallery.writable:
             raise GalleryError("This gallery can only be read", where=gallery.where)
         embedder = stack.enter_context(
@@ -173,7 +179,7 @@ class Watching:
         for camera in self._cameras.values():
             camera.start_again_if_due()
         in_view = self._current.in_view()
-        self._status.tick(self._cameras, in_view)
+        self._status.tick(self._cameras, in_view, self._current.behind)
         self._told.shown.tick(self._cameras)
         for name, camera in self._cameras.items():
             self._told.show_camera(

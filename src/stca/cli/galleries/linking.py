@@ -49,7 +49,7 @@ def _link(given: argparse.Namespace) -> None:
     from stca.gallery import Gallery
     from stca.linking.constraints import read_travel
     from stca.linking.linking import find_persons, store_persons
-    from stca.linking.outputs import corrections_note, persons_table, write_linking
+    from stca.linking.outputs import corrections_note, persons_table, threshold_note, write_linking
     from stca.linking.persons import person_names
     from stca.linking.scores import (
         import_trackeval,
@@ -72,6 +72,7 @@ def _link(given: argparse.Namespace) -> None:
         store_persons(gallery, linking)  # last, when nothing else can fail
         names = person_names(gallery)
     print(persons_table(linking, names))
+    print(threshold_note(linking))
     if note := corrections_note(linking):
         print(note)
     for path in written:

@@ -11,6 +11,12 @@ import numpy as np
 from stca.errors import GalleryFileError
 
 Method = Literal["labels", "time split", "cross-camera sets", "corrections"]
+_ORIGINS: dict[Method, str] = {
+    "labels": "labels",
+    "time split": "tracklets cut in two",
+    "cross-camera sets": "public sets",
+    "corrections": "corrections by people",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,11 @@ class Calibration:
     def by_people(self) -> bool:
         """Whether somebody has said who is who for it; a threshold of other origin should not replace it."""
         return self.method in ("labels", "corrections") or self.corrections > 0
+
+    @property
+    def origin(self) -> str:
+        """What it was measured on, in words."""
+        return _ORIGINS.get(self.method, self.method)
 
     @property
     def measured(self) -> bool:

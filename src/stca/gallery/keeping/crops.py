@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from stca.boxes import VIDEO_FILE, read_video_file
 from stca.errors import ConfigError, DatasetError
 from stca.footage.images import IMAGE_SUFFIXES
 from stca.gallery.adding import crops_digest
@@ -15,7 +16,7 @@ from stca.gallery.records import Record
 from stca.tools.erasing import erase_file, replace_erasing
 from stca.tools.files import exclusively, locked
 from stca.tracking.outputs import without_tracks
-from stca.tracking.writing import LOCK_FILE, TRACKS_FILE, VIDEO_FILE
+from stca.tracking.writing import LOCK_FILE, TRACKS_FILE
 from stca.tracks import SIDE_FILE, FoundTracklet, TrackRecord, read_track
 from stca.tracks.erased import note_erased
 
@@ -148,11 +149,8 @@ def _erase_from_tracks(camera: Path, tracks: frozenset[int]) -> bool:
 
 def _count_again(camera: Path) -> None:
     """Write the number of tracks that are left to `video.json`."""
-    try:
-        data = json.loads((camera / VIDEO_FILE).read_text(encoding="utf-8"))
-    except (ValueError, RecursionError):
-        return  # it is damaged; the rows are gone all the same
-    if isinstance(data, dict) and "tracks" in data:
+    data = read_video_file(camera)  # of a damaged one the rows are gone all the same
+    if data is not None and "tracks" in data:
         lines = (camera / TRACKS_FILE).read_text(encoding="utf-8").splitlines()
         data["tracks"] = len({_track(line) for line in lines} - {None})
         replace_erasing(camera / VIDEO_FILE, (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode())

@@ -107,6 +107,8 @@ class LiveFolder(CameraFolder):
         moved = set(map(id, observations))
         each = self._walking[number]
         each.track.observations = [o for o in each.track.observations if id(o) not in moved]
+        each.usable, each.checked = [], 0
+        self._walking[later] = _Walking(Track(later, list(observations)))
 
     def drop(self, number: int) -> None:
         """Delete the crops of a track."""
@@ -186,6 +188,7 @@ class LiveJob(Job):
         self._last_number, self._dropped, self._beat = 0, 0, 0.0
         folder.record, folder.moment = self._record, self._moment
         folder.longest = self._longest = camera.longest
+        self._at_once = True
 
     def _moment(self, seconds: float) -> float:
         return (self._live_source.begin or 0.0) + seconds

@@ -28,6 +28,7 @@ from stca.watch.settings import CameraSettings
 
 Tell = Callable[[CameraState], None]
 _POLL = 0.5  # seconds between two looks into a folder
+_LATE = 0.5  # seconds that a file's frame may be late; also the longest time without a frame when all are
 _AGE = 1.0  # seconds that a file must not have changed for, to be complete
 _PROCESSED = ".taken"
 
@@ -91,13 +92,20 @@ class LiveSource:
             yield frame
 
     def _paced(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        """Frames at their own speed; where decoding is late, some are left out, as a camera would."""
         begin: float | None = None
+        given = float("-inf")
         for frame in frames:
             begin = time.monotonic() - frame.time if begin is None else begin
             if frame.number == 1:
                 self._tell(CameraState("playing"))
-            if self._stop.wait(max(0.0, begin + frame.time - time.monotonic())):
+            early = begin + frame.time - time.monotonic()
+            if early < -_LATE and time.monotonic() - given < _LATE:
+                self.taken += 1
+                continue
+            if self._stop.wait(max(0.0, early)):
                 return
+            given = time.monotonic()
             yield frame
 
     def _stated_rate(self, address: str) -> float | None:
@@ -116,7 +124,8 @@ class LiveSource:
     def _for_ever(self, connect: Callable[[], Iterator[RGB]]) -> Iterator[Frame]:
         """Frames with the times of their arrival; the camera is called again whenever it drops."""
         number, begin, size, wait = 0, 0.0, (0, 0), FIRST_WAIT
-        self._tell(CameraState("connecting"))
+        if not self._stop.is_set():
+            self._tell(CameraState("connecting"))
         while not self._stop.is_set():
             why, playing = "it stopped", False
             try:

@@ -81,13 +81,14 @@ class Delivery:
     def _run(self) -> None:
         name, wait, failing = self._receiver.name, self._first, False
         while not self._stop.is_set():
-            event = self._outbox.next(name)
-            if event is None:
-                with self._outbox.news:
-                    self._outbox.news.wait(0.5)
-                continue
             try:
+                event = self._outbox.next(name)
+                if event is None:
+                    with self._outbox.news:
+                        self._outbox.news.wait(0.5)
+                    continue
                 self._receiver.take(event)
+                self._outbox.taken(name, event.number)
             except Exception as error:  # whatever a receiver raises must not end the telling
                 if not failing:
                     why = error if isinstance(error, NotTakenError) else f"{type(error).__name__}: {error}"
@@ -96,7 +97,6 @@ class Delivery:
                 self._stop.wait(wait)
                 wait = min(2 * wait, self._longest)
                 continue
-            self._outbox.taken(name, event.number)
             if failing:
                 self._say(f"{name}: takes events again")
             wait, failing = self._first, False

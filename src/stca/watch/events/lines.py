@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -46,7 +47,7 @@ class EventFile:
         self.name = f"file {path.absolute()}"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("ab+")
+            self._file = path.open("ab+", buffering=0)  # what was not written is not left in a buffer
             self._last = self._mend()
         except OSError as error:
             raise StcaError("Cannot write events to a file", found=error.strerror, where=path) from error
@@ -62,8 +63,9 @@ class EventFile:
             return
         place = self._file.seek(0, os.SEEK_END)
         try:
-            self._file.write(event.text.encode() + b"\n")
-            self._file.flush()
+            line = event.text.encode() + b"\n"
+            if self._file.write(line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(self._file.fileno())
         except OSError as error:
             self._file.truncate(place)

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -39,7 +40,7 @@ class Mqtt:
     def __init__(self, settings: MqttSettings, cameras: Sequence[str], client: str) -> None:
         self._settings, self._cameras = settings, tuple(cameras)
         self._ready, self._lock = threading.Event(), threading.Lock()
-        self._refused = "not connected"
+        self._refused, self._noted = "not connected", ""
         self._states: dict[str, str] = {}
         mqtt = _import_paho()
         self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=client)
@@ -50,6 +51,7 @@ class Mqtt:
         self._client.will_set(self._topic("status"), "offline", qos=1, retain=True)
         self._client.reconnect_delay_set(1, 30)
         self._client.on_connect, self._client.on_disconnect = self._connected, self._disconnected
+        self._client.on_connect_fail = self._unreachable
         self._client.connect_async(settings.host, settings.port, keepalive=30)
         self._client.loop_start()
 
@@ -102,6 +104,7 @@ class Mqtt:
     def _connected(self, client: Any, _: Any, flags: Any, reason: Any, properties: Any) -> None:
         if reason.is_failure:
             self._refused = f"refused: {reason}"
+            self._note(f"{self._refused}; it is called again")
             return
         with self._lock:
             if self._settings.discovery:
@@ -111,6 +114,17 @@ class Mqtt:
                 client.publish(self._topic("camera", camera, "state"), text, qos=1, retain=True)
             client.publish(self._topic("status"), "online", qos=1, retain=True)
             self._ready.set()
+        if self._noted:
+            self._note("connected")
+
+    def _unreachable(self, client: Any, _: Any) -> None:
+        self._note("cannot be reached; it is called again")
+
+    def _note(self, words: str) -> None:
+        """Say on stderr what has changed about the connection; what is right from the start needs no word."""
+        if words != self._noted:
+            self._noted = words
+            print(f"{self.name}: {words}", file=sys.stderr, flush=True)
 
     def _disconnected(self, client: Any, _: Any, flags: Any, reason: Any, properties: Any) -> None:
         self._ready.clear()

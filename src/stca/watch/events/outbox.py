@@ -11,7 +11,8 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,31 +101,50 @@ class Outbox:
     def put(
         self, events: Sequence[Event], *, walking: Mapping[str, Walking | None] | None = None
     ) -> list[StoredEvent]:
-        """Write events, and what is known of tracklets (None: the gallery has it), in one commit."""
+        """Write events, and what is known of tracklets (None: the gallery has it), in one commit.
+
+        Raises:
+            StcaError: they cannot be written: a full disk, for example. Nothing of them is then.
+
+        """
         stored = []
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                for event in events:
-                    cursor = self._db.execute("INSERT INTO events (body) VALUES ('')")
-                    number = int(cursor.lastrowid or 0)
-                    body = event.body(f"{self.series}-{number}", self._clock())
-                    text = json.dumps(body, ensure_ascii=False)
-                    self._db.execute("UPDATE events SET body = ? WHERE number = ?", (text, number))
-                    stored.append(StoredEvent(number, text))
-                for key, each in (walking or {}).items():
-                    if each is None:
-                        self._db.execute("DELETE FROM walking WHERE tracklet = ?", (key,))
-                    else:
-                        row = (key, each.camera, each.person, each.first, each.last, int(each.lost))
-                        self._db.execute("INSERT OR REPLACE INTO walking VALUES (?, ?, ?, ?, ?, ?)", row)
-                self._db.execute("COMMIT")
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
+        with self._change():
+            for event in events:
+                cursor = self._db.execute("INSERT INTO events (body) VALUES ('')")
+                number = int(cursor.lastrowid or 0)
+                body = event.body(f"{self.series}-{number}", self._clock())
+                text = json.dumps(body, ensure_ascii=False)
+                self._db.execute("UPDATE events SET body = ? WHERE number = ?", (text, number))
+                stored.append(StoredEvent(number, text))
+            for key, each in (walking or {}).items():
+                if each is None:
+                    self._db.execute("DELETE FROM walking WHERE tracklet = ?", (key,))
+                else:
+                    row = (key, each.camera, each.person, each.first, each.last, int(each.lost))
+                    self._db.execute("INSERT OR REPLACE INTO walking VALUES (?, ?, ?, ?, ?, ?)", row)
         with self.news:
             self.news.notify_all()
         return stored
+
+    @contextmanager
+    def _change(self) -> Iterator[None]:
+        """Everything that is done meanwhile, in one commit, or nothing."""
+        with self._lock:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                yield
+                self._db.execute("COMMIT")
+            except BaseException as error:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                if isinstance(error, sqlite3.Error):
+                    raise StcaError(
+                        "Cannot write the file of events",
+                        found=error,
+                        where=self.path,
+                        hint="make room on its disk, and start again: what was said is kept",
+                    ) from error
+                raise
 
     def walking(self) -> list[Walking]:
         """What was said of tracklets that the gallery does not have, as the last process left it."""
@@ -137,19 +157,17 @@ class Outbox:
 
     def show_cameras(self, states: Mapping[str, Mapping[str, Any]]) -> None:
         """Write the state of every camera, and that somebody watches; empty: nobody does."""
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._change():
             self._db.execute("DELETE FROM about WHERE name = 'alive'")
             if states:
                 self._db.execute("DELETE FROM cameras")
                 rows = [(name, json.dumps(dict(state))) for name, state in states.items()]
                 self._db.executemany("INSERT INTO cameras VALUES (?, ?)", rows)
                 self._db.execute("INSERT INTO about VALUES ('alive', ?)", (str(self._clock()),))
-            self._db.execute("COMMIT")
 
     def receive(self, receiver: str) -> None:
         """Make a receiver known; a new one gets what comes from now on."""
-        with self._lock:
+        with self._change():
             self._db.execute(
                 "INSERT OR IGNORE INTO receivers SELECT ?, coalesce(max(seq), 0) FROM sqlite_sequence "
                 "WHERE name = 'events'",
@@ -158,7 +176,7 @@ class Outbox:
 
     def keep_receivers(self, names: Sequence[str]) -> list[str]:
         """Forget receivers that are no longer told; returns their names."""
-        with self._lock:
+        with self._change():
             known = [name for (name,) in self._db.execute("SELECT name FROM receivers")]
             gone = [name for name in known if name not in names]
             self._db.executemany("DELETE FROM receivers WHERE name = ?", [(name,) for name in gone])
@@ -176,7 +194,7 @@ class Outbox:
 
     def taken(self, receiver: str, number: int) -> None:
         """A receiver has taken an event; durable on return. What nobody needs any longer goes."""
-        with self._lock:
+        with self._change():
             self._db.execute("UPDATE receivers SET taken = ? WHERE name = ?", (number, receiver))
             if number % 100 == 0:
                 self._db.execute(

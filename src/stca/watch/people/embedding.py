@@ -7,6 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import Float
+
 from stca.embedding import Embedder, open_embedder
 from stca.errors import DatasetError, GalleryError
 from stca.gallery import Gallery
@@ -33,8 +36,17 @@ class SharedEmbedder:
     def __init__(self, embedder: Embedder, gallery: Gallery, batch_size: int = 16) -> None:
         self._embedder, self._gallery, self._batch_size = embedder, gallery, batch_size
 
+    @property
+    def clip_len(self) -> int:
+        """T."""
+        return self._embedder.clip_len
+
     def embed(self, crops: Mapping[str, Sequence[Path]]) -> dict[str, Vector]:
-        """Unit vectors by key; without those whose crops cannot be read, for they have moved meanwhile.
+        """As `means`, of unit length."""
+        return {key: unit_vector(mean) for key, mean in self.means(crops).items()}
+
+    def means(self, crops: Mapping[str, Sequence[Path]]) -> dict[str, Vector]:
+        """Means over dense clips by key; without those whose crops cannot be read, for they have moved.
 
         Args:
             crops: by key.
@@ -59,8 +71,14 @@ class SharedEmbedder:
 
     def _embed(self, tracklets: list[Tracklet]) -> dict[str, Vector]:
         found = self._embedder.embed(tracklets, batch_size=self._batch_size, workers=0, label="")
-        unit = unit_vectors(found.vectors, dim=self._gallery.fingerprint.dim, where=self._gallery.where)
-        return {tracklet.key: vector for tracklet, vector in zip(tracklets, unit, strict=True)}
+        unit_vectors(found.vectors, dim=self._gallery.fingerprint.dim, where=self._gallery.where)  # or raise
+        return {tracklet.key: vector for tracklet, vector in zip(tracklets, found.vectors, strict=True)}
+
+
+def unit_vector(vector: Float[np.ndarray, " D"]) -> Vector:
+    """A vector of unit length, from one that has a direction."""
+    unit: Vector = (vector / np.linalg.norm(vector.astype(np.float64))).astype(np.float32)
+    return unit
 
 
 @contextmanager

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import json
 import shutil
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
+from stca.boxes import read_video_file
 from stca.errors import ConfigError
 from stca.footage.sources import Source
 from stca.gallery import Gallery, Record
 from stca.tools.files import locked
 from stca.tracking.options import check_camera
-from stca.tracking.writing import VIDEO_FILE
 
 _LOCK = ".lock"
 
@@ -84,7 +82,7 @@ def choose_folder(tracks: Path, camera: str, source: Source, records: Iterable[R
 
 def is_finished(folder: Path) -> bool:
     """Whether all tracks of a video are there."""
-    return bool(_facts(folder).get("finished"))
+    return bool((read_video_file(folder) or {}).get("finished"))
 
 
 def remove_video(gallery: Path | str, folder: Path) -> None:
@@ -110,13 +108,5 @@ def remove_video(gallery: Path | str, folder: Path) -> None:
 
 
 def _is_of(folder: Path, source: Source) -> bool:
-    facts = _facts(folder)
+    facts = read_video_file(folder) or {}
     return (facts.get("source"), facts.get("identity")) == (source.name, list(source.identity))
-
-
-def _facts(folder: Path) -> dict[str, Any]:
-    try:
-        found = json.loads((folder / VIDEO_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}

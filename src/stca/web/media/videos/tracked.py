@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stca.boxes import read_video_file
 from stca.footage.containers import printable
 from stca.footage.sources import camera_name, folder_images, image_identity
 from stca.gallery.records import Record
-from stca.tracking.writing import VIDEO_FILE
 
 _MOST_ENTRIES = 200_000
 """Files and folders that are looked through for a video, at most."""
@@ -73,22 +72,22 @@ def tracks_by_folder(records: Mapping[str, Record]) -> dict[str, list[Tracks]]:
             members.setdefault(record.folder.parent, []).append(record)
     found: dict[str, list[Tracks]] = {}
     for path, some in members.items():
-        if (metadata := _metadata(path / VIDEO_FILE)) is not None:
+        if (metadata := _metadata(path)) is not None:
             tracks = Tracks(path, some[0].camera, len(some), metadata)
             found.setdefault(path.name, []).append(tracks)
     return found
 
 
-def _metadata(path: Path) -> dict[str, Any] | None:
+def _metadata(folder: Path) -> dict[str, Any] | None:
     """What tracking noted of a video; None if nothing, or nothing valid."""
+    found = read_video_file(folder) or {}
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
         valid = (
             isinstance(found["source"], str)
             and all(type(number) is int for number in found["identity"])
             and 0 < float(found["frame_rate"]) < 1e6
         )
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         return None
     return found if valid else None
 

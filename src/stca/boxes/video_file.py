@@ -1,0 +1,18 @@
+"""`video.json`, which tracking writes beside a camera's `tracks.txt`: of which video, and how made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+VIDEO_FILE = "video.json"
+
+
+def read_video_file(folder: Path) -> dict[str, Any] | None:
+    """What a camera's folder says of its video; None where there is nothing, or nothing that can be read."""
+    try:
+        found = json.loads((folder / VIDEO_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None

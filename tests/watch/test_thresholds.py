@@ -1,0 +1,60 @@
+"""From which cosine on it is the same person: what is taken first, and what the package knows of a network."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from made_gallery import FINGERPRINT
+from stca.errors import GalleryError
+from stca.gallery import Calibration, Gallery
+from stca.gallery.cross_camera import calibrate_across
+from stca.watch.settings import CameraSettings, WatchSettings
+from stca.watch.thresholds import LEAST_ROWS, Threshold, thresholds
+
+NETWORK = "person-reidentification-retail-0277"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> WatchSettings:
+    return WatchSettings(tmp_path, (CameraSettings("door", "usb:0"),))
+
+
+def public(far: float, rows: int = LEAST_ROWS) -> Calibration:
+    found = calibrate_across(FINGERPRINT, far=far, rows=rows, source=NETWORK)
+    assert found is not None
+    return found
+
+
+def test_a_network_of_the_catalogue_is_known_by_its_name(tmp_path: Path, settings: WatchSettings) -> None:
+    with Gallery.open(tmp_path / "g", model=FINGERPRINT, source=NETWORK) as gallery:
+        decide, alert = thresholds(gallery, settings)
+        expected = public(0.01)
+        assert decide == alert == Threshold(expected.threshold, 0.01, "cross-camera sets")
+        assert 0.4 < decide.value < 0.9
+        rarer, _ = thresholds(gallery, dataclasses.replace(settings, far=0.001))
+        assert rarer == Threshold(public(0.001).threshold, 0.001, "cross-camera sets")
+        assert rarer.value > decide.value
+    with Gallery.open(tmp_path / "g", model=FINGERPRINT) as gallery:
+        assert thresholds(gallery, settings) == (decide, alert), "the gallery keeps the name"
+
+
+def test_a_given_threshold_decides_and_a_measured_one_alerts(tmp_path: Path, settings: WatchSettings) -> None:
+    given = dataclasses.replace(settings, threshold=0.7)
+    with Gallery.open(tmp_path / "g", model=FINGERPRINT, source=NETWORK) as gallery:
+        decide, alert = thresholds(gallery, given)
+        assert decide == Threshold(0.7, None, "given")
+        assert alert == Threshold(public(0.01).threshold, 0.01, "cross-camera sets")
+    with Gallery.open(tmp_path / "other", model=FINGERPRINT, source="somebody's.onnx") as gallery:
+        assert thresholds(gallery, given) == (decide, decide), "nothing is measured"
+        with pytest.raises(GalleryError, match="from which score on"):
+            thresholds(gallery, settings)
+
+
+def test_the_gallerys_own_calibration_comes_before_public_sets(
+    tmp_path: Path, settings: WatchSettings
+) -> None:
+    own = dataclasses.replace(public(0.02), threshold=0.55, method="labels")
+    with Gallery.open(tmp_path / "g", model=FINGERPRINT, source=NETWORK) as gallery:
+        gallery.set_calibration(own)
+        assert thresholds(gallery, settings) == (Threshold(0.55, 0.02, "labels"),) * 2
