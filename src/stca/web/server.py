@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 from stca.errors import ConfigError
+from stca.tools.collector import no_collector
 from stca.tools.files import locked
 from stca.web.settings import ServerSettings
 
@@ -33,13 +34,14 @@ def run_server(settings: ServerSettings, *, started: Callable[[str], None] | Non
         GalleryError: the gallery cannot be opened.
 
     """
-    import uvicorn
+    with no_collector():
+        import uvicorn
 
-    from stca.gallery import Gallery
-    from stca.web.access.connections import MOST_CONNECTIONS, BoundedConnection
-    from stca.web.access.tokens import Tokens
-    from stca.web.app import create_app
-    from stca.web.pages import prepare
+        from stca.gallery import Gallery
+        from stca.web.access.connections import MOST_CONNECTIONS, BoundedConnection
+        from stca.web.access.tokens import Tokens
+        from stca.web.app import create_app
+        from stca.web.pages import prepare
 
     with Gallery.open(settings.gallery):
         pass  # an error before anything is made
