@@ -22,6 +22,16 @@ def test_it_is_held_and_let_go_whatever_happens() -> None:
     assert gc.isenabled()
 
 
+def test_what_lasts_is_not_looked_at_again() -> None:
+    before = gc.get_freeze_count()
+    try:
+        with no_collector(lasting=True):
+            made = [[] for _ in range(100)]
+        assert gc.get_freeze_count() >= before + len(made)
+    finally:
+        gc.unfreeze()
+
+
 def test_who_held_it_before_still_does() -> None:
     with no_collector():
         with no_collector():
