@@ -66,7 +66,7 @@ def _unsaid(out: Path) -> int:
     person: dict[str, int | None] = {}
     for line in out.with_suffix(".jsonl").read_text().splitlines():
         event = json.loads(line)
-        if event["kind"] in ("seen", "revised"):
-            person[event["tracklet"]] = event["person"]
+        if event["kind"] in ("seen", "revised"):  # what tracking joined to another is said of that one
+            person[event.get("into") or event["tracklet"]] = event["person"]
     with Gallery.open(out / "gallery") as gallery:
         return sum(person.get(record.key) != record.person for record in gallery.records())

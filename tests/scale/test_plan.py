@@ -144,9 +144,9 @@ def test_costs_grow_on_a_straight_line_of_logarithms(rows: float, value: float, 
     assert formula
 
 
-def test_a_cost_never_falls_beyond_what_was_measured() -> None:
+def test_a_cost_that_falls_is_no_measure_of_growth() -> None:
     """An approximate index makes the search of 100,000 cheaper than of 10,000; 10^8 is not for nothing."""
-    assert at_size(1e8, [(10_000, 8.0), (100_000, 2.0)])[0] == 2.0
+    assert at_size(1e8, [(10_000, 8.0), (100_000, 2.0)])[0] == pytest.approx(2000)
     assert at_size(1e8, [(10_000, 1.0), (100_000, 1000.0)])[0] == 1_000_000
 
 

@@ -51,6 +51,16 @@ def test_nobody_is_twice_in_one_camera_at_once() -> None:
     assert later.person == 1
 
 
+def test_two_who_share_one_frame_are_two_although_times_are_rounded() -> None:
+    """A tracklet that ended has its times from its side file, in thousandths; one that walks has not."""
+    ids = identities()
+    see(ids, "door/0", near(0), 10.0404, 15, now=12)
+    (other,) = see(ids, "door/1", near(0), 8, 10.040, now=13)
+    assert other.reason == "new"
+    (before,) = see(ids, "door/2", near(0), 5, 7.96, now=14)
+    assert before.reason == "match"
+
+
 def test_ways_take_their_time() -> None:
     travel = {("yard", "door"): 10.0}
     ids = identities(travel=travel)

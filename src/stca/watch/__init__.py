@@ -4,9 +4,28 @@
 its frames as they come, `cameras.following` tracks them. `watching` is the loop that all cameras feed:
 tracklets (`current`) are embedded in shared batches while they are still walking, `people` decides who they
 are, and `events` says it and keeps it on disk until everybody has taken it.
+
+The names below are imported when they are first used: a server that only reads `events` needs no loop.
 """
 
-from stca.watch.settings import CameraSettings, WatchSettings, read_settings
-from stca.watch.watching import watch
+import importlib
+import typing
+
+if typing.TYPE_CHECKING:
+    from stca.watch.settings import CameraSettings, WatchSettings, read_settings
+    from stca.watch.watching import watch
+
+_HOMES = {
+    **dict.fromkeys(("CameraSettings", "WatchSettings", "read_settings"), "stca.watch.settings"),
+    "watch": "stca.watch.watching",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(_HOMES[name]), name)
+    return value
+
 
 __all__ = ["CameraSettings", "WatchSettings", "read_settings", "watch"]

@@ -7,10 +7,15 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 from stca.errors import ConfigError
+from stca.tools.collector import no_collector
 from stca.tools.files import locked
 from stca.web.settings import ServerSettings
+
+if TYPE_CHECKING:
+    from stca.web.state import ServerState
 
 _IDLE = 60
 """Seconds after an answer in which a client may ask again; shorter, and a busy one loses its connection."""
@@ -33,13 +38,14 @@ def run_server(settings: ServerSettings, *, started: Callable[[str], None] | Non
         GalleryError: the gallery cannot be opened.
 
     """
-    import uvicorn
+    with no_collector(lasting=True):
+        import uvicorn
 
-    from stca.gallery import Gallery
-    from stca.web.access.connections import MOST_CONNECTIONS, BoundedConnection
-    from stca.web.access.tokens import Tokens
-    from stca.web.app import create_app
-    from stca.web.pages import prepare
+        from stca.gallery import Gallery
+        from stca.web.access.connections import MOST_CONNECTIONS, BoundedConnection
+        from stca.web.access.tokens import Tokens
+        from stca.web.app import create_app
+        from stca.web.pages import prepare
 
     with Gallery.open(settings.gallery):
         pass  # an error before anything is made
@@ -54,7 +60,7 @@ def run_server(settings: ServerSettings, *, started: Callable[[str], None] | Non
     taken = "Another server already serves this gallery"
     with locked(settings.folder / ".lock", taken=taken), closing(_listen(settings)) as listening:
         app = create_app(settings)
-        reading = threading.Thread(target=prepare, args=[app.state.server], daemon=True)
+        reading = threading.Thread(target=_with_no_collector, args=[prepare, app.state.server], daemon=True)
         reading.start()
         reading.join(_READING)
         config = uvicorn.Config(
@@ -71,6 +77,11 @@ def run_server(settings: ServerSettings, *, started: Callable[[str], None] | Non
         if started is not None:
             started(address_of(settings.host, listening.getsockname()[1]))
         uvicorn.Server(config).run(sockets=[listening])
+
+
+def _with_no_collector(prepare: Callable[[ServerState], None], state: ServerState) -> None:
+    with no_collector(lasting=True):
+        prepare(state)
 
 
 def _listen(settings: ServerSettings) -> socket.socket:

@@ -199,8 +199,8 @@ def bytes_at_size(rows: float, points: Sequence[tuple[int, int]], dim: int) -> t
 def at_size(rows: float, points: Sequence[tuple[int, float]]) -> tuple[float, str, str]:
     """A time at a number of rows, on straight lines between measured points on logarithmic scales.
 
-    Beyond the points the nearest line goes on. Beyond the largest it neither falls nor rises faster than the
-    rows: where one of the last two points is of an exact index and one of an approximate, it says little.
+    Beyond the points the nearest line goes on. Beyond the largest it rises no faster than the rows. Where it
+    would fall, as from an exact index to an approximate one, it says nothing, and time grows as the rows do.
 
     Returns:
         The time, the formula, and "measured", "interpolated" or "extrapolated".
@@ -213,7 +213,7 @@ def at_size(rows: float, points: Sequence[tuple[int, float]]) -> tuple[float, st
     slope = math.log(max(large, 1e-12) / max(small, 1e-12)) / math.log(high / low)
     inside = low < rows < high
     if rows > high:
-        slope = min(max(slope, 0.0), 1.0)
+        slope = min(slope, 1.0) if slope > 0 else 1.0
         start, base = high, large
     else:
         start, base = low, small

@@ -12,6 +12,7 @@ from stca.gallery.corrections import Resolved
 from stca.linking.constraints import Travel
 
 Vector = Float32[np.ndarray, " D"]
+_ROUNDED = 0.002  # seconds: side files keep thousandths, and frames are much farther apart
 
 
 @dataclass(slots=True, eq=False)
@@ -81,7 +82,7 @@ def can_be_one(a: Sighting, b: Sighting, *, travel: Travel, said: Said) -> bool:
         return True
     gap = max(a.first - b.last, b.first - a.last)  # below 0 they overlap
     if a.camera == b.camera:
-        return gap > 0
+        return gap > _ROUNDED
     least = travel.get((min(a.camera, b.camera), max(a.camera, b.camera)))
     return least is None or gap >= least
 

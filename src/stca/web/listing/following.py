@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from stca.gallery import Gallery
 from stca.gallery.store.changes import row_changes
 from stca.linking.persons import person_names
+from stca.tools.collector import no_collector
 from stca.web.listing.snapshot import Snapshot
 
 
@@ -42,7 +40,7 @@ class Following:
 
     def _read(self, before: Snapshot | None) -> Snapshot:
         try:
-            with self._gallery.store.read_transaction(), _no_collector():
+            with self._gallery.store.read_transaction(), no_collector():
                 changed = self._changes.look()
                 hidden, names = self._gallery.hidden(), person_names(self._gallery)
         except BaseException:
@@ -51,15 +49,3 @@ class Following:
         if before is None or changed.anew:
             return Snapshot.of(changed.records, hidden=hidden, names=names)
         return before.changed(changed.records, changed.gone, hidden=hidden, names=names)
-
-
-@contextmanager
-def _no_collector() -> Iterator[None]:
-    """The cyclic collector would look at all objects again and again while hundreds of thousands are made."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
