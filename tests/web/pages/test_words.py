@@ -177,3 +177,4 @@ def test_scores_never_contradict_their_verdict() -> None:
     assert words.digits([0.6341, 0.7], 0.6341) == 2
     assert words.digits([0.63121, 0.5], 0.63124) == 5
     assert words.score(0.6312, 3) == "0.631"
+    assert [words.score(value) for value in (-0.004, -0.006, 0.004)] == ["0.00", "-0.01", "0.00"]

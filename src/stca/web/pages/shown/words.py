@@ -111,8 +111,8 @@ def digits(scores: Iterable[float], threshold: float | None) -> int:
 
 
 def score(value: float, number: int = 2) -> str:
-    """A score with so many digits (`digits`)."""
-    return f"{value:.{number}f}"
+    """A score with so many digits (`digits`), without a sign where all of them are 0."""
+    return f"{round(value, number) + 0.0:.{number}f}"
 
 
 def count(number: int) -> str:
