@@ -242,10 +242,10 @@ def test_what_the_footage_is_can_be_told(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(module, "_embed", lambda *_: 0.5)
     monkeypatch.setattr(module, "_galleries", lambda *_: COSTS.gallery)
     videos = [tmp_path / "a.mp4", tmp_path / "b.mp4"]
-    told = measure(videos, about='two doors, "wet"', model="colour_histogram", rows=(1000, 3000))
+    told = measure(videos, about='two doors, "wet"', rows=(1000, 3000))
     told.save(tmp_path / "plan.toml")
     assert UnitCosts.load(tmp_path / "plan.toml").footage == '2 videos given: two doors, "wet"'
-    plain = measure(videos, model="colour_histogram", rows=(1000, 3000))
+    plain = measure(videos, rows=(1000, 3000))
     assert plain.footage == "2 videos given: a.mp4, b.mp4"
     for places, about in ((videos, "two\nlines"), ([], "a door")):
         with pytest.raises(ConfigError, match="one line"):
