@@ -39,7 +39,7 @@ def _context() -> Any:
 def _signals_held() -> Iterator[None]:
     """Processes that are started meanwhile get no SIGINT and SIGTERM; here they come afterwards.
 
-    Terminals and service managers send them to all processes at once; the watching one decides when others end.
+    Terminals and service managers send them to all processes at once; who watches decides when others end.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
