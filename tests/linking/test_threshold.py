@@ -1,10 +1,13 @@
 """A threshold from people whom one camera sees at once."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from stca.gallery import Record
-from stca.linking.linking import link
+from stca.gallery import Calibration, Gallery, ModelFingerprint, Record
+from stca.linking.linking import find_persons, link
+from stca.linking.outputs import threshold_note
 from stca.linking.threshold import LEAST_PAIRS, threshold_of_pairs
 
 
@@ -70,3 +73,28 @@ def test_too_few_pairs_and_other_clocks_say_nothing() -> None:
     assert threshold_of_pairs(apart, vectors) is None
     unknown = [Record(r.key, r.camera) for r in records]
     assert threshold_of_pairs(unknown, vectors) is None
+
+
+def test_a_linking_says_where_its_threshold_is_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    several = [Record(f"a/{number:04d}", "a", 0.0, 1.0) for number in range(8)]
+    network = "person-reidentification-retail-0277"
+    with Gallery.open(tmp_path / "g", model=ModelFingerprint.bare(16), source=network) as gallery:
+        gallery.add(several, rng.normal(size=(8, 16)).astype(np.float32))
+        linking = find_persons(gallery)
+        assert threshold_note(linking) == (
+            f"threshold {linking.threshold:.3f}: from public sets, on which this network was scored"
+        )
+        gallery.set_calibration(Calibration(0.61, 0.01, "time split", 30, 100, 3, 1.0, 1.0, 1.0))
+        origins = [find_persons(gallery).origin]
+        with monkeypatch.context() as patched:
+            patched.setattr("stca.linking.threshold.LEAST_PAIRS", 1)
+            origins.append(find_persons(gallery).origin)
+            gallery.set_calibration(Calibration(0.62, 0.01, "labels", 30, 100, 3, 1.0, 1.0, 1.0))
+            origins.append(find_persons(gallery).origin)
+        assert origins == [
+            "the gallery's calibration, from tracklets cut in two",
+            "from people whom one camera of this gallery sees at once",
+            "the gallery's calibration, from labels",
+        ]
+        assert threshold_note(find_persons(gallery, threshold=0.7)) == "threshold 0.700: given"

@@ -32,6 +32,7 @@ def test_a_network_of_the_catalogue_is_known_by_its_name(tmp_path: Path, setting
         expected = public(0.01)
         assert decide == alert == Threshold(expected.threshold, 0.01, "cross-camera sets")
         assert 0.4 < decide.value < 0.9
+        assert str(decide) == f"{decide.value:.3f} (from public sets)"
         rarer, _ = thresholds(gallery, dataclasses.replace(settings, far=0.001))
         assert rarer == Threshold(public(0.001).threshold, 0.001, "cross-camera sets")
         assert rarer.value > decide.value
@@ -44,6 +45,7 @@ def test_a_given_threshold_decides_and_a_measured_one_alerts(tmp_path: Path, set
     with Gallery.open(tmp_path / "g", model=FINGERPRINT, source=NETWORK) as gallery:
         decide, alert = thresholds(gallery, given)
         assert decide == Threshold(0.7, None, "given")
+        assert str(decide) == "0.700 (given)"
         assert alert == Threshold(public(0.01).threshold, 0.01, "cross-camera sets")
     with Gallery.open(tmp_path / "other", model=FINGERPRINT, source="somebody's.onnx") as gallery:
         assert thresholds(gallery, given) == (decide, decide), "nothing is measured"

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,7 @@ def write_settings(scene: Path, out: Path) -> Path:
     return path
 
 
-def start(settings: Path, *options: str) -> subprocess.Popen:
+def start(settings: Path, *options: str, start_new_session: bool = False) -> subprocess.Popen:
     paths = os.pathsep.join([str(TESTS.parent / "src"), str(TESTS), os.environ.get("PYTHONPATH", "")])
     events = settings.with_suffix(".jsonl")
     return subprocess.Popen(
@@ -68,7 +69,16 @@ def start(settings: Path, *options: str) -> subprocess.Popen:
         env={**os.environ, "PYTHONPATH": paths},
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=start_new_session,
     )
+
+
+def wait_for(holds: Callable[[], bool], process: subprocess.Popen) -> None:
+    end = time.monotonic() + 120
+    while not holds():
+        assert time.monotonic() < end
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
 
 
 def events_of(settings: Path) -> list[dict]:
@@ -184,11 +194,7 @@ def test_who_stays_is_cut_and_stored_while_the_next_tracklet_walks(scene: Path, 
 def test_killed_while_somebody_walks_nothing_that_was_said_is_lost(scene: Path, tmp_path: Path) -> None:
     settings = write_settings(scene, tmp_path / "out")
     process = start(settings)
-    end = time.monotonic() + 120
-    while not events_of(settings):
-        assert time.monotonic() < end
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.02)
+    wait_for(lambda: bool(events_of(settings)), process)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     before = events_of(settings)
@@ -206,6 +212,27 @@ def test_killed_while_somebody_walks_nothing_that_was_said_is_lost(scene: Path, 
     with Gallery.open(tmp_path / "out" / "gallery") as gallery:
         stored = {record.key: record.person for record in gallery.records()}
     assert {key: stored.get(key) for key in said} == said
+
+
+@pytest.mark.slow  # twice the start of everything
+def test_a_signal_to_all_processes_ends_it_in_good_order(scene: Path, tmp_path: Path) -> None:
+    """As service managers and `timeout` send it: while everything starts, and while somebody walks."""
+    settings = write_settings(scene, tmp_path / "out")
+    for walking in (False, True):
+        process = start(settings, start_new_session=True)
+        if walking:
+            wait_for(lambda: bool(events_of(settings)), process)
+        else:
+            assert any(line.startswith("threshold") for line in process.stderr)
+        os.killpg(process.pid, signal.SIGTERM)
+        _, words = process.communicate(timeout=120)
+        assert process.returncode == 0, words
+        assert "Traceback" not in words
+        assert "failed" not in words
+    events = events_of(settings)
+    lost = {each["tracklet"]: each["reason"] for each in events if each["kind"] == "lost"}
+    assert set(lost.values()) == {"left"}, "the cameras finished what they had"
+    assert lost.keys() == {each["tracklet"] for each in events if each["kind"] == "seen"}
 
 
 def test_the_example_is_right_and_a_missing_file_leads_to_it(

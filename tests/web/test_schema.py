@@ -12,6 +12,8 @@ from made_server import fill_gallery, running
 from stca.web.app import schema
 
 ROOT = Path(__file__).parent.parent.parent
+PATIENCE = 120
+"""Seconds that an answer may take on a busy machine; an upload is decoded by a process of its own."""
 schemathesis = pytest.importorskip("schemathesis")
 CHECKS = [
     getattr(schemathesis.checks, name, None) or schemathesis.checks.CHECKS.get_one(name)
@@ -69,7 +71,7 @@ def call_everything(address: str, examples: int) -> int:
         def check(case: schemathesis.Case) -> None:
             nonlocal count
             count += 1
-            response = case.call(base_url=address)
+            response = case.call(base_url=address, timeout=PATIENCE)
             case.validate_response(response, checks=CHECKS)
 
         check()

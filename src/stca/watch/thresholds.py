@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from stca.errors import GalleryError
 from stca.gallery import Gallery
 from stca.gallery.calibration import Calibration
+from stca.gallery.calibration.calibration import ORIGINS
 from stca.gallery.cross_camera import calibrate_across
 from stca.watch.settings import WatchSettings
 
@@ -28,6 +29,10 @@ class Threshold:
     value: float
     far: float | None
     calibrated: str
+
+    def __str__(self) -> str:
+        origin = ORIGINS.get(self.calibrated)
+        return f"{self.value:.3f} ({f'from {origin}' if origin else self.calibrated})"
 
 
 def thresholds(gallery: Gallery, settings: WatchSettings) -> tuple[Threshold, Threshold]:

@@ -102,7 +102,7 @@ def assemble(
     """What deciding needs; see `watch`."""
     clock = WallClock()
     decide, alert = thresholds(gallery, settings)
-    say(f"threshold {decide.value:.3f} ({decide.calibrated})")
+    say(f"threshold {decide}")
     identities = Identities(
         decide.value,
         dim=gallery.fingerprint.dim,

@@ -11,12 +11,13 @@ import numpy as np
 from stca.errors import GalleryFileError
 
 Method = Literal["labels", "time split", "cross-camera sets", "corrections"]
-_ORIGINS: dict[Method, str] = {
+ORIGINS: dict[str, str] = {
     "labels": "labels",
     "time split": "tracklets cut in two",
     "cross-camera sets": "public sets",
     "corrections": "corrections by people",
 }
+"""What a method measures on, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class Calibration:
     @property
     def origin(self) -> str:
         """What it was measured on, in words."""
-        return _ORIGINS.get(self.method, self.method)
+        return ORIGINS.get(self.method, self.method)
 
     @property
     def measured(self) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import queue
+import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,22 @@ def _context() -> Any:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["stca.watch.cameras.following"])
     return context
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """Processes that are started meanwhile get no SIGINT and SIGTERM; here they come afterwards.
+
+    Terminals and service managers send them to all processes at once; who watches decides when others end.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class CameraProcess:
@@ -71,7 +88,8 @@ class CameraProcess:
         self._process = context.Process(
             target=follow_camera, args=(self.camera, self.place, theirs), name=self.camera.name, daemon=True
         )
-        self._process.start()
+        with _signals_held():
+            self._process.start()
         theirs.close()
         self.state = CameraState("starting")
         self._connection, self._started, self._again_at = ours, time.monotonic(), float("inf")
