@@ -7,11 +7,13 @@ import signal
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from rtsp import USER, rtsp_camera
+from stca.footage.frames import Frame
 from stca.footage.images import write_jpeg
 from stca.tracks import find_tracklets
 from stca.watch.cameras.following import LiveFolder, LiveJob
@@ -106,6 +108,18 @@ def test_a_folder_that_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     timer.join()
     add(11)
     assert run(1) == [11], "another process goes on behind the last one"
+
+
+def test_frames_that_are_left_out_of_a_folders_videos_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = LiveSource(CameraSettings("ftp", str(tmp_path)), tmp_path / "own", lambda _: None)
+    given = [Frame(number, 0.1 * number, np.zeros((40, 30, 3), np.uint8)) for number in (1, 4, 5)]
+    file = SimpleNamespace(frames=lambda: iter(given))
+    monkeypatch.setattr("stca.watch.cameras.source.open_source", lambda *_, **__: file)
+    monkeypatch.setattr(live, "_new_files", lambda: iter([Path("a.avi"), Path("b.avi")]))
+    monkeypatch.setattr(live, "_paced", lambda frames: frames)
+    assert [frame.number for frame in live.source().frames()] == [1, 4, 5, 6, 9, 10]
 
 
 def test_when_it_is_too_much_frames_are_left_out_evenly_and_counted(tmp_path: Path) -> None:

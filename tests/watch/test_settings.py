@@ -144,6 +144,14 @@ host = "me:1234@broker"
     assert "keys of [mqtt]" in dict(found)[14]
 
 
+def test_what_two_tables_have_is_shown_without_its_token(tmp_path: Path) -> None:
+    hook = '[[webhook]]\nurl = "https://example.org/people?token=1234"\nsecret = {env = "PATH"}\n'
+    text = f'[watch]\n[[camera]]\nname = "a"\nsource = "usb:0"\n{hook}{hook}'
+    ((line, words),) = mistakes(tmp_path, text)
+    assert line == 9
+    assert "the webhook on line 6 has the url 'https://example.org/people' too" in words
+
+
 def test_a_file_in_another_encoding(tmp_path: Path) -> None:
     path = tmp_path / "cameras.toml"
     path.write_bytes('[watch]\nout = "café"\n'.encode("latin-1"))

@@ -45,8 +45,9 @@ class TrackBuilder:
             used twice.
         changes: finds where a track changes its person; None: by colours.
         longest: seconds after which a track ends although its person is still there; the next one begins.
-        at_once: whether a track is cut as soon as it is sure that it has changed its person; else at its end.
-            The pieces are the same, but for changes that follow each other closely.
+        at_once: whether a track is cut as soon as it is sure that it has changed its person; else, and always
+            where `changes` finds that, at its end. The pieces are the same, but for changes that follow each
+            other closely.
 
     """
 

@@ -90,7 +90,8 @@ class Reader:
             value = table.get(key) if isinstance(table, dict) else None
             if isinstance(value, str) and first.setdefault(value, number) != number:
                 other = line_of(self._lines, (name, first[value], key))
-                self.wrong((name, number, key), f"the {name} on line {other} has the {key} {value!r} too")
+                shown = _shown(key, value)
+                self.wrong((name, number, key), f"the {name} on line {other} has the {key} {shown} too")
 
     def texts(self, content: Mapping[str, Any], name: str, key: str) -> list[str]:
         """The texts of `key` in all `[[name]]`, right or wrong."""
@@ -121,4 +122,4 @@ def _shown(key: str, value: Any) -> str:
         return "this"
     if isinstance(value, str):
         value = without_password(value) if is_address(value) else re.sub(r"(?s)^.*@", "...@", value)
-    return re.sub(r"//[^'\"]*@", "//...@", repr(value))[:200]
+    return re.sub(r"//.*@", "//...@", repr(value))[:200]

@@ -75,11 +75,11 @@ def watch(
         place = settings.gallery or settings.out / "gallery"
         gallery, model = open_gallery(place, settings.model)
         stack.enter_context(gallery)
-        if isinstance(place, Path) and gallery.writable:
-            taken, hint = "Another process watches into this gallery", "one process for all its cameras"
-            stack.enter_context(locked(place / LOCK, taken=taken, hint=hint))
         if not gallery.writable:
             raise GalleryError("This gallery can only be read", where=gallery.where)
+        if isinstance(place, Path):
+            taken, hint = "Another process watches into this gallery", "one process for all its cameras"
+            stack.enter_context(locked(place / LOCK, taken=taken, hint=hint))
         embedder = stack.enter_context(
             shared_embedder(gallery, model, device=settings.device, precision=settings.precision)
         )

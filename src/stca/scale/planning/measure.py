@@ -119,7 +119,7 @@ def _check(videos: Sequence[Path], about: str, rows: Sequence[int]) -> None:
             "Growth needs galleries of two sizes, of at least 1,000 tracklets", found=list(rows)
         )
     if about and not (videos and about.isprintable()):
-        raise ConfigError("What footage is, is one line, and about videos that are given", found=repr(about))
+        raise ConfigError("What is said about footage is one line, and needs --footage", found=repr(about))
     require_distinct_cameras(videos, hint="give the videos other names")
 
 

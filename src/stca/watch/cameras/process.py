@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ def _signals_held() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    resource_tracker.ensure_running()  # whose start lets both signals through again (Python 3.11)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
@@ -155,9 +157,14 @@ def is_closed(message: Message) -> bool:
 def start_all(
     cameras: Sequence[CameraSettings], tracks: Path, heard: queue.Queue[Heard]
 ) -> dict[str, CameraProcess]:
-    """Start a process for each camera."""
+    """Start a process for each camera; none is left where one cannot be started."""
     started = {}
-    for camera in cameras:
-        started[camera.name] = CameraProcess(camera, tracks / camera.name, heard)
-        started[camera.name].start()
+    try:
+        for camera in cameras:
+            started[camera.name] = CameraProcess(camera, tracks / camera.name, heard)
+            started[camera.name].start()
+    except BaseException:  # two interruptions, too
+        for each in started.values():
+            each.kill()  # they get no SIGTERM, with which Python ends them, and waits
+        raise
     return started

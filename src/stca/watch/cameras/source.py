@@ -159,9 +159,10 @@ class LiveSource:
                 if path.suffix.lower() in IMAGE_SUFFIXES
                 else self._paced(open_source(path, frame_rate=self._camera.frame_rate).frames())
             )
+            before = number
             try:
                 for frame in images:
-                    number += 1
+                    number = before + frame.number  # those that are left out count, too
                     size = size if number > 1 else (frame.image.shape[1], frame.image.shape[0])
                     fits = size == (frame.image.shape[1], frame.image.shape[0])
                     image = frame.image if fits else scaled(frame.image, size)

@@ -142,7 +142,7 @@ class Outbox:
                         "Cannot write the file of events",
                         found=error,
                         where=self.path,
-                        hint="make room on its disk, and start again: what was said is kept",
+                        hint="what was said is kept: if its disk is full, make room; then start again",
                     ) from error
                 raise
 

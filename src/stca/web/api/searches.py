@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from stca.web import actions, schemas
 from stca.web.api.common import Cursor, Id, Limit, State, Who
 from stca.web.listing import page
-from stca.web.searching import search
+from stca.web.searching import require_numbering, search
 
 router = APIRouter(tags=["searches"])
 
@@ -44,7 +44,7 @@ def get_saved(state: State, number: Id) -> schemas.SavedSearch:
 def new_answers(state: State, who: Who, request: Request, number: Id) -> schemas.NewAnswers:
     """What came since the answers to a saved search were last looked through; none on Milvus."""
     row = state.newest_row()
-    state.saved.get(number)
+    require_numbering(state, state.saved.get(number).request)
     state.audit.write(who.name, who.role, "see new answers", searches=[number])
     return schemas.NewAnswers(hits=request.app.state.answers.new().get(number, []), row=row)
 

@@ -18,7 +18,8 @@ from stca.models.temporal_pooling import TemporalLSTM
 def largest_over_space(maps: Float[Tensor, "A B C h w"]) -> Float[Tensor, "A B C"]:
     """The largest value of every map.
 
-    Over both axes at once, OpenVINO (2026) makes a pooling of it, and a scaling behind it is then computed wrongly.
+    Over both axes at once, OpenVINO (2026) makes a pooling of it, and a scaling behind it is then computed
+    wrongly.
     """
     return maps.flatten(3).amax(dim=3)
 
