@@ -148,6 +148,7 @@ class CurrentTracklets:
             self.withdraw(each.key)
             return
         each.first, each.last, each.cut = told.first, told.last, told.cut
+        self._parts.identities.extend(each.key, told.last)  # earlier than before, of a track that was cut
         each.folder, each.crops = found.folder, found.frames
 
     def dropped(self, camera: str, track: int) -> None:

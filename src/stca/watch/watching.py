@@ -86,10 +86,12 @@ def watch(
         outbox = Outbox(settings.out / OUTBOX)
         stack.callback(outbox.close)
         note_place(gallery, "events", settings.out / OUTBOX)
+        interrupted = stack.enter_context(_interruptions())
         parts = assemble(settings, gallery, embedder, outbox, alerts)
         told = Told(outbox, settings, events)
         stack.callback(told.close)
-        Watching(settings, parts, told, Retention(gallery, settings.cameras)).run(gallery, seconds)
+        watching = Watching(settings, parts, told, Retention(gallery, settings.cameras))
+        watching.run(gallery, seconds, interrupted)
 
 
 def assemble(
@@ -143,23 +145,22 @@ class Watching:
         self._cameras: dict[str, CameraProcess] = {}
         self._status, self._looked = Status(settings.status), parts.clock.now()
 
-    def run(self, gallery: Gallery, seconds: float | None) -> None:
+    def run(self, gallery: Gallery, seconds: float | None, interrupted: Callable[[], bool]) -> None:
         """Until all cameras have ended, `seconds` are over, or somebody interrupts."""
-        with _interruptions() as interrupted:
-            take_over(gallery, self._tracks, self._settings.cameras, self._parts, self._current)
-            self._cameras = start_all(self._settings.cameras, self._tracks, self._heard)
-            end = None if seconds is None else time.monotonic() + seconds
-            try:
-                while not self._all_over():
-                    if interrupted() or (end is not None and time.monotonic() >= end):
-                        self._stop()
-                        break
-                    self.step()
-                while self._current.waiting:
-                    self.step()
-            finally:
-                for camera in self._cameras.values():
-                    camera.kill()
+        take_over(gallery, self._tracks, self._settings.cameras, self._parts, self._current)
+        self._cameras = start_all(self._settings.cameras, self._tracks, self._heard)
+        end = None if seconds is None else time.monotonic() + seconds
+        try:
+            while not self._all_over():
+                if interrupted() or (end is not None and time.monotonic() >= end):
+                    self._stop()
+                    break
+                self.step()
+            while self._current.waiting:
+                self.step()
+        finally:
+            for camera in self._cameras.values():
+                camera.kill()
         self._current.lose_all()
         gallery.refresh()
 

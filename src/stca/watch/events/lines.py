@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from stca.errors import StcaError
@@ -44,7 +45,7 @@ class EventFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self.name = f"file {path.absolute()}"
+        self.name, self._torn = f"file {path.absolute()}", False
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("ab+", buffering=0)  # what was not written is not left in a buffer
@@ -59,16 +60,22 @@ class EventFile:
             NotTakenError: a full disk.
 
         """
-        if event.body["id"] == self._last:
-            return
-        place = self._file.seek(0, os.SEEK_END)
+        place = None
         try:
+            if self._torn:
+                self._last, self._torn = self._mend(), False
+            if event.body["id"] == self._last:
+                return
+            place = self._file.seek(0, os.SEEK_END)
             line = event.text.encode() + b"\n"
             if self._file.write(line) < len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(self._file.fileno())
         except OSError as error:
-            self._file.truncate(place)
+            self._torn = True  # until the file has been read again, half of the line may be there
+            if place is not None:
+                with suppress(OSError):
+                    self._file.truncate(place)
             raise NotTakenError(error.strerror or str(error)) from error
         self._last = event.body["id"]
 

@@ -44,7 +44,9 @@ def get_saved(state: State, number: Id) -> schemas.SavedSearch:
 def new_answers(state: State, who: Who, request: Request, number: Id) -> schemas.NewAnswers:
     """What came since the answers to a saved search were last looked through; none on Milvus."""
     row = state.newest_row()
-    require_numbering(state, state.saved.get(number).request)
+    saved = state.saved.get(number).request
+    state.snapshot().record(saved.key or "")
+    require_numbering(state, saved)
     state.audit.write(who.name, who.role, "see new answers", searches=[number])
     return schemas.NewAnswers(hits=request.app.state.answers.new().get(number, []), row=row)
 
