@@ -1,6 +1,7 @@
 """The outbox, files, and the schema of events."""
 
 import errno
+import io
 import json
 import threading
 from pathlib import Path
@@ -146,6 +147,34 @@ def test_a_file_on_a_full_disk_gets_every_event_once(
             file.take(stored[1])
     file.take(stored[1])
     file.close()
+    assert path.read_text() == "".join(f"{each.text}\n" for each in stored)
+
+
+def test_half_a_line_that_cannot_be_taken_back_is_cut_off_later(
+    outbox: Outbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken(io.FileIO):
+        broken = True
+
+        def write(self, line: bytes) -> int:  # type: ignore[override]
+            return super().write(line[:20] if self.broken else line)
+
+        def truncate(self, size: int | None = None) -> int:
+            if self.broken:
+                raise OSError(errno.EIO, "Input/output error")
+            return super().truncate(size)
+
+    path = tmp_path / "events.jsonl"
+    stored = outbox.put([event(), event()])
+    file = EventFile(path)
+    file.take(stored[0])
+    monkeypatch.setattr(file, "_file", Broken(path, "ab+"))
+    with pytest.raises(NotTakenError, match="No space left"):
+        file.take(stored[1])
+    assert path.read_text() == f"{stored[0].text}\n{stored[1].text[:20]}"
+    monkeypatch.setattr(Broken, "broken", False)
+    file.take(stored[1])
+    file.take(stored[1])
     assert path.read_text() == "".join(f"{each.text}\n" for each in stored)
 
 

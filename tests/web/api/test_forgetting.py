@@ -79,3 +79,6 @@ def test_new_answers_until_they_were_looked_through(server: TestClient, client: 
         with pytest.raises(ServerError) as caught:
             ask(99)
         assert caught.value.status == 404
+    gallery.remove(key)
+    with pytest.raises(ServerError, match="no such tracklet"):
+        client.new_answers(number)
