@@ -152,6 +152,32 @@ def test_what_two_tables_have_is_shown_without_its_token(tmp_path: Path) -> None
     assert "the webhook on line 6 has the url 'https://example.org/people' too" in words
 
 
+def test_passwords_are_not_shown_of_what_is_there_twice(tmp_path: Path) -> None:
+    hook = '[[webhook]]\nurl = "https://me:1234@example.org/"\nsecret = {env = "PATH"}\n'
+    camera = '[[camera]]\nname = "a"\nsource = "usb:0"\n"rtsp://me:1234@door" = 1\n'
+    way = '[[travel]]\nfrom = "a"\nto = "rtsp://me:1234@door"\nseconds = 1\n'
+    found = mistakes(tmp_path, hook + hook + camera + way)
+    assert [line for line, _ in found] == [2, 5, 5, 10, 13]
+    assert not any("1234" in words for _, words in found), found
+
+
+@pytest.mark.parametrize("digits", ["1" + "0" * 400, "0x" + "f" * 5000])
+def test_numbers_beyond_all_bounds(tmp_path: Path, digits: str) -> None:
+    text = (
+        f"[watch]\nwindow = {digits}\n[[camera]]\nname = 'a'\nsource = 'usb:0'\n"
+        f"masks = [[0, 0, {digits}, 0, 2, 8]]\n"
+    )
+    (line, words), (other, polygons) = mistakes(tmp_path, text)
+    assert (line, other) == (2, 6)
+    assert words.startswith("window is a number from 0 to 3600")
+    assert polygons.startswith("masks is a list of polygons in pixels")
+
+
+def test_a_number_that_python_does_not_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no TOML file"):
+        read_settings(write(tmp_path, f"[watch]\nwindow = 1{'0' * 5000}\n"))
+
+
 def test_a_file_in_another_encoding(tmp_path: Path) -> None:
     path = tmp_path / "cameras.toml"
     path.write_bytes('[watch]\nout = "café"\n'.encode("latin-1"))

@@ -90,8 +90,8 @@ class Reader:
             value = table.get(key) if isinstance(table, dict) else None
             if isinstance(value, str) and first.setdefault(value, number) != number:
                 other = line_of(self._lines, (name, first[value], key))
-                shown = _shown(key, value)
-                self.wrong((name, number, key), f"the {name} on line {other} has the {key} {shown} too")
+                words = f"the {name} on line {other} has the {key} {shown(key, value)} too"
+                self.wrong((name, number, key), words)
 
     def texts(self, content: Mapping[str, Any], name: str, key: str) -> list[str]:
         """The texts of `key` in all `[[name]]`, right or wrong."""
@@ -105,21 +105,25 @@ class Reader:
             if key not in kinds:
                 close = suggest(key, list(kinds))
                 expected = f"did you mean {close!r}?" if close else f"only {', '.join(kinds)}"
-                self.wrong((*path, key), f"there is no {key!r} in [{path[0]}]; {expected}")
+                self.wrong((*path, key), f"there is no {shown('', key)} in [{path[0]}]; {expected}")
                 continue
             try:
                 values[key] = kinds[key].read(value, self.folder, table)
             except WrongError as error:
-                self.wrong((*path, key), f"{key} {error}, not {_shown(key, value)}")
+                self.wrong((*path, key), f"{key} {error}, not {shown(key, value)}")
         for key, kind in kinds.items():
             if kind.required and key not in table:
                 self.wrong(path, f"{key} is missing in [{path[0]}]")
         return values
 
 
-def _shown(key: str, value: Any) -> str:
+def shown(key: str, value: Any) -> str:
+    """A value as it may be printed: without passwords."""
     if key in ("secret", "password"):
         return "this"
     if isinstance(value, str):
         value = without_password(value) if is_address(value) else re.sub(r"(?s)^.*@", "...@", value)
-    return re.sub(r"//.*@", "//...@", repr(value))[:200]
+    try:
+        return re.sub(r"//.*@", "//...@", repr(value))[:200]
+    except ValueError:  # a number of too many digits
+        return "this"

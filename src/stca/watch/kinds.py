@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,8 +46,8 @@ def number(least: float, most: float) -> Kind:
     """A number from `least` to `most`."""
 
     def read(value: Any, *_: Any) -> float:
-        right = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        if not right or not least <= value <= most:
+        right = isinstance(value, int | float) and not isinstance(value, bool)
+        if not right or not least <= value <= most:  # NaN neither
             raise WrongError(f"is a number from {least:g} to {most:g}")
         return float(value)
 
@@ -182,6 +181,8 @@ def _masks(value: Any, *_: Any) -> tuple[Region, ...]:
             )
         except StcaError as error:
             raise WrongError(f"is a list of polygons of {error.expected}") from error
+        except OverflowError as error:
+            raise WrongError("is a list of polygons in pixels") from error
     return tuple(regions)
 
 

@@ -12,7 +12,7 @@ from stca.errors import ConfigError
 from stca.linking.constraints import Travel
 from stca.tracking import Region
 from stca.watch import kinds
-from stca.watch.checking import Kind, Mistake, Reader
+from stca.watch.checking import Kind, Mistake, Reader, shown
 from stca.watch.toml_lines import lines_of
 
 __all__ = [
@@ -150,7 +150,7 @@ def read_settings(path: Path) -> WatchSettings:
         raise ConfigError("Cannot read the cameras to watch", found=error, where=path) from error
     try:
         content = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number of too many digits is a ValueError only
         raise ConfigError("This is no TOML file", found=error, where=path) from error
     reader = Reader(path.absolute().parent, lines_of(text))
     settings = _settings(content, reader)
@@ -215,7 +215,7 @@ def _travel(reader: Reader, content: Mapping[str, Any], names: list[str]) -> dic
     for number, table in enumerate(reader.tables(content, "travel", _TRAVEL)):
         for key in ("from", "to"):
             if key in table and table[key] not in names:
-                reader.wrong(("travel", number, key), f"there is no camera {table[key]!r}")
+                reader.wrong(("travel", number, key), f"there is no camera {shown(key, table[key])}")
         if {"from", "to", "seconds"} <= table.keys():
             pair = (min(table["from"], table["to"]), max(table["from"], table["to"]))
             if pair in travel:

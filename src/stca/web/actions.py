@@ -14,7 +14,7 @@ from stca.web.jobs import Job, NewVideo, allowed_video
 from stca.web.listing import Snapshot
 from stca.web.media.cache import PICTURES
 from stca.web.problems import WebError
-from stca.web.searching import require_numbering
+from stca.web.searching import check_request, require_numbering
 from stca.web.state import ServerState
 
 _WAIT = 30.0
@@ -34,6 +34,7 @@ def save_search(
     """
     if request.key is not None:
         state.snapshot().record(request.key)
+    check_request(request)
     require_numbering(state, request)
     if request.persons and request.numbering is None:
         request = request.model_copy(update={"numbering": state.gallery.linkings()})
@@ -114,15 +115,21 @@ def change_job(state: ServerState, who: User, number: int, action: JobAction) ->
 def forget_tracklets(state: ServerState, who: User, keys: Sequence[str], names: Sequence[str]) -> Forgotten:
     """Forget tracklets for good (`stca.gallery.keeping`); the audit log says only how many.
 
+    One at a time: whoever waits for another's forgetting is told (404) if that one took the tracklets too.
+
     Raises:
+        WebError: there is no such tracklet (404).
         GalleryError: as `stca.gallery.keeping.forget`.
 
     """
-    state.audit.write(who.name, who.role, "forget", tracklets=len(keys))
-    try:
-        return forget(state.gallery, keys, names=names, wait=_WAIT)
-    finally:
-        PICTURES.clear()
+    with state.forget_lock:
+        for key in keys:
+            state.snapshot().record(key)
+        state.audit.write(who.name, who.role, "forget", tracklets=len(keys))
+        try:
+            return forget(state.gallery, keys, names=names, wait=_WAIT)
+        finally:
+            PICTURES.clear()
 
 
 def names_to_forget(snapshot: Snapshot, person: Person | None) -> list[str]:

@@ -73,8 +73,7 @@ def run_search(state: ServerState, request: schemas.SearchRequest) -> schemas.Se
         request.from_,
         request.to,
     )
-    if filters.first is not None and filters.last is not None and filters.first > filters.last:
-        raise WebError("The time range ends before it begins", status=422, expected="from <= to")
+    check_request(request)
     require_numbering(state, request)
     asked = _asked(state, snapshot, request)
     hits = _hits(state, snapshot, asked, request, filters)
@@ -89,6 +88,30 @@ def run_search(state: ServerState, request: schemas.SearchRequest) -> schemas.Se
         verdict=_verdict(hits),
         hits=_shown(state, snapshot, asked, hits, request),
     )
+
+
+def check_request(request: schemas.SearchRequest) -> None:
+    """Raise WebError (422) for a search that no gallery can answer."""
+    if request.from_ is not None and request.to is not None and request.from_ > request.to:
+        raise WebError("The time range ends before it begins", status=422, expected="from <= to")
+    given = [name for name in ("key", "vector", "upload", "frame") if getattr(request, name) is not None]
+    if len(given) != 1:
+        raise WebError(
+            "A search needs one query",
+            status=422,
+            expected="one of key, vector, upload and frame",
+            found=", ".join(given) or "none",
+        )
+    if request.box is not None and request.upload is None:
+        raise WebError("A box is for an upload", status=422, hint="the box of a video frame is in `frame`")
+
+
+def _is_right(request: schemas.SearchRequest) -> bool:
+    try:
+        check_request(request)
+    except WebError:
+        return False
+    return True
 
 
 def is_numbering(state: ServerState, request: schemas.SearchRequest) -> bool:
@@ -125,7 +148,8 @@ class SavedAnswers:
     def now(self) -> list[tuple[schemas.SavedSearch, schemas.SearchResult]]:
         """Every saved search and its answers.
 
-        Left out are those whose tracklet is gone, or that mean persons who were numbered anew since.
+        Left out are those whose tracklet is gone, or that mean persons who were numbered anew since, and
+        those that cannot be answered, which earlier versions kept.
         """
         with self._lock:
             saved = self._state.saved.all()
@@ -135,7 +159,9 @@ class SavedAnswers:
                 self._found = [
                     (each, run_search(self._state, each.request))
                     for each in saved
-                    if each.request.key in known and is_numbering(self._state, each.request)
+                    if each.request.key in known
+                    and is_numbering(self._state, each.request)
+                    and _is_right(each.request)
                 ]
                 self._version = version
             return self._found
@@ -230,16 +256,6 @@ def _judged(said: Mapping[str, bool], key: str) -> Literal["same", "different"] 
 
 
 def _asked(state: ServerState, snapshot: Snapshot, request: schemas.SearchRequest) -> _Asked:
-    given = [name for name in ("key", "vector", "upload", "frame") if getattr(request, name) is not None]
-    if len(given) != 1:
-        raise WebError(
-            "A search needs one query",
-            status=422,
-            expected="one of key, vector, upload and frame",
-            found=", ".join(given) or "none",
-        )
-    if request.box is not None and request.upload is None:
-        raise WebError("A box is for an upload", status=422, hint="the box of a video frame is in `frame`")
     if request.key is not None:
         record = snapshot.record(request.key)
         found = state.gallery.get(request.key)

@@ -62,7 +62,7 @@ class ServerState:
         self.jobs = Jobs(settings.folder, settings.gallery, model=settings.model, check=self.require_gallery)
         places = (*settings.videos, self.jobs.videos)
         self.footage = Footage(lambda: self.snapshot().records, places)
-        self.model_lock = threading.RLock()
+        self.model_lock, self.forget_lock = threading.RLock(), threading.Lock()
         self.search_turns, self.embedding_turns = CapacityLimiter(_AT_ONCE), CapacityLimiter(_AT_ONCE)
         self.following = Following(self.gallery)
         self._certainty_lock = threading.Lock()

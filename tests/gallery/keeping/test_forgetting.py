@@ -20,6 +20,7 @@ from stca.errors import GalleryError
 from stca.gallery import Added, Gallery, embedded
 from stca.gallery.index.file import FILE as INDEX_FILE
 from stca.gallery.index.file import load_index
+from stca.gallery.keeping import crops as crops_of
 from stca.gallery.keeping import finish_forgetting, forget, forgetting, is_forgetting_unfinished
 from stca.gallery.store.erasing import ErasingStore
 from stca.gallery.store.file import FILE
@@ -392,3 +393,19 @@ def test_a_row_that_was_added_without_a_digest_of_its_crops(tmp_path: Path, gall
     gallery.add([replace(record, content="")], found[1][None])
     assert forget(gallery, [KEY]).crops.files > 0
     assert not record.folder.exists()
+
+
+def test_somebody_else_forgets_the_same_and_is_faster(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = crops_of._own_track
+
+    def read_before_it_goes(record):
+        track = read(record)
+        shutil.rmtree(record.folder)
+        return track
+
+    monkeypatch.setattr(crops_of, "_own_track", read_before_it_goes)
+    done = forget(gallery, [KEY])
+    assert (done.keys, done.left) == ((KEY,), ())
+    assert gallery.get(KEY) is None

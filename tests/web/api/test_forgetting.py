@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from kept_gallery import make_gallery
 from made_gallery import record
 from made_server import client_of, fill_gallery, served
 from stca.client import Client, ServerError
+from stca.web import schemas
 
 
 @pytest.fixture
@@ -82,3 +85,38 @@ def test_new_answers_until_they_were_looked_through(server: TestClient, client: 
     gallery.remove(key)
     with pytest.raises(ServerError, match="no such tracklet"):
         client.new_answers(number)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"upload": "x"}, {"vector": [1.0, 2.0]}, {"box": [1, 1, 5, 5]}, {"from": 10, "to": 1}],
+    ids=["upload", "vector", "box", "times"],
+)
+def test_a_search_that_cannot_be_answered_is_not_kept(
+    server: TestClient, client: Client, more: dict[str, object]
+) -> None:
+    state = server.app.state.server
+    key = next(iter(state.gallery.records())).key
+    good = client.save_search("good", key=key).id
+    given = {"name": "bad", "request": {"key": key, **more}}
+    assert server.post("/api/v1/searches", json=given).status_code == 422
+    kept = schemas.SearchRequest.model_validate(given["request"])  # as earlier versions kept it
+    bad = state.saved.add("bad", kept, author="local", row=0).id
+    assert client.new_answers(good).hits == []
+    assert client.new_answers(bad).hits == []
+    assert server.get("/saved").status_code == 200
+
+
+def test_forgetting_the_same_at_once(tmp_path: Path) -> None:
+    gallery = make_gallery(tmp_path)
+    first, second = [record.key for record in gallery.records()][:2]
+    gallery.close()
+    with served(tmp_path / "gallery") as server, ThreadPoolExecutor(4) as pool:
+        asked = [[first], [first], [second], [first, second]]
+        answers = list(pool.map(lambda keys: server.post("/api/v1/forget", json={"keys": keys}), asked))
+        codes = [each.status_code for each in answers]
+        assert set(codes) <= {200, 404}, [each.text for each in answers]
+        erased = [key for each in answers if each.status_code == 200 for key in each.json()["keys"]]
+        assert sorted(erased) == sorted([first, second]), "each once"
+        assert all(each.json()["left"] == [] for each in answers if each.status_code == 200)
+        assert len(server.app.state.server.gallery) == 10

@@ -59,7 +59,8 @@ def erase_crops(records: Iterable[Record], *, dry_run: bool = False) -> ErasedCr
         try:
             cameras.setdefault(record.folder.parent, {})[record.folder] = _own_track(record)
         except DatasetError as error:
-            done += ErasedCrops(left=(f"{record.folder}: {error.what}",))
+            if record.folder.exists():  # else somebody who forgets too was faster
+                done += ErasedCrops(left=(f"{record.folder}: {error.what}",))
     for camera, tracks in cameras.items():
         numbers = frozenset(track.track for track in tracks.values())
         if not dry_run:
@@ -90,7 +91,12 @@ def _own_track(record: Record) -> TrackRecord:
 
 def _erase_folder(folder: Path, track: TrackRecord, *, dry_run: bool) -> ErasedCrops:
     named = {frame.file for frame in track.frames}
-    entries = sorted(folder.iterdir())
+    try:
+        entries = sorted(folder.iterdir())
+    except FileNotFoundError:
+        return ErasedCrops()  # somebody who forgets too was faster
+    except OSError as error:
+        return ErasedCrops(left=(f"{folder}: {error.strerror}",))
     crops = [path for path in entries if path.name in named or path.suffix.lower() in IMAGE_SUFFIXES]
     notes = [path for path in entries if path.name.startswith(f".{SIDE_FILE}.")]
     others = {path.name for path in entries} - {path.name for path in (*crops, *notes)} - {SIDE_FILE}
@@ -105,6 +111,8 @@ def _erase_folder(folder: Path, track: TrackRecord, *, dry_run: bool) -> ErasedC
                 erase_file(path)
             if not others:
                 folder.rmdir()
+        except FileNotFoundError:
+            return ErasedCrops()
         except OSError as error:
             return ErasedCrops(left=(f"{folder}: {error.strerror}",))
     return ErasedCrops(1, len(crops), left)
