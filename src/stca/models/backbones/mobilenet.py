@@ -27,8 +27,8 @@ class DepthwiseConv(nn.Conv2d):
     """A depthwise convolution with a stride.
 
     In training on a CPU it is computed at every place, and those between are dropped: the same numbers.
-    PyTorch 2.13 is slow at the gradient of one with a stride: 85 ms for 32 maps of 96x64x32 in bf16 on a core of
-    an AMD EPYC (Zen 4), 1 ms without.
+    PyTorch 2.13 is slow at the gradient of one with a stride: 85 ms for 32 maps of 96x64x32 in bf16 on a core
+    of an AMD EPYC (Zen 4), 1 ms without.
     """
 
     def forward(self, x: Float[Tensor, "B C h w"]) -> Float[Tensor, "B C i j"]:
