@@ -14,7 +14,7 @@ class ForgetIn(Model):
 
     keys: list[Annotated[str, Field(max_length=1000)]] = Field(min_length=1, max_length=10_000)
     person: Integer | None = Field(
-        None,
+        default=None,
         description="whose tracklets these are, all of them; the name is forgotten too. Refused (409) where "
         "the person has others by now",
     )
