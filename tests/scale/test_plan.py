@@ -206,6 +206,32 @@ def test_numbers_that_cannot_be_are_refused(tmp_path: Path, capsys: pytest.Captu
     assert "--cameras" in capsys.readouterr().err
 
 
+def test_texts_and_recalls_that_cannot_be_are_refused(tmp_path: Path) -> None:
+    COSTS.save(tmp_path / "plan.toml")
+    text = (tmp_path / "plan.toml").read_text()
+    for name, wrong in (
+        ("machine", r'"a\nb"'),
+        ("model", r'"a\u001b[31m"'),
+        ("detector", r'"a\u202eb"'),
+        ("recall", "99.1"),
+    ):
+        changed = re.sub(rf"(?m)^{name} = .*$", lambda _, line=f"{name} = {wrong}": line, text)
+        assert changed != text
+        (tmp_path / "bad.toml").write_text(changed)
+        with pytest.raises(ConfigError, match=r"printable texts|a part of 1"):
+            UnitCosts.load(tmp_path / "bad.toml")
+
+
+def test_where_costs_cannot_be_written_nothing_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "measure", lambda *_, **__: pytest.fail("it was measured"))
+    (tmp_path / "file").touch()
+    for out in (tmp_path, tmp_path / "file" / "plan.toml"):
+        assert main(["plan", "--measure", "--out", str(out)]) == 1
+    assert "Unit costs cannot be written there" in capsys.readouterr().err
+
+
 def test_the_command_prints_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     COSTS.save(tmp_path / "plan.toml")
     assert main(["plan", "--cameras", "3", "--measured", str(tmp_path / "plan.toml"), "--json"]) == 0

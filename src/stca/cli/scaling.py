@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -77,6 +78,7 @@ def _plan(given: argparse.Namespace) -> None:
     if given.measure:
         from stca.scale.planning.measure import measure
 
+        _require_writable(given.out)  # before minutes of measuring
         costs = measure(
             given.footage,
             about=given.about,
@@ -106,6 +108,15 @@ def _plan(given: argparse.Namespace) -> None:
         print(json.dumps([asdict(each) for each in plan(work, costs)], indent=1))
     else:
         print(table(work, costs))
+
+
+def _require_writable(file: Path) -> None:
+    from stca.errors import ConfigError
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if file.is_dir() or not os.access(file.parent, os.W_OK):
+        found = "a folder" if file.is_dir() else "a folder that cannot be written to"
+        raise ConfigError("Unit costs cannot be written there", expected="a file", found=found, where=file)
 
 
 def add_engine(parser: argparse.ArgumentParser, *, what: str) -> None:

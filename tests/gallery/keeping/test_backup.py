@@ -142,3 +142,21 @@ def damage(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[(page - 1) * 32768 : (page - 1) * 32768 + 64] = b"\xff" * 64
     path.write_bytes(data)
+
+
+def test_a_rotten_backup_is_named_and_the_gallery_stays(tmp_path: Path) -> None:
+    make_gallery(tmp_path).close()
+    backup(tmp_path / "gallery", tmp_path / "rotten")
+    data = bytearray((tmp_path / "rotten" / FILE).read_bytes())
+    for place in range(20_000, len(data), 997):
+        data[place] ^= 0xFF
+    (tmp_path / "rotten" / FILE).write_bytes(data)
+    for target, replace in ((tmp_path / "gallery", True), (tmp_path / "new", False)):
+        with pytest.raises(GalleryError) as caught:
+            restore(tmp_path / "rotten", target, replace=replace)
+        assert "rotten" in str(caught.value)
+        assert ".restore-" not in str(caught.value)
+    assert not (tmp_path / "new").exists()
+    assert not list((tmp_path / "gallery").glob(".restore-*"))
+    with Gallery.open(tmp_path / "gallery") as gallery:
+        assert len(gallery) == 12

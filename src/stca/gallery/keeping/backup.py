@@ -42,7 +42,7 @@ def backup(gallery: Path, out: Path) -> int:
     with _new_folder(out) as new:
         with closing(open_file(gallery)[0]) as source:
             _copy(source, new / FILE)
-        _check(new)
+        _check(new, gallery)
         with Gallery.open(new) as copied:
             count, unfinished = len(copied), is_forgetting_unfinished(copied)
         if unfinished:
@@ -121,7 +121,7 @@ def _require_same(copied: Gallery, present: Gallery, backup: Path) -> None:
 def _restored_copy(backup: Path, folder: Path) -> None:
     with closing(open_file(backup)[0]) as source:
         _copy(source, folder / FILE)
-    _check(folder)
+    _check(folder, backup)
     with Gallery.open(folder) as copied:
         _file_of(copied).begin_era()  # an index of what was there before is void
 
@@ -132,11 +132,12 @@ def _copy(source: sqlite3.Connection, path: Path) -> None:
         source.backup(target)
 
 
-def _check(folder: Path) -> None:
+def _check(folder: Path, original: Path) -> None:
+    """Raise GalleryError if the copy in a folder is damaged, as what it was made from then is too."""
     with sqlite_errors(folder), closing(connect(folder / FILE, "rw", 60.0)) as db:
         found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
-        raise GalleryError("The copy of this gallery is damaged", found=found, where=folder)
+        raise GalleryError("The copy of this gallery is damaged", found=found, where=original)
 
 
 def _require_free(folder: Path) -> None:

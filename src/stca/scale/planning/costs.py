@@ -149,6 +149,11 @@ def _check(costs: UnitCosts) -> None:
     ]
     if any(isinstance(number, str | bool) or not 0 <= number <= _MOST for number in numbers):  # NaN neither
         raise ValueError(f"a cost is a number from 0 to {_MOST:g}")
+    texts = [getattr(part, field.name) for part in parts for field in fields(part) if field.type == "str"]
+    if not all(isinstance(text, str) and text.isprintable() for text in texts):
+        raise ValueError("machine, footage, model and detector are printable texts")
+    if any(each.recall > 1 for each in costs.gallery):
+        raise ValueError("recall is a part of 1")
     if type(costs.dim) is not int or type(costs.cores) is not int or not 1 <= costs.dim <= 1_000_000:
         raise ValueError("dim and cores are whole numbers, dim from 1 to 1,000,000")
     rows = [each.rows for each in costs.gallery]
