@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from kept_gallery import make_gallery
+from stca.cli import main
 from stca.cli.galleries.keeping import age
 from stca.gallery import Gallery
 
@@ -40,6 +41,19 @@ def test_forget(place: Path, run: Callable[..., str]) -> None:
     assert "two ways" in run("gallery", "forget", place, "cam1/0005", "--person", "2", code=1)
     with Gallery.open(place) as gallery:
         assert len(gallery) == 5
+
+
+def test_what_could_not_be_erased_is_an_error(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = place.parent / "tracks" / "cam1" / "0004"
+    (folder / "tracklet.json").write_text("damaged")
+    assert main(["gallery", "forget", str(place), "cam1/0004", "--dry-run"]) == 0
+    assert main(["gallery", "forget", str(place), "cam1/0004"]) == 1
+    output = capsys.readouterr()
+    assert f"left: {folder}" in output.out
+    assert "Not everything was erased" in output.err
+    assert folder.exists()
+    with Gallery.open(place) as gallery:
+        assert gallery.get("cam1/0004") is None
 
 
 def test_stats_say_what_is_unfinished(place: Path, run: Callable[..., str]) -> None:

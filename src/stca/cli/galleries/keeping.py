@@ -82,6 +82,7 @@ def _forget(given: argparse.Namespace) -> None:
     _say(given, done)
     if not given.dry_run:
         print("not added again; videos, backups, events that were sent and what was exported are not reached")
+        _require_erased(done)
 
 
 def _expire(given: argparse.Namespace) -> None:
@@ -96,6 +97,8 @@ def _expire(given: argparse.Namespace) -> None:
     _say(given, done.forgotten)
     if done.undated:
         print(f"kept, as no date is known (stca track --start): {_some(done.undated)}")
+    if not given.dry_run:
+        _require_erased(done.forgotten)
 
 
 def require_camera(gallery: Gallery, camera: str) -> None:
@@ -127,6 +130,18 @@ def _say(given: argparse.Namespace, done: Forgotten) -> None:
         print(f"{page}: {'would be ' if given.dry_run else ''}erased too; stca find writes it anew")
     for words in done.left:
         print(f"left: {words}")
+
+
+def _require_erased(done: Forgotten) -> None:
+    """Raise StcaError if files of this machine are still there, of which the gallery no longer knows."""
+    from stca.errors import StcaError
+
+    if count := len(done.left) - len(done.elsewhere):
+        raise StcaError(
+            "Not everything was erased",
+            found=f"{count} of the places above ('left')",
+            hint="the gallery no longer knows of them: erase them yourself",
+        )
 
 
 def _some(keys: tuple[str, ...]) -> str:
