@@ -41,6 +41,15 @@ def shared() -> Path:
     return folder
 
 
+def pytest_runtest_setup() -> None:
+    """Keep absl, which OpenVINO's converter imports, from closing the file that pytest captures stderr in.
+
+    It closes what it logs to as soon as pymilvus or uvicorn configure logging, unless that is the present stderr.
+    """
+    if absl := sys.modules.get("absl.logging"):
+        absl.get_absl_handler().python_handler.stream = sys.__stderr__
+
+
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep tests out of the user's cache."""
