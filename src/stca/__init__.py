@@ -3,10 +3,10 @@
 The public names are imported when they are first used: `stca serve` is up before PyTorch is needed.
 """
 
-import importlib
 import typing
 
 from stca import moved_modules
+from stca.tools import lazy_imports
 from stca.version import __version__ as __version__
 
 if typing.TYPE_CHECKING:
@@ -73,14 +73,7 @@ _HOMES = {
 }
 """Public names by the module that they are imported from."""
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(importlib.import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_imports.lazy_names(__name__, _HOME)
 
 
 def __dir__() -> list[str]:

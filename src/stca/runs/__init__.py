@@ -4,7 +4,6 @@ The demo and the report are imported when they are first used: they bring the re
 Matplotlib, which a server does not need to be up.
 """
 
-import importlib
 import typing
 
 from stca.runs.open_model import add_options, is_model_file, is_path, load_run, open_model
@@ -15,6 +14,7 @@ from stca.runs.running import (
     load_train,
     train,
 )
+from stca.tools.lazy_imports import lazy_names
 
 if typing.TYPE_CHECKING:
     from stca.runs.demo import DemoResult, compare, run_demo, write_results
@@ -25,13 +25,7 @@ _HOMES = {
     "write_report": "stca.runs.report",
 }
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(importlib.import_module(_HOMES[name]), name)
-    return value
-
+__getattr__ = lazy_names(__name__, _HOMES)
 
 __all__ = [
     "DemoResult",

@@ -8,8 +8,9 @@ are, and `events` says it and keeps it on disk until everybody has taken it.
 The names below are imported when they are first used: a server that only reads `events` needs no loop.
 """
 
-import importlib
 import typing
+
+from stca.tools.lazy_imports import lazy_names
 
 if typing.TYPE_CHECKING:
     from stca.watch.settings import CameraSettings, WatchSettings, read_settings
@@ -20,12 +21,6 @@ _HOMES = {
     "watch": "stca.watch.watching",
 }
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(importlib.import_module(_HOMES[name]), name)
-    return value
-
+__getattr__ = lazy_names(__name__, _HOMES)
 
 __all__ = ["CameraSettings", "WatchSettings", "read_settings", "watch"]

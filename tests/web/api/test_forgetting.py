@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,21 +11,9 @@ from starlette.testclient import TestClient
 
 from kept_gallery import make_gallery
 from made_gallery import record
-from made_server import client_of, fill_gallery, served
+from made_server import served
 from stca.client import Client, ServerError
 from stca.web import schemas
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[TestClient]:
-    with served(fill_gallery(tmp_path / "gallery")) as client:
-        yield client
-
-
-@pytest.fixture
-def client(server: TestClient) -> Iterator[Client]:
-    with client_of(server) as ours:
-        yield ours
 
 
 def test_a_person_is_forgotten_with_the_name(server: TestClient, client: Client) -> None:

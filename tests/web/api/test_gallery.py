@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from starlette.testclient import TestClient
 
 from made_gallery import record, vectors
-from made_server import PERSONS, ROWS, client_of, fill_gallery, served
+from made_server import PERSONS, ROWS
 from stca.client import Client, ServerError
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[TestClient]:
-    with served(fill_gallery(tmp_path / "gallery")) as client:
-        yield client
-
-
-@pytest.fixture
-def client(server: TestClient) -> Iterator[Client]:
-    with client_of(server) as ours:
-        yield ours
 
 
 def test_what_the_gallery_holds(client: Client) -> None:

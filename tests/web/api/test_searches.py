@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,18 +14,6 @@ from stca.client import Client, ServerError
 
 VECTORS = vectors(ROWS, people=PERSONS)
 TABLE = {record(n).key: (record(n), VECTORS[n]) for n in range(ROWS)}
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[TestClient]:
-    with served(fill_gallery(tmp_path / "gallery")) as client:
-        yield client
-
-
-@pytest.fixture
-def client(server: TestClient) -> Iterator[Client]:
-    with client_of(server) as ours:
-        yield ours
 
 
 def answers(result: object) -> list[str]:
