@@ -74,7 +74,7 @@ def main() -> None:
     torch.set_num_threads(1)
     clips, gallery = clips_of_viper(given.shared, given.run, given.persons)
     model = open_model(given.model)
-    teacher = Teacher(teacher_path(given.shared, "0277"), grid=(8, 4), threads=1)
+    teacher = Teacher(teacher_path(given.shared, "0277"), threads=1)
     rows = score_all("packaged", look(clips, gallery, lambda frames: frame_vectors(model, frames)))
     rows += score_all("retail-0277", look(clips, gallery, lambda frames: teacher(frames).vectors))
     print(table(rows))

@@ -16,7 +16,7 @@ import torch
 from experiments.out_of_the_box.making.material import load_material
 from experiments.out_of_the_box.making.pictures import make_batch
 from experiments.out_of_the_box.teaching.states import write_state
-from experiments.out_of_the_box.teaching.student import frame_vectors
+from experiments.out_of_the_box.teaching.student import SIZE, frame_vectors
 from jaxtyping import Float
 from torch import Tensor
 
@@ -65,7 +65,7 @@ def round_off(model: ReIDModel, vectors: Float[Tensor, "N D"]) -> None:
 def read_average(checkpoint: Path) -> tuple[ReIDModel, int]:
     """The mean of the weights, in evaluation mode, and the step it belongs to."""
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    model = create_model("cnn2d_mobile", num_ids=1)
+    model = create_model("cnn2d_mobile", num_ids=1, image_size=SIZE)
     model.load_state_dict(state["average"])
     return model.eval(), int(state["step"])
 

@@ -36,7 +36,6 @@ class Source:
         shared: folder of the raw material and teachers.
         work: folder with what `prepare.py` made.
         teacher: number of the teacher.
-        grid: (h, w) of the student's last map.
         size: (H, W) of the student's pictures.
         batch: pictures.
         seed: of chance.
@@ -46,7 +45,6 @@ class Source:
     shared: Path
     work: Path
     teacher: str
-    grid: tuple[int, int]
     size: tuple[int, int]
     batch: int
     seed: int
@@ -88,7 +86,7 @@ def make_batches(source: Source, *, first: int) -> Iterator[Batch]:
     """Batches number `first` and on, without end, made by one thread here."""
     cv2.setNumThreads(1)
     material, _ = load_material(source.shared, source.work)
-    teacher = Teacher(teacher_path(source.shared, source.teacher), grid=source.grid, threads=1)
+    teacher = Teacher(teacher_path(source.shared, source.teacher), threads=1)
     for number in itertools.count(first):
         begun, start = time.process_time(), number * source.batch
         pictures = make_batch(material, seed=source.seed, first=start, count=source.batch)

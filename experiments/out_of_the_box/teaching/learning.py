@@ -48,9 +48,8 @@ class Learner:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.grid = (8, 4)
         path = teacher_path(settings.shared, settings.teacher)
-        self.teacher = Teacher(path, grid=self.grid, threads=1)
+        self.teacher = Teacher(path, threads=1)
         torch.manual_seed(settings.seed)
         self.model = create_student(settings.shared, self.teacher).train()
         self.average = WeightAverage(self.model)
@@ -71,7 +70,6 @@ class Learner:
             self.settings.shared,
             self.settings.out,
             self.settings.teacher,
-            self.grid,
             self.model.image_size,
             self.settings.batch,
             self.settings.seed,

@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch.nn.functional as F
-from experiments.out_of_the_box.teaching.teachers import Lesson
+from experiments.out_of_the_box.teaching.teachers import Lesson, by_stripes
 from jaxtyping import Float
 from torch import Tensor
 
 RELATIONS = 5.0
 SHARES = 0.5
-STRIPES = 4
-"""Parts of a person from head to foot, whose shares are compared: those of single places are mostly noise
-that others cancel."""
 
 
 class Loss(NamedTuple):
@@ -30,7 +27,7 @@ def compare(vectors: Float[Tensor, "B D"], shares: Float[Tensor, "B D h w"], les
 
     The shares' error is a part of their variance over the batch, so that it has no unit.
     """
-    shares, expected = _stripes(shares), _stripes(lesson.shares)
+    shares, expected = by_stripes(shares), lesson.shares
     ours, theirs = F.normalize(vectors), F.normalize(lesson.vectors)
     cosine = 1 - (ours * theirs).sum(dim=1).mean()
     relations = (ours @ ours.T - theirs @ theirs.T).square().mean()
@@ -38,6 +35,3 @@ def compare(vectors: Float[Tensor, "B D"], shares: Float[Tensor, "B D h w"], les
     places = (shares - expected).square().mean() / spread
     return Loss(cosine + RELATIONS * relations + SHARES * places, cosine, relations, places)
 
-
-def _stripes(shares: Float[Tensor, "B D h w"]) -> Float[Tensor, "B D s"]:
-    return shares.unflatten(2, (STRIPES, -1)).sum(dim=(3, 4))

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from experiments.out_of_the_box.teaching.student import on_grid
 from safetensors import safe_open
 from safetensors.torch import save
 
 from stca.errors import CheckpointError
-from stca.models import ReIDModel, load_weights
+from stca.models import ReIDModel, create_model, load_weights
 from stca.tools.files import atomic_write
 
 _STEP = "step"
+_PLACES = "space.weight"
+CELL = 16
+"""Pixels between two places of the last map."""
 
 
 def write_state(path: Path, model: ReIDModel, step: int) -> None:
@@ -30,13 +34,18 @@ def write_state(path: Path, model: ReIDModel, step: int) -> None:
 def read_state(path: Path, model: ReIDModel) -> int:
     """Fill `model` by what `write_state` wrote; the number of steps.
 
+    The state may be of pictures of another size: only the weights of places depend on it.
+
     Raises:
         CheckpointError: no such file, or of another network.
 
     """
-    load_weights(model, path)
     with safe_open(path, framework="pt") as file:
         step = (file.metadata() or {}).get(_STEP, "")
+        learnt = file.get_slice(_PLACES).get_shape()[1:] if _PLACES in file.keys() else None  # noqa: SIM118
+    size = tuple(CELL * side for side in learnt) if learnt else model.image_size
+    smaller = create_model("cnn2d_mobile", num_ids=1, image_size=size)
+    load_weights(smaller, path)
     if not step.isdigit():
         raise CheckpointError(
             "This is no state of a training",
@@ -44,4 +53,7 @@ def read_state(path: Path, model: ReIDModel) -> int:
             found=repr(step),
             where=path,
         )
+    state = smaller.state_dict()
+    state[_PLACES] = on_grid(state[_PLACES], model.state_dict()[_PLACES].shape[1:])
+    model.load_state_dict(state)
     return int(step)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,13 +24,17 @@ def has_bf16() -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and torch.cpu._is_avx512_bf16_supported()
 
 
+SIZE = (192, 96)
+"""(H, W) of the pictures that it reads."""
+
+
 def create_student(shared: Path, teacher: Teacher) -> ReIDModel:
     """`cnn2d_mobile` with ImageNet weights in its trunk, and the teacher's last layers to start from."""
-    model = create_model("cnn2d_mobile", num_ids=1)
+    model = create_model("cnn2d_mobile", num_ids=1, image_size=SIZE)
     load_weights(model, shared / "weights/imagenet_mobilenetv2.pt")
     space = model.get_submodule("space")
     with torch.no_grad():
-        space.weight.copy_(F.adaptive_avg_pool2d(teacher.places, space.weight.shape[1:]) * 4)
+        space.weight.copy_(on_grid(teacher.places, space.weight.shape[1:]))
         space.linear.weight.copy_(teacher.linear)
         space.linear.bias.copy_(teacher.shift)
         norm = model.get_submodule(
@@ -38,6 +43,12 @@ def create_student(shared: Path, teacher: Teacher) -> ReIDModel:
         norm.weight.fill_(0.2)
         norm.bias.fill_(-0.1)
     return model
+
+
+def on_grid(weights: Float[Tensor, "C h w"], grid: Sequence[int]) -> Float[Tensor, "C i j"]:
+    """Weights of places for a map of another size, whose weighted sum is about the same."""
+    scale = weights.shape[1] * weights.shape[2] / (grid[0] * grid[1])
+    return F.interpolate(weights[None], tuple(grid), mode="area")[0] * scale
 
 
 def vectors_and_shares(

@@ -1,8 +1,8 @@
-"""Open Model Zoo's networks as teachers: a picture's vector, and what each place of the picture adds to it.
+"""Open Model Zoo's networks as teachers: a picture's vector, and what each stripe of the picture adds to it.
 
 These networks end in a map (C, 16, 8), one weight per channel and place, the sum over places, and a linear
 layer; a last activation of slope 0.99 below zero is as good as none. The vector is thus a sum over places.
-The summands, gathered on the student's coarser grid, say more about a picture than the vector alone.
+The summands, gathered in stripes from head to foot, say more about a picture than the vector alone.
 """
 
 from __future__ import annotations
@@ -27,18 +27,22 @@ _MAP, _PLACES, _LINEAR, _SCALE, _SHIFT = (
 )
 
 
+STRIPES = 4
+"""Parts of a person from head to foot: what single places say is mostly noise that others cancel."""
+
+
 @dataclass(frozen=True)
 class Lesson:
     """What a teacher says of pictures.
 
     Args:
         vectors: of the whole pictures, as the teacher gives them.
-        shares: of every place of the student's grid; their sum over places is the vector less a constant.
+        shares: of every stripe; their sum over stripes is the vector less a constant.
 
     """
 
     vectors: Float[Tensor, "B D"]
-    shares: Float[Tensor, "B D h w"]
+    shares: Float[Tensor, "B D s"]
 
 
 class Teacher:
@@ -46,19 +50,17 @@ class Teacher:
 
     Args:
         path: the .xml file.
-        grid: (h, w) of the student's last map; divides (16, 8).
         threads: of the processor.
         exact: compute in float32; otherwise in bfloat16 where the processor has it (cosine 0.9997).
 
     """
 
-    def __init__(self, path: Path, *, grid: tuple[int, int], threads: int, exact: bool = False) -> None:
+    def __init__(self, path: Path, *, threads: int, exact: bool = False) -> None:
         core = openvino_core()
         network = core.read_model(path)
         network.reshape([-1, 3, 256, 128])
         nodes = {node.get_friendly_name(): node for node in network.get_ordered_ops()}
         network.add_outputs(nodes[_MAP].output(0))
-        self.grid = grid
         places = _constant(nodes[_PLACES])
         self.places = places.reshape(-1, *places.shape[-2:])
         scale = _constant(nodes[_SCALE]).reshape(-1)
@@ -73,11 +75,13 @@ class Teacher:
         raw = np.ascontiguousarray(pictures[..., ::-1].transpose(0, 3, 1, 2), dtype=np.float32)
         vectors, maps = self._compiled(raw).to_tuple()
         weighed = torch.from_numpy(maps) * self.places
-        batch, channels = weighed.shape[:2]
-        rows, columns = self.grid
-        gathered = weighed.reshape(batch, channels, rows, 16 // rows, columns, 8 // columns).sum(dim=(3, 5))
-        shares = torch.einsum("dc,bchw->bdhw", self.linear, gathered)
-        return Lesson(torch.from_numpy(vectors.reshape(batch, -1).copy()), shares)
+        shares = torch.einsum("dc,bcs->bds", self.linear, by_stripes(weighed))
+        return Lesson(torch.from_numpy(vectors.reshape(len(pictures), -1).copy()), shares)
+
+
+def by_stripes(maps: Float[Tensor, "B C h w"]) -> Float[Tensor, "B C s"]:
+    """Sums over `STRIPES` equal parts of the rows."""
+    return maps.unflatten(2, (STRIPES, -1)).sum(dim=(3, 4))
 
 
 def _fastest(core: Any) -> str:

@@ -26,8 +26,8 @@ from experiments.out_of_the_box.teaching.objective import compare
 from experiments.out_of_the_box.teaching.replay import BETWEEN, first_needed, replayed
 from experiments.out_of_the_box.teaching.schedule import Schedule
 from experiments.out_of_the_box.teaching.states import write_state
-from experiments.out_of_the_box.teaching.student import vectors_and_shares
-from experiments.out_of_the_box.teaching.teachers import Lesson, Teacher, teacher_path
+from experiments.out_of_the_box.teaching.student import SIZE, on_grid, vectors_and_shares
+from experiments.out_of_the_box.teaching.teachers import STRIPES, Lesson, Teacher, teacher_path
 from experiments.out_of_the_box.validation import SETS, other_cameras
 
 from published_mobilenet import published
@@ -140,11 +140,11 @@ def test_smaller_pictures_keep_the_mean() -> None:
 
 
 def test_a_teachers_shares_sum_to_its_vector(shared: Path) -> None:
-    teacher = Teacher(teacher_path(shared, "0277"), grid=(8, 4), threads=1, exact=True)
+    teacher = Teacher(teacher_path(shared, "0277"), threads=1, exact=True)
     pictures = np.random.default_rng(0).integers(0, 256, (3, 256, 128, 3), dtype=np.uint8)
     lesson = teacher(pictures)
-    assert lesson.shares.shape == (3, 256, 8, 4)
-    summed = lesson.shares.sum(dim=(2, 3)) + teacher.shift
+    assert lesson.shares.shape == (3, 256, STRIPES)
+    summed = lesson.shares.sum(dim=2) + teacher.shift
     slope = torch.where(summed > 0, 1.0, 0.99)
     torch.testing.assert_close(summed * slope, lesson.vectors, rtol=1e-3, atol=1e-3)
     alone = teacher(pictures[1:2]).vectors
@@ -155,7 +155,7 @@ def test_a_teachers_shares_sum_to_its_vector(shared: Path) -> None:
 
 def test_the_students_shares_sum_to_what_the_packages_network_gives(shared: Path, tmp_path: Path) -> None:
     model = Learner(settings(shared, tmp_path)).model.eval()
-    pictures = torch.randint(0, 256, (3, 128, 64, 3), dtype=torch.uint8)
+    pictures = torch.randint(0, 256, (3, *SIZE, 3), dtype=torch.uint8)
     with torch.no_grad():
         vectors, shares = vectors_and_shares(model, pictures)
         from stca.clips import normalise
@@ -170,7 +170,8 @@ def test_the_students_shares_sum_to_what_the_packages_network_gives(shared: Path
 def test_the_loss_is_zero_for_the_teachers_own_answer_and_what_it_says_otherwise() -> None:
     torch.manual_seed(0)
     shares = torch.randn(4, 6, 8, 4)
-    lesson = Lesson(shares.sum(dim=(2, 3)), shares)
+    stripes = shares.reshape(4, 6, STRIPES, 8).sum(dim=3)
+    lesson = Lesson(stripes.sum(dim=2), stripes)
     assert float(compare(lesson.vectors, shares, lesson).total) == pytest.approx(0, abs=1e-5)
     ours = torch.randn(4, 6)
     loss = compare(ours, torch.zeros_like(shares), lesson)
@@ -186,7 +187,6 @@ def test_the_loss_is_zero_for_the_teachers_own_answer_and_what_it_says_otherwise
         for j in range(4)
     ]
     assert float(loss.relations) == pytest.approx(np.mean(between), abs=1e-5)
-    stripes = shares.reshape(4, 6, 4, 8).sum(dim=3)
     spread = float((stripes - stripes.mean(dim=0)).square().mean())
     assert float(loss.shares) == pytest.approx(float(stripes.square().mean()) / spread, rel=1e-4)
     total = loss.cosine + 5 * loss.relations + 0.5 * loss.shares
@@ -243,6 +243,34 @@ def test_a_small_state_is_enough_to_go_on_elsewhere(shared: Path, tmp_path: Path
     save_model(first.model, tmp_path / "shipped.safetensors")
     with pytest.raises(CheckpointError, match="no state of a training"):
         Learner(dataclasses.replace(begin, start=tmp_path / "shipped.safetensors"))
+
+
+def test_a_state_of_smaller_pictures_begins_one_of_larger(shared: Path, tmp_path: Path) -> None:
+    small = create_model("cnn2d_mobile", num_ids=1, image_size=(64, 32))
+    weights = torch.rand(512, 4, 2)
+    small.get_submodule("space").weight.data.copy_(weights)
+    write_state(tmp_path / "small.safetensors", small, 7)
+    begin = dataclasses.replace(settings(shared, tmp_path / "large"), start=tmp_path / "small.safetensors")
+    learner = Learner(begin)
+    assert learner.step == 7
+    assert learner.model.image_size == SIZE
+    larger = learner.model.get_submodule("space").weight
+    assert larger.shape == (512, 12, 6)
+    # Twelve rows are three for each of four: a map that is the same in all three, and columns, gives the same sum.
+    maps = torch.rand(512, 4, 2)
+    repeated = maps.repeat_interleave(3, dim=1).repeat_interleave(3, dim=2)
+    torch.testing.assert_close((repeated * larger).sum((1, 2)), (maps * weights).sum((1, 2)), rtol=1e-2, atol=1e-2)
+    before = small.state_dict()
+    for name, tensor in learner.average.model.state_dict().items():
+        if name != "space.weight":
+            torch.testing.assert_close(tensor, before[name], rtol=1e-3, atol=1e-3)
+
+
+def test_weights_of_places_on_another_grid() -> None:
+    weights = torch.rand(3, 4, 2)
+    assert torch.equal(on_grid(weights, (4, 2)), weights)
+    by_hand = weights.reshape(3, 2, 2, 1, 2).sum(dim=(2, 4))
+    torch.testing.assert_close(on_grid(weights, (2, 1)), by_hand, msg="places that become one add up")
 
 
 def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(
