@@ -34,4 +34,3 @@ def compare(vectors: Float[Tensor, "B D"], shares: Float[Tensor, "B D h w"], les
     spread = (expected - expected.mean(dim=0)).square().mean()
     places = (shares - expected).square().mean() / spread
     return Loss(cosine + RELATIONS * relations + SHARES * places, cosine, relations, places)
-

@@ -259,7 +259,9 @@ def test_a_state_of_smaller_pictures_begins_one_of_larger(shared: Path, tmp_path
     # Twelve rows are three for each of four: a map that is the same in all three, and columns, gives the same sum.
     maps = torch.rand(512, 4, 2)
     repeated = maps.repeat_interleave(3, dim=1).repeat_interleave(3, dim=2)
-    torch.testing.assert_close((repeated * larger).sum((1, 2)), (maps * weights).sum((1, 2)), rtol=1e-2, atol=1e-2)
+    torch.testing.assert_close(
+        (repeated * larger).sum((1, 2)), (maps * weights).sum((1, 2)), rtol=1e-2, atol=1e-2
+    )
     before = small.state_dict()
     for name, tensor in learner.average.model.state_dict().items():
         if name != "space.weight":
