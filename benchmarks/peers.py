@@ -14,6 +14,7 @@ and two networks at most are in memory. Setting up a runtime is not counted.
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import sys
 import tempfile
@@ -190,11 +191,26 @@ def draw(costs: Sequence[Cost]) -> Figure:
     figure = Figure(figsize=(PAGE, 0.62 * PAGE), layout="constrained")
     axes = figure.add_subplot()
     scored = [(cost.milliseconds, cost.rank1, cost.name) for cost in costs if cost.rank1 is not None]
+    words: dict[tuple[float, float], str] = {}
     for number, (milliseconds, rank1, name) in enumerate(sorted(scored), start=1):
         colour = WRONG if name == "stca" else INK
         axes.plot(milliseconds, rank1, "o", color=colour, label=f"{number:>2}  {name}", markersize=4)
+        place = (round(math.log10(milliseconds), 2), rank1)  # those that cover each other have one label
+        words[place] = f"{words[place]}, {number}" if place in words else f"{number}"
+    for (column, rank1), numbers in words.items():
+        beside = [other - column for other, height in words if other != column and abs(height - rank1) < 0.25]
+        side = (
+            "right" if min(beside, key=abs, default=-1) > 0 else "left"
+        )  # of the label that is at the point
         axes.annotate(
-            f"{number}", (milliseconds, rank1), (3, 3), textcoords="offset points", fontsize=7, color=colour
+            numbers,
+            (10**column, rank1),
+            (-4 if side == "right" else 4, 0),
+            textcoords="offset points",
+            fontsize=7,
+            ha=side,
+            va="center",
+            color=INK,
         )
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -11,7 +13,7 @@ from stca.models.heads import BNNeck, ReIDModel
 from stca.models.spatial_pooling import SPATIAL_POOLINGS
 from stca.models.stca import FUSIONS, add_streams
 from stca.models.temporal_pooling import POOLINGS
-from stca.models.two_stream import Streams, TwoStream
+from stca.models.two_stream import Streams, TwoStream, TwoStreamOptions
 
 
 class CNN2D(ReIDModel):
@@ -106,15 +108,8 @@ class Concat(ReIDModel):
 
     Args:
         num_ids: identities the classifier knows.
-        image_size: (H, W).
-        layers: blocks in conv2_x to conv5_x, of both streams; (3, 4, 6, 3) is ResNet-50.
-        width: of the first bottlenecks, of both streams; 64 is ResNet-50.
-        backbone2d: "resnet50_ibn_a", "resnet50" or "se_resnet50"; or "mobilenet_v2", which has its own depth
-            and width, whatever `layers` and `width` say ("mobilenet_v2_512": with 512 channels at its end).
-        backbone3d: "resnet3d_50", "i3d_resnet50" or "c3d" (which has its own depth).
-        pooling: of the 2D stream over time: "mean", "attention", "lstm" or "consensus".
-        stem_frames: frames under the 3D stream's first kernel; None: the backbone's own.
-        clip_len: frames per clip it is meant for; any number works.
+        image_size, layers, width, backbone2d, pooling, clip_len: as in `CNN2D`.
+        backbone3d, stem_frames: as in `CNN3D`.
 
     Raises:
         ConfigError: a backbone or pooling there is not.
@@ -160,19 +155,9 @@ class Sum(TwoStream):
 
     Args:
         num_ids: identities the classifier knows.
-        image_size: (H, W), multiples of 16.
-        layers: blocks in conv2_x to conv5_x, of both streams; (3, 4, 6, 3) is ResNet-50.
-        width: of the first bottlenecks, of both streams; 64 is ResNet-50.
-        backbone2d: "resnet50_ibn_a", "resnet50" or "se_resnet50"; or "mobilenet_v2", which has its own depth
-            and width, whatever `layers` and `width` say ("mobilenet_v2_512": with 512 channels at its end).
-        backbone3d: "resnet3d_50", "i3d_resnet50" or "c3d" (which has its own depth).
-        gate: the 2D stage after which the streams meet, conv2_x to conv4_x.
         fusion: "sum" is F_S + F_T; "official" is the official code's with A = 0: 2 F_S + F_T, L2-normalised
             over channels, which tells what STCA owes to its norm from what it owes to its gate.
-        space: a frame's map to its vector: "mean", or "weights", learnt for each place and channel.
-        pooling: over time: "mean", "attention", "lstm" or "consensus".
-        stem_frames: frames under the 3D stream's first kernel; None: the backbone's own.
-        clip_len: frames per clip it is meant for; any number works.
+        options: as in `STCA`, which has `temperature` beside them.
 
     Raises:
         ConfigError: a size that does not fit, or a backbone, gate, fusion or pooling there is not.
@@ -183,30 +168,10 @@ class Sum(TwoStream):
         self,
         *,
         num_ids: int,
-        image_size: tuple[int, int] = (384, 128),
-        layers: tuple[int, int, int, int] = (3, 4, 6, 3),
-        width: int = 64,
-        backbone2d: str = "resnet50_ibn_a",
-        backbone3d: str = "resnet3d_50",
-        gate: str = "conv4_x",
         fusion: str = "sum",
-        space: str = "mean",
-        pooling: str = "mean",
-        stem_frames: int | None = None,
-        clip_len: int = 8,
+        **options: Unpack[TwoStreamOptions],
     ) -> None:
-        super().__init__(
-            image_size=image_size,
-            layers=layers,
-            width=width,
-            backbone2d=backbone2d,
-            backbone3d=backbone3d,
-            gate=gate,
-            space=space,
-            pooling=pooling,
-            stem_frames=stem_frames,
-            clip_len=clip_len,
-        )
+        super().__init__(**options)
         self.fusion = choose(FUSIONS, fusion, kind="fusion")
         self.head = BNNeck(self.embedding_dim, num_ids)
 

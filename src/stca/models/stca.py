@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Unpack
 
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -11,7 +11,7 @@ from torch import Tensor
 from stca.models.backbones.create import choose
 from stca.models.cross_attention import AttentionMaps, CrossAttention
 from stca.models.heads import BNNeck
-from stca.models.two_stream import Streams, TwoStream
+from stca.models.two_stream import Streams, TwoStream, TwoStreamOptions
 
 Fusion = Literal["official", "sum"]
 FUSIONS: dict[str, Fusion] = {"official": "official", "sum": "sum"}
@@ -46,31 +46,11 @@ class STCA(TwoStream):
         self,
         *,
         num_ids: int,
-        image_size: tuple[int, int] = (384, 128),
-        layers: tuple[int, int, int, int] = (3, 4, 6, 3),
-        width: int = 64,
-        backbone2d: str = "resnet50_ibn_a",
-        backbone3d: str = "resnet3d_50",
-        gate: str = "conv4_x",
         fusion: str = "official",
         temperature: float = 0.025,
-        space: str = "mean",
-        pooling: str = "mean",
-        stem_frames: int | None = None,
-        clip_len: int = 8,
+        **options: Unpack[TwoStreamOptions],
     ) -> None:
-        super().__init__(
-            image_size=image_size,
-            layers=layers,
-            width=width,
-            backbone2d=backbone2d,
-            backbone3d=backbone3d,
-            gate=gate,
-            space=space,
-            pooling=pooling,
-            stem_frames=stem_frames,
-            clip_len=clip_len,
-        )
+        super().__init__(**options)
         self.fusion = choose(FUSIONS, fusion, kind="fusion")
         self.attention = CrossAttention(self.grid[0] * self.grid[1], temperature=temperature)
         self.head = BNNeck(self.embedding_dim, num_ids)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import torch
 from jaxtyping import Float
@@ -12,6 +12,7 @@ from stca.models.backbones.create import choose, create_stream2d, create_stream3
 from stca.models.heads import ReIDModel
 from stca.models.spatial_pooling import SPATIAL_POOLINGS
 from stca.models.temporal_pooling import POOLINGS
+from stca.tools.signatures import full_signature
 
 GATES = {"conv2_x": 1, "conv3_x": 2, "conv4_x": 3}
 
@@ -23,41 +24,49 @@ class Streams(NamedTuple):
     temporal: Float[Tensor, "B C h w"]
 
 
+class TwoStreamOptions(TypedDict, total=False):
+    """What `TwoStream` takes, for the subclasses that hand it on."""
+
+    image_size: tuple[int, int]
+    layers: tuple[int, int, int, int]
+    width: int
+    backbone2d: str
+    backbone3d: str
+    gate: str
+    space: str
+    pooling: str
+    stem_frames: int | None
+    clip_len: int
+
+
 class TwoStream(ReIDModel):
     """A 2D stream reads every frame, a 3D stream the clip; a subclass adds a head, and how they meet, `fuse`.
 
     The rest of the 2D stream goes on with what `fuse` returns; then pooling over space, and over time.
 
-    Args:
-        image_size: (H, W), multiples of 16.
-        layers: blocks in conv2_x to conv5_x, of both streams; (3, 4, 6, 3) is ResNet-50.
-        width: of the first bottlenecks, of both streams; 64 is ResNet-50.
-        backbone2d: a key of `BACKBONES_2D`.
-        backbone3d: "resnet3d_50", "i3d_resnet50" or "c3d".
-        gate: the 2D stage after which the streams meet.
-        space: pooling over space: "mean" or "weights".
-        pooling: over time: "mean", "attention", "lstm" or "consensus".
-        stem_frames: frames under the 3D stream's first kernel; None: the backbone's own.
-        clip_len: frames per clip it is meant for; any number works.
+    The arguments are those of `STCA` with the same names.
 
     Raises:
         ConfigError: a size that does not fit, or a backbone, gate or pooling there is not.
 
     """
 
+    def __init_subclass__(cls) -> None:
+        cls.__signature__ = full_signature(cls)  # type: ignore[attr-defined]
+
     def __init__(
         self,
         *,
-        image_size: tuple[int, int],
-        layers: tuple[int, int, int, int],
-        width: int,
-        backbone2d: str,
-        backbone3d: str,
-        gate: str,
-        space: str,
-        pooling: str,
-        stem_frames: int | None,
-        clip_len: int,
+        image_size: tuple[int, int] = (384, 128),
+        layers: tuple[int, int, int, int] = (3, 4, 6, 3),
+        width: int = 64,
+        backbone2d: str = "resnet50_ibn_a",
+        backbone3d: str = "resnet3d_50",
+        gate: str = "conv4_x",
+        space: str = "mean",
+        pooling: str = "mean",
+        stem_frames: int | None = None,
+        clip_len: int = 8,
     ) -> None:
         super().__init__(image_size=image_size, clip_len=clip_len)
         self.gate, self.stage = gate, choose(GATES, gate, kind="gate")

@@ -14,108 +14,19 @@ from stca.models.peers.bicnet import BiCnetTKS
 from stca.models.peers.cosam import CoSAM
 from stca.models.peers.grl import GRL
 from stca.models.peers.nvan import NVAN
-from stca.models.peers.papers import PAPER_PEERS, PAPER_SYSTEMS
+from stca.models.peers.papers import PAPER_PEERS
 from stca.models.peers.parts.model import PeerModel
 from stca.models.peers.psta import PSTA
 from stca.models.peers.revisit_tempool import RevisitTempool
 from stca.models.peers.sinet import SINet
 from stca.models.peers.stmn import STMN
-from stca.models.peers.table import TABLE_1, Figures, Peer, System
+from stca.models.peers.table import SYSTEMS, TABLE_1, Figures, Peer, System
 from stca.models.peers.tclnet import TCLNet
 
 __all__ = ["PEERS", "SYSTEMS", "Figures", "Peer", "PeerModel", "System"]
 
 _README = "README of the official code"
 _LEADERBOARD = "github.com/AsuradaYuci/awesome_video_person_reid"
-
-SYSTEMS: dict[str, System] = {
-    "RevisitTempool": System(
-        paper="Gao and Nevatia, Revisiting temporal modeling for video-based person ReID",
-        venue="arXiv 1805.02104",
-        year=2018,
-        code="jiyanggao/Video-Person-ReID@dfe9a02e",
-        licence="none",
-        distance="euclidean",
-    ),
-    "coSAM": System(
-        paper="Subramaniam, Nambiar and Mittal, Co-segmentation inspired attention networks for video-based "
-        "person re-identification",
-        venue="ICCV",
-        year=2019,
-        code="InnovArul/vidreid_cosegmentation@e8b3d02b",
-        licence="Apache-2.0",
-        distance="euclidean",
-    ),
-    "NVAN": System(
-        paper="Liu, Wu, Wang and Chien, Spatially and temporally efficient non-local attention network for "
-        "video-based person re-identification",
-        venue="BMVC",
-        year=2019,
-        code="jackie840129/STE-NVAN@3042bc8e",
-        licence="MIT",
-        distance="cosine",
-    ),
-    "AP3D": System(
-        paper="Gu, Chang, Ma, Zhang and Chen, Appearance-preserving 3D convolution for video-based person "
-        "re-identification",
-        venue="ECCV",
-        year=2020,
-        code="guxinqian/AP3D@84bd12af",
-        licence="Apache-2.0",
-        distance="cosine",
-    ),
-    "BiCnet-TKS": System(
-        paper="Hou et al., BiCnet-TKS: Learning efficient spatial-temporal representation for video person "
-        "re-identification",
-        venue="CVPR",
-        year=2021,
-        code="blue-blue272/BiCnet-TKS@bc24b3db",
-        licence="none",
-        distance="cosine",
-    ),
-    "STMN": System(
-        paper="Eom et al., Video-based person re-identification with spatial and temporal memory networks",
-        venue="ICCV",
-        year=2021,
-        code="cvlab-yonsei/STMN@298e2a8e",
-        licence="scientific or personal use only, says its README",
-        distance="cosine",
-    ),
-    "TCLNet": System(
-        paper="Hou et al., Temporal complementary learning for video person re-identification",
-        venue="ECCV",
-        year=2020,
-        code="blue-blue272/VideoReID-TCLNet@6f35b2c3",
-        licence="none",
-        distance="dot product",
-    ),
-    "SINet": System(
-        paper="Bai et al., Salient-to-broad transition for video person re-identification",
-        venue="CVPR",
-        year=2022,
-        code="baist/SINet@3f3d8380",
-        licence="MIT",
-        distance="cosine",
-    ),
-    "PSTA": System(
-        paper="Wang et al., Pyramid spatial-temporal aggregation for video-based person re-identification",
-        venue="ICCV",
-        year=2021,
-        code="WangYQ9/VideoReID_PSTA@fd467fa1",
-        licence="none",
-        distance="cosine",
-    ),
-    "GRL": System(
-        paper="Liu et al., Watching you: Global-guided reciprocal learning for video-based person "
-        "re-identification",
-        venue="CVPR",
-        year=2021,
-        code="flysnowtiger/GRL@26eed654",
-        licence="none",
-        distance="dot product",
-    ),
-    **PAPER_SYSTEMS,
-}
 
 PEERS: dict[str, Peer] = {
     "resnet50tp": Peer(

@@ -6,7 +6,7 @@ re-identification", ECCV 2020.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Unpack
 
 from jaxtyping import Float
 from torch import Tensor
@@ -16,9 +16,9 @@ from stca.models.backbones.resnet3d import Bottleneck3d
 from stca.models.heads import BNNeck
 from stca.models.peers.appearance_preserving import UNITS, make_unit
 from stca.models.peers.parts.aggregation import largest_over_space
-from stca.models.peers.parts.model import PeerModel
+from stca.models.peers.parts.model import PeerModel, PeerOptions
 from stca.models.peers.parts.non_local import NonLocal
-from stca.models.peers.parts.resnet import LAYERS, WIDTH, ResNet50OverTime, insert_after, stage_of
+from stca.models.peers.parts.resnet import ResNet50OverTime, insert_after, stage_of
 
 NON_LOCAL_AFTER = ((2, 1), (2, 3), (3, 1), (3, 3), (3, 5))
 """Stages from 1, blocks from 0."""
@@ -33,10 +33,7 @@ class AP3D(PeerModel):
         num_ids: identities the classifier knows.
         unit: a key of `UNITS`; "ap_p3dc" is the published network.
         non_local: with non-local blocks after every second block.
-        image_size: (H, W).
-        clip_len: frames per clip it is meant for; any number works.
-        layers: blocks per stage of the ResNet; the published network has (3, 4, 6, 3).
-        width: of its first stage's bottlenecks; 64 there.
+        options: of all peers; see `PeerModel`.
 
     Raises:
         ConfigError: a unit there is not.
@@ -51,14 +48,11 @@ class AP3D(PeerModel):
         num_ids: int,
         unit: str = "ap_p3dc",
         non_local: bool = False,
-        image_size: tuple[int, int] = (256, 128),
-        clip_len: int = 4,
-        layers: Sequence[int] = LAYERS,
-        width: int = WIDTH,
+        **options: Unpack[PeerOptions],
     ) -> None:
-        super().__init__(image_size=image_size, clip_len=clip_len)
+        super().__init__(**options)
         choose(UNITS, unit, kind="unit")
-        self.stream3d = ResNet50OverTime(layers, width)
+        self.stream3d = ResNet50OverTime(self.layers, self.width)
         for block in (block for stage in (2, 3) for block in list(stage_of(self.stream3d, stage))[::2]):
             assert isinstance(block, Bottleneck3d)
             block.conv2 = make_unit(unit, block.conv2.in_channels, block.conv2.stride[1])  # type: ignore[assignment]

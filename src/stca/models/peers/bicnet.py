@@ -7,7 +7,7 @@ temporal kernel selection (TKS) after stage 2 and diverse attention (DAO) after 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Unpack
 
 import torch
 import torch.nn.functional as F
@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from stca.errors import ConfigError
 from stca.models.backbones.layers3d import Conv3d
 from stca.models.heads import BNNeck
-from stca.models.peers.parts.model import PeerModel
-from stca.models.peers.parts.resnet import LAYERS, WIDTH, resnet50_2d
+from stca.models.peers.parts.model import PeerModel, PeerOptions
+from stca.models.peers.parts.resnet import resnet50_2d
 
 _GROUP = 4
 """Frames per group: the first is seen at full resolution, the others at half."""
@@ -125,7 +125,7 @@ class DiverseAttention(nn.Module):
         return torch.cat((plain, torch.stack(learnt, dim=2)), dim=2)
 
 
-class BiCnetTKS(PeerModel):
+class BiCnetTKS(PeerModel, clip_len=8):
     """BiCnet-TKS as its authors published it.
 
     The first frame of every four is seen at full resolution, the others at half. The vector is halfway
@@ -135,8 +135,7 @@ class BiCnetTKS(PeerModel):
         num_ids: identities the classifier knows.
         image_size: (H, W), multiples of 64; the published network has (256, 128).
         clip_len: frames per clip, a multiple of four; the published network sees 8.
-        layers: blocks per stage of the ResNet; the published network has (3, 4, 6, 3).
-        width: of its first stage's bottlenecks; 64 there.
+        options: of all peers; see `PeerModel`.
 
     Raises:
         ConfigError: sizes that do not fit.
@@ -146,23 +145,17 @@ class BiCnetTKS(PeerModel):
     system = "BiCnet-TKS"
     frames_multiple = _GROUP
 
-    def __init__(
-        self,
-        *,
-        num_ids: int,
-        image_size: tuple[int, int] = (256, 128),
-        clip_len: int = 8,
-        layers: Sequence[int] = LAYERS,
-        width: int = WIDTH,
-    ) -> None:
-        super().__init__(image_size=image_size, clip_len=clip_len)
-        if any(side % _CELL for side in image_size):
-            raise ConfigError("BiCnet-TKS needs other frames", expected="multiples of 64", found=image_size)
-        self.stream2d = resnet50_2d(layers, width)
+    def __init__(self, *, num_ids: int, **options: Unpack[PeerOptions]) -> None:
+        super().__init__(**options)
+        if any(side % _CELL for side in self.image_size):
+            raise ConfigError(
+                "BiCnet-TKS needs other frames", expected="multiples of 64", found=self.image_size
+            )
+        self.stream2d = resnet50_2d(self.layers, self.width)
         *channels, self.embedding_dim = self.stream2d.channels
         self.links = nn.ModuleList(nn.Conv2d(c, (_GROUP - 1) * c, 1, bias=False) for c in channels)
         self.tks = TemporalKernelSelection(channels[1])
-        self.dao = DiverseAttention(channels[2], image_size[0] // 32)
+        self.dao = DiverseAttention(channels[2], self.image_size[0] // 32)
         self.head = BNNeck(self.embedding_dim, num_ids, shift=True)
 
     def features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B D"]:

@@ -7,7 +7,7 @@ re-identification", ICCV 2019.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import torch
 from jaxtyping import Float
@@ -18,8 +18,8 @@ from stca.models.backbones.create import choose, grid_size
 from stca.models.backbones.resnet2d import Bottleneck2d, ResNet2d
 from stca.models.heads import LinearHead
 from stca.models.peers.parts.aggregation import AGGREGATIONS
-from stca.models.peers.parts.model import PeerModel
-from stca.models.peers.parts.resnet import LAYERS, WIDTH, each_frame, map_size, resnet50_2d, stage_of
+from stca.models.peers.parts.model import PeerModel, PeerOptions
+from stca.models.peers.parts.resnet import each_frame, map_size, resnet50_2d, stage_of
 
 _STD_FLOOR = 1e-4
 
@@ -90,8 +90,7 @@ class CoSAM(PeerModel):
         se: SE-ResNet-50, as it was published for Caffe: its stages' strides are in their first 1x1 kernels.
         image_size: (H, W), multiples of 16; parameters depend on it.
         clip_len: frames per clip, from 2; parameters depend on it, and no other number works.
-        layers: blocks per stage of the ResNet; the published network has (3, 4, 6, 3).
-        width: of its first stage's bottlenecks; 64 there.
+        options: of all peers; see `PeerModel`.
 
     Raises:
         ConfigError: an aggregation there is not, a size that does not fit, or clips of one frame.
@@ -106,25 +105,22 @@ class CoSAM(PeerModel):
         num_ids: int,
         aggregation: str = "tp",
         se: bool = False,
-        image_size: tuple[int, int] = (256, 128),
-        clip_len: int = 4,
-        layers: Sequence[int] = LAYERS,
-        width: int = WIDTH,
+        **options: Unpack[PeerOptions],
     ) -> None:
-        super().__init__(image_size=image_size, clip_len=clip_len)
+        super().__init__(**options)
         build = choose(AGGREGATIONS, aggregation, kind="aggregation")
-        if clip_len < 2:
+        if self.clip_len < 2:
             raise ConfigError(
-                "coSAM compares frames", expected="clip_len from 2", found=f"clip_len={clip_len}"
+                "coSAM compares frames", expected="clip_len from 2", found=f"clip_len={self.clip_len}"
             )
-        self.se, self.frames_fixed = se, clip_len
+        self.se, self.frames_fixed = se, self.clip_len
         last_stride = 2 if aggregation == "ta" else 1
         build_trunk = _se_resnet50 if se else resnet50_2d
-        self.stream2d = build_trunk(layers, width, last_stride=last_stride)
-        grids = grid_size(image_size, 3), map_size(image_size, 16 * last_stride)
+        self.stream2d = build_trunk(self.layers, self.width, last_stride=last_stride)
+        grids = grid_size(self.image_size, 3), map_size(self.image_size, 16 * last_stride)
         self.co_segmentation = nn.ModuleDict(
             {
-                str(stage): CoSegmentation(self.stream2d.channels[stage - 1], grid, clip_len)
+                str(stage): CoSegmentation(self.stream2d.channels[stage - 1], grid, self.clip_len)
                 for stage, grid in zip((3, 4), grids, strict=True)
             }
         )

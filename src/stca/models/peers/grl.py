@@ -8,7 +8,7 @@ the clip in both directions (TRL), and a pooling by self-attention over frames.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import torch
 import torch.nn.functional as F
@@ -16,8 +16,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from stca.models.heads import IdentityHead
-from stca.models.peers.parts.model import PeerModel
-from stca.models.peers.parts.resnet import LAYERS, WIDTH, each_frame, resnet50_2d
+from stca.models.peers.parts.model import PeerModel, PeerOptions
+from stca.models.peers.parts.resnet import each_frame, resnet50_2d
 
 
 class GRLParts(NamedTuple):
@@ -145,7 +145,7 @@ class Verification(nn.Module):
         return logits
 
 
-class GRL(PeerModel):
+class GRL(PeerModel, clip_len=8):
     """GRL as its authors published it.
 
     The embedding has three parts of 2,048 numbers: what does not agree with the whole clip; the frames'
@@ -155,26 +155,15 @@ class GRL(PeerModel):
 
     Args:
         num_ids: taken, as all models do, and not used.
-        image_size: (H, W); the published network has (256, 128).
-        clip_len: frames per clip; any number works.
-        layers: blocks per stage of the ResNet; the published network has (3, 4, 6, 3).
-        width: of its first stage's bottlenecks; 64 there.
+        options: of all peers; see `PeerModel`.
 
     """
 
     system = "GRL"
 
-    def __init__(
-        self,
-        *,
-        num_ids: int,
-        image_size: tuple[int, int] = (256, 128),
-        clip_len: int = 8,
-        layers: Sequence[int] = LAYERS,
-        width: int = WIDTH,
-    ) -> None:
-        super().__init__(image_size=image_size, clip_len=clip_len)
-        self.stream2d = resnet50_2d(layers, width)
+    def __init__(self, *, num_ids: int, **options: Unpack[PeerOptions]) -> None:
+        super().__init__(**options)
+        self.stream2d = resnet50_2d(self.layers, self.width)
         channels = self.stream2d.channels[-1]
         self.embedding_dim = 3 * channels
         self.correlation = CorrelationMap(channels)

@@ -6,7 +6,7 @@ person re-identification", BMVC 2019.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Unpack
 
 import torch
 from jaxtyping import Float
@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from stca.models.backbones.create import grid_size
 from stca.models.heads import BNNeck
-from stca.models.peers.parts.model import PeerModel
+from stca.models.peers.parts.model import PeerModel, PeerOptions
 from stca.models.peers.parts.non_local import NonLocal
-from stca.models.peers.parts.resnet import LAYERS, WIDTH, each_frame, resnet50_2d, stage_of
+from stca.models.peers.parts.resnet import each_frame, resnet50_2d, stage_of
 
 NON_LOCAL_AFTER = {2: 2, 3: 3}
 """By stage: after so many blocks at its end, where it has them."""
@@ -42,7 +42,7 @@ class StripeNonLocal(NonLocal):
         return x + self.others(means).repeat_interleave(rows, dim=3)
 
 
-class NVAN(PeerModel):
+class NVAN(PeerModel, clip_len=8):
     """ResNet-50 without ReLU in its stem, with five non-local blocks; mean over frames and places; BN neck.
 
     Args:
@@ -54,8 +54,7 @@ class NVAN(PeerModel):
         in_pairs: a non-local block sees two neighbouring frames at a time.
         image_size: (H, W), multiples of 16.
         clip_len: frames per clip it is meant for; any other that `halving` and `in_pairs` divide works.
-        layers: blocks per stage of the ResNet; the published network has (3, 4, 6, 3).
-        width: of its first stage's bottlenecks; 64 there.
+        options: of all peers; see `PeerModel`.
 
     Raises:
         ConfigError: a size that does not fit.
@@ -72,23 +71,20 @@ class NVAN(PeerModel):
         stripes: bool = False,
         halving: bool = False,
         in_pairs: bool = False,
-        image_size: tuple[int, int] = (256, 128),
-        clip_len: int = 8,
-        layers: Sequence[int] = LAYERS,
-        width: int = WIDTH,
+        **options: Unpack[PeerOptions],
     ) -> None:
-        super().__init__(image_size=image_size, clip_len=clip_len)
+        super().__init__(**options)
         self.halving, self.in_pairs = halving, in_pairs
         self.frames_multiple = 4 if halving else 2 if in_pairs else 1
         self.frame_by_frame = not non_local and not halving
-        self.stream2d = resnet50_2d(layers, width, stem_relu=False)
-        height, _ = grid_size(image_size, 3)
+        self.stream2d = resnet50_2d(self.layers, self.width, stem_relu=False)
+        height, _ = grid_size(self.image_size, 3)
         self.non_local = nn.ModuleDict()
         for stage, most in NON_LOCAL_AFTER.items():
             channels = self.stream2d.channels[stage - 1]
             self.non_local[str(stage)] = nn.ModuleList(
                 StripeNonLocal(channels, stripes=height) if stripes else NonLocal(channels)
-                for _ in range(min(most, layers[stage - 1]) if non_local else 0)
+                for _ in range(min(most, self.layers[stage - 1]) if non_local else 0)
             )
         self.embedding_dim = self.stream2d.channels[-1]
         self.head = BNNeck(self.embedding_dim, num_ids)

@@ -7,15 +7,15 @@ ResNet-50 it adds a 1x1 convolution and three levels of spatial-temporal aggrega
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from typing import Unpack
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from stca.models.heads import BNNeck, ReIDOutput
-from stca.models.peers.parts.model import PeerModel
-from stca.models.peers.parts.resnet import LAYERS, WIDTH, each_frame, map_size, resnet50_2d
+from stca.models.peers.parts.model import PeerModel, PeerOptions
+from stca.models.peers.parts.resnet import each_frame, map_size, resnet50_2d
 
 _LEVELS = 3
 
@@ -117,7 +117,7 @@ class Aggregation(nn.Module):
         return torch.unflatten(merged, 0, (maps.shape[0], -1))
 
 
-class PSTA(PeerModel):
+class PSTA(PeerModel, clip_len=8):
     """PSTA as its authors published it.
 
     The vector is the mean of the three levels' vectors. In training its authors have a classifier for each of
@@ -127,27 +127,18 @@ class PSTA(PeerModel):
         num_ids: identities the classifier knows.
         image_size: (H, W); the published network has (256, 128), and its weights fit no other.
         clip_len: frames per clip, a multiple of 8.
-        layers: blocks per stage of the ResNet; the published network has (3, 4, 6, 3).
-        width: of its first stage's bottlenecks; 64 there.
+        options: of all peers; see `PeerModel`.
 
     """
 
     system = "PSTA"
     frames_multiple = 2**_LEVELS
 
-    def __init__(
-        self,
-        *,
-        num_ids: int,
-        image_size: tuple[int, int] = (256, 128),
-        clip_len: int = 8,
-        layers: Sequence[int] = LAYERS,
-        width: int = WIDTH,
-    ) -> None:
-        super().__init__(image_size=image_size, clip_len=clip_len)
-        self.stream2d = resnet50_2d(layers, width)
+    def __init__(self, *, num_ids: int, **options: Unpack[PeerOptions]) -> None:
+        super().__init__(**options)
+        self.stream2d = resnet50_2d(self.layers, self.width)
         self.embedding_dim = self.stream2d.channels[-1] // 2
-        places = math.prod(map_size(image_size, 16))
+        places = math.prod(map_size(self.image_size, 16))
         self.reduce = conv_norm_relu(self.stream2d.channels[-1], self.embedding_dim)
         self.pyramid = nn.ModuleList(Aggregation(self.embedding_dim, places) for _ in range(_LEVELS))
         self.lower_heads = nn.ModuleList(

@@ -5,7 +5,7 @@ Gao and Nevatia, "Revisiting temporal modeling for video-based person ReID", 201
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Unpack
 
 from jaxtyping import Float
 from torch import Tensor
@@ -13,20 +13,18 @@ from torch import Tensor
 from stca.models.backbones.create import choose
 from stca.models.heads import LinearHead
 from stca.models.peers.parts.aggregation import AGGREGATIONS
-from stca.models.peers.parts.model import PeerModel
-from stca.models.peers.parts.resnet import LAYERS, WIDTH, each_frame, map_size, resnet50_2d
+from stca.models.peers.parts.model import PeerModel, PeerOptions
+from stca.models.peers.parts.resnet import each_frame, map_size, resnet50_2d
 
 
-class RevisitTempool(PeerModel):
+class RevisitTempool(PeerModel, image_size=(224, 112)):
     """A plain ResNet-50 (stage 4 halves the map), one vector per clip, no batch norm behind it.
 
     Args:
         num_ids: identities the classifier knows.
         aggregation: over time: "tp" (mean), "ta" (attention) or "rnn" (LSTM, 512 numbers).
         image_size: (H, W); parameters of "ta" depend on it.
-        clip_len: frames per clip it is meant for; any number works.
-        layers: blocks per stage of the ResNet; the published network has (3, 4, 6, 3).
-        width: of its first stage's bottlenecks; 64 there.
+        options: of all peers; see `PeerModel`.
 
     Raises:
         ConfigError: an aggregation there is not.
@@ -40,15 +38,12 @@ class RevisitTempool(PeerModel):
         *,
         num_ids: int,
         aggregation: str = "tp",
-        image_size: tuple[int, int] = (224, 112),
-        clip_len: int = 4,
-        layers: Sequence[int] = LAYERS,
-        width: int = WIDTH,
+        **options: Unpack[PeerOptions],
     ) -> None:
-        super().__init__(image_size=image_size, clip_len=clip_len)
+        super().__init__(**options)
         build = choose(AGGREGATIONS, aggregation, kind="aggregation")
-        self.stream2d = resnet50_2d(layers, width, last_stride=2)
-        self.aggregation = build(self.stream2d.channels[-1], map_size(image_size, 32))
+        self.stream2d = resnet50_2d(self.layers, self.width, last_stride=2)
+        self.aggregation = build(self.stream2d.channels[-1], map_size(self.image_size, 32))
         self.frame_by_frame = aggregation == "tp"
         self.embedding_dim = self.aggregation.dim
         self.head = LinearHead(self.embedding_dim, num_ids)

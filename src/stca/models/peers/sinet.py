@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Unpack
 
 import torch
 from jaxtyping import Float
@@ -19,8 +20,8 @@ from stca.models.backbones.create import choose
 from stca.models.backbones.layers3d import Conv3d, MaxPool3d
 from stca.models.heads import BNNeck
 from stca.models.peers.parts.aggregation import largest_over_space
-from stca.models.peers.parts.model import PeerModel
-from stca.models.peers.parts.resnet import LAYERS, WIDTH, ResNet50OverTime, insert_after
+from stca.models.peers.parts.model import PeerModel, PeerOptions
+from stca.models.peers.parts.resnet import ResNet50OverTime, insert_after
 from stca.models.peers.sinet_blocks import Dissemination, SalientToBroad, StatisticAttention
 
 _IN_STAGE_2 = ((2, 1), (2, 3))
@@ -38,10 +39,8 @@ class SINet(PeerModel):
         num_ids: identities the classifier knows.
         stage2: blocks in stage 2: "idm", "sa" or "none".
         salient: whether stage 3 has salient-to-broad blocks, which see four frames at a time.
-        image_size: (H, W); the published networks have (256, 128).
         clip_len: frames per clip; "idm" fits no other number, the others do.
-        layers: blocks per stage of the ResNet; the published network has (3, 4, 6, 3).
-        width: of its first stage's bottlenecks; 64 there.
+        options: of all peers; see `PeerModel`.
 
     Raises:
         ConfigError: blocks there are not.
@@ -56,18 +55,17 @@ class SINet(PeerModel):
         num_ids: int,
         stage2: str = "idm",
         salient: bool = True,
-        image_size: tuple[int, int] = (256, 128),
-        clip_len: int = 4,
-        layers: Sequence[int] = LAYERS,
-        width: int = WIDTH,
+        **options: Unpack[PeerOptions],
     ) -> None:
-        super().__init__(image_size=image_size, clip_len=clip_len)
-        self.stream3d = _trunk(layers, width)
+        super().__init__(**options)
+        self.stream3d = _trunk(self.layers, self.width)
         if stage2 != "none":
             build = choose(_BLOCKS, stage2, kind="stage2")
-            insert_after(self.stream3d, _IN_STAGE_2, partial(build, grid=_grid(image_size), frames=clip_len))
+            insert_after(
+                self.stream3d, _IN_STAGE_2, partial(build, grid=_grid(self.image_size), frames=self.clip_len)
+            )
         if stage2 == "idm":
-            self.frames_fixed = clip_len
+            self.frames_fixed = self.clip_len
         if salient:
             self.frames_multiple = 4
             for first, place in _SALIENT:

@@ -8,10 +8,9 @@ and the paper does not say is marked "code".
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 from contextlib import nullcontext
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import torch
 import torch.nn.functional as F
@@ -20,8 +19,8 @@ from torch import Tensor, nn
 
 from stca.models.backbones.resnet2d import Bottleneck2d
 from stca.models.heads import BNNeck, ReIDOutput
-from stca.models.peers.parts.model import PeerModel
-from stca.models.peers.parts.resnet import LAYERS, WIDTH, resnet50_2d, stage_of
+from stca.models.peers.parts.model import PeerModel, PeerOptions
+from stca.models.peers.parts.resnet import resnet50_2d, stage_of
 
 _SPATIAL_SLOTS, _TEMPORAL_SLOTS = 10, 5
 
@@ -90,7 +89,7 @@ class TemporalMemory(Memory):
         return read.softmax(dim=1), match
 
 
-class STMN(PeerModel):
+class STMN(PeerModel, clip_len=6):
     """STMN as its authors published it.
 
     The vector is the weighted mean of the frames' refined vectors. In training the authors also classify
@@ -98,35 +97,25 @@ class STMN(PeerModel):
 
     Args:
         num_ids: identities the classifiers know.
-        image_size: (H, W); the published network has (256, 128).
         clip_len: frames per clip; the temporal memory fits no other number. The published network sees 6.
-        layers: blocks per stage of the ResNet; the published network has (3, 4, 6, 3).
-        width: of its first stage's bottlenecks; 64 there.
+        options: of all peers; see `PeerModel`.
 
     """
 
     system = "STMN"
     copies = MappingProxyType({"layer4": ("value_stage", "spatial_key_stage", "temporal_key_stage")})
 
-    def __init__(
-        self,
-        *,
-        num_ids: int,
-        image_size: tuple[int, int] = (256, 128),
-        clip_len: int = 6,
-        layers: Sequence[int] = LAYERS,
-        width: int = WIDTH,
-    ) -> None:
-        super().__init__(image_size=image_size, clip_len=clip_len)
-        self.frames_fixed = clip_len
-        self.stream2d = resnet50_2d(layers, width, stem_relu=False)  # code
+    def __init__(self, *, num_ids: int, **options: Unpack[PeerOptions]) -> None:
+        super().__init__(**options)
+        self.frames_fixed = self.clip_len
+        self.stream2d = resnet50_2d(self.layers, self.width, stem_relu=False)  # code
         self.embedding_dim = dim = self.stream2d.channels[-1]
         self.value_stage = stage_of(self.stream2d, 4)
         del self.stream2d.layer4
         self.spatial_key_stage = copy.deepcopy(self.value_stage)
         self.temporal_key_stage = copy.deepcopy(self.value_stage)
         self.spatial = SpatialMemory(_SPATIAL_SLOTS, dim)
-        self.temporal = TemporalMemory(_TEMPORAL_SLOTS, dim, clip_len)
+        self.temporal = TemporalMemory(_TEMPORAL_SLOTS, dim, self.clip_len)
         self.frame_head = BNNeck(dim, num_ids)
         self.head = BNNeck(dim, num_ids)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from importlib.resources import files
 from typing import Literal
 
 from stca.models.heads import ReIDModel
@@ -36,6 +38,13 @@ class System:
     code: str | None = None
     licence: str | None = None
     our_layers: bool = False
+
+
+SYSTEMS = {
+    name: System(**fields)
+    for name, fields in tomllib.loads(files(__package__).joinpath("systems.toml").read_text("utf-8")).items()
+}
+"""Papers by the name of their system."""
 
 
 @dataclass(frozen=True)

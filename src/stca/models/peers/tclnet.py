@@ -8,8 +8,8 @@ last block exists once for the first and once for the second frame of a segment.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 from types import MappingProxyType
+from typing import Unpack
 
 import torch
 import torch.nn.functional as F
@@ -17,8 +17,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from stca.models.heads import BNNeck, ReIDOutput
-from stca.models.peers.parts.model import PeerModel
-from stca.models.peers.parts.resnet import LAYERS, WIDTH, resnet50_2d, stage_of
+from stca.models.peers.parts.model import PeerModel, PeerOptions
+from stca.models.peers.parts.resnet import resnet50_2d, stage_of
 
 _SEGMENT = 2
 """Frames per segment; the authors' network has a branch for each."""
@@ -134,10 +134,8 @@ class TCLNet(PeerModel):
 
     Args:
         num_ids: identities the classifiers know.
-        image_size: (H, W); the published network has (256, 128).
         clip_len: frames per clip, an even number; the published network sees 4.
-        layers: blocks per stage of the ResNet; the published network has (3, 4, 6, 3).
-        width: of its first stage's bottlenecks; 64 there.
+        options: of all peers; see `PeerModel`.
 
     """
 
@@ -151,17 +149,9 @@ class TCLNet(PeerModel):
         }
     )
 
-    def __init__(
-        self,
-        *,
-        num_ids: int,
-        image_size: tuple[int, int] = (256, 128),
-        clip_len: int = 4,
-        layers: Sequence[int] = LAYERS,
-        width: int = WIDTH,
-    ) -> None:
-        super().__init__(image_size=image_size, clip_len=clip_len)
-        self.stream2d = resnet50_2d(layers, width)
+    def __init__(self, *, num_ids: int, **options: Unpack[PeerOptions]) -> None:
+        super().__init__(**options)
+        self.stream2d = resnet50_2d(self.layers, self.width)
         channels = self.stream2d.channels
         self.embedding_dim = _SEGMENT * channels[3]
         self.boosting = SaliencyBoosting(channels[1])

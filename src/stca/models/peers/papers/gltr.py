@@ -6,16 +6,16 @@ ICCV 2019.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Unpack
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from stca.models.heads import LinearHead
-from stca.models.peers.parts.model import PeerModel
+from stca.models.peers.parts.model import PeerModel, PeerOptions
 from stca.models.peers.parts.non_local import attend
-from stca.models.peers.parts.resnet import LAYERS, WIDTH, each_frame, resnet50_2d
+from stca.models.peers.parts.resnet import each_frame, resnet50_2d
 
 _DIM, _RATES = 128, (1, 2, 4)
 
@@ -58,7 +58,7 @@ class TemporalSelfAttention(nn.Module):
         return frames + added
 
 
-class GLTR(PeerModel):
+class GLTR(PeerModel, clip_len=16):
     """GLTR as its paper describes it, and where that leaves a choice, as it says here.
 
     As far as we know it, the paper leaves open what is chosen here: a linear layer takes the frame's mean
@@ -69,26 +69,16 @@ class GLTR(PeerModel):
 
     Args:
         num_ids: identities the classifier knows.
-        image_size: (H, W); the paper has (256, 128).
         clip_len: frames per clip; any number works, the paper sees 16 in training and all in tests.
-        layers: blocks per stage of the ResNet; the published network has (3, 4, 6, 3).
-        width: of its first stage's bottlenecks; 64 there.
+        options: of all peers; see `PeerModel`.
 
     """
 
     system = "GLTR"
 
-    def __init__(
-        self,
-        *,
-        num_ids: int,
-        image_size: tuple[int, int] = (256, 128),
-        clip_len: int = 16,
-        layers: Sequence[int] = LAYERS,
-        width: int = WIDTH,
-    ) -> None:
-        super().__init__(image_size=image_size, clip_len=clip_len)
-        self.stream2d = resnet50_2d(layers, width, last_stride=2)
+    def __init__(self, *, num_ids: int, **options: Unpack[PeerOptions]) -> None:
+        super().__init__(**options)
+        self.stream2d = resnet50_2d(self.layers, self.width, last_stride=2)
         self.reduce = nn.Linear(self.stream2d.channels[-1], _DIM)
         self.embedding_dim = len(_RATES) * _DIM
         self.pyramid = DilatedTemporalPyramid(_DIM)

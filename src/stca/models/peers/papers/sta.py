@@ -6,7 +6,7 @@ re-identification", AAAI 2019. The attention has no parameters.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Unpack
 
 import torch
 from jaxtyping import Float
@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from stca.errors import ConfigError
 from stca.models.heads import LinearHead
-from stca.models.peers.parts.model import PeerModel
-from stca.models.peers.parts.resnet import LAYERS, WIDTH, each_frame, map_size, resnet50_2d
+from stca.models.peers.parts.model import PeerModel, PeerOptions
+from stca.models.peers.parts.resnet import each_frame, map_size, resnet50_2d
 
 _STRIPES = 4
 
@@ -32,9 +32,8 @@ class STA(PeerModel):
         num_ids: identities the classifier knows.
         image_size: (H, W); the paper has (256, 128). Maps are cut into 4 stripes, so H is a multiple of 64.
         clip_len: frames per clip; any number works, the paper sees 4.
-        layers: blocks per stage of the ResNet; the published network has (3, 4, 6, 3).
-        width: of its first stage's bottlenecks; 64 there.
         dim: numbers of the embedding.
+        options: of all peers; see `PeerModel`.
 
     Raises:
         ConfigError: a height that cannot be cut into stripes.
@@ -47,21 +46,18 @@ class STA(PeerModel):
         self,
         *,
         num_ids: int,
-        image_size: tuple[int, int] = (256, 128),
-        clip_len: int = 4,
-        layers: Sequence[int] = LAYERS,
-        width: int = WIDTH,
         dim: int = 1024,
+        **options: Unpack[PeerOptions],
     ) -> None:
-        super().__init__(image_size=image_size, clip_len=clip_len)
-        self.map_size = map_size(image_size, 16)
+        super().__init__(**options)
+        self.map_size = map_size(self.image_size, 16)
         if (rows := self.map_size[0]) % _STRIPES:
             raise ConfigError(
                 f"STA cuts the map into {_STRIPES} stripes of equal height",
                 expected="image_size with a height that is a multiple of 64 pixels",
-                found=f"{image_size[0]} pixels, {rows} rows of the map",
+                found=f"{self.image_size[0]} pixels, {rows} rows of the map",
             )
-        self.stream2d = resnet50_2d(layers, width)
+        self.stream2d = resnet50_2d(self.layers, self.width)
         self.embedding_dim = dim
         self.project = nn.Linear(2 * self.stream2d.channels[-1], dim)
         self.head = LinearHead(dim, num_ids)

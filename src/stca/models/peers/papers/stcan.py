@@ -6,15 +6,15 @@ re-identification", Image and Vision Computing 118, 2022, 104356.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Unpack
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from stca.models.heads import BNNeck
-from stca.models.peers.parts.model import PeerModel
-from stca.models.peers.parts.resnet import LAYERS, WIDTH, each_frame, resnet50_2d
+from stca.models.peers.parts.model import PeerModel, PeerOptions
+from stca.models.peers.parts.resnet import each_frame, resnet50_2d
 
 _ENHANCED = (2, 3)
 """Stages behind which the attention stands."""
@@ -64,7 +64,7 @@ def shuffle(x: Float[Tensor, "B C T"]) -> Float[Tensor, "B C T"]:
     return torch.unflatten(x, 1, (_SEGMENTS, -1)).transpose(1, 2).flatten(1, 2)
 
 
-class STCAN(PeerModel):
+class STCAN(PeerModel, clip_len=8):
     """STCAN, of which we know the abstract alone: its parts and what they are for. The layers are our choice.
 
     The abstract has: a convolutional network with enhanced spatial attention (SAE) that sees frames; a module
@@ -76,26 +76,15 @@ class STCAN(PeerModel):
 
     Args:
         num_ids: identities the classifier knows.
-        image_size: (H, W).
-        clip_len: frames per clip; any number works.
-        layers: blocks per stage of the ResNet; ResNet-50 has (3, 4, 6, 3).
-        width: of its first stage's bottlenecks; 64 there.
+        options: of all peers; see `PeerModel`.
 
     """
 
     system = "STCAN"
 
-    def __init__(
-        self,
-        *,
-        num_ids: int,
-        image_size: tuple[int, int] = (256, 128),
-        clip_len: int = 8,
-        layers: Sequence[int] = LAYERS,
-        width: int = WIDTH,
-    ) -> None:
-        super().__init__(image_size=image_size, clip_len=clip_len)
-        self.stream2d = resnet50_2d(layers, width)
+    def __init__(self, *, num_ids: int, **options: Unpack[PeerOptions]) -> None:
+        super().__init__(**options)
+        self.stream2d = resnet50_2d(self.layers, self.width)
         self.attention = nn.ModuleList(SpatialAttention() for _ in _ENHANCED)
         self.embedding_dim = self.stream2d.channels[-1]
         self.over_time = SegmentsOverTime(self.embedding_dim)

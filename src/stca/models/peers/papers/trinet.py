@@ -5,15 +5,15 @@ Hermans, Beyer and Leibe, "In defense of the triplet loss for person re-identifi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Unpack
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from stca.models.heads import IdentityHead
-from stca.models.peers.parts.model import PeerModel
-from stca.models.peers.parts.resnet import LAYERS, WIDTH, each_frame, resnet50_2d
+from stca.models.peers.parts.model import PeerModel, PeerOptions
+from stca.models.peers.parts.resnet import each_frame, resnet50_2d
 
 _HIDDEN, _DIM = 1024, 128
 
@@ -28,27 +28,17 @@ class TriNet(PeerModel):
 
     Args:
         num_ids: taken, as all models do, and not used.
-        image_size: (H, W); the paper has (256, 128).
         clip_len: frames per clip; the paper sees frames one by one, so any number gives the same.
-        layers: blocks per stage of the ResNet; the published network has (3, 4, 6, 3).
-        width: of its first stage's bottlenecks; 64 there.
+        options: of all peers; see `PeerModel`.
 
     """
 
     system = "TriNet"
     frame_by_frame = True
 
-    def __init__(
-        self,
-        *,
-        num_ids: int,
-        image_size: tuple[int, int] = (256, 128),
-        clip_len: int = 4,
-        layers: Sequence[int] = LAYERS,
-        width: int = WIDTH,
-    ) -> None:
-        super().__init__(image_size=image_size, clip_len=clip_len)
-        self.stream2d = resnet50_2d(layers, width, last_stride=2)
+    def __init__(self, *, num_ids: int, **options: Unpack[PeerOptions]) -> None:
+        super().__init__(**options)
+        self.stream2d = resnet50_2d(self.layers, self.width, last_stride=2)
         self.embedding_dim = _DIM
         self.project = nn.Sequential(
             nn.Linear(self.stream2d.channels[-1], _HIDDEN),
