@@ -268,12 +268,13 @@ def test_the_command_scores_against_ground_truth(
     words = ["link", str(tmp_path / "gallery"), "--threshold", "0.5", "--truth"]
     assert main([*words, str(truth)]) == 0
     said = capsys.readouterr().out.splitlines()
-    assert said[-4].split() == ["ids", "IDF1", "HOTA"]
+    assert said[-2:] == ["wrong merges: 0", "people with several numbers: 0"]
+    assert said[-6].split() == ["ids", "IDF1", "HOTA"]
     association = ((10**2 + 7**2 + 6**2) / 23 + (10**2 + 4**2) / 14 + 9) / 46
     # Of 10 + 7 + 6, 10 + 4 and 9 boxes, the longest track of each person counts: 10 + 10 + 9 of 46.
-    assert said[-3].split()[-3:] == ["6", f"{100 * 29 / 46:.1f}", f"{100 * np.sqrt(association):.1f}"]
-    assert said[-2].split() == ["linked", "3", "100.0", "100.0"]
-    assert "3 persons" in said[-1]
+    assert said[-5].split()[-3:] == ["6", f"{100 * 29 / 46:.1f}", f"{100 * np.sqrt(association):.1f}"]
+    assert said[-4].split() == ["linked", "3", "100.0", "100.0"]
+    assert "3 persons" in said[-3]
     (truth / "cam2").rename(truth / "yard")
     assert main([*words, str(truth)]) == 1
     assert "Some cameras have no ground truth" in capsys.readouterr().err

@@ -32,7 +32,10 @@ class Closed(Handing):
 
 def test_own_keywords_come_first_and_hide_those_of_the_base() -> None:
     assert str(full_signature(Handing)) == "(*, ids: int, length: int = 3, size: int = 1)"
-    assert str(full_signature(Handing, {"size": 7, "colour": 1})) == "(*, ids: int, length: int = 3, size: int = 7)"
+    assert (
+        str(full_signature(Handing, {"size": 7, "colour": 1}))
+        == "(*, ids: int, length: int = 3, size: int = 7)"
+    )
 
 
 def test_a_class_that_hands_nothing_on_has_its_own_keywords_alone() -> None:

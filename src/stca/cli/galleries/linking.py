@@ -41,7 +41,8 @@ def add_verbs(verbs: Verbs) -> None:
         "--truth",
         type=Path,
         metavar="DIR",
-        help="ground truth with ids shared by all cameras, DIR/CAMERA/gt/gt.txt: print IDF1 and HOTA",
+        help="ground truth with ids shared by all cameras, DIR/CAMERA/gt/gt.txt: print IDF1, HOTA "
+        "and every mistake",
     )
 
 
@@ -49,6 +50,7 @@ def _link(given: argparse.Namespace) -> None:
     from stca.gallery import Gallery
     from stca.linking.constraints import read_travel
     from stca.linking.linking import find_persons, store_persons
+    from stca.linking.mistakes import find_mistakes
     from stca.linking.outputs import corrections_note, persons_table, threshold_note, write_linking
     from stca.linking.persons import person_names
     from stca.linking.scores import (
@@ -68,6 +70,7 @@ def _link(given: argparse.Namespace) -> None:
     with Gallery.open(given.gallery) as gallery:
         linking = find_persons(gallery, threshold=given.threshold, travel=travel)
         scores = truth and (score_linking(unlinked(linking), truth), score_linking(linking, truth))
+        mistakes = truth and find_mistakes(linking, truth)
         written = write_linking(linking, given.out, blur=given.blur) if given.out else []
         store_persons(gallery, linking)  # last, when nothing else can fail
         names = person_names(gallery)
@@ -79,3 +82,4 @@ def _link(given: argparse.Namespace) -> None:
         print(path)
     if scores:
         print(scores_table(*scores))
+        print(mistakes)
