@@ -18,6 +18,7 @@ from stca.errors import GalleryError
 from stca.gallery.gallery import Gallery
 from stca.gallery.index.file import erase_index
 from stca.gallery.keeping.forgetting import RESTORING, finish_forgetting, is_forgetting_unfinished
+from stca.gallery.keeping.targets import require_outside
 from stca.gallery.store.erasing import ErasingStore
 from stca.gallery.store.file import FILE, gallery_exists, open_file
 from stca.gallery.store.sqlite import connect, sqlite_errors
@@ -35,10 +36,11 @@ def backup(gallery: Path, out: Path) -> int:
 
     Raises:
         GalleryError: no gallery there, or it is damaged; a forgetting in it is not finished; something is at
-            `out`; a full disk.
+            `out`; `out` is inside the gallery; a full disk.
 
     """
     _require_free(out)
+    require_outside(out, gallery, what="A backup")
     with _new_folder(out) as new:
         with closing(open_file(gallery)[0]) as source:
             _copy(source, new / FILE)
@@ -71,12 +73,14 @@ def restore(backup: Path, gallery: Path, *, replace: bool = False, wait: float =
 
     Raises:
         GalleryError: no backup there, or a damaged one, or one of another gallery; a gallery is there and not
-            `replace`; another folder is; somebody reads or writes for longer than `wait`.
+            `replace`; another folder is; it would be inside the backup; somebody reads or writes for longer
+            than `wait`.
 
     """
     if replace and gallery_exists(gallery):
         return _replace(backup, gallery, wait)
     _require_free(gallery)
+    require_outside(gallery, backup, what="A gallery")
     with _new_folder(gallery) as new:
         _restored_copy(backup, new)
         with Gallery.open(new) as copied:
