@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stca.config.toml_lines import line_of, lines_of
 from stca.errors import ConfigError
 from stca.watch import read_settings
 from stca.watch.settings import SettingsError
-from stca.watch.toml_lines import line_of, lines_of
 
 GOOD = """\
 [watch]

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stca.config.toml_lines import Path as TomlPath
+from stca.config.toml_lines import line_of
 from stca.footage.containers import is_address, without_password
 from stca.tools.lookup import suggest
-from stca.watch.toml_lines import Path as TomlPath
-from stca.watch.toml_lines import line_of
 
 
 @dataclass(frozen=True, slots=True, order=True)
