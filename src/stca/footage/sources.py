@@ -6,7 +6,6 @@ import configparser
 import os
 import re
 import warnings
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from stca.footage.frames import Frame, Source, scaled, video_frames, warn_unknow
 from stca.footage.images import IMAGE_SUFFIXES, read_image
 from stca.footage.streams import open_address, read_stream
 from stca.footage.video import DEFAULT_RATE, open_video
-from stca.tools.files import natural_key
+from stca.tools.files import natural_key, twice
 
 __all__ = [
     "DEFAULT_RATE",
@@ -95,12 +94,16 @@ def open_source(
 
 
 def require_distinct_cameras(places: Iterable[str | Path], *, hint: str) -> None:
-    """Raise ConfigError, with this hint, where two places have the same `camera_name`."""
-    names = Counter(map(camera_name, places))
-    if twice := [name for name, count in names.items() if count > 1]:
+    """Raise ConfigError, with this hint, where two places have the same `camera_name`.
+
+    Names that are one folder on some systems (`Door` and `door`) count as the same: what is made
+    moves from system to system.
+    """
+    if same := twice(map(camera_name, places)):
         raise ConfigError(
-            "Two videos have the same name, and the camera is named after it",
-            found=", ".join(twice),
+            "Two videos have the same name, and the camera and its folder are named after it",
+            expected="names that differ by more than upper and lower case",
+            found=", ".join(same),
             hint=hint,
         )
 

@@ -11,6 +11,7 @@ from typing import Any
 from stca.config.toml_lines import lines_of
 from stca.errors import ConfigError
 from stca.linking.constraints import Travel
+from stca.tools.files import portable_key
 from stca.tracking import Region
 from stca.watch import kinds
 from stca.watch.checking import Kind, Mistake, Reader, shown
@@ -181,7 +182,7 @@ def _settings(content: Mapping[str, Any], reader: Reader) -> WatchSettings | Non
     ]
     if not content.get("camera"):
         reader.wrong((), "a [[camera]] is missing: there is nothing to watch")
-    reader.distinct(content, "camera", "name")
+    reader.distinct(content, "camera", "name", same=portable_key)  # folders are named after them
     names = reader.texts(content, "camera", "name")
     travel = _travel(reader, content, names)
     webhooks = [
