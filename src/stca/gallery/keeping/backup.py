@@ -47,6 +47,8 @@ def backup(gallery: Path, out: Path) -> int:
         _check(new, gallery)
         with Gallery.open(new) as copied:
             count, unfinished = len(copied), is_forgetting_unfinished(copied)
+            if not unfinished:
+                _strike_notes(copied)
         if unfinished:
             raise GalleryError(
                 "Something is being forgotten, and would be in the backup",
@@ -100,6 +102,7 @@ def _replace(backup: Path, gallery: Path, wait: float) -> tuple[int, int]:
                 finish_forgetting(present, wait=wait)
             again = copied.store.import_tombstones(*present.store.forgotten_marks())
             finish_forgetting(copied, wait=wait)
+            copied.store.change_unerased(present.store.unerased(), ())
             count = len(copied)
             _file_of(present).replace_all(_file_of(copied), wait)
         erase_index(gallery)
@@ -134,6 +137,13 @@ def _copy(source: sqlite3.Connection, path: Path) -> None:
     """In one step: a read transaction that no writer disturbs."""
     with sqlite_errors(path.parent), closing(connect(path, "rwc", 60.0)) as target:
         source.backup(target)
+
+
+def _strike_notes(copied: Gallery) -> None:
+    """A backup says nothing of what could not be erased: only the gallery itself tries that again."""
+    if notes := copied.store.unerased():
+        copied.store.change_unerased((), notes)
+        finish_forgetting(copied)
 
 
 def _check(folder: Path, original: Path) -> None:
