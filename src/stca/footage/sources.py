@@ -16,7 +16,7 @@ from stca.footage.frames import Frame, Source, scaled, video_frames, warn_unknow
 from stca.footage.images import IMAGE_SUFFIXES, read_image
 from stca.footage.streams import open_address, read_stream
 from stca.footage.video import DEFAULT_RATE, open_video
-from stca.tools.files import natural_key, twice
+from stca.tools.files import natural_key, stem, twice
 
 __all__ = [
     "DEFAULT_RATE",
@@ -111,15 +111,15 @@ def require_distinct_cameras(places: Iterable[str | Path], *, hint: str) -> None
 def camera_name(place: str | Path) -> str:
     """What a camera is called whose frames come from there.
 
-    A file's name without suffix, a folder's (of the one above `img1`, as MOTChallenge has it), or an address
-    without user and password.
+    A file's name without suffix (`cam.1` has none), a folder's (of the one above `img1`, as MOTChallenge has
+    it), or an address without user and password.
     """
     if is_address(place):
         host = without_password(place).partition("://")[2]
         return re.sub(r"[^\w.-]+", "_", host).strip("._-") or "camera"
     path = Path(place).absolute()
     folder = os.path.isdir(path)  # noqa: PTH112 (which is False for a name that is too long)
-    name = path.stem if not folder else path.parent.name if path.name == "img1" else path.name
+    name = stem(path) if not folder else path.parent.name if path.name == "img1" else path.name
     return printable(name)
 
 

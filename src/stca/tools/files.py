@@ -8,7 +8,7 @@ import tempfile
 import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO
 
 from stca.errors import ConfigError
@@ -126,6 +126,11 @@ def natural_key(name: str) -> tuple[list[str | int], str]:
     parts: list[str | int] = list(re.split(r"([0-9]+)", name))
     parts[1::2] = [int(digits) for digits in parts[1::2]]
     return parts, name
+
+
+def stem(path: PurePath) -> str:
+    """A file's name without its suffix; digits behind a dot are none: `cam.1` and `cam.2` are two names."""
+    return path.name if path.suffix[1:].isdecimal() else path.stem
 
 
 def portable_key(name: str) -> str:
