@@ -80,7 +80,7 @@ def main() -> None:
     print(table(rows))
     if given.out:
         write_text(given.out, table(rows) + "\n")
-        with atomic_write(given.out.with_suffix(".png")) as file:
+        with atomic_write(given.out.with_name(given.out.name.removesuffix(".md") + ".png")) as file:
             draw(rows).savefig(file, dpi=110, format="png")
 
 

@@ -34,6 +34,11 @@ def compare(videos: Sequence[Path], out: Path, *, detector: str, every: int, mod
     return "\n".join([*lines, f"persons other than the last said: {_unsaid(out)}"])
 
 
+def beside(out: Path, suffix: str) -> Path:
+    """A run's file beside its folder, whose name may hold dots."""
+    return out.with_name(out.name + suffix)
+
+
 def _run(*command: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "stca", *command], capture_output=True, text=True, check=False
@@ -64,7 +69,7 @@ def _by_content(gallery: Gallery) -> dict[tuple[str, str], np.ndarray]:
 def _unsaid(out: Path) -> int:
     """How many tracklets are of another person in the gallery than was said last."""
     person: dict[str, int | None] = {}
-    for line in out.with_suffix(".jsonl").read_text().splitlines():
+    for line in beside(out, ".jsonl").read_text().splitlines():
         event = json.loads(line)
         if event["kind"] in ("seen", "revised"):  # what tracking joined to another is said of that one
             person[event.get("into") or event["tracklet"]] = event["person"]

@@ -19,7 +19,7 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-from experiments.watch.file_by_file import compare
+from experiments.watch.file_by_file import beside, compare
 
 from stca.gallery import Gallery, ModelFingerprint
 from stca.gallery.cross_camera import calibrate_across
@@ -44,7 +44,7 @@ def write_settings(given: argparse.Namespace, scene: Path, out: Path, threshold:
         for (first, second), seconds in read_travel(scene / "travel.csv").items():
             if {first, second} <= names:
                 lines += ["[[travel]]", f'from = "{first}"', f'to = "{second}"', f"seconds = {seconds}"]
-    path = out.with_suffix(".toml")
+    path = beside(out, ".toml")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n")
     return path
@@ -83,7 +83,7 @@ def delays(events: list[dict]) -> np.ndarray:
 
 def stages(out: Path) -> str:
     """What the seconds until the event are made of."""
-    first = json.loads(out.with_suffix(".told.json").read_text()).values()
+    first = json.loads(beside(out, ".told.json").read_text()).values()
     told, lag = (np.array([each[name] for each in first]) for name in ("told", "lag"))
     return (
         f"of these, until the camera's process tells: median {np.median(told):.2f} s, 95 % "
@@ -111,7 +111,7 @@ def disagreement(first: Linking, second: Linking) -> tuple[int, int]:
 
 def report(scene: Path, out: Path, threshold: float, every: int) -> str:
     """Delays, revisions and scores of what was played; scores over every `every`-th frame."""
-    events = [json.loads(line) for line in out.with_suffix(".jsonl").read_text().splitlines()]
+    events = [json.loads(line) for line in beside(out, ".jsonl").read_text().splitlines()]
     seconds, kinds = delays(events), Counter(each["kind"] for each in events)
     travel = read_travel(scene / "travel.csv") if (scene / "travel.csv").is_file() else None
     with Gallery.open(out / "gallery") as gallery:
@@ -166,14 +166,18 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def run_name(given: argparse.Namespace) -> str:
+    """Of a run's folder; names of files keep their endings, which may be all that differs."""
+    return f"{Path(given.model).name}-{Path(given.detector).name}-{given.cameras}x-every{given.every}"
+
+
 def main() -> None:
     given = arguments()
     scene = given.scene or given.work / "scene"
     if not scene.exists():
         make_scene(scene, cameras=given.cameras, persons=given.people, seconds=given.seconds, seed=0)
-    name = f"{Path(given.model).stem}-{Path(given.detector).stem}-{given.cameras}x-every{given.every}"
-    out, threshold = given.work / name, given.threshold
-    log = out.with_suffix(".log")
+    out, threshold = given.work / run_name(given), given.threshold
+    log = beside(out, ".log")
     if not given.report:
         if given.known_as and threshold is None:
             threshold = public_threshold(given.model, given.known_as)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,9 +135,22 @@ class Embedder:
     clip_len: int
 
     def embed(
-        self, tracklets: Sequence[Tracklet], *, batch_size: int = 16, workers: int = 2, label: str = "embed"
+        self,
+        tracklets: Sequence[Tracklet],
+        *,
+        batch_size: int = 16,
+        workers: int = 2,
+        label: str = "embed",
+        watch: Callable[[int], None] | None = None,
     ) -> Embeddings:
         """One vector per tracklet; see `embed_tracklets`.
+
+        Args:
+            tracklets: N.
+            batch_size: clips per forward pass.
+            workers: number of decoding processes.
+            label: for the progress bar; none if empty.
+            watch: told after every forward pass how many more of `amount` are computed.
 
         Raises:
             DatasetError: no tracklets, or one without any readable frame.
@@ -156,15 +169,21 @@ class Embedder:
             part = waiting.popleft()
             sums.index_add_(0, part.rows, part.weights[:, None] * vectors[part.computed])
             bad.update(batch.bad_frames)
+            if watch is not None:
+                watch(len(part.rows))
         if bad:
             print(f"warning: {len(bad)} frames could not be read, first {min(bad)}", file=sys.stderr)
         return label_vectors(sums.numpy(), tracklets, computed_by=self.engine.name)
 
+    def amount(self, tracklets: Sequence[Tracklet]) -> int:
+        """How much there is to compute: frames of a model that sees them one by one, else clips."""
+        return (
+            sum(map(len, tracklets)) if self.model.frame_by_frame else count_clips(tracklets, self.clip_len)
+        )
+
     def _amount(self, tracklets: Sequence[Tracklet]) -> str:
-        if self.model.frame_by_frame:
-            return f"{len(tracklets)} tracklets, {sum(map(len, tracklets))} frames"
-        clips = count_clips(tracklets, self.clip_len)
-        return f"{len(tracklets)} tracklets, {clips} clips of {self.clip_len} frames"
+        kind = "frames" if self.model.frame_by_frame else f"clips of {self.clip_len} frames"
+        return f"{len(tracklets)} tracklets, {self.amount(tracklets)} {kind}"
 
     def _parts(
         self, tracklets: Sequence[Tracklet], batch_size: int, workers: int

@@ -34,6 +34,21 @@ def test_complexity_prints_the_papers_figures(capsys: pytest.CaptureFixture[str]
         assert figure in out
 
 
+@pytest.mark.parametrize("model", ["cnn2d_small", "colour_histogram", "pretrained:stca_small", "run"])
+def test_random_weights_are_said_by_every_verb(
+    walkers: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], model: str
+) -> None:
+    name = str(run) if model == "run" else model
+    data = ["--data", str(walkers), "--dataset", "walkers"]
+    calls = [["embed", name, *data, "--out", str(tmp_path / "v.npz"), "--device", "cpu", "--workers", "0"]]
+    if model != "colour_histogram":  # it has no weights, and cannot be exported
+        calls.append(["export", name, "--out", str(tmp_path / "net.onnx")])
+    for call in calls:
+        assert main(call) == 0
+        said = capsys.readouterr().err
+        assert said.count(f"warning: {name}: its weights are random") == (model == "cnn2d_small")
+
+
 @pytest.mark.parametrize(
     ("call", "advice"),
     [

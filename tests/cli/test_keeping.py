@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from kept_gallery import make_gallery
 from stca.cli import main
 from stca.cli.galleries.keeping import age
 from stca.gallery import Gallery
+from stca.gallery.keeping import forgetting
 
 
 @pytest.fixture
@@ -54,6 +56,33 @@ def test_what_could_not_be_erased_is_an_error(place: Path, capsys: pytest.Captur
     assert folder.exists()
     with Gallery.open(place) as gallery:
         assert gallery.get("cam1/0004") is None
+    for call in (["forget"], ["forget", "--dry-run"], ["expire", "--older", "3000w"], ["forget"]):
+        code = main(["gallery", call[0], str(place), *call[1:]])
+        output = capsys.readouterr()
+        assert f"left: {folder}" in output.out
+        assert code == ("--dry-run" not in call)
+        assert ("the gallery has a note of them" in output.err) == code
+    assert main(["gallery", "stats", str(place)]) == 0
+    assert f"to be erased: {folder}" in capsys.readouterr().out
+    shutil.rmtree(folder)
+    assert main(["gallery", "forget", str(place)]) == 0
+    assert "erased: nothing" in capsys.readouterr().out
+    assert main(["gallery", "forget", str(place)]) == 0
+    assert "nothing is left to be forgotten" in capsys.readouterr().out
+
+
+def test_a_page_that_could_not_be_erased_is_not_forgotten(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = place.parent / "people.html"
+    page.write_text('<meta name="generator" content="stca find">')
+    with monkeypatch.context() as patch:
+        patch.setattr(forgetting, "erase_file", lambda path: path.rmdir())  # of a file: an OSError
+        for keys in (["cam1/0004"], []):
+            assert main(["gallery", "forget", str(place), *keys]) == 1
+            assert f"left: {page}: Not a directory" in capsys.readouterr().out
+    assert main(["gallery", "forget", str(place)]) == 0
+    assert not page.exists()
 
 
 def test_stats_say_what_is_unfinished(place: Path, run: Callable[..., str]) -> None:

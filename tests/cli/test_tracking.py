@@ -177,6 +177,17 @@ def test_the_same_name_twice(videos: list[str], tmp_path: Path, capsys: pytest.C
     assert "same name" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("other", ["DOOR.mp4", "door.avi"])
+def test_names_that_are_one_folder_on_some_systems(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], other: str
+) -> None:
+    assert call("door.mp4", other, "--out", tmp_path / "o") == 1
+    said = capsys.readouterr().err
+    assert "same name" in said
+    assert "--camera NAME" in said
+    assert not (tmp_path / "o").exists()
+
+
 def test_two_sequences_whose_images_lie_in_img1(
     videos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -245,6 +245,7 @@ def test_what_a_camera_is_called(tmp_path: Path) -> None:
     (tmp_path / "a.b" / "img1").mkdir(parents=True)
     assert camera_name(tmp_path / "a.b") == camera_name(tmp_path / "a.b" / "img1") == "a.b"
     assert camera_name("film.of.today.mp4") == "film.of.today"
+    assert [camera_name(f"cam.{number}") for number in (1, 2)] == ["cam.1", "cam.2"]
     assert camera_name("rtsp://me:se@cret@10.0.0.1:554/h264?channel=1") == "10.0.0.1_554_h264_channel_1"
 
 

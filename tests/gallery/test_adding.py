@@ -1,6 +1,8 @@
 """What is added at once is embedded by one runtime."""
 
+import itertools
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ from stca.errors import ConfigError
 from stca.footage.images import write_jpeg
 from stca.gallery import Gallery, add_tracklets, embedding
 from stca.models import ReIDModel, create_model
+from stca.tools import progress
+from stca.tools.progress import format_seconds
 from stca.tracks import FoundTracklet, find_tracklets
 
 
@@ -54,6 +58,38 @@ def test_the_runtime_is_opened_once(
             assert got is not None
             alone = embedding.embed(gallery, model, [found], device="cpu", workers=0)[0]
             np.testing.assert_allclose(got[1], alone / np.linalg.norm(alone), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "total"), [("cnn2d_small", "frames", 21), ("cnn3d_small", "clips", 14)]
+)
+def test_the_time_left_is_told_within_a_batch_of_tracklets(
+    tracklets: list[FoundTracklet],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    unit: str,
+    total: int,
+) -> None:
+    """Seven tracklets are one batch; here every forward pass takes six seconds."""
+    clock = itertools.count(0, 6)
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
+    model = create_model(
+        name, num_ids=2, image_size=(32, 16), width=4, layers=(1, 1, 1, 1), clip_len=2
+    ).eval()
+    with Gallery.open(tmp_path / "g", model=model) as gallery:
+        add_tracklets(gallery, model, tracklets, device="cpu", workers=0, batch_size=1)
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("embed and add")]
+    per_pass = 2 if unit == "frames" else 1
+    passes = -(-total // per_pass)
+    wanted = []
+    for number in range(2, passes + 1, 2):  # a line every ten seconds at most
+        done = min(number * per_pass, total)
+        left = format_seconds(6 * number / done * (total - done))
+        wanted.append(f"embed and add 7 tracklets, {unit}: {done}/{total}, {left} left")
+    assert said == wanted
+    assert len(wanted) >= 5
 
 
 def test_a_gallery_is_not_filled_or_searched_in_int8(

@@ -85,3 +85,5 @@ def test_failures_are_listed_with_their_reasons_while_the_others_go_on(
 def test_two_pieces_of_one_name_are_refused() -> None:
     with pytest.raises(ConfigError, match="camera folders"):
         distinct(["a", "b", "a"], what="camera folders")
+    with pytest.raises(ConfigError, match="upper and lower case"):
+        distinct(["a", "b", "A"], what="camera folders")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stca.errors import ConfigError
-from stca.tools.files import atomic_write, cache_dir, locked, write_text
+from stca.tools.files import atomic_write, cache_dir, locked, portable_key, stem, twice, write_text
 
 
 def test_a_file_appears_whole_with_its_parents(tmp_path: Path) -> None:
@@ -106,3 +106,25 @@ def test_a_lock_without_locks_holds_nothing(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "fcntl", None)
     with locked(tmp_path / ".lock", taken="in use"), locked(tmp_path / ".lock", taken="in use"):
         pass
+
+
+def test_digits_behind_a_dot_are_no_suffix() -> None:
+    names = {
+        "cam.1": "cam.1",
+        "cam.1.mp4": "cam.1",
+        "cam": "cam",
+        "cam.mp4": "cam",
+        ".mp4": ".mp4",
+        "a.mp4": "a",
+    }
+    assert {name: stem(Path(name)) for name in names} == names
+
+
+def test_names_that_some_system_takes_for_one() -> None:
+    assert twice(["door", "yard", "Door", "gate"]) == ["door", "Door"]
+    assert twice(["a", "b", "a"]) == ["a"]
+    assert twice(["straße", "STRASSE"]) == ["straße", "STRASSE"]
+    assert twice(["caf\u00e9", "cafe\u0301"]) == ["caf\u00e9", "cafe\u0301"]
+    assert twice(["door.", "door"]) == ["door.", "door"]
+    assert twice(["cam.1", "cam.2", "cam1", "cam_1"]) == []
+    assert portable_key("Door") != portable_key("Doors")

@@ -118,8 +118,66 @@ def test_frames_that_are_left_out_of_a_folders_videos_count(
     file = SimpleNamespace(frames=lambda: iter(given))
     monkeypatch.setattr("stca.watch.cameras.source.open_source", lambda *_, **__: file)
     monkeypatch.setattr(live, "_new_files", lambda: iter([Path("a.avi"), Path("b.avi")]))
-    monkeypatch.setattr(live, "_paced", lambda frames: frames)
+    monkeypatch.setattr(live, "_paced", lambda frames, before: frames)
     assert [frame.number for frame in live.source().frames()] == [1, 4, 5, 6, 9, 10]
+
+
+@pytest.mark.parametrize("every", [1, 2, 10])
+@pytest.mark.parametrize("before", [0, 3])
+def test_where_decoding_is_late_what_is_given_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: int, before: int
+) -> None:
+    """At 25 frames a second, of which 8 are decoded; a clock that nobody waits for."""
+    now = [100.0]
+    stop = threading.Event()
+    monkeypatch.setattr(stop, "wait", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    monkeypatch.setattr("stca.watch.cameras.source.time", SimpleNamespace(monotonic=lambda: now[0]))
+    camera = CameraSettings("door", "door.avi", every=every)
+    live = LiveSource(camera, tmp_path, lambda _: None, stop)
+
+    def decoded():
+        for number in range(1, 801):
+            now[0] += 0.125
+            yield Frame(number, (number - 1) / 25, np.zeros((1, 1, 3), np.uint8))
+
+    looked_at = [
+        now[0] for frame in live._paced(decoded(), before) if (before + frame.number - 1) % every == 0
+    ]
+    gaps = np.diff(looked_at)
+    assert gaps.max() <= 0.5 + every * 0.125, "as often as when every frame is looked at, or every such frame"
+    late = looked_at[len(looked_at) // 2 :]
+    assert min(np.diff(late)) >= 0.5, "and no more often"
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_a_file_keeps_real_time_whatever_frames_are_looked_at(tmp_path: Path, every: int) -> None:
+    write_street(tmp_path / "door.avi", [Walker((190, 40, 50), 30, 200, 4.0, first=5, last=40)], 50)
+    camera = CameraSettings("door", str(tmp_path / "door.avi"), detector="street:colours", every=every)
+    told: list[Message] = []
+    live = LiveSource(camera, tmp_path / "own", told.append)
+    folder = LiveFolder(tmp_path / "tracks" / "door", {}, told.append)
+    job = LiveJob(live, camera, folder, told.append)
+    seen: list[tuple[int, float, float]] = []
+    count = job._count
+    job._count = lambda frame: (  # type: ignore[method-assign]
+        seen.append((frame.number, frame.time, time.monotonic())),
+        count(frame),
+    )[1]
+    list(job.run(show=False))
+    folder.close()
+    assert live.taken == 50
+    assert {(number - 1) % every for number, _, _ in seen} == {0}
+    rate = (seen[-1][0] - 1) / seen[-1][1]
+    assert [at for _, at, _ in seen] == pytest.approx([(number - 1) / rate for number, _, _ in seen])
+    assert live.begin is not None
+    assert all(when >= live.begin + at - 0.01 for _, at, when in seen), "nobody is seen before they come"
+    (track,) = find_tracklets(tmp_path / "tracks")
+    (finished,) = [each for each in told if isinstance(each, Finished)]
+    for moment, number in (
+        (finished.first, track.record.frames[0]),
+        (finished.last, track.record.frames[-1]),
+    ):
+        assert moment == pytest.approx(live.begin + (number.frame - 1) / rate, abs=0.01)
 
 
 def test_when_it_is_too_much_frames_are_left_out_evenly_and_counted(tmp_path: Path) -> None:

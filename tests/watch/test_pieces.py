@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from stca.clips import sample_clips
-from stca.watch.people.embedding import SharedEmbedder
+from stca.gallery.unit_vectors import unit_vectors
+from stca.watch.people.embedding import SharedEmbedder, unit_vector
 from stca.watch.people.pieces import FIRST, PIECE, Due, Pieces
 
 
@@ -48,6 +49,27 @@ def test_pieces_add_up_to_the_whole(count: int) -> None:
     assert steps == (count - 1) // PIECE
     assert found["a"].whole
     assert found["a"].vector == pytest.approx(unit(range(count)), abs=1e-6)
+
+
+class Opposite(ByNumber):
+    """The second piece is the first one turned round."""
+
+    def means(self, crops: Mapping[str, Sequence[Path]]) -> dict[str, np.ndarray]:
+        sign = 1 if min(int(path.name) for path in crops["a"]) == 0 else -1
+        return {"a": np.array([sign, 2 * sign, 0], np.float32)}
+
+
+def test_pieces_that_cancel_out_have_no_direction() -> None:
+    pieces = Pieces(Opposite())
+    assert pieces.embed([due("a", 2 * PIECE)]) == {}
+    (through,) = pieces.embed([due("a", 2 * PIECE)]).values()
+    assert (through.vector, through.whole) == (None, True), "no vector, rather than one that is not a number"
+
+
+def test_a_vector_is_scaled_as_the_gallery_scales_it() -> None:
+    rows = np.random.default_rng(3).normal(size=(2000, 7)).astype(np.float32)
+    mine = np.stack([unit_vector(row) for row in rows])
+    assert np.array_equal(mine, unit_vectors(rows, dim=7, where="here"))
 
 
 def test_who_is_new_is_told_at_once_from_a_few_crops_and_again_from_all() -> None:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stca.config.toml_lines import line_of, lines_of
 from stca.errors import ConfigError
 from stca.watch import read_settings
 from stca.watch.settings import SettingsError
-from stca.watch.toml_lines import line_of, lines_of
 
 GOOD = """\
 [watch]
@@ -150,6 +150,15 @@ def test_what_two_tables_have_is_shown_without_its_token(tmp_path: Path) -> None
     ((line, words),) = mistakes(tmp_path, text)
     assert line == 9
     assert "the webhook on line 6 has the url 'https://example.org/people' too" in words
+
+
+@pytest.mark.parametrize("other", ["DOOR", "Door", "door.", "door "])
+def test_cameras_whose_folder_some_systems_take_for_one(tmp_path: Path, other: str) -> None:
+    text = f'[[camera]]\nname = "door"\nsource = "usb:0"\n[[camera]]\nname = "{other}"\nsource = "usb:1"\n'
+    ((line, words),) = mistakes(tmp_path, text)
+    assert line == 5
+    assert words == "the camera on line 2 has the name 'door', which some systems do not tell from this one"
+    read_settings(write(tmp_path, text.replace(f'"{other}"', '"door 2"')))
 
 
 def test_passwords_are_not_shown_of_what_is_there_twice(tmp_path: Path) -> None:

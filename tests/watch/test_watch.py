@@ -24,7 +24,7 @@ from stca.tracking import TrackOptions, track_whole
 from stca.tracks import find_tracklets
 from stca.watch import read_settings, watch
 from stca.watch.events.schema import event_schema
-from stca.watch.watching import LOCK
+from stca.watch.starting import LOCK
 from street import Walker, write_street
 
 pytest.importorskip("av")

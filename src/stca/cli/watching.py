@@ -24,7 +24,8 @@ def add_verbs(verbs: Verbs) -> None:
     verb.add_argument(
         "--check",
         action="store_true",
-        help="only check the file, every mistake with its line, and open its detectors; no camera is called",
+        help="only check the file, every mistake with its line, and that its detectors, model, folders and "
+        "gallery can be used; nothing is made, no camera is called",
     )
     verb.add_argument(
         "--alert",
@@ -81,7 +82,12 @@ def _watch(given: argparse.Namespace) -> None:
 
     settings = read_settings(given.cameras)
     if given.check:
+        from stca.watch.starting import check_start
+
+        notes = check_start(settings, alerts=given.alert, events=given.events or ["-"])
         names = ", ".join(camera.name for camera in settings.cameras)
         print(f"{given.cameras}: {len(settings.cameras)} cameras ({names}), no mistakes")
+        for words in notes:
+            print(words)
         return
     watch(settings, alerts=given.alert, events=given.events or ["-"], seconds=given.seconds)

@@ -6,7 +6,6 @@ import configparser
 import os
 import re
 import warnings
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from stca.footage.frames import Frame, Source, scaled, video_frames, warn_unknow
 from stca.footage.images import IMAGE_SUFFIXES, read_image
 from stca.footage.streams import open_address, read_stream
 from stca.footage.video import DEFAULT_RATE, open_video
-from stca.tools.files import natural_key
+from stca.tools.files import natural_key, stem, twice
 
 __all__ = [
     "DEFAULT_RATE",
@@ -95,12 +94,16 @@ def open_source(
 
 
 def require_distinct_cameras(places: Iterable[str | Path], *, hint: str) -> None:
-    """Raise ConfigError, with this hint, where two places have the same `camera_name`."""
-    names = Counter(map(camera_name, places))
-    if twice := [name for name, count in names.items() if count > 1]:
+    """Raise ConfigError, with this hint, where two places have the same `camera_name`.
+
+    Names that are one folder on some systems (`Door` and `door`) count as the same: what is made
+    moves from system to system.
+    """
+    if same := twice(map(camera_name, places)):
         raise ConfigError(
-            "Two videos have the same name, and the camera is named after it",
-            found=", ".join(twice),
+            "Two videos have the same name, and the camera and its folder are named after it",
+            expected="names that differ by more than upper and lower case",
+            found=", ".join(same),
             hint=hint,
         )
 
@@ -108,15 +111,15 @@ def require_distinct_cameras(places: Iterable[str | Path], *, hint: str) -> None
 def camera_name(place: str | Path) -> str:
     """What a camera is called whose frames come from there.
 
-    A file's name without suffix, a folder's (of the one above `img1`, as MOTChallenge has it), or an address
-    without user and password.
+    A file's name without suffix (`cam.1` has none), a folder's (of the one above `img1`, as MOTChallenge has
+    it), or an address without user and password.
     """
     if is_address(place):
         host = without_password(place).partition("://")[2]
         return re.sub(r"[^\w.-]+", "_", host).strip("._-") or "camera"
     path = Path(place).absolute()
     folder = os.path.isdir(path)  # noqa: PTH112 (which is False for a name that is too long)
-    name = path.stem if not folder else path.parent.name if path.name == "img1" else path.name
+    name = stem(path) if not folder else path.parent.name if path.name == "img1" else path.name
     return printable(name)
 
 

@@ -10,6 +10,7 @@ from stca.gallery.embedding import EmbedOptions, embed_in_batches
 from stca.gallery.gallery import Gallery
 from stca.gallery.records import Added, Record
 from stca.models import ReIDModel
+from stca.tools.progress import progress
 from stca.tracks import FoundTracklet, find_tracklets
 
 
@@ -51,7 +52,8 @@ def add_tracklets(
     """
     options = EmbedOptions(device=device, precision=precision, batch_size=batch_size, workers=workers)
     tracklets = _unique_by_key(gallery, tracklets)
-    contents = {found.key: crops_digest(found) for found in tracklets}
+    reading = progress(tracklets, label=f"read the crops of {len(tracklets)} tracklets")
+    contents = {found.key: crops_digest(found) for found in reading}
     wanted = _without_forgotten(gallery, tracklets, contents)
     same, todo = _split_known(gallery, wanted, contents, replace=replace)
     updated = gallery.update([record_of(found, contents[found.key]) for found in same])

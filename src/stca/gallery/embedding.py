@@ -13,7 +13,7 @@ from stca.embedding import Embedder, open_embedder
 from stca.errors import ConfigError
 from stca.gallery.gallery import Gallery
 from stca.models import ReIDModel
-from stca.tools.progress import progress
+from stca.tools.progress import counting
 from stca.tracklets import Tracklet
 from stca.tracks import FoundTracklet
 
@@ -86,16 +86,25 @@ def embed(
 def embed_in_batches(
     gallery: Gallery, model: ReIDModel, tracklets: list[FoundTracklet], options: EmbedOptions, *, label: str
 ) -> Iterator[tuple[list[FoundTracklet], Float32[np.ndarray, "n D"]]]:
-    """Batches of 128 tracklets with their vectors; the runtime is opened once. `label` names the progress."""
+    """Batches of 128 tracklets with their vectors; the runtime is opened once.
+
+    `label` names the progress, which counts frames or clips: a batch of long tracklets takes minutes.
+    """
     if not tracklets:
         return
-    with _open(gallery, model, _as_tracklets(tracklets), options) as embedder:
-        batches = [tracklets[start : start + _BATCH] for start in range(0, len(tracklets), _BATCH)]
-        for batch in progress(batches, label=label):
-            embedded = embedder.embed(
-                _as_tracklets(batch), batch_size=options.batch_size, workers=options.workers, label=""
-            )
-            yield batch, embedded.vectors
+    inputs = _as_tracklets(tracklets)
+    with _open(gallery, model, inputs, options) as embedder:
+        unit = "frames" if model.frame_by_frame else "clips"
+        with counting(label=f"{label}, {unit}", total=embedder.amount(inputs)) as advance:
+            for start in range(0, len(tracklets), _BATCH):
+                embedded = embedder.embed(
+                    inputs[start : start + _BATCH],
+                    batch_size=options.batch_size,
+                    workers=options.workers,
+                    label="",
+                    watch=advance,
+                )
+                yield tracklets[start : start + _BATCH], embedded.vectors
 
 
 def _as_tracklets(tracklets: Sequence[FoundTracklet]) -> list[Tracklet]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float64
 
 from stca.errors import GalleryError
 from stca.gallery.engine import Vectors
@@ -24,6 +25,23 @@ def unit_vectors(vectors: Vectors, *, dim: int, where: object) -> Vectors:
 
     """
     array = np.asarray(vectors, dtype=np.float32)
+    lengths = vector_lengths(array, dim=dim, where=where)
+    unit: Vectors = (array / lengths[:, None]).astype(np.float32)  # lengths may exceed float32
+    return unit
+
+
+def vector_lengths(array: Vectors, *, dim: int, where: object) -> Float64[np.ndarray, " N"]:
+    """Lengths of vectors that `unit_vectors` can scale.
+
+    Args:
+        array: (N, D).
+        dim: D of the gallery.
+        where: the gallery is, for errors.
+
+    Raises:
+        GalleryError: as `unit_vectors`.
+
+    """
     if array.ndim != 2 or array.shape[1] != dim:
         raise GalleryError(
             "These vectors are of another dimension than the gallery's",
@@ -32,7 +50,7 @@ def unit_vectors(vectors: Vectors, *, dim: int, where: object) -> Vectors:
             where=where,
             hint="use the model that the gallery was made with",
         )
-    lengths = np.sqrt(np.einsum("nd,nd->n", array, array, dtype=np.float64))
+    lengths: Float64[np.ndarray, " N"] = np.sqrt(np.einsum("nd,nd->n", array, array, dtype=np.float64))
     bad = ~(np.isfinite(lengths) & (lengths > 0))
     if bad.any():
         raise GalleryError(
@@ -41,5 +59,4 @@ def unit_vectors(vectors: Vectors, *, dim: int, where: object) -> Vectors:
             found=f"{bad.sum()} of {len(bad)}, the first at row {np.flatnonzero(bad)[0]}",
             hint="did the training diverge? look at its loss curve",
         )
-    unit: Vectors = (array / lengths[:, None]).astype(np.float32)  # lengths may exceed float32
-    return unit
+    return lengths

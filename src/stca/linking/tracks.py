@@ -12,6 +12,7 @@ from typing import NamedTuple
 from stca.boxes import VIDEO_FILE, MotRow, read_mot, write_mot
 from stca.errors import DatasetError
 from stca.linking.linking import Linking
+from stca.tools.files import stem
 from stca.tracking.writing import TRACKS_FILE
 from stca.tracks import TrackRecord, read_track
 
@@ -23,7 +24,7 @@ class _Video(NamedTuple):
 
     @property
     def short(self) -> str:
-        return f"{self.camera}_{Path(self.video).stem}"
+        return f"{self.camera}_{stem(Path(self.video))}"
 
 
 def write_mot_files(tracks: Mapping[str, Sequence[MotRow]], out: Path) -> list[Path]:

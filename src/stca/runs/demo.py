@@ -12,7 +12,7 @@ from stca.evaluation import TestSet, embed_test_set, score
 from stca.models import ReIDModel
 from stca.ranking import RankMetrics
 from stca.run_dir import RunDir
-from stca.runs.open_model import load_run, open_model
+from stca.runs.open_model import load_run, untrained_model
 from stca.runs.report import write_report
 from stca.runs.running import load_test, train
 from stca.tools.files import write_text
@@ -58,7 +58,7 @@ def compare(
     tests = {f"{model.spec.name}, trained": test}
     baselines = {f"{model.spec.name}, untrained": model.spec.name, "colour histogram": "colour_histogram"}
     for label, name in baselines.items():
-        tests[label] = embed_test_set(open_model(name, like=model, seed=seed), splits)
+        tests[label] = embed_test_set(untrained_model(name, like=model, seed=seed), splits)
     return [(label, result) for label, each in tests.items() for result in score(each, splits.protocols)]
 
 

@@ -14,6 +14,7 @@ from stca.errors import CheckpointError, ConfigError
 from stca.models import (
     DEFAULT_PRETRAINED,
     IMAGE_REID_SUFFIXES,
+    MODELS,
     ImageReID,
     ReIDModel,
     create_model,
@@ -32,7 +33,7 @@ _OPTIONS = ("pixels", "output", "size", "device")
 
 
 def open_model(name: str, *, like: ReIDModel | None = None, seed: int = 0) -> ReIDModel:
-    """Open a run's folder, a file, or a model by its name, which is then untrained.
+    """Open a run's folder, a file, or a model by its name, which is then untrained: stderr says so.
 
     Files are our own (.safetensors), image re-identification networks in ONNX (.onnx) or OpenVINO IR (.xml),
     and PyTorch checkpoints of such networks (.pth, .pt, .ckpt, .pth.tar). What a file was taken for is
@@ -70,6 +71,19 @@ def open_model(name: str, *, like: ReIDModel | None = None, seed: int = 0) -> Re
         raise ConfigError("This kind of model takes no options behind its name", found=options, where=file)
     if is_path(name):
         return load_run(Path(name))
+    model = untrained_model(name, like=like, seed=seed)
+    # A function of somebody else's package may load weights itself.
+    if name in MODELS and next(model.parameters(), None) is not None:
+        print(
+            f"warning: {name}: its weights are random, nothing has trained them (trained ones are named by a "
+            "run's folder, a model file or 'pretrained')",
+            file=sys.stderr,
+        )
+    return model
+
+
+def untrained_model(name: str, *, like: ReIDModel | None = None, seed: int = 0) -> ReIDModel:
+    """A model by its name, with random weights; `open_model` has the arguments."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if like is None:

@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from stca.errors import ConfigError, StcaError, first_line
 from stca.scale.attempts import Attempts, write_failed
+from stca.tools.files import twice
 from stca.tools.progress import progress
 
 Opened = TypeVar("Opened")
@@ -192,6 +193,9 @@ def follow(outcomes: Iterable[Outcome], *, label: str, total: int, failed_in: Pa
 
 def distinct(names: Sequence[str], *, what: str) -> None:
     """Raise ConfigError where two pieces have one name, after which their results are named."""
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ConfigError(f"Two {what} have the same name", found=", ".join(twice[:5]))
+    if same := twice(names):
+        raise ConfigError(
+            f"Two {what} have the same name",
+            expected="names that differ by more than upper and lower case",
+            found=", ".join(same[:5]),
+        )

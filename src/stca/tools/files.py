@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO
 
 from stca.errors import ConfigError
@@ -125,6 +126,28 @@ def natural_key(name: str) -> tuple[list[str | int], str]:
     parts: list[str | int] = list(re.split(r"([0-9]+)", name))
     parts[1::2] = [int(digits) for digits in parts[1::2]]
     return parts, name
+
+
+def stem(path: PurePath) -> str:
+    """A file's name without its suffix; digits behind a dot are none: `cam.1` and `cam.2` are two names."""
+    return path.name if path.suffix[1:].isdecimal() else path.stem
+
+
+def portable_key(name: str) -> str:
+    """Key by which two names are equal that some system takes for one folder.
+
+    Windows and macOS do not tell upper from lower case, macOS does not tell composed from decomposed letters,
+    and Windows drops dots and spaces at the end.
+    """
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold()).rstrip(". ")
+
+
+def twice(names: Iterable[str]) -> list[str]:
+    """Those of these names that another one equals by `portable_key`, in their order, each once."""
+    by_key: dict[str, list[str]] = {}
+    for name in names:
+        by_key.setdefault(portable_key(name), []).append(name)
+    return [name for same in by_key.values() if len(same) > 1 for name in dict.fromkeys(same)]
 
 
 def _umask() -> int:

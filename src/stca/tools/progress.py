@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import contextmanager
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -30,6 +31,22 @@ def progress(
     """
     if total is None and isinstance(items, Sized):
         total = len(items)
+    with counting(label=label, total=total, status=status) as advance:
+        for item in items:
+            yield item
+            advance(1)
+
+
+@contextmanager
+def counting(
+    *, label: str, total: int | None, status: Callable[[], str] = lambda: ""
+) -> Iterator[Callable[[int], None]]:
+    """Show progress as `progress` does, of work that says itself how much of it is done.
+
+    Yields:
+        a function that is told how many more are done.
+
+    """
     if sys.stderr.isatty():
         from rich.console import Console  # slow to import, and no server needs it
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -43,19 +60,22 @@ def progress(
         )
         with Progress(*columns, console=Console(stderr=True)) as bar:
             task = bar.add_task(label, total=total, status="")
-            for item in items:
-                yield item
-                bar.update(task, advance=1, status=status())
+            yield lambda more: bar.update(task, advance=more, status=status())
         return
     start = last = time.monotonic()
-    for done, item in enumerate(items, start=1):
-        yield item
+    done = 0
+
+    def advance(more: int) -> None:
+        nonlocal done, last
+        done += more
         now = time.monotonic()
         if now - last >= _SECONDS_BETWEEN_LINES:
             last = now
             left = f", {format_seconds((now - start) / done * max(0, total - done))} left" if total else ""
             words = f", {status()}" if status() else ""
             print(f"{label}: {done}/{total or '?'}{words}{left}", file=sys.stderr, flush=True)
+
+    yield advance
 
 
 def format_seconds(seconds: float) -> str:

@@ -75,7 +75,7 @@ class CameraFolder:
         self._lock = ExitStack()
         self._lock.enter_context(locked(path / LOCK_FILE, taken="Another process is writing these tracks"))
         try:
-            self.metadata = self._read()
+            self.metadata = read_camera_folder(path, self._settings)
         except BaseException:
             self.close()
             raise
@@ -230,37 +230,44 @@ class CameraFolder:
             file.truncate(whole)
         return ResumePoint(last, max(highest, *numbers, -1) + 1, len(numbers))
 
-    def _read(self) -> dict[str, Any] | None:
-        path = self.path / VIDEO_FILE
-        if not path.exists():
-            if others := [entry.name for entry in self.path.iterdir() if not _may_stay(entry)]:
-                raise DatasetError(
-                    "A camera's folder holds other files",
-                    expected=f"an empty folder, or one that `stca track` wrote ({VIDEO_FILE})",
-                    found=", ".join(sorted(others)[:5]),
-                    where=self.path,
-                    hint="use another --out or another --camera",
-                )
-            return None
-        metadata = read_video_file(self.path)
-        if metadata is None or not _is_whole(metadata):
+
+def read_camera_folder(folder: Path, settings: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What video.json of a camera's folder says; None in one that nothing was tracked into.
+
+    Raises:
+        ConfigError, DatasetError: as of `CameraFolder`, but for other processes.
+
+    """
+    path = folder / VIDEO_FILE
+    if not path.exists():
+        if others := [entry.name for entry in folder.iterdir() if not _may_stay(entry)]:
             raise DatasetError(
-                f"A {VIDEO_FILE} is damaged",
-                expected=f"what `stca track` wrote, with {', '.join(_SUMMARY_KEYS)}",
-                found="nothing that can be read as a JSON object" if metadata is None else metadata,
-                where=path,
-                hint=f"use another --out, or remove {self.path} and track the video again",
+                "A camera's folder holds other files",
+                expected=f"an empty folder, or one that `stca track` wrote ({VIDEO_FILE})",
+                found=", ".join(sorted(others)[:5]),
+                where=folder,
+                hint="use another --out or another --camera",
             )
-        for name, value in self._settings.items():
-            if metadata.get(name) != value:
-                raise ConfigError(
-                    f"The tracks in this folder were made with another {name}",
-                    expected=metadata.get(name),
-                    found=value,
-                    where=self.path,
-                    hint=f"use another --out, or remove {self.path}",
-                )
-        return metadata
+        return None
+    metadata = read_video_file(folder)
+    if metadata is None or not _is_whole(metadata):
+        raise DatasetError(
+            f"A {VIDEO_FILE} is damaged",
+            expected=f"what `stca track` wrote, with {', '.join(_SUMMARY_KEYS)}",
+            found="nothing that can be read as a JSON object" if metadata is None else metadata,
+            where=path,
+            hint=f"use another --out, or remove {folder} and track the video again",
+        )
+    for name, value in settings.items():
+        if metadata.get(name) != value:
+            raise ConfigError(
+                f"The tracks in this folder were made with another {name}",
+                expected=metadata.get(name),
+                found=value,
+                where=folder,
+                hint=f"use another --out, or remove {folder}",
+            )
+    return metadata
 
 
 def _is_whole(metadata: Mapping[str, Any]) -> bool:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stca.config.toml_lines import Path as TomlPath
+from stca.config.toml_lines import line_of
 from stca.footage.containers import is_address, without_password
 from stca.tools.lookup import suggest
-from stca.watch.toml_lines import Path as TomlPath
-from stca.watch.toml_lines import line_of
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -82,15 +82,21 @@ class Reader:
             return []
         return [self._values(each, (name, number), kinds) for number, each in enumerate(found)]
 
-    def distinct(self, content: Mapping[str, Any], name: str, key: str) -> None:
-        """Note every table whose `key` an earlier one has too."""
-        first: dict[Any, int] = {}
+    def distinct(
+        self, content: Mapping[str, Any], name: str, key: str, *, same: Callable[[str], str] = str
+    ) -> None:
+        """Note every table whose `key` an earlier one has too: values of which `same` is equal are one."""
+        first: dict[str, tuple[int, str]] = {}
         tables = content.get(name, [])
         for number, table in enumerate(tables if isinstance(tables, list) else []):
             value = table.get(key) if isinstance(table, dict) else None
-            if isinstance(value, str) and first.setdefault(value, number) != number:
-                other = line_of(self._lines, (name, first[value], key))
-                words = f"the {name} on line {other} has the {key} {shown(key, value)} too"
+            if not isinstance(value, str):
+                continue
+            earlier, there = first.setdefault(same(value), (number, value))
+            if earlier != number:
+                other = line_of(self._lines, (name, earlier, key))
+                words = f"the {name} on line {other} has the {key} {shown(key, there)}"
+                words += " too" if there == value else ", which some systems do not tell from this one"
                 self.wrong((name, number, key), words)
 
     def texts(self, content: Mapping[str, Any], name: str, key: str) -> list[str]:

@@ -13,7 +13,7 @@ from stca.tracking.job import MIN_CROPS
 from stca.tracking.writing import CameraFolder
 from stca.tracks import read_track, write_track
 from stca.watch.current import CurrentTracklets, Parts
-from stca.watch.settings import CameraSettings
+from stca.watch.settings import CameraSettings, folder_settings
 from stca.watch.storing import not_stored
 from stca.watch.telling import say
 
@@ -36,7 +36,7 @@ def recover(place: Path, camera: str) -> list[Path]:
     live = place / ".live"
     if not live.is_dir():
         return []
-    folder = CameraFolder(place, {"source": camera, "watched": True})
+    folder = CameraFolder(place, folder_settings(camera))
     try:
         found = []
         for walking in sorted(each for each in live.iterdir() if each.name.isdecimal()):

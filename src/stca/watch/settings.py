@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stca.config.toml_lines import lines_of
 from stca.errors import ConfigError
 from stca.linking.constraints import Travel
+from stca.tools.files import portable_key
 from stca.tracking import Region
 from stca.watch import kinds
 from stca.watch.checking import Kind, Mistake, Reader, shown
-from stca.watch.toml_lines import lines_of
 
 __all__ = [
     "CameraSettings",
@@ -52,6 +53,11 @@ class CameraSettings:
     masks: tuple[Region, ...] = ()
     retention: float | None = None
     longest: float = 120.0
+
+
+def folder_settings(camera: str) -> dict[str, Any]:
+    """What video.json of a watched camera's folder says, unlike that of other tracks."""
+    return {"source": camera, "watched": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +182,7 @@ def _settings(content: Mapping[str, Any], reader: Reader) -> WatchSettings | Non
     ]
     if not content.get("camera"):
         reader.wrong((), "a [[camera]] is missing: there is nothing to watch")
-    reader.distinct(content, "camera", "name")
+    reader.distinct(content, "camera", "name", same=portable_key)  # folders are named after them
     names = reader.texts(content, "camera", "name")
     travel = _travel(reader, content, names)
     webhooks = [

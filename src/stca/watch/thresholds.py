@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stca.errors import GalleryError
-from stca.gallery import Gallery
+from stca.gallery import Gallery, ModelFingerprint
 from stca.gallery.calibration import Calibration
 from stca.gallery.calibration.calibration import ORIGINS
 from stca.gallery.cross_camera import calibrate_across
@@ -42,11 +42,41 @@ def thresholds(gallery: Gallery, settings: WatchSettings) -> tuple[Threshold, Th
         GalleryError: none is given, measured, or known of this network.
 
     """
-    measured = gallery.calibration() or calibrate_across(
+    return choose_thresholds(
         gallery.fingerprint,
-        far=settings.far,
-        rows=max(len(gallery), LEAST_ROWS),
+        settings,
+        measured=gallery.calibration(),
+        rows=len(gallery),
         source=gallery.source,
+        where=gallery.where,
+    )
+
+
+def choose_thresholds(
+    fingerprint: ModelFingerprint,
+    settings: WatchSettings,
+    *,
+    measured: Calibration | None = None,
+    rows: int = 0,
+    source: str | None,
+    where: object,
+) -> tuple[Threshold, Threshold]:
+    """`thresholds` of a gallery that need not exist yet.
+
+    Args:
+        fingerprint: of its model.
+        settings: what is watched.
+        measured: its calibration.
+        rows: tracklets in it.
+        source: name of its model.
+        where: the gallery is, for errors.
+
+    Raises:
+        GalleryError: as `thresholds`.
+
+    """
+    measured = measured or calibrate_across(
+        fingerprint, far=settings.far, rows=max(rows, LEAST_ROWS), source=source
     )
     given = None if settings.threshold is None else Threshold(settings.threshold, None, "given")
     found = None if measured is None else _of(measured)
@@ -55,7 +85,7 @@ def thresholds(gallery: Gallery, settings: WatchSettings) -> tuple[Threshold, Th
         raise GalleryError(
             "Nothing says from which score on two tracklets are one person",
             expected="a calibrated gallery, a network with scores of public sets, or a threshold",
-            where=gallery.where,
+            where=where,
             hint="threshold = 0.6 below [watch]; a higher one splits, a lower one merges people",
         )
     return chosen, alerts

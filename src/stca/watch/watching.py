@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from stca.errors import GalleryError
 from stca.gallery import Gallery
 from stca.gallery.keeping.places import OUTBOX, note_place
 from stca.runs.gallery_model import open_gallery
@@ -35,11 +34,11 @@ from stca.watch.people.embedding import SharedEmbedder, shared_embedder
 from stca.watch.people.identities import Identities
 from stca.watch.recovery import recover, take_over
 from stca.watch.settings import WatchSettings
+from stca.watch.starting import LOCK, require_writable
 from stca.watch.storing import Persons
 from stca.watch.telling import Status, Told, say
 from stca.watch.thresholds import thresholds
 
-LOCK = ".watch.lock"
 _LOOK = 1.0  # seconds between two looks at what people corrected
 _PATIENCE = 30.0  # seconds in which cameras must finish when they are stopped
 
@@ -75,8 +74,7 @@ def watch(
         place = settings.gallery or settings.out / "gallery"
         gallery, model = open_gallery(place, settings.model)
         stack.enter_context(gallery)
-        if not gallery.writable:
-            raise GalleryError("This gallery can only be read", where=gallery.where)
+        require_writable(gallery)
         if isinstance(place, Path):
             taken, hint = "Another process watches into this gallery", "one process for all its cameras"
             stack.enter_context(locked(place / LOCK, taken=taken, hint=hint))

@@ -11,6 +11,7 @@ from pathlib import PurePath
 
 from starlette.requests import Request
 
+from stca.tools.files import stem
 from stca.web.access.tokens import User
 from stca.web.jobs import Job, NewVideo
 from stca.web.state import ServerState
@@ -71,5 +72,5 @@ def start_uploaded(
 
 def camera_name(label: str, number: int) -> str:
     """A camera's name from what a client calls its file: letters, digits, spaces, dots and dashes of it."""
-    name = re.sub(r"[^\w .\-]", "_", PurePath(label).stem).strip(" .")[:_LONGEST]
+    name = re.sub(r"[^\w .\-]", "_", stem(PurePath(label))).strip(" .")[:_LONGEST]
     return name or f"upload{number}"

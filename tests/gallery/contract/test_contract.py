@@ -13,7 +13,15 @@ from made_gallery import CAMERAS, DIM, FINGERPRINT, record, slow_search, vectors
 from milvus_server import MilvusServer
 from stca.errors import GalleryError
 from stca.gallery import Added, Calibration, Gallery, ModelFingerprint, Record
-from stca.gallery.keeping import expire, forget
+from stca.gallery.keeping import (
+    erase_page,
+    expire,
+    finish_forgetting,
+    forget,
+    forgetting,
+    is_forgetting_unfinished,
+    what_is_unerased,
+)
 from stca.gallery.milvus import engine, indexing, store, table
 from stca.gallery.unit_vectors import unit_vectors
 from stca.linking.persons import hide, judge, merge_persons, name_person, person_names, show, take_out, undo
@@ -266,6 +274,25 @@ def test_what_is_forgotten_stays_so(place: str) -> None:
         assert expired.forgotten.keys == ("d/4", "d/5")
         assert [r.key for r in gallery.records()] == ["d/0", "d/2", "d/3"]
         assert gallery.add(records[4:], vectors(6)[4:]) == Added(added=2), "expired ones may come again"
+
+
+def test_what_could_not_be_erased_is_kept_until_it_is(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "people.html"
+    page.write_text("everybody")
+    with Gallery.open(place, model=FINGERPRINT) as gallery:
+        with monkeypatch.context() as patch:
+            patch.setattr(forgetting, "erase_file", lambda path: path.rmdir())  # of a file: an OSError
+            left = erase_page(gallery, page)
+            assert erase_page(gallery, page) == left, "noted once"
+            assert finish_forgetting(gallery).pages_left == left
+        assert len(gallery.store.unerased()) == 1
+    with Gallery.open(place) as gallery:
+        assert what_is_unerased(gallery) == (f"{page}: Not a directory",)
+        assert finish_forgetting(gallery).pages_left == ()
+        assert (what_is_unerased(gallery), is_forgetting_unfinished(gallery)) == ((), False)
+        assert not page.exists()
 
 
 @pytest.mark.slow  # measuring takes half a minute in Milvus Lite

@@ -260,7 +260,7 @@ MOMENTS: dict[str, tuple[object, str]] = {
     "after the crops": (forgetting, "erase_from_watch"),
     "before the rows": (ErasingStore, "erase_rows"),
     "after the rows": (ErasingStore, "clean_file"),
-    "before the index": (forgetting, "erase_index"),
+    "before the index": (forgetting, "index_files"),
     "at the end": (ErasingStore, "end_erasing"),
 }
 

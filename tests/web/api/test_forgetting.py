@@ -50,6 +50,25 @@ def test_a_person_who_has_others_by_now_is_not_forgotten(server: TestClient, cli
     assert len(gallery) == 30 - len(keys)
 
 
+def test_what_cannot_be_erased_is_in_every_answer_until_it_is(tmp_path: Path) -> None:
+    make_gallery(tmp_path).close()
+    key, other, third = "cam1/0004", "cam1/0005", "cam2/0001"
+    (tmp_path / "tracks" / key / "note.txt").write_text("mine")
+    (tmp_path / "gallery" / "index.faiss").write_bytes(b"codes")
+    with served(tmp_path / "gallery") as server:
+        answers = [server.post("/api/v1/forget", json={"keys": [each]}).json() for each in (key, other)]
+        (tmp_path / "tracks" / key / "note.txt").unlink()
+        last = server.post("/api/v1/forget", json={"keys": [third]}).json()
+    for answer in answers:
+        (left,) = answer["tried_again"]
+        assert "it also holds note.txt" in left
+        assert left in answer["left"]
+        assert str(tmp_path) not in left
+    assert [answer["index_files"] for answer in answers] == [1, 0]
+    assert (last["tried_again"], last["left"]) == ([], [])
+    assert not (tmp_path / "tracks" / key).exists()
+
+
 def test_new_answers_until_they_were_looked_through(server: TestClient, client: Client) -> None:
     gallery = server.app.state.server.gallery
     key = next(iter(gallery.records())).key

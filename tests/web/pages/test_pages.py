@@ -18,6 +18,7 @@ from html_document import Document
 from made_gallery import DIM, FINGERPRINT, record
 from made_server import client_of, fill_gallery, served
 from stca.gallery import Calibration, Gallery, Record
+from stca.gallery.calibration.calibration import ORIGINS, Method
 from stca.web.access.tokens import Tokens
 from stca.web.jobs import Job
 from stca.web.jobs.job import JobVideo
@@ -663,3 +664,14 @@ def test_the_threshold_says_when_it_is_old(pages: Pages) -> None:
     more = [record(number) for number in range(100, 140)]
     pages.state.gallery.add(more, np.random.default_rng(1).standard_normal((40, DIM)).astype(np.float32))
     assert "Found when there were 30 sightings; now there are 70" in Document(pages.get("/gallery")).text
+
+
+@pytest.mark.parametrize("method", ORIGINS)
+def test_the_page_and_the_command_say_in_the_same_words_where_a_threshold_is_from(
+    pages: Pages, method: Method
+) -> None:
+    calibration = Calibration(0.8, 0.01, method, 10, 1000, 30, 0.9, 0.9, 0.95)
+    pages.state.gallery.set_calibration(calibration)
+    text = Document(pages.get("/gallery")).text
+    assert f"Found from {calibration.origin}, for 30 sightings." in " ".join(text.split())
+    assert calibration.origin == ORIGINS[method]

@@ -176,12 +176,12 @@ def _remove(given: argparse.Namespace) -> None:
 
 def _stats(given: argparse.Namespace) -> None:
     from stca.gallery import Gallery
-    from stca.gallery.keeping import is_forgetting_unfinished
+    from stca.gallery.keeping import is_forgetting_unfinished, what_is_unerased
     from stca.gallery.times import format_time
 
     with Gallery.open(given.gallery) as gallery:
         stats, calibration, fingerprint = gallery.stats(), gallery.calibration(), gallery.fingerprint
-        unfinished = is_forgetting_unfinished(gallery)
+        unfinished, unerased = is_forgetting_unfinished(gallery), what_is_unerased(gallery)
     if given.json:
         content = asdict(stats) | {
             "model": asdict(fingerprint),
@@ -203,4 +203,6 @@ def _stats(given: argparse.Namespace) -> None:
         print(f"on disk   {stats.bytes_on_disk / 1e6:,.1f} MB")
     if unfinished:
         print(f"forgetting is not finished: stca gallery forget {gallery.where}")
+    for words in unerased:
+        print(f"to be erased: {words} (stca gallery forget {gallery.where} tries again)")
     print(calibration.table() if calibration else "threshold none yet: stca calibrate")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,20 +67,21 @@ def age(text: str) -> float:
 def _forget(given: argparse.Namespace) -> None:
     from stca.errors import ConfigError
     from stca.gallery import Gallery
-    from stca.gallery.keeping import forget, is_forgetting_unfinished
+    from stca.gallery.keeping import forget, is_forgetting_unfinished, what_is_unerased
     from stca.linking.forgetting import forget_person
 
     if given.key and given.person is not None:
         raise ConfigError("Keys and --person are two ways to say who is meant", expected="one of them")
     with Gallery.open(given.gallery) as gallery:
-        if not given.key and given.person is None and not is_forgetting_unfinished(gallery):
+        unfinished = is_forgetting_unfinished(gallery) or what_is_unerased(gallery)
+        if not given.key and given.person is None and not unfinished:
             print("nothing is left to be forgotten: name a tracklet's key, or --person")
             return
         if given.person is not None:
             done = forget_person(gallery, given.person, dry_run=given.dry_run)
         else:
             done = forget(gallery, given.key, dry_run=given.dry_run)
-    _say(given, done)
+        done = _say(given, gallery, done)
     if not given.dry_run:
         print("not added again; videos, backups, events that were sent and what was exported are not reached")
         _require_erased(done)
@@ -94,11 +96,11 @@ def _expire(given: argparse.Namespace) -> None:
             require_camera(gallery, camera)
         cameras = dict.fromkeys(given.camera, given.older) if given.camera else given.older
         done = expire(gallery, cameras, dry_run=given.dry_run)
-    _say(given, done.forgotten)
+        forgotten = _say(given, gallery, done.forgotten)
     if done.undated:
         print(f"kept, as no date is known (stca track --start): {_some(done.undated)}")
     if not given.dry_run:
-        _require_erased(done.forgotten)
+        _require_erased(forgotten)
 
 
 def require_camera(gallery: Gallery, camera: str) -> None:
@@ -116,31 +118,35 @@ def require_camera(gallery: Gallery, camera: str) -> None:
         )
 
 
-def _say(given: argparse.Namespace, done: Forgotten) -> None:
+def _say(given: argparse.Namespace, gallery: Gallery, done: Forgotten) -> Forgotten:
+    """Say what was erased; a page of `stca find` beside the gallery, which shows everybody, goes too."""
     from stca.find.page import page_beside
-    from stca.tools.erasing import erase_file
+    from stca.gallery.keeping import erase_page
 
     for key in done.keys:
         print(key)
     print(f"{'would be erased' if given.dry_run else 'erased'}: {done}")
     page = page_beside(given.gallery) if isinstance(given.gallery, Path) else None
     if done.keys and page is not None:
-        if not given.dry_run:
-            erase_file(page)
-        print(f"{page}: {'would be ' if given.dry_run else ''}erased too; stca find writes it anew")
+        left = () if given.dry_run else erase_page(gallery, page)
+        done = replace(done, pages_left=(*done.pages_left, *left))
+        if not left:
+            print(f"{page}: {'would be ' if given.dry_run else ''}erased too; stca find writes it anew")
     for words in done.left:
         print(f"left: {words}")
+    return done
 
 
 def _require_erased(done: Forgotten) -> None:
-    """Raise StcaError if files of this machine are still there, of which the gallery no longer knows."""
+    """Raise StcaError if files of this machine are still there."""
     from stca.errors import StcaError
 
     if count := len(done.left) - len(done.elsewhere):
+        noted = "the gallery has a note of them: the next `stca gallery forget` or `expire` tries again, or "
         raise StcaError(
             "Not everything was erased",
             found=f"{count} of the places above ('left')",
-            hint="the gallery no longer knows of them: erase them yourself",
+            hint=f"{noted if done.tried_again else ''}erase them yourself",
         )
 
 

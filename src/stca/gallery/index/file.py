@@ -91,9 +91,14 @@ def is_current(folder: Path) -> bool:
         return False
 
 
+def index_files(folder: Path) -> list[Path]:
+    """The index file, and what was left of writing it."""
+    return [path for path in (folder / FILE, *folder.glob(f".{FILE}.*")) if path.is_file()]
+
+
 def erase_index(folder: Path) -> int:
     """Overwrite and remove the file, and what was left of writing it; returns how many files."""
-    files = [path for path in (folder / FILE, *folder.glob(f".{FILE}.*")) if path.is_file()]
+    files = index_files(folder)
     for path in files:
         erase_file(path)
     return len(files)

@@ -4,9 +4,11 @@ from stca.gallery.keeping.backup import backup, restore
 from stca.gallery.keeping.copying import Copied, copy_gallery
 from stca.gallery.keeping.forgetting import (
     Forgotten,
+    erase_page,
     finish_forgetting,
     forget,
     is_forgetting_unfinished,
+    what_is_unerased,
 )
 from stca.gallery.keeping.retention import Expired, expire, last_seen
 from stca.gallery.keeping.upgrade import upgrade
@@ -17,6 +19,7 @@ __all__ = [
     "Forgotten",
     "backup",
     "copy_gallery",
+    "erase_page",
     "expire",
     "finish_forgetting",
     "forget",
@@ -24,4 +27,5 @@ __all__ = [
     "last_seen",
     "restore",
     "upgrade",
+    "what_is_unerased",
 ]

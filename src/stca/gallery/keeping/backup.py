@@ -18,6 +18,7 @@ from stca.errors import GalleryError
 from stca.gallery.gallery import Gallery
 from stca.gallery.index.file import erase_index
 from stca.gallery.keeping.forgetting import RESTORING, finish_forgetting, is_forgetting_unfinished
+from stca.gallery.keeping.targets import require_outside
 from stca.gallery.store.erasing import ErasingStore
 from stca.gallery.store.file import FILE, gallery_exists, open_file
 from stca.gallery.store.sqlite import connect, sqlite_errors
@@ -35,16 +36,19 @@ def backup(gallery: Path, out: Path) -> int:
 
     Raises:
         GalleryError: no gallery there, or it is damaged; a forgetting in it is not finished; something is at
-            `out`; a full disk.
+            `out`; `out` is inside the gallery; a full disk.
 
     """
     _require_free(out)
+    require_outside(out, gallery, what="A backup")
     with _new_folder(out) as new:
         with closing(open_file(gallery)[0]) as source:
             _copy(source, new / FILE)
         _check(new, gallery)
         with Gallery.open(new) as copied:
             count, unfinished = len(copied), is_forgetting_unfinished(copied)
+            if not unfinished:
+                _strike_notes(copied)
         if unfinished:
             raise GalleryError(
                 "Something is being forgotten, and would be in the backup",
@@ -71,12 +75,14 @@ def restore(backup: Path, gallery: Path, *, replace: bool = False, wait: float =
 
     Raises:
         GalleryError: no backup there, or a damaged one, or one of another gallery; a gallery is there and not
-            `replace`; another folder is; somebody reads or writes for longer than `wait`.
+            `replace`; another folder is; it would be inside the backup; somebody reads or writes for longer
+            than `wait`.
 
     """
     if replace and gallery_exists(gallery):
         return _replace(backup, gallery, wait)
     _require_free(gallery)
+    require_outside(gallery, backup, what="A gallery")
     with _new_folder(gallery) as new:
         _restored_copy(backup, new)
         with Gallery.open(new) as copied:
@@ -96,6 +102,7 @@ def _replace(backup: Path, gallery: Path, wait: float) -> tuple[int, int]:
                 finish_forgetting(present, wait=wait)
             again = copied.store.import_tombstones(*present.store.forgotten_marks())
             finish_forgetting(copied, wait=wait)
+            copied.store.change_unerased(present.store.unerased(), ())
             count = len(copied)
             _file_of(present).replace_all(_file_of(copied), wait)
         erase_index(gallery)
@@ -130,6 +137,13 @@ def _copy(source: sqlite3.Connection, path: Path) -> None:
     """In one step: a read transaction that no writer disturbs."""
     with sqlite_errors(path.parent), closing(connect(path, "rwc", 60.0)) as target:
         source.backup(target)
+
+
+def _strike_notes(copied: Gallery) -> None:
+    """A backup says nothing of what could not be erased: only the gallery itself tries that again."""
+    if notes := copied.store.unerased():
+        copied.store.change_unerased((), notes)
+        finish_forgetting(copied)
 
 
 def _check(folder: Path, original: Path) -> None:

@@ -19,6 +19,7 @@ from stca.errors import GalleryError
 from stca.gallery.engine import Vector, Vectors
 from stca.gallery.gallery import Gallery
 from stca.gallery.keeping.forgetting import finish_forgetting, is_forgetting_unfinished
+from stca.gallery.keeping.targets import require_outside
 from stca.gallery.records import Record
 from stca.gallery.store.interface import LogState
 from stca.tools.progress import progress
@@ -76,11 +77,12 @@ def copy_gallery(
         wait: seconds to wait for another process that is writing.
 
     Raises:
-        GalleryError: no gallery at `source`; a forgetting in it is not finished; another gallery at `target`;
-            persons of the target were corrected or linked since, and not `overwrite`; the copy differs,
-            because somebody has changed one of them meanwhile or before.
+        GalleryError: no gallery at `source`; a forgetting in it is not finished; another gallery at `target`,
+            or a place inside `source`; persons of the target were corrected or linked since, and not
+            `overwrite`; the copy differs, because somebody has changed one of them meanwhile or before.
 
     """
+    require_outside(target, source, what="A copy")
     with Gallery.open(source, wait=wait) as old:
         if is_forgetting_unfinished(old):
             raise GalleryError(

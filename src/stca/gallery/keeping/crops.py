@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from stca.boxes import VIDEO_FILE, read_video_file
 from stca.errors import ConfigError, DatasetError
 from stca.footage.images import IMAGE_SUFFIXES
 from stca.gallery.adding import crops_digest
+from stca.gallery.keeping.unerased import Kind, Unerased
 from stca.gallery.records import Record
 from stca.tools.erasing import erase_file, replace_erasing
 from stca.tools.files import exclusively, locked
@@ -29,15 +32,26 @@ class ErasedCrops:
         folders: tracklets' folders.
         files: crops.
         left: what was not, and why.
+        unerased: of these, what is to be tried again.
 
     """
 
     folders: int = 0
     files: int = 0
     left: tuple[str, ...] = ()
+    unerased: tuple[Unerased, ...] = ()
 
     def __add__(self, other: ErasedCrops) -> ErasedCrops:
-        return ErasedCrops(self.folders + other.folders, self.files + other.files, self.left + other.left)
+        return ErasedCrops(
+            self.folders + other.folders,
+            self.files + other.files,
+            self.left + other.left,
+            self.unerased + other.unerased,
+        )
+
+
+class _NotItsError(DatasetError):
+    """A folder holds what is not of the tracklet: nothing is left to be tried again."""
 
 
 def erase_crops(records: Iterable[Record], *, dry_run: bool = False) -> ErasedCrops:
@@ -52,22 +66,89 @@ def erase_crops(records: Iterable[Record], *, dry_run: bool = False) -> ErasedCr
 
     """
     done = ErasedCrops()
-    cameras: dict[Path, dict[Path, TrackRecord]] = {}
+    cameras: dict[Path, list[tuple[Record, TrackRecord]]] = {}
     for record in records:
-        if record.folder is None or not record.folder.exists():
-            continue
         try:
-            cameras.setdefault(record.folder.parent, {})[record.folder] = _own_track(record)
+            if record.folder is None or not os.path.lexists(record.folder):
+                continue
+            cameras.setdefault(record.folder.parent, []).append((record, _own_track(record)))
+        except _NotItsError as error:
+            done += ErasedCrops(left=(f"{record.folder}: {error.what}",))
         except DatasetError as error:
-            if record.folder.exists():  # else somebody who forgets too was faster
-                done += ErasedCrops(left=(f"{record.folder}: {error.what}",))
+            if record.folder is not None and record.folder.exists():  # else somebody else was faster
+                done += _left_crops(record, error.what)
+        except OSError as error:
+            done += _left_crops(record, error.strerror or str(error))
     for camera, tracks in cameras.items():
-        numbers = frozenset(track.track for track in tracks.values())
         if not dry_run:
-            done += _erase_rows(camera, numbers)
-        for folder, track in tracks.items():
-            done += _erase_folder(folder, track, dry_run=dry_run)
+            done += _erase_rows(camera, frozenset(track.track for _, track in tracks))
+        for record, track in tracks:
+            done += _erase_folder(record, track, dry_run=dry_run)
     return done
+
+
+def erase_crops_again(some: Sequence[Unerased], *, dry_run: bool = False) -> ErasedCrops:
+    """Erase what `erase_crops` could not, if it is still what it was.
+
+    Rows go by the numbers of tracks. In a folder that holds another video by now, or a new tracklet of such a
+    number, these are somebody else's and stay.
+
+    Args:
+        some: of the kinds "crops" and "rows".
+        dry_run: only count.
+
+    """
+    done = ErasedCrops()
+    for each in some:
+        if each.kind == "crops":
+            done += _erase_crops_again(each, dry_run=dry_run)
+    theirs = {each.path for each in done.unerased if each.kind == "crops"}
+    for each in some:
+        if each.kind != "rows" or not each.path.is_dir() or _video(each.path) != each.facts["video"]:
+            continue
+        folders = {number: each.path / f"{number:04d}" for number in each.facts["tracks"]}
+        tracks = frozenset(n for n, f in folders.items() if f in theirs or not (f / SIDE_FILE).exists())
+        if dry_run:
+            done += ErasedCrops(left=(str(each),), unerased=(each,))
+        elif tracks:
+            done += _erase_rows(each.path, tracks)
+    return done
+
+
+def _erase_crops_again(each: Unerased, *, dry_run: bool) -> ErasedCrops:
+    folder, facts = each.path, each.facts
+    record = Record(
+        f"{folder.parent.name}/{folder.name}",
+        folder.parent.name,
+        facts["first"],
+        facts["last"],
+        folder=folder,
+        content=facts["content"],
+    )
+    if folder.is_symlink() or (folder / SIDE_FILE).exists() or not folder.is_dir():
+        return erase_crops([record], dry_run=dry_run)
+    # Its side file, which goes last, has gone.
+    others = sorted(path.name for path in folder.iterdir())
+    if others:
+        return _left_crops(record, f"it also holds {', '.join(others[:5])}")
+    if dry_run:
+        return ErasedCrops(1)
+    try:
+        folder.rmdir()
+    except OSError as error:
+        return _left_crops(record, error.strerror or str(error))
+    return ErasedCrops(1)
+
+
+def _left_crops(record: Record, why: str) -> ErasedCrops:
+    assert record.folder is not None
+    facts = {"first": record.first, "last": record.last, "content": record.content}
+    return _left("crops", record.folder, why, facts)
+
+
+def _left(kind: Kind, path: Path, why: str, facts: Mapping[str, Any]) -> ErasedCrops:
+    each = Unerased(kind, path.absolute(), why, facts)
+    return ErasedCrops(left=(str(each),), unerased=(each,))
 
 
 def _own_track(record: Record) -> TrackRecord:
@@ -79,28 +160,30 @@ def _own_track(record: Record) -> TrackRecord:
     if track is None:
         raise DatasetError(f"it has no side file ({SIDE_FILE})")
     if (record.first, record.last) != (track.first, track.last):
-        raise DatasetError("it holds another tracklet now")
+        raise _NotItsError("it holds another tracklet now")
     frames = tuple(record.folder / frame.file for frame in track.frames if frame.use)
     # Where crops are missing, an earlier call was interrupted.
     if record.content and frames and all(path.is_file() for path in frames):
         found = FoundTracklet(record.key, record.folder, record.camera, frames, track)
         if crops_digest(found) != record.content:
-            raise DatasetError("its crops are others than those that were added")
+            raise _NotItsError("its crops are others than those that were added")
     return track
 
 
-def _erase_folder(folder: Path, track: TrackRecord, *, dry_run: bool) -> ErasedCrops:
+def _erase_folder(record: Record, track: TrackRecord, *, dry_run: bool) -> ErasedCrops:
+    folder = record.folder
+    assert folder is not None
     named = {frame.file for frame in track.frames}
     try:
         entries = sorted(folder.iterdir())
     except FileNotFoundError:
         return ErasedCrops()  # somebody who forgets too was faster
     except OSError as error:
-        return ErasedCrops(left=(f"{folder}: {error.strerror}",))
+        return _left_crops(record, error.strerror or str(error))
     crops = [path for path in entries if path.name in named or path.suffix.lower() in IMAGE_SUFFIXES]
     notes = [path for path in entries if path.name.startswith(f".{SIDE_FILE}.")]
     others = {path.name for path in entries} - {path.name for path in (*crops, *notes)} - {SIDE_FILE}
-    left = (f"{folder}: it also holds {', '.join(sorted(others)[:5])}",) if others else ()
+    left = _left_crops(record, f"it also holds {', '.join(sorted(others)[:5])}") if others else ErasedCrops()
     if not dry_run:
         try:
             for path in (
@@ -114,8 +197,8 @@ def _erase_folder(folder: Path, track: TrackRecord, *, dry_run: bool) -> ErasedC
         except FileNotFoundError:
             return ErasedCrops()
         except OSError as error:
-            return ErasedCrops(left=(f"{folder}: {error.strerror}",))
-    return ErasedCrops(1, len(crops), left)
+            return _left_crops(record, error.strerror or str(error))
+    return ErasedCrops(1, len(crops)) + left
 
 
 def _erase_rows(camera: Path, tracks: frozenset[int]) -> ErasedCrops:
@@ -133,13 +216,20 @@ def _erase_rows(camera: Path, tracks: frozenset[int]) -> ErasedCrops:
             if (camera / name).exists():
                 replace_erasing(camera / name, text.encode())
     except DatasetError as error:
-        return ErasedCrops(left=(f"{camera}, rows of the tracks: {error.what}",))
+        why = error.what
     except OSError as error:
-        return ErasedCrops(left=(f"{camera}, rows of the tracks: {error.strerror}",))
+        why = error.strerror or str(error)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        damaged = f"{camera}, rows of the tracks: a file is damaged ({error})"
-        return ErasedCrops(left=(damaged,))
-    return ErasedCrops()
+        why = f"a file is damaged ({error})"
+    else:
+        return ErasedCrops()
+    return _left("rows", camera, why, {"tracks": sorted(tracks), "video": _video(camera)})
+
+
+def _video(camera: Path) -> list[Any]:
+    """Which video the rows of a camera's folder are of."""
+    facts = read_video_file(camera) or {}
+    return [facts.get("source"), facts.get("identity")]
 
 
 def _erase_from_tracks(camera: Path, tracks: frozenset[int]) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 from stca.errors import GalleryError
 from stca.gallery.gallery import Gallery
 from stca.gallery.keeping.places import places_of
+from stca.gallery.keeping.unerased import Unerased
 from stca.gallery.store.cleaning import InUseError, clean
 from stca.gallery.store.sqlite import connect, sqlite_errors
 
@@ -24,6 +25,8 @@ _TABLES = {"about", "events", "receivers", "walking"}
 _FILE = "file "  # the name of a receiver that is a file begins with it
 
 Event = dict[str, Any]
+Change = Callable[[Event], Event | None]
+"""Gives what is left of an event, or None for all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +36,23 @@ class ErasedFromWatch:
     Args:
         events: that named one of the tracklets, taken by their receivers or not.
         lines: of files of events; of each, only the id is left.
-        left: what was not erased, and why.
+        unerased: files of events that could not be written; what is to be tried again.
 
     """
 
     events: int = 0
     lines: int = 0
-    left: tuple[str, ...] = ()
+    unerased: tuple[Unerased, ...] = ()
+
+    @property
+    def left(self) -> tuple[str, ...]:
+        """What was not erased, and why."""
+        return tuple(map(str, self.unerased))
 
     def __add__(self, other: ErasedFromWatch) -> ErasedFromWatch:
-        return ErasedFromWatch(self.events + other.events, self.lines + other.lines, self.left + other.left)
+        return ErasedFromWatch(
+            self.events + other.events, self.lines + other.lines, self.unerased + other.unerased
+        )
 
 
 def erase_from_watch(
@@ -61,20 +71,37 @@ def erase_from_watch(
 
     """
     gone = frozenset(keys)
-
-    def change(event: Event) -> Event | None:
-        return {"id": event.get("id"), "forgotten": True} if gone & _tracklets(event) else None
+    change = _without_tracklets(gone)
 
     def erase(db: sqlite3.Connection, numbers: Sequence[int]) -> None:
         db.executemany("DELETE FROM events WHERE number = ?", [(number,) for number in numbers])
         db.executemany("DELETE FROM walking WHERE tracklet = ?", [(key,) for key in gone])
 
     paths = places_of(gallery, "events") if gone else []
-    done = (_erase(path, change, erase, wait, dry_run=dry_run) for path in paths)
+    facts = {"keys": sorted(gone)}
+    done = (_erase(path, change, erase, wait, facts, dry_run=dry_run) for path in paths)
     return sum(done, ErasedFromWatch())
 
 
-def erase_names_from_watch(gallery: Gallery, names: Sequence[str], *, wait: float = 60.0) -> None:
+def erase_lines_again(some: Sequence[Unerased], *, dry_run: bool = False) -> ErasedFromWatch:
+    """Erase from files of events what could not be erased before.
+
+    Args:
+        some: of the kind "events".
+        dry_run: only count.
+
+    """
+    done = ErasedFromWatch()
+    for each in some:
+        if "keys" in each.facts:
+            change = _without_tracklets(frozenset(each.facts["keys"]))
+        else:
+            change = _without_names(frozenset(each.facts["names"]))
+        done += _erase_lines(each.path, change, each.facts, dry_run=dry_run)
+    return done
+
+
+def erase_names_from_watch(gallery: Gallery, names: Sequence[str], *, wait: float = 60.0) -> ErasedFromWatch:
     """Erase the names of persons from the events of whoever had them for a while.
 
     Raises:
@@ -82,9 +109,7 @@ def erase_names_from_watch(gallery: Gallery, names: Sequence[str], *, wait: floa
 
     """
     gone = frozenset(names)
-
-    def change(event: Event) -> Event | None:
-        return {**event, "name": None} if event.get("name") in gone else None
+    change = _without_names(gone)
 
     def erase(db: sqlite3.Connection, numbers: Sequence[int]) -> None:
         for number in numbers:
@@ -92,19 +117,36 @@ def erase_names_from_watch(gallery: Gallery, names: Sequence[str], *, wait: floa
             text = json.dumps({**json.loads(body), "name": None}, ensure_ascii=False)
             db.execute("UPDATE events SET body = ? WHERE number = ?", (text, number))
 
-    for path in places_of(gallery, "events") if gone else ():
-        _erase(path, change, erase, wait, dry_run=False)
+    facts = {"names": sorted(gone)}
+    paths = places_of(gallery, "events") if gone else []
+    done = (_erase(path, change, erase, wait, facts, dry_run=False) for path in paths)
+    return sum(done, ErasedFromWatch())
+
+
+def _without_tracklets(keys: Set[str]) -> Change:
+    def change(event: Event) -> Event | None:
+        return {"id": event.get("id"), "forgotten": True} if keys & _tracklets(event) else None
+
+    return change
+
+
+def _without_names(names: Set[str]) -> Change:
+    def change(event: Event) -> Event | None:
+        return {**event, "name": None} if event.get("name") in names else None
+
+    return change
 
 
 def _erase(
     path: Path,
-    change: Callable[[Event], Event | None],
+    change: Change,
     erase: Callable[[sqlite3.Connection, Sequence[int]], None],
     wait: float,
+    facts: Mapping[str, Any],
     *,
     dry_run: bool,
 ) -> ErasedFromWatch:
-    """`change` gives what is left of an event in a file, None: all of it; `erase` does it in the outbox."""
+    """`erase` does in the outbox what `change` does in files; `facts` are those of a file that cannot be."""
     with sqlite_errors(path), closing(connect(path, "ro" if dry_run else "rw", wait)) as db:
         tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if not tables >= _TABLES:
@@ -112,16 +154,19 @@ def _erase(
         names = [name for (name,) in db.execute("SELECT name FROM receivers")]
         numbers = _numbers(db, change) if dry_run else _write(db, path, change, erase, wait)
     files = [Path(name.removeprefix(_FILE)) for name in names if name.startswith(_FILE)]
-    lines, left = 0, []
-    for file in files:
-        try:
-            lines += _rewrite_lines(file, change, dry_run=dry_run)
-        except OSError as error:
-            left.append(f"{file}: {error.strerror}")
-    return ErasedFromWatch(len(numbers), lines, tuple(left))
+    done = (_erase_lines(file, change, facts, dry_run=dry_run) for file in files)
+    return sum(done, ErasedFromWatch(len(numbers)))
 
 
-def _numbers(db: sqlite3.Connection, change: Callable[[Event], Event | None]) -> list[int]:
+def _erase_lines(file: Path, change: Change, facts: Mapping[str, Any], *, dry_run: bool) -> ErasedFromWatch:
+    try:
+        return ErasedFromWatch(lines=_rewrite_lines(file, change, dry_run=dry_run))
+    except OSError as error:
+        why = error.strerror or str(error)
+        return ErasedFromWatch(unerased=(Unerased("events", file.absolute(), why, facts),))
+
+
+def _numbers(db: sqlite3.Connection, change: Change) -> list[int]:
     return [
         number
         for number, body in db.execute("SELECT number, body FROM events")
@@ -132,7 +177,7 @@ def _numbers(db: sqlite3.Connection, change: Callable[[Event], Event | None]) ->
 def _write(
     db: sqlite3.Connection,
     path: Path,
-    change: Callable[[Event], Event | None],
+    change: Change,
     erase: Callable[[sqlite3.Connection, Sequence[int]], None],
     wait: float,
 ) -> list[int]:
@@ -161,7 +206,7 @@ def _tracklets(event: Event) -> set[object]:
     return {each for each in named if isinstance(each, str)}
 
 
-def _rewrite_lines(path: Path, change: Callable[[Event], Event | None], *, dry_run: bool) -> int:
+def _rewrite_lines(path: Path, change: Change, *, dry_run: bool) -> int:
     """Write what is left over the lines, filled up with spaces: others may append meanwhile."""
     if not path.is_file():
         return 0

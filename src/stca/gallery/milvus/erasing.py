@@ -6,6 +6,7 @@ counts; when is the server's decision. What can be done here is to delete, flush
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from stca.gallery.store.redacting import LogTexts, redacted
 from stca.gallery.store.tombstones import keyed_hash
 
 _ERASE = "erase:"
+_UNERASED = "unerased:"
 _UNCLEAN = "unclean"
 _TEXTS = ("keys", "others", "before", "after", "contents")
 _AT_ONCE = 500
@@ -114,6 +116,19 @@ class ErasingMilvusStore(CorrectedMilvusStore):
         with self.writing():
             self.log.delete([META + _UNCLEAN])
 
+    def unerased(self) -> list[str]:
+        """Notes of what could not be erased beside the database; see `ErasingStore.unerased`."""
+        return sorted(self.log.read(prefixes=[_UNERASED]).values())
+
+    def change_unerased(self, new: Sequence[str], gone: Sequence[str]) -> None:
+        """Add and strike notes; see `ErasingStore.change_unerased`. What is written comes first."""
+        with self.writing():
+            self.log.write({_note_name(text): text for text in new})
+            if gone:
+                self._set_meta({_UNCLEAN: "1"})
+                self.log.delete([_note_name(text) for text in gone])
+                self.log.sweep()
+
     def import_tombstones(self, secrets: Sequence[str], marks: Sequence[tuple[str, float]]) -> int:
         """Take over another gallery's tombstones; see `ErasingStore.import_tombstones`."""
         if not secrets:
@@ -160,6 +175,10 @@ class ErasingMilvusStore(CorrectedMilvusStore):
             undone = sum(entry["undone"] is not None for entry in entries)
             self._set_meta({MADE: str(made), UNDONE: str(undone)})
         return True
+
+
+def _note_name(text: str) -> str:
+    return _UNERASED + hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _texts(entry: Mapping[str, Any]) -> LogTexts:

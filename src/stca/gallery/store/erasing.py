@@ -20,6 +20,7 @@ from stca.gallery.store.redacting import LogTexts, redacted
 from stca.gallery.store.tombstones import keyed_hash
 
 ERASING_SCHEMA = "CREATE TABLE IF NOT EXISTS erasing (mark TEXT PRIMARY KEY) WITHOUT ROWID"
+_UNERASED_SCHEMA = "CREATE TABLE IF NOT EXISTS unerased (text TEXT PRIMARY KEY) WITHOUT ROWID"
 _UNCLEAN = "unclean"
 _LOG = 'id, kind, text, keys, others, "before", "after", contents'
 _JSON = ("keys", "others", "before", "after", "contents")
@@ -166,6 +167,22 @@ class ErasingStore(CorrectedStore):
         with suppress(InUseError), self._exclusive():
             checkpoint(self._db, "TRUNCATE")
 
+    def unerased(self) -> list[str]:
+        """Notes of what could not be erased beside the database (`stca.gallery.keeping.unerased`)."""
+        if not self._has_table("unerased"):
+            return []
+        return [text for (text,) in self._query("SELECT text FROM unerased ORDER BY text")]
+
+    def change_unerased(self, new: Sequence[str], gone: Sequence[str]) -> None:
+        """Add and strike notes in one commit; the file is unclean where some were struck."""
+        self._db.execute("PRAGMA secure_delete = ON")
+        with self._write_transaction():
+            self._db.execute(_UNERASED_SCHEMA)
+            self._db.executemany("DELETE FROM unerased WHERE text = ?", [(text,) for text in gone])
+            self._db.executemany("INSERT OR IGNORE INTO unerased VALUES (?)", [(text,) for text in new])
+            if gone:
+                self._set_meta(_UNCLEAN, "1")
+
     # ---- copying, and what else `GalleryStore` asks for ----
 
     def export_log(self) -> list[dict[str, Any]]:
@@ -225,9 +242,13 @@ class ErasingStore(CorrectedStore):
         return bytes_on_disk_of(self.folder)
 
     def _marks(self) -> set[str]:
-        if not self._query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'erasing'"):
+        if not self._has_table("erasing"):
             return set()
         return {row[0] for row in self._query("SELECT mark FROM erasing")}
+
+    def _has_table(self, name: str) -> bool:
+        found = self._query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (name,))
+        return bool(found)
 
     def _log_texts(self) -> list[LogTexts]:
         return (

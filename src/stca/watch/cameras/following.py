@@ -36,7 +36,7 @@ from stca.watch.cameras.messages import (
 )
 from stca.watch.cameras.source import LiveSource
 from stca.watch.clock import WallClock
-from stca.watch.settings import CameraSettings
+from stca.watch.settings import CameraSettings, folder_settings
 
 FIRST_CROPS = 4
 """Good crops after which a tracklet is embedded for the first time; again whenever they have doubled."""
@@ -238,7 +238,7 @@ def follow_camera(camera: CameraSettings, place: Path, connection: Connection) -
     threading.Thread(target=_end_with_parent, daemon=True).start()
     threading.Thread(target=_wait_for_stop, args=(connection, stop), daemon=True).start()
     try:
-        folder = LiveFolder(place, {"source": camera.name, "watched": True}, tell)
+        folder = LiveFolder(place, folder_settings(camera.name), tell)
         try:
             job = LiveJob(LiveSource(camera, place, tell, stop), camera, folder, tell)
             for _ in job.run(show=False):

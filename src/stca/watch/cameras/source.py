@@ -91,21 +91,33 @@ class LiveSource:
             self.taken += 1
             yield frame
 
-    def _paced(self, frames: Iterator[Frame]) -> Iterator[Frame]:
-        """Frames at their own speed; where decoding is late, some are left out, as a camera would."""
+    def _paced(self, frames: Iterator[Frame], before: int = 0) -> Iterator[Frame]:
+        """Frames at their own speed; where decoding is late, some are left out, as a camera would.
+
+        Tracking looks at every `every`-th by its number: where all are late, one of these is given, as nobody
+        would look at another.
+
+        Args:
+            frames: of a file.
+            before: number of frames of the files before it.
+
+        """
         begin: float | None = None
         given = float("-inf")
+        every = self._camera.every
         for frame in frames:
             begin = time.monotonic() - frame.time if begin is None else begin
             if frame.number == 1:
                 self._tell(CameraState("playing"))
             early = begin + frame.time - time.monotonic()
-            if early < -_LATE and time.monotonic() - given < _LATE:
+            wanted = (before + frame.number - 1) % every == 0
+            if early < -_LATE and not (wanted and time.monotonic() - given >= _LATE):
                 self.taken += 1
                 continue
             if self._stop.wait(max(0.0, early)):
                 return
-            given = time.monotonic()
+            if wanted:
+                given = time.monotonic()
             yield frame
 
     def _stated_rate(self, address: str) -> float | None:
@@ -154,12 +166,12 @@ class LiveSource:
         number, size = 0, (0, 0)
         begin = time.monotonic()
         for path in self._new_files():
+            before = number
             images = (
                 iter([Frame(1, 0.0, read_image(path))])
                 if path.suffix.lower() in IMAGE_SUFFIXES
-                else self._paced(open_source(path, frame_rate=self._camera.frame_rate).frames())
+                else self._paced(open_source(path, frame_rate=self._camera.frame_rate).frames(), before)
             )
-            before = number
             try:
                 for frame in images:
                     number = before + frame.number  # those that are left out count, too

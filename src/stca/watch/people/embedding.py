@@ -14,7 +14,7 @@ from stca.embedding import Embedder, open_embedder
 from stca.errors import DatasetError, GalleryError
 from stca.gallery import Gallery
 from stca.gallery.embedding import EmbedOptions
-from stca.gallery.unit_vectors import unit_vectors
+from stca.gallery.unit_vectors import unit_vectors, vector_lengths
 from stca.models import ReIDModel
 from stca.tracklets import Tracklet
 from stca.watch.people.sightings import Vector
@@ -43,7 +43,8 @@ class SharedEmbedder:
 
     def embed(self, crops: Mapping[str, Sequence[Path]]) -> dict[str, Vector]:
         """As `means`, of unit length."""
-        return {key: unit_vector(mean) for key, mean in self.means(crops).items()}
+        found = {key: unit_vector(mean) for key, mean in self.means(crops).items()}
+        return {key: vector for key, vector in found.items() if vector is not None}
 
     def means(self, crops: Mapping[str, Sequence[Path]]) -> dict[str, Vector]:
         """Means over dense clips by key; without those whose crops cannot be read, for they have moved.
@@ -71,13 +72,18 @@ class SharedEmbedder:
 
     def _embed(self, tracklets: list[Tracklet]) -> dict[str, Vector]:
         found = self._embedder.embed(tracklets, batch_size=self._batch_size, workers=0, label="")
-        unit_vectors(found.vectors, dim=self._gallery.fingerprint.dim, where=self._gallery.where)  # or raise
+        vector_lengths(
+            found.vectors, dim=self._gallery.fingerprint.dim, where=self._gallery.where
+        )  # or raise
         return {tracklet.key: vector for tracklet, vector in zip(tracklets, found.vectors, strict=True)}
 
 
-def unit_vector(vector: Float[np.ndarray, " D"]) -> Vector:
-    """A vector of unit length, from one that has a direction."""
-    unit: Vector = (vector / np.linalg.norm(vector.astype(np.float64))).astype(np.float32)
+def unit_vector(vector: Float[np.ndarray, " D"]) -> Vector | None:
+    """A vector of unit length, scaled as the gallery does; None where a sum has no direction."""
+    try:
+        unit: Vector = unit_vectors(vector.astype(np.float32)[None], dim=len(vector), where="a tracklet")[0]
+    except GalleryError:
+        return None
     return unit
 
 

@@ -36,5 +36,7 @@ def _forgotten_out(state: ServerState, erased: keeping.Forgotten) -> schemas.For
         audit_lines=erased.server.lines,
         uploads=erased.server.uploads,
         events=erased.watch.events,
+        index_files=erased.index_files,
         left=[state.public(each) for each in erased.left],
+        tried_again=[state.public(str(each)) for each in erased.tried_again],
     )

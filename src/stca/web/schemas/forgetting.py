@@ -31,4 +31,8 @@ class Forgotten(Model):
     audit_lines: int = Field(description="that named one of the tracklets")
     uploads: int = Field(description="all that there are: whom they show is not known")
     events: int = Field(description="of `stca watch`")
-    left: list[str] = Field(description="what is not erased, and why")
+    index_files: int = Field(description="that held codes of the vectors; the index is built anew")
+    left: list[str] = Field(description="what is not erased, and why; index files too")
+    tried_again: list[str] = Field(
+        description="what of it the gallery has a note of: every later forgetting tries it again"
+    )
