@@ -1,3 +1,4 @@
+import contextlib
 import itertools
 import socket
 import threading
@@ -13,7 +14,7 @@ from rtsp import USER, rtsp_camera
 from stca.errors import ConfigError, FrameError
 from stca.footage.images import write_jpeg
 from stca.footage.sources import Source, camera_name, open_source, read_stream
-from stca.footage.video import without_password
+from stca.footage.video import read_video, without_password
 
 av = pytest.importorskip("av")
 
@@ -86,6 +87,21 @@ def test_no_frame(tmp_path: Path) -> None:
     path.write_bytes(data[: data.index(b"movi") + 4])
     with pytest.raises(FrameError, match=r"No frame|Cannot open"):
         list(open_source(path).frames())
+
+
+@pytest.mark.parametrize("codec", ["mjpeg", "mpeg4"])
+def test_a_picture_that_is_cut_off_is_left_out_wherever_the_cut_is(tmp_path: Path, codec: str) -> None:
+    path = write_video(tmp_path / "v.avi", list(range(0, 200, 10)), codec=codec)
+    whole = path.read_bytes()
+    for size in range(len(whole) * 3 // 4, len(whole) - 400, 97):
+        path.write_bytes(whole[:size])
+        with pytest.warns(UserWarning, match="it ends early"):
+            got = shades(open_source(path))
+        assert got == list(range(0, 200, 10))[: len(got)], size
+        strictly = []
+        with contextlib.suppress(FrameError):  # none where the cut is between two packets
+            strictly.extend(round(float(image.mean()), -1) for image in read_video(path))
+        assert strictly == got
 
 
 def test_a_file_that_ends_in_the_middle(tmp_path: Path) -> None:

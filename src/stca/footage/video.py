@@ -42,6 +42,7 @@ __all__ = [
 DEFAULT_RATE = 25.0
 """Frames a second where nothing states them."""
 
+_INVALID_DATA = 0x41444E49  # FFmpeg's AVERROR_INVALIDDATA, "INDA"
 _PEEKED = 100  # packets that are read ahead to measure the frame rate
 
 
@@ -124,6 +125,11 @@ def open_video(place: Path | str, **options: Any) -> Video:
         raise
 
 
+def _cut_off_error() -> Exception:
+    error: Exception = import_av().error.InvalidDataError(_INVALID_DATA, "a packet is cut off")
+    return error
+
+
 class Video:
     """A video that is open: its header, and its frames, once. A context manager that closes it.
 
@@ -152,6 +158,7 @@ class Video:
         self.has_times = has_times(container)
         self.problem: str | None = None
         self._reordered = container.format.name == "avi" and stream.codec_context.has_b_frames
+        self._joined = container.format.name == "mpegts"  # there it says that something is missing before
         self._packets = container.demux(stream)
         self._peeked: deque[Any] = deque()
         self._breaks_off: Exception | None = None  # met while reading ahead
@@ -191,15 +198,18 @@ class Video:
                 return
             if packet is None:
                 break
-            if self._reordered and packet.dts is not None:
-                heapq.heappush(stamps, float(packet.dts * packet.time_base))
             try:
+                # Of a picture that is cut off decoders give the upper part, and below it something else.
+                if packet.is_corrupt and not self._joined:
+                    raise _cut_off_error()
                 frames = packet.decode()
             except broken:
                 if strict:
                     raise
                 damaged += 1
                 continue
+            if self._reordered and packet.dts is not None:
+                heapq.heappush(stamps, float(packet.dts * packet.time_base))
             for frame in frames:
                 decoded += 1
                 # An AVI has no times of display: the frames get those of its packets in ascending order.
