@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import jaxtyping
 import numpy as np
 import pytest
 from hypothesis import settings
 from jaxtyping import config as jaxtyping_config
 from jaxtyping import install_import_hook
 from PIL import Image
+
+import typecheck
 
 # Small networks on many threads, in many test processes, mostly wait for each other. Set before torch comes; a
 # variable that is set to nothing is none.
@@ -23,6 +26,7 @@ sys.dont_write_bytecode = False
 
 # Must run before stca is imported anywhere: it wraps annotated functions in beartype's checks.
 if "stca" not in sys.modules:
+    jaxtyping.jaxtyped = typecheck.jaxtyped
     install_import_hook("stca", "typecheck.check")
 
 # How long an example takes depends on who else uses the machine.
