@@ -16,10 +16,10 @@ UPLOADS = _PROGRAM.removesuffix("main()\n") + "from stca.web.uploads import cont
     [
         (UPLOADS, {"torch", "scipy"}),
         ("import stca.cli", {"torch", "scipy", "matplotlib", "jsonargparse"}),
-        ("import stca.gallery.milvus.address", {"torch", "scipy", "faiss"}),
+        ("from stca.gallery import Gallery", {"torch", "scipy", "faiss"}),
         ("import stca.tracking", {"torch", "scipy"}),
     ],
-    ids=["the process that decodes uploads", "the command line", "addresses", "tracking"],
+    ids=["the process that decodes uploads", "the command line", "a gallery", "tracking"],
 )
 def test_it_starts_without_them(program: str, absent: set[str]) -> None:
     program += "\nimport sys; print(*sys.modules)"

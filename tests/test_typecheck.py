@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
-import typecheck
 from jaxtyping import Float
 from torch import Tensor
 
+import typecheck
 from stca.models.backbones.channels import split_channels
 
 if TYPE_CHECKING:
@@ -38,13 +38,13 @@ def anything(it: Nothing) -> str:
 @typecheck.jaxtyped(typechecker=typecheck.check)
 @dataclass
 class Pair:
-    a: Float[Tensor, "N"]
-    b: Float[Tensor, "N"]
+    a: Float[Tensor, "N D"]
+    b: Float[Tensor, "N D"]
 
     @staticmethod
     @typecheck.jaxtyped(typechecker=typecheck.check)
     def of(size: int) -> Pair:
-        return Pair(torch.zeros(size), torch.zeros(size))
+        return Pair(torch.zeros(size, 1), torch.zeros(size, 1))
 
     @typecheck.jaxtyped(typechecker=typecheck.check)
     def size(self, wrong: bool = False) -> int:
@@ -75,7 +75,7 @@ def test_functions_without_arrays_are_checked_too() -> None:
     with pytest.raises(Exception, match="violates type hint"):
         pair.size(wrong=True)
     with pytest.raises(Exception, match="violates type hint"):
-        Pair(torch.zeros(3), torch.zeros(4))
+        Pair(torch.zeros(3, 1), torch.zeros(4, 1))
 
 
 def test_what_is_there_for_type_checkers_only_passes() -> None:

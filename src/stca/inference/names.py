@@ -1,4 +1,4 @@
-"""Names of runtimes and precisions, which need no PyTorch."""
+"""Names of runtimes, precisions and vectors, which need no PyTorch."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Literal
 
 RuntimeName = Literal["torch", "compile", "openvino", "onnxruntime"]
 Precision = Literal["float32", "bf16", "int8"]
+Neck = Literal["after", "before"]
 
 RUNTIMES: dict[RuntimeName, tuple[tuple[Precision, ...], tuple[str, ...]]] = {
     "torch": (("float32", "bf16"), ()),
