@@ -1,6 +1,9 @@
 """A network as a file: what it takes and gives, and that a good file is lost to no bad one."""
 
+import logging
+import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +26,32 @@ def model_of(name: str = "cnn2d_small") -> ReIDModel:
     return create_model(name, num_ids=3, image_size=SIZE, width=8, layers=(1, 1, 1, 1)).eval()
 
 
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[logging.LogRecord]]:
+    """A folder for each format with a good file in it, to be copied, and what PyTorch logged meanwhile."""
+    folder, records = tmp_path_factory.mktemp("exported"), []
+    handler = logging.Handler()
+    handler.emit = records.append
+    logging.getLogger().addHandler(handler)
+    try:
+        for form in ("onnx", "xml"):
+            export_model(model_of(), folder / form / f"net.{form}")
+    finally:
+        logging.getLogger().removeHandler(handler)
+    return folder, records
+
+
+@pytest.fixture
+def good(exported: tuple[Path, list[logging.LogRecord]], tmp_path: Path) -> Callable[[str], Path]:
+    """Puts a good file of that name into the test's folder."""
+
+    def put(name: str) -> Path:
+        shutil.copytree(exported[0] / name.partition(".")[2], tmp_path, dirs_exist_ok=True)
+        return tmp_path / name
+
+    return put
+
+
 @pytest.mark.parametrize("name", ["net.onnx", "net.xml"])
 def test_an_export_says_what_it_takes_and_gives(name: str, tmp_path: Path) -> None:
     model = model_of("stca_small")
@@ -40,9 +69,9 @@ def test_an_export_says_what_it_takes_and_gives(name: str, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("name", ["net.onnx", "net.xml"])
 def test_what_computes_something_else_leaves_the_file_before_it(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, good: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    export_model(model_of(), tmp_path / name)
+    assert good(name).is_file()
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     monkeypatch.setattr("stca.export.LARGEST_ERROR", -1.0)
     with pytest.raises(StcaError, match="The exported network gives other vectors"):
@@ -65,9 +94,9 @@ def test_what_somebody_else_has_there_stays(taken: str, tmp_path: Path) -> None:
 
 
 def test_weights_stay_where_the_graph_cannot_be_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    good: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    export_model(model_of(), tmp_path / "net.xml")
+    assert good("net.xml").is_file()
     before, replace = contents(tmp_path), Path.replace
 
     def refuse(source: Path, target: Path) -> Path:
@@ -94,10 +123,9 @@ def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_torch_tells_nothing_of_packages_nobody_needs(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    exported: tuple[Path, list[logging.LogRecord]],
 ) -> None:
-    export_model(model_of(), tmp_path / "net.onnx")
-    assert [record for record in caplog.records if record.name.startswith("torch.onnx")] == []
+    assert [record for record in exported[1] if record.name.startswith("torch.onnx")] == []
 
 
 @pytest.mark.parametrize("clip_len", [10_001, 999_999_999_999, -1])

@@ -15,7 +15,10 @@ UPLOADS = _PROGRAM.removesuffix("main()\n") + "from stca.web.uploads import cont
     ("program", "absent"),
     [
         (UPLOADS, {"torch", "scipy"}),
-        ("import stca.cli", {"torch", "scipy", "matplotlib", "jsonargparse"}),
+        (
+            "from stca.cli.main import build_parser; build_parser()",
+            {"torch", "scipy", "matplotlib", "jsonargparse"},
+        ),
         ("from stca.gallery import Gallery", {"torch", "scipy", "faiss"}),
         ("import stca.tracking", {"torch", "scipy"}),
     ],
