@@ -36,6 +36,32 @@ settings.load_profile("stca")
 ROOT = Path(__file__).parent.parent
 
 
+LONG = (
+    "models/test_every_model.py",
+    "models/peers",
+    "test_readme.py",
+    "test_processes.py",
+    "inference/test_runtimes.py",
+    "test_export.py",
+    "web/browser",
+    "cli",
+    "experiments",
+    "web/api/test_work.py",
+    "gallery/store/test_durability.py",
+)
+"""Files that take long, and folders with such files: none of them may be the last that a process works on."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest; `make test` hands whole files to its processes in this order."""
+
+    def place(item: pytest.Item) -> int:
+        file = item.path.relative_to(ROOT / "tests").as_posix()
+        return next((i for i, start in enumerate(LONG) if file.startswith(start)), len(LONG))
+
+    items.sort(key=place)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Real footage and protocol files that are not part of the project."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, TypeCheckError
 from torch import Tensor
 
 import typecheck
@@ -61,26 +61,26 @@ def test_arguments_and_results_are_checked() -> None:
         (zeros(3, 2), zeros(3, 2), "3"),
         (zeros(3, 2), zeros(3, 2), 2),  # the result has another N
     ]:
-        with pytest.raises(Exception, match="violates type hint"):
+        with pytest.raises(TypeCheckError, match="violates type hint"):
             add(x, y, times=times)
     assert add(zeros(5, 1), zeros(5, 1), times=5).shape == (5, 1), "each call has its own N"
 
 
 def test_functions_without_arrays_are_checked_too() -> None:
     assert list(count(3)) == [0, 1, 2]
-    with pytest.raises(Exception, match="Type-check error"):
+    with pytest.raises(TypeCheckError, match="Type-check error"):
         count("3")  # before an item is asked for
     pair = Pair.of(3)
     assert pair.size() == 3
-    with pytest.raises(Exception, match="violates type hint"):
+    with pytest.raises(TypeCheckError, match="violates type hint"):
         pair.size(wrong=True)
-    with pytest.raises(Exception, match="violates type hint"):
+    with pytest.raises(TypeCheckError, match="violates type hint"):
         Pair(torch.zeros(3, 1), torch.zeros(4, 1))
 
 
 def test_what_is_there_for_type_checkers_only_passes() -> None:
     assert anything("a text") == "a text"
-    with pytest.raises(Exception, match="violates type hint"):
+    with pytest.raises(TypeCheckError, match="violates type hint"):
         anything(3)
 
 
@@ -90,7 +90,7 @@ def test_a_length_that_an_argument_says() -> None:
 
 
 def test_the_package_is_checked() -> None:
-    with pytest.raises(Exception, match="Type-check error"):
+    with pytest.raises(TypeCheckError, match="Type-check error"):
         split_channels("no tensor", 3)
 
 

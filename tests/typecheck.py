@@ -18,9 +18,9 @@ from typing import Any
 
 import jaxtyping
 from beartype import BeartypeConf, beartype
-from jaxtyping import AbstractArray, config
+from jaxtyping import AbstractArray, TypeCheckError, config
 
-check = beartype(conf=BeartypeConf(is_pep484_tower=True))
+check = beartype(conf=BeartypeConf(is_pep484_tower=True, violation_type=TypeCheckError))
 original = jaxtyping.jaxtyped
 
 
