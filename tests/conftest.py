@@ -1,5 +1,6 @@
 """Fixtures for all tests; every public signature's shapes are checked while they run."""
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -60,6 +61,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((i for i, start in enumerate(LONG) if file.startswith(start)), len(LONG))
 
     items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    """Leave alone what is imported by now: the collector would go through a million objects again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
