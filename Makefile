@@ -26,7 +26,7 @@ demo-training: $(READY)  ## render synthetic walkers, train a small STCA on them
 	$(BIN)/stca demo --training --out $(DEMO)
 
 test: $(READY) $(PROGRAMS)  ## the fast tests
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-slow: $(READY) $(PROGRAMS)  ## the slow tests: minutes, and up to 20 GB of memory
 	$(BIN)/pytest -m slow

@@ -22,7 +22,7 @@ from timing import spread, table, take_turns, write_page
 from stca.clips import ClipBatch
 from stca.inference import VectorNet, open_runtime, plan_inference
 from stca.models import create_model
-from stca.tools.devices import cores
+from stca.tools.cores import cores
 
 
 def main() -> None:

@@ -1,17 +1,21 @@
 """Fixtures for all tests; every public signature's shapes are checked while they run."""
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import jaxtyping
 import numpy as np
 import pytest
 from hypothesis import settings
 from jaxtyping import config as jaxtyping_config
 from jaxtyping import install_import_hook
 from PIL import Image
+
+import typecheck
 
 # Small networks on many threads, in many test processes, mostly wait for each other. Set before torch comes; a
 # variable that is set to nothing is none.
@@ -23,6 +27,7 @@ sys.dont_write_bytecode = False
 
 # Must run before stca is imported anywhere: it wraps annotated functions in beartype's checks.
 if "stca" not in sys.modules:
+    jaxtyping.jaxtyped = typecheck.jaxtyped
     install_import_hook("stca", "typecheck.check")
 
 # How long an example takes depends on who else uses the machine.
@@ -30,6 +35,38 @@ settings.register_profile("stca", deadline=None)
 settings.load_profile("stca")
 
 ROOT = Path(__file__).parent.parent
+
+
+LONG = (
+    "models/test_every_model.py",
+    "models/peers",
+    "test_readme.py",
+    "test_processes.py",
+    "inference/test_runtimes.py",
+    "test_export.py",
+    "web/browser",
+    "cli",
+    "experiments",
+    "web/api/test_work.py",
+    "gallery/store/test_durability.py",
+)
+"""Files that take long, and folders with such files: none of them may be the last that a process works on."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest; `make test` hands whole files to its processes in this order."""
+
+    def place(item: pytest.Item) -> int:
+        file = item.path.relative_to(ROOT / "tests").as_posix()
+        return next((i for i, start in enumerate(LONG) if file.startswith(start)), len(LONG))
+
+    items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    """Leave alone what is imported by now: the collector would go through a million objects again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

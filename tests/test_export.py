@@ -1,7 +1,11 @@
 """A network as a file: what it takes and gives, and that a good file is lost to no bad one."""
 
+import logging
+import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -10,7 +14,7 @@ import torch
 
 from stca.cli import main
 from stca.errors import ConfigError, StcaError
-from stca.export import export_model
+from stca.export import ExportReport, export_model
 from stca.inference import VectorNet
 from stca.models import ReIDModel, create_model, save_model
 
@@ -23,13 +27,45 @@ def model_of(name: str = "cnn2d_small") -> ReIDModel:
     return create_model(name, num_ids=3, image_size=SIZE, width=8, layers=(1, 1, 1, 1)).eval()
 
 
+class Exported(NamedTuple):
+    """One file of each format in a folder of its own, to be copied, and what was logged meanwhile."""
+
+    reports: dict[str, ExportReport]
+    records: list[logging.LogRecord]
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    folder, records = tmp_path_factory.mktemp("exported"), []
+    handler = logging.Handler()
+    handler.emit = records.append
+    logging.getLogger().addHandler(handler)
+    try:
+        names = ("net.onnx", "net.xml")
+        reports = {name: export_model(model_of(), folder / "deep" / name[4:] / name) for name in names}
+    finally:
+        logging.getLogger().removeHandler(handler)
+    return Exported(reports, records)
+
+
+@pytest.fixture
+def good(exported: Exported, tmp_path: Path) -> Callable[[str], Path]:
+    """Puts a good file of that name into the test's folder."""
+
+    def put(name: str) -> Path:
+        shutil.copytree(exported.reports[name].path.parent, tmp_path, dirs_exist_ok=True)
+        return tmp_path / name
+
+    return put
+
+
 @pytest.mark.parametrize("name", ["net.onnx", "net.xml"])
-def test_an_export_says_what_it_takes_and_gives(name: str, tmp_path: Path) -> None:
-    model = model_of("stca_small")
-    report = export_model(model, tmp_path / "deep" / name)
+def test_an_export_says_what_it_takes_and_gives(name: str, exported: Exported) -> None:
+    """Other networks are converted in the tests of runtimes."""
+    model, report = model_of(), exported.reports[name]
     assert report.error < 1e-3
     assert report.clip_shape == (CLIP_LEN, *SIZE, 3)
-    assert report.size == sum(file.stat().st_size for file in (tmp_path / "deep").iterdir()) > 40_000
+    assert report.size == sum(file.stat().st_size for file in report.path.parent.iterdir()) > 40_000
     if report.format == "onnx":
         session = onnxruntime.InferenceSession(str(report.path))
         (found,) = session.run(["vectors"], {"frames": FRAMES})
@@ -40,9 +76,9 @@ def test_an_export_says_what_it_takes_and_gives(name: str, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("name", ["net.onnx", "net.xml"])
 def test_what_computes_something_else_leaves_the_file_before_it(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, good: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    export_model(model_of(), tmp_path / name)
+    assert good(name).is_file()
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     monkeypatch.setattr("stca.export.LARGEST_ERROR", -1.0)
     with pytest.raises(StcaError, match="The exported network gives other vectors"):
@@ -65,9 +101,9 @@ def test_what_somebody_else_has_there_stays(taken: str, tmp_path: Path) -> None:
 
 
 def test_weights_stay_where_the_graph_cannot_be_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    good: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    export_model(model_of(), tmp_path / "net.xml")
+    assert good("net.xml").is_file()
     before, replace = contents(tmp_path), Path.replace
 
     def refuse(source: Path, target: Path) -> Path:
@@ -93,11 +129,8 @@ def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert not list(tmp_path.iterdir())
 
 
-def test_torch_tells_nothing_of_packages_nobody_needs(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    export_model(model_of(), tmp_path / "net.onnx")
-    assert [record for record in caplog.records if record.name.startswith("torch.onnx")] == []
+def test_torch_tells_nothing_of_packages_nobody_needs(exported: Exported) -> None:
+    assert [record for record in exported.records if record.name.startswith("torch.onnx")] == []
 
 
 @pytest.mark.parametrize("clip_len", [10_001, 999_999_999_999, -1])

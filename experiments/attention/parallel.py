@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from experiments.attention.measurements import Case, Measurement
 
-from stca.tools.devices import cores
+from stca.tools.cores import cores
 from stca.tools.progress import progress
 
 

@@ -13,9 +13,10 @@ import torch
 from jaxtyping import Float32
 
 from stca.errors import ConfigError, StcaError, first_line
+from stca.inference.names import Neck
 from stca.inference.onnx_runtime import open_session, to_onnx
 from stca.inference.plan import check_installed
-from stca.inference.vectors import Neck, VectorNet
+from stca.inference.vectors import VectorNet
 from stca.models import ReIDModel
 from stca.tools.files import atomic_write
 from stca.tools.openvino_import import import_openvino

@@ -28,13 +28,21 @@ PARTS = {
 LACKING = {"cnn2d": ("backbone3d",), "cnn3d": ("backbone2d", "space", "pooling"), "concat": ("space",)}
 
 
-def variants() -> list[tuple[str, dict[str, object]]]:
-    """Every model with every choice of each of its parts."""
-    found = []
+def variants() -> list[object]:
+    """Every model with every choice of each of its parts, for `parametrize`.
+
+    Slow in their sum only are other parts than the usual ones in `concat` and `sum`: each is in a fast test of
+    `stca`, which fuses the same two streams.
+    """
+    found: list[object] = []
     for name in FULL:
         lacking = LACKING.get(name, ())
         for part in (each for each in PARTS if each not in lacking):
-            found += [(name, {part: choice}) for choice in PARTS[part]]
+            found += [
+                pytest.param(name, {part: choice}, marks=[pytest.mark.slow] * (name in ("concat", "sum")))
+                for choice in PARTS[part]
+            ]
+    found += [(name, {}) for name in ("concat", "sum")]
     found += [("stca", {"gate": gate}) for gate in ("conv2_x", "conv3_x")]
     found += [(name, {"fusion": fusion}) for name in ("stca", "sum") for fusion in ("official", "sum")]
     return found

@@ -8,7 +8,8 @@ import torch
 
 from stca.errors import ConfigError, StcaError
 from stca.tools import devices
-from stca.tools.devices import compiled, cores, keep_freed_memory, resolve_device, resolve_precision
+from stca.tools.cores import cores
+from stca.tools.devices import compiled, keep_freed_memory, resolve_device, resolve_precision
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 

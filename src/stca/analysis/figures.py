@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from matplotlib import font_manager
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -79,9 +81,19 @@ class Sheet:
 
 def finish(figure: Figure) -> Figure:
     """Set fallback fonts for Chinese, Japanese and Korean text, if the system has them."""
-    for text in figure.findobj(Text):
+    for text in _texts(figure):
         text.set_fontfamily(list(font_families()))
     return figure
+
+
+def _texts(part: Artist) -> Iterator[Text]:
+    """All texts but labels of axes that are not shown, which Matplotlib would make for being asked."""
+    hidden = (part.xaxis, part.yaxis) if isinstance(part, Axes) and not part.axison else ()
+    if isinstance(part, Text):
+        yield part
+    for child in part.get_children():
+        if child not in hidden:
+            yield from _texts(child)
 
 
 def printable(name: str) -> str:

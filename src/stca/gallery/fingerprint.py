@@ -9,11 +9,14 @@ import hashlib
 import inspect
 import json
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from stca.errors import GalleryError, GalleryFileError
 from stca.inference import Neck
-from stca.models import MODELS, ImageReID, ReIDModel
 from stca.tools.lookup import as_tuples, find
+
+if TYPE_CHECKING:
+    from stca.models import ReIDModel
 
 PREPROCESSING = 1
 """Version of the preprocessing from crops to clips: resizing, normalisation, choice of frames.
@@ -125,8 +128,15 @@ class ModelFingerprint:
         return one, two
 
 
+def fingerprint_of(model: ReIDModel | ModelFingerprint) -> ModelFingerprint:
+    """The fingerprint of a model, or that which is given in its place."""
+    return model if isinstance(model, ModelFingerprint) else ModelFingerprint.of(model)
+
+
 def _options(model: ReIDModel) -> str:
     """`fusion='sum', temperature=0.5`: non-default options, without the file's path and other fields."""
+    from stca.models import MODELS, ImageReID  # here: galleries are opened, listed and served without PyTorch
+
     spec = getattr(model, "spec", None)
     if spec is None:
         return ""

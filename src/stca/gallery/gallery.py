@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,15 +14,17 @@ from stca.errors import GalleryError
 from stca.gallery.corrections.gallery_log import GalleryLog
 from stca.gallery.embedded import EmbeddedEngine
 from stca.gallery.engine import Engine, Vector, Vectors
-from stca.gallery.fingerprint import ModelFingerprint
+from stca.gallery.fingerprint import ModelFingerprint, fingerprint_of
 from stca.gallery.milvus.address import Address, is_address, parse_address
 from stca.gallery.records import Added, Hit, Record, Stats
 from stca.gallery.store.file import gallery_exists
 from stca.gallery.store.interface import GalleryStore
 from stca.gallery.store.opening import open_folder
 from stca.gallery.unit_vectors import unit_vectors
-from stca.models import ReIDModel
 from stca.tools.lookup import suggest
+
+if TYPE_CHECKING:
+    from stca.models import ReIDModel
 
 _SOURCE = "model source"
 
@@ -50,9 +53,8 @@ class Gallery(GalleryLog):
         """Open a gallery; with a model, create it if there is none yet.
 
         Args:
-            path: its folder, or an address: `milvus://host:19530/name`,
-                `milvus+tls://user:password@host:port/name`, or `milvus:///folder/file.db` (Milvus Lite);
-                see `stca.gallery.milvus.address`.
+            path: its folder, or an address (`stca.gallery.milvus.address`): `milvus://host:19530/name`,
+                `milvus+tls://user:password@host:port/name`, or `milvus:///folder/file.db` (Milvus Lite).
             model: the model of its vectors, or a `ModelFingerprint`; None: do not check.
             source: name or path of the model (`stca.runs.open_model`), stored in a new gallery.
             wait: seconds to wait for another process that is writing.
@@ -62,7 +64,7 @@ class Gallery(GalleryLog):
                 unreadable file, a gallery of another model, or a server that does not answer.
 
         """
-        fingerprint = ModelFingerprint.of(model) if isinstance(model, ReIDModel) else model
+        fingerprint = None if model is None else fingerprint_of(model)
         notes = {_SOURCE: source} if source else {}
         if is_address(path):
             from stca.gallery.milvus.opening import open_milvus
@@ -234,9 +236,7 @@ class Gallery(GalleryLog):
             raise GalleryError("A search needs k of at least 1", expected="an integer from 1", found=k)
         if time is not None and not time[0] <= time[1]:
             raise GalleryError("A time range ends before it begins", expected="(from, to)", found=time)
-        if isinstance(cameras, str):
-            cameras = (cameras,)
-        chosen = None if cameras is None else frozenset(cameras)
+        chosen = None if cameras is None else frozenset([cameras] if isinstance(cameras, str) else cameras)
         with self._engine.reading():
             found = self._engine.search(unit, k, cameras=chosen, time=time, without=without, hidden=hidden)
             calibration = self.calibration()

@@ -10,9 +10,10 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from stca.errors import StcaError
+from stca.inference.names import Neck
 from stca.inference.plan import Plan
 from stca.inference.runtime import Runtime, TorchRuntime
-from stca.inference.vectors import Neck, VectorNet
+from stca.inference.vectors import VectorNet
 from stca.models import ReIDModel
 
 Calibration = Callable[[], UInt8[Tensor, "N T H W 3"]]

@@ -19,7 +19,7 @@ from stca.errors import StcaError, first_line
 from stca.inference.plan import Plan
 from stca.inference.runtime import Results
 from stca.inference.vectors import VectorNet
-from stca.tools.devices import cores
+from stca.tools.cores import cores
 from stca.tools.openvino_import import import_openvino, openvino_core, openvino_name
 
 _PENDING = 3

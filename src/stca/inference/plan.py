@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 
 from stca.errors import ConfigError, StcaError
+from stca.inference.names import PRECISIONS, RUNTIMES, Precision, RuntimeName
 from stca.models import ReIDModel
 from stca.tools.devices import resolve_device, resolve_precision
-
-RuntimeName = Literal["torch", "compile", "openvino", "onnxruntime"]
-Precision = Literal["float32", "bf16", "int8"]
-
-RUNTIMES: dict[RuntimeName, tuple[tuple[Precision, ...], tuple[str, ...]]] = {
-    "torch": (("float32", "bf16"), ()),
-    "compile": (("float32", "bf16"), ()),
-    "openvino": (("float32", "bf16", "int8"), ("openvino",)),
-    "onnxruntime": (("float32",), ("onnx", "onnxscript", "onnxruntime")),
-}
-"""Precisions of each runtime, and the packages it needs."""
-PRECISIONS: tuple[Precision, ...] = ("float32", "bf16", "int8")
 
 CONVERSION_THRESHOLD = 5e14
 """Parameters times pixels from which OpenVINO's faster forward passes pay for the conversion (8 s for `stca`,

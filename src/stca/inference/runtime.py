@@ -10,9 +10,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from stca.clips import ClipBatch
+from stca.inference.names import Neck
 from stca.inference.plan import Plan
 from stca.inference.single_threads import SingleThreads
-from stca.inference.vectors import Neck, VectorNet, fold_norms
+from stca.inference.vectors import VectorNet, fold_norms
 from stca.models import ReIDModel
 from stca.tools.devices import compiled
 

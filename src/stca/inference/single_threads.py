@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor
 
-from stca.tools.devices import cores
+from stca.tools.cores import cores
 
 
 class SingleThreads:

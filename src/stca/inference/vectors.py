@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import itertools
-from typing import Literal
 
 import torch
 from jaxtyping import Float, UInt8
@@ -12,12 +11,12 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from stca.clips import normalise
+from stca.inference.names import Neck
 from stca.models import ReIDModel, ReIDOutput
 from stca.models.backbones.resnet2d import IBN, Bottleneck2d, ResNet2d
 from stca.models.backbones.resnet3d import Bottleneck3d, ResNet3d
 from stca.models.heads import BNNeck
 
-Neck = Literal["after", "before"]
 _NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
 
 

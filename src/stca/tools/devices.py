@@ -1,20 +1,14 @@
-"""Devices, precision, processor cores."""
+"""Devices, precision, freed memory."""
 
 from __future__ import annotations
 
 import ctypes
-import os
 from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
 
 from stca.errors import ConfigError, StcaError, first_line
-
-
-def cores() -> int:
-    """How many processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def resolve_device(device: str) -> torch.device:

@@ -7,6 +7,11 @@ import sys
 from collections.abc import Callable, Mapping
 
 
+def homes(package: str, modules: Mapping[str, str]) -> dict[str, str]:
+    """Module by name, of the names of each module of a package in one text: {"records": "Hit Record"}."""
+    return {name: f"{package}.{module}" for module, names in modules.items() for name in names.split()}
+
+
 def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], object]:
     """A package's `__getattr__`: it imports a name's module, and keeps the name.
 

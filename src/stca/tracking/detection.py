@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from stca.footage.sources import Frame
-from stca.tools.devices import cores
+from stca.tools.cores import cores
 from stca.tracking.detectors.detections import Detections, Detector
 
 _AHEAD = 8  # frames decoded ahead

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from stca.errors import DatasetError
-from stca.tools.devices import cores
+from stca.tools.cores import cores
 
 Job = TypeVar("Job")
 

@@ -23,7 +23,7 @@ from stca.gallery.engine import Vectors
 from stca.gallery.index.faiss_import import import_faiss, threads
 from stca.gallery.index.training import trained_index
 from stca.gallery.index.tuning import FILTERED, Effort, Mask, Positions, Tuning, tune
-from stca.tools.devices import cores
+from stca.tools.cores import cores
 
 
 class Index(Protocol):

@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float32, Int64
 
 from stca.gallery.engine import Vectors
@@ -71,6 +70,8 @@ def balanced_pairs(variance: Float32[np.ndarray, " d"]) -> Int64[np.ndarray, " d
 
 def _main_directions(faiss: Any, rows: Vectors, width: int) -> Any:
     """PCA by randomised SVD: FAISS's own training would take most of the build time."""
+    import torch  # not before an index is trained: it takes over a second
+
     projection = faiss.PCAMatrix(rows.shape[1], width)
     mean = rows.mean(axis=0)
     with torch.random.fork_rng(devices=[]):

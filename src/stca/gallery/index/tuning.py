@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Int64
 
 from stca.gallery.engine import Vector, Vectors
@@ -176,6 +175,8 @@ def _fewest(trial: _Trial, steps: list[int], candidates: int) -> _Tried:
 def exact(query_rows: Positions, vectors: Vectors, *filters: Mask | None) -> list[list[set[int]]]:
     """For each filter, the ten nearest other rows of each query row, by brute force."""
     query_vectors = vectors[query_rows]
+    import torch  # not before an index is tuned: it takes over a second
+
     scores: list[list[torch.Tensor]] = [[] for _ in filters]
     positions: list[list[torch.Tensor]] = [[] for _ in filters]
     for start in range(0, len(vectors), _BLOCK):

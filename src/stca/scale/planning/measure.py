@@ -25,7 +25,7 @@ from stca.gallery import Gallery, ModelFingerprint, Record
 from stca.runs.open_model import open_model
 from stca.scale.planning.costs import GalleryCost, TrackingCost, UnitCosts
 from stca.scale.tracking import hours_of
-from stca.tools.devices import cores
+from stca.tools.cores import cores
 from stca.tools.provenance import provenance
 from stca.tracking import DetectorOptions, TrackOptions, track_whole
 from stca.tracklets import Tracklet
