@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import types
 import typing
 from collections.abc import Callable
@@ -46,7 +47,7 @@ def _checking(function: Any) -> Any:
     def call(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         nonlocal checked
-        if config.jaxtyping_disable:
+        if config.jaxtyping_disable or _is_tracing():
             return function(*args, **kwargs)
         if checked is None:
             checked = _compiled(function)
@@ -54,6 +55,12 @@ def _checking(function: Any) -> Any:
 
     call.checked = True
     return call
+
+
+def _is_tracing() -> bool:
+    """Whether a network is being traced: of a list of tensors one is looked at by chance, and would be in the trace."""
+    torch = sys.modules.get("torch")
+    return torch is not None and torch.jit.is_tracing()
 
 
 def _compiled(function: types.FunctionType) -> Callable[..., Any]:
