@@ -38,6 +38,20 @@ def shades(source: Source) -> list[int]:
     return [round(float(frame.image.mean()), -1) for frame in source.frames()]
 
 
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        ("yard.264", "yard"),
+        ("yard.265", "yard"),
+        ("yard.mp4", "yard"),
+        ("cam.1", "cam.1"),
+        ("cam.1.mkv", "cam.1"),
+    ],
+)
+def test_the_name_of_a_camera_is_that_of_its_file(place: str, name: str) -> None:
+    assert camera_name(place) == name
+
+
 def test_a_file(tmp_path: Path) -> None:
     source = open_source(write_video(tmp_path / "cam 1.mp4", [10, 50, 90, 130]))
     assert (source.name, source.camera, source.frame_rate) == ("cam 1.mp4", "cam 1", 5.0)

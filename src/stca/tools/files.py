@@ -128,9 +128,16 @@ def natural_key(name: str) -> tuple[list[str | int], str]:
     return parts, name
 
 
+_RAW_STREAMS = (".264", ".265")
+
+
 def stem(path: PurePath) -> str:
-    """A file's name without its suffix; digits behind a dot are none: `cam.1` and `cam.2` are two names."""
-    return path.name if path.suffix[1:].isdecimal() else path.stem
+    """A file's name without its suffix; digits behind a dot are none: `cam.1` and `cam.2` are two names.
+
+    But `door.264` is a raw H.264 stream called `door`.
+    """
+    is_number = path.suffix[1:].isdecimal() and path.suffix not in _RAW_STREAMS
+    return path.name if is_number else path.stem
 
 
 def portable_key(name: str) -> str:
