@@ -44,6 +44,7 @@ LONG = (
     "test_processes.py",
     "inference/test_runtimes.py",
     "test_export.py",
+    "walkers",
     "web/browser",
     "cli",
     "experiments",

@@ -59,8 +59,8 @@ def _checking(function: Any) -> Any:
 
 def _is_tracing() -> bool:
     """Whether a network is being traced: of a list of tensors one is looked at by chance, and would be in the trace."""
-    torch = sys.modules.get("torch")
-    return torch is not None and torch.jit.is_tracing()
+    jit = sys.modules.get("torch.jit")  # which may be in the middle of its import
+    return bool(getattr(jit, "is_tracing", bool)())
 
 
 def _compiled(function: types.FunctionType) -> Callable[..., Any]:

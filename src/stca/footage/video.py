@@ -203,9 +203,10 @@ class Video:
                 if packet.is_corrupt and not self._joined:
                     raise _cut_off_error()
                 frames = packet.decode()
-            except broken:
+            except broken as error:
                 if strict:
-                    raise
+                    yield from ((frame.time, frame) for frame in self._waiting())
+                    raise error
                 damaged += 1
                 continue
             if self._reordered and packet.dts is not None:
@@ -226,6 +227,12 @@ class Video:
         if self._breaks_off is not None:
             raise self._breaks_off
         return next(self._packets, None)
+
+    def _waiting(self) -> list[Any]:
+        """Frames that the decoder's threads still hold."""
+        with contextlib.suppress(import_av().error.FFmpegError):
+            return list(self.stream.codec_context.decode(None))
+        return []
 
     def _is_short(self, decoded: int) -> bool:
         if self._cut_off is None:  # the header may count a few frames that are never shown

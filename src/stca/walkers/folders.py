@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import multiprocessing
 import shutil
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from stca.errors import DatasetError
+from stca.tools.collector import no_collector
 from stca.tools.cores import cores
 
 Job = TypeVar("Job")
@@ -93,7 +95,8 @@ def run_jobs(work: Callable[[Job], None], jobs: Sequence[Job], workers: int | No
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     stop = context.Event()
     with ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=(stop,)) as pool:
-        futures = [pool.submit(work, job) for job in jobs]
+        with no_collector():  # which the processes inherit, and `_begin` ends
+            futures = [pool.submit(work, job) for job in jobs]
         try:
             for future in as_completed(futures):
                 yield future.result()
@@ -118,6 +121,9 @@ def stopped() -> bool:
 
 def _begin(stop: Event) -> None:
     """Make a process a worker."""
+    # What the parent left as garbage stays: a frame of PyAV would wait for threads that a fork does not have.
+    gc.freeze()
+    gc.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles interrupts and stops its workers
     _stops.append(stop)
 

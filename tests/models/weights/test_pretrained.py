@@ -13,18 +13,18 @@ from stca.ranking import rank
 
 
 @pytest.mark.parametrize(
-    ("name", "clip_len"),
-    [(None, 8), ("cnn2d_mobile", 8), ("stca_small", 4)],
+    ("name", "clip_len", "size"),
+    [(None, 8, (192, 96)), ("cnn2d_mobile", 8, (192, 96)), ("stca_small", 4, (128, 64))],
     ids=["default", "mobile", "small"],
 )
-def test_the_package_has_trained_networks(name: str | None, clip_len: int) -> None:
+def test_the_package_has_trained_networks(name: str | None, clip_len: int, size: tuple[int, int]) -> None:
     model = load_pretrained(name) if name else load_pretrained()
-    assert (model.spec.name, model.image_size) == (name or DEFAULT_PRETRAINED, (128, 64))
+    assert (model.spec.name, model.image_size) == (name or DEFAULT_PRETRAINED, size)
     assert model.clip_len == clip_len
     assert not model.training
     assert {p.dtype for p in model.parameters()} == {torch.float32}
     with torch.inference_mode():
-        assert torch.isfinite(model(torch.randn(1, 4, 3, 128, 64)).embedding).all()
+        assert torch.isfinite(model(torch.randn(1, 4, 3, *size)).embedding).all()
 
 
 def test_together_they_are_small() -> None:

@@ -37,8 +37,9 @@ PATIENCE = 30_000
 """Milliseconds that a page may take on a busy machine."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Closed with each file: as long as it is open, Playwright's event loop runs, and tests can start no other."""
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         pytest.skip("needs Chromium: apt install chromium")
