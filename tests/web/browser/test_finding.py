@@ -62,7 +62,7 @@ def test_pictures_are_sent_and_found(open_page: Open, site: Any) -> None:
     page.get_by_text("Seen elsewhere").wait_for()
     assert "upload=" in page.url
     assert page.locator(".asked-pictures img").count() == 3
-    assert page.evaluate(
+    page.wait_for_function(
         "[...document.querySelectorAll('.asked-pictures img')].every((each) => each.naturalWidth)"
     )
 
