@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from stca.errors import ConfigError
-from stca.models import MODELS, create_model
+from stca.models import MODELS, STCA, create_model
+from stca.models.peers.revisit_tempool import RevisitTempool
 from stca.tools.signatures import full_signature
 
 
@@ -40,6 +41,34 @@ def test_own_keywords_come_first_and_hide_those_of_the_base() -> None:
 
 def test_a_class_that_hands_nothing_on_has_its_own_keywords_alone() -> None:
     assert list(full_signature(Closed).parameters) == ["other"]
+
+
+class Mine(STCA):
+    def __init__(self, num_ids: int, extra: int = 1, **options: Any) -> None:
+        super().__init__(num_ids=num_ids, **options)
+
+
+class Shorter(RevisitTempool, clip_len=2):
+    """With the sizes of its parent else."""
+
+
+def test_a_users_subclass_is_built_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(MODELS, "mine", Mine)
+    small = {"image_size": (64, 32), "layers": (1, 1, 1, 1), "width": 4}
+    assert create_model("mine", num_ids=3, extra=2, **small).image_size == (64, 32)
+    with pytest.raises(ConfigError, match="no option 'extras'"):
+        create_model("mine", num_ids=3, extras=2)
+
+
+def test_a_subclass_of_a_peer_has_its_parents_sizes() -> None:
+    parameters = inspect.signature(Shorter).parameters
+    assert (parameters["image_size"].default, parameters["clip_len"].default) == ((224, 112), 2)
+    assert inspect.signature(RevisitTempool).parameters["clip_len"].default == 4
+
+
+def test_a_built_model_is_called_with_clips() -> None:
+    model = create_model("gltr", num_ids=2, image_size=(64, 32), layers=(1, 1, 1, 1), width=4)
+    assert "num_ids" not in inspect.signature(model).parameters
 
 
 @pytest.mark.parametrize("name", ["stca", "sum", "gltr", "ap3dres50"])

@@ -5,10 +5,11 @@ The optimizer's moments, twice as large as the weights, are left out: it is warm
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from experiments.out_of_the_box.teaching.student import on_grid
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from stca.errors import CheckpointError
@@ -40,10 +41,12 @@ def read_state(path: Path, model: ReIDModel) -> int:
         CheckpointError: no such file, or of another network.
 
     """
-    with safe_open(path, framework="pt") as file:
-        step = (file.metadata() or {}).get(_STEP, "")
-        learnt = file.get_slice(_PLACES).get_shape()[1:] if _PLACES in file.keys() else None  # noqa: SIM118
-    size = tuple(CELL * side for side in learnt) if learnt else model.image_size
+    step, size = "", model.image_size
+    with contextlib.suppress(OSError, SafetensorError):  # which `load_weights` reports
+        with safe_open(path, framework="pt") as file:
+            step = (file.metadata() or {}).get(_STEP, "")
+            learnt = file.get_slice(_PLACES).get_shape() if _PLACES in file.keys() else []  # noqa: SIM118
+        size = (CELL * learnt[1], CELL * learnt[2]) if len(learnt) == 3 else size
     smaller = create_model("cnn2d_mobile", num_ids=1, image_size=size)
     load_weights(smaller, path)
     if not step.isdigit():

@@ -158,7 +158,8 @@ class Video:
         self.has_times = has_times(container)
         self.problem: str | None = None
         self._reordered = container.format.name == "avi" and stream.codec_context.has_b_frames
-        self._joined = container.format.name == "mpegts"  # there it says that something is missing before
+        # Elsewhere, e.g. in MPEG-TS, a corrupt packet is whole and something is missing before it.
+        self._cuts_packets = path is not None and container.format.name != "mpegts"
         self._packets = container.demux(stream)
         self._peeked: deque[Any] = deque()
         self._breaks_off: Exception | None = None  # met while reading ahead
@@ -198,15 +199,19 @@ class Video:
                 return
             if packet is None:
                 break
-            try:
-                # Of a picture that is cut off decoders give the upper part, and below it something else.
-                if packet.is_corrupt and not self._joined:
-                    raise _cut_off_error()
-                frames = packet.decode()
-            except broken as error:
+            # Of a picture that is cut off decoders give the upper part, and below it something else.
+            if packet.is_corrupt and self._cuts_packets:
                 if strict:
-                    yield from ((frame.time, frame) for frame in self._waiting())
-                    raise error
+                    for frame in self._waiting():
+                        yield (heapq.heappop(stamps) if stamps else None), frame
+                    raise _cut_off_error()
+                damaged += 1
+                continue
+            try:
+                frames = packet.decode()
+            except broken:
+                if strict:
+                    raise
                 damaged += 1
                 continue
             if self._reordered and packet.dts is not None:

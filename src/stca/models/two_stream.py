@@ -12,7 +12,7 @@ from stca.models.backbones.create import choose, create_stream2d, create_stream3
 from stca.models.heads import ReIDModel
 from stca.models.spatial_pooling import SPATIAL_POOLINGS
 from stca.models.temporal_pooling import POOLINGS
-from stca.tools.signatures import full_signature
+from stca.tools.signatures import ClassSignature, full_signature
 
 GATES = {"conv2_x": 1, "conv3_x": 2, "conv4_x": 3}
 
@@ -51,8 +51,7 @@ class TwoStream(ReIDModel):
 
     """
 
-    def __init_subclass__(cls) -> None:
-        cls.__signature__ = full_signature(cls)  # type: ignore[attr-defined]
+    __signature__ = ClassSignature(full_signature)
 
     def __init__(
         self,

@@ -13,7 +13,7 @@ def homes(package: str, modules: Mapping[str, str]) -> dict[str, str]:
 
 
 def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], object]:
-    """A package's `__getattr__`: it imports a name's module, and keeps the name.
+    """A package's `__getattr__`: it imports a name's module, and keeps the name. `dir` lists them all.
 
     Args:
         package: its `__name__`.
@@ -28,4 +28,7 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], object
         setattr(sys.modules[package], name, value)
         return value
 
+    module = sys.modules.get(package)
+    if module is not None:
+        setattr(module, "__dir__", lambda: sorted({*vars(module), *homes}))  # noqa: B010
     return get

@@ -3,7 +3,24 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+
+
+class ClassSignature:
+    """`__signature__` of a class, but not of its instances, which may be called themselves.
+
+    Args:
+        make: from the class to its signature.
+
+    """
+
+    def __init__(self, make: Callable[[type], inspect.Signature]) -> None:
+        self._make = make
+
+    def __get__(self, instance: object, owner: type) -> inspect.Signature:
+        if instance is not None:
+            raise AttributeError("__signature__")
+        return self._make(owner)
 
 
 def full_signature(cls: type, defaults: Mapping[str, object] | None = None) -> inspect.Signature:
@@ -22,8 +39,8 @@ def full_signature(cls: type, defaults: Mapping[str, object] | None = None) -> i
             continue
         _, *parameters = inspect.signature(vars(each)["__init__"]).parameters.values()
         for parameter in parameters:
-            if parameter.kind is parameter.KEYWORD_ONLY:
-                found.setdefault(parameter.name, parameter)
+            if parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+                found.setdefault(parameter.name, parameter.replace(kind=parameter.KEYWORD_ONLY))
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             break
     for name in found.keys() & (defaults or {}).keys():

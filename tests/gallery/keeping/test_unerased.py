@@ -97,6 +97,38 @@ def test_crops(
     assert finish_forgetting(gallery) == forgetting.Forgotten()
 
 
+def test_what_is_away_is_kept_in_mind_until_it_is_back(
+    tmp_path: Path, gallery: Gallery, refusing: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "tracks" / KEY
+    refusing(crops, "erase_file", KEY)
+    left = f"{folder}: Read-only file system"
+    assert forget(gallery, [KEY]).left == (left,)
+    monkeypatch.undo()
+    (tmp_path / "tracks" / "cam1").rename(tmp_path / "elsewhere")  # a disk that is not mounted
+    done = forget(gallery, ["cam2/0002"])
+    assert f"{folder}: its folder is not here now" in done.elsewhere
+    assert what_is_unerased(gallery) == (left,)
+    (tmp_path / "elsewhere").rename(tmp_path / "tracks" / "cam1")
+    assert finish_forgetting(gallery).left == ()
+    assert what_is_unerased(gallery) == ()
+    assert not folder.exists()
+
+
+def test_a_folder_that_cannot_be_looked_into_keeps_nobody_from_forgetting(
+    tmp_path: Path, gallery: Gallery, refusing: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "tracks" / KEY
+    refusing(crops, "_is_there", KEY)
+    left = f"{folder}: Read-only file system"
+    assert forget(gallery, [KEY]).left == (left,), "not: there is no such folder"
+    done = forget(gallery, ["cam2/0002"])
+    assert done.left == (left,)
+    assert gallery.get("cam2/0002") is None
+    tried_until_it_works(gallery, left, monkeypatch)
+    assert not folder.exists()
+
+
 def test_expiring_tries_again_too(
     tmp_path: Path, gallery: Gallery, refusing: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -185,6 +185,8 @@ def _stats(given: argparse.Namespace) -> None:
     if given.json:
         content = asdict(stats) | {
             "model": asdict(fingerprint),
+            "forgetting_unfinished": unfinished,
+            "unerased": list(unerased),
             "calibration": calibration and asdict(calibration),
         }
         print(json.dumps(content, indent=1))

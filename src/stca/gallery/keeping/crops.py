@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,13 +69,13 @@ def erase_crops(records: Iterable[Record], *, dry_run: bool = False) -> ErasedCr
     cameras: dict[Path, list[tuple[Record, TrackRecord]]] = {}
     for record in records:
         try:
-            if record.folder is None or not os.path.lexists(record.folder):
+            if record.folder is None or not _is_there(record.folder):
                 continue
             cameras.setdefault(record.folder.parent, []).append((record, _own_track(record)))
         except _NotItsError as error:
             done += ErasedCrops(left=(f"{record.folder}: {error.what}",))
         except DatasetError as error:
-            if record.folder is not None and record.folder.exists():  # else somebody else was faster
+            if record.folder is not None and os.path.lexists(record.folder):  # else somebody else was faster
                 done += _left_crops(record, error.what)
         except OSError as error:
             done += _left_crops(record, error.strerror or str(error))
@@ -101,18 +101,48 @@ def erase_crops_again(some: Sequence[Unerased], *, dry_run: bool = False) -> Era
     done = ErasedCrops()
     for each in some:
         if each.kind == "crops":
-            done += _erase_crops_again(each, dry_run=dry_run)
-    theirs = {each.path for each in done.unerased if each.kind == "crops"}
+            done += _again(_erase_crops_again, each, dry_run=dry_run)
+    theirs = frozenset(each.path for each in done.unerased)
+
+    def erase_rows(rows: Unerased, *, dry_run: bool) -> ErasedCrops:
+        return _erase_rows_again(rows, theirs, dry_run=dry_run)
+
     for each in some:
-        if each.kind != "rows" or not each.path.is_dir() or _video(each.path) != each.facts["video"]:
-            continue
-        folders = {number: each.path / f"{number:04d}" for number in each.facts["tracks"]}
-        tracks = frozenset(n for n, f in folders.items() if f in theirs or not (f / SIDE_FILE).exists())
-        if dry_run:
-            done += ErasedCrops(left=(str(each),), unerased=(each,))
-        elif tracks:
-            done += _erase_rows(each.path, tracks)
+        if each.kind == "rows":
+            done += _again(erase_rows, each, dry_run=dry_run)
     return done
+
+
+def _again(erase: Callable[..., ErasedCrops], each: Unerased, *, dry_run: bool) -> ErasedCrops:
+    try:
+        return erase(each, dry_run=dry_run)
+    except OSError as error:
+        return _left(each.kind, each.path, error.strerror or str(error), each.facts)
+
+
+def _erase_rows_again(each: Unerased, theirs: frozenset[Path], *, dry_run: bool) -> ErasedCrops:
+    """`theirs` are folders of tracklets that are still those of the tracks."""
+    if not _is_there(each.path):
+        return ErasedCrops()
+    video, noted = _video(each.path), each.facts["video"]
+    if video != noted:
+        if _NO_VIDEO in (video, noted):
+            return _left("rows", each.path, f"{VIDEO_FILE} does not say of which video they are", each.facts)
+        return ErasedCrops()
+    folders = {number: each.path / f"{number:04d}" for number in each.facts["tracks"]}
+    tracks = frozenset(n for n, f in folders.items() if f in theirs or not _is_there(f / SIDE_FILE))
+    if dry_run:
+        return ErasedCrops(left=(str(each),), unerased=(each,))
+    return _erase_rows(each.path, tracks) if tracks else ErasedCrops()
+
+
+def _is_there(path: Path) -> bool:
+    """Whether something lies there; an OSError where nobody can say."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def _erase_crops_again(each: Unerased, *, dry_run: bool) -> ErasedCrops:
@@ -125,7 +155,7 @@ def _erase_crops_again(each: Unerased, *, dry_run: bool) -> ErasedCrops:
         folder=folder,
         content=facts["content"],
     )
-    if folder.is_symlink() or (folder / SIDE_FILE).exists() or not folder.is_dir():
+    if not _is_there(folder) or folder.is_symlink() or _is_there(folder / SIDE_FILE) or not folder.is_dir():
         return erase_crops([record], dry_run=dry_run)
     # Its side file, which goes last, has gone.
     others = sorted(path.name for path in folder.iterdir())
@@ -224,6 +254,9 @@ def _erase_rows(camera: Path, tracks: frozenset[int]) -> ErasedCrops:
     else:
         return ErasedCrops()
     return _left("rows", camera, why, {"tracks": sorted(tracks), "video": _video(camera)})
+
+
+_NO_VIDEO: list[Any] = [None, None]
 
 
 def _video(camera: Path) -> list[Any]:

@@ -48,6 +48,7 @@ class Forgotten:
         elsewhere: out of reach: a Milvus server's files for a while, noted places that are not here.
         index_left: index files that were not erased, and why; every later call tries again.
         pages_left: likewise, of pages of `stca find`.
+        away: what was noted before and lies where nothing is now, e.g. on a disk that is not mounted.
 
     """
 
@@ -60,6 +61,7 @@ class Forgotten:
     elsewhere: tuple[str, ...] = ()
     index_left: tuple[str, ...] = ()
     pages_left: tuple[Unerased, ...] = ()
+    away: tuple[Unerased, ...] = ()
 
     @property
     def left(self) -> tuple[str, ...]:
@@ -71,7 +73,7 @@ class Forgotten:
     @property
     def unerased(self) -> tuple[Unerased, ...]:
         """What of it is noted, and tried again by the next `forget` or `expire`."""
-        return self.crops.unerased + self.watch.unerased + self.pages_left
+        return self.crops.unerased + self.watch.unerased + self.pages_left + self.away
 
     @property
     def tried_again(self) -> tuple[str, ...]:
@@ -219,20 +221,44 @@ def _changed(page: Path) -> int | None:
 
 def _erased_again(some: Sequence[Unerased], *, dry_run: bool) -> Forgotten:
     """What earlier calls could not erase."""
-    pages = [
-        p for p in some if p.kind == "page" and p.path.exists() and _changed(p.path) == p.facts["changed"]
-    ]
+    away = [each for each in some if _is_away(each)]
+    here = [each for each in some if each not in away]
+    pages = (left for each in here if each.kind == "page" for left in _page_again(each, dry_run=dry_run))
     return Forgotten(
-        crops=erase_crops_again([each for each in some if each.kind in ("crops", "rows")], dry_run=dry_run),
-        watch=erase_lines_again([each for each in some if each.kind == "events"], dry_run=dry_run),
-        pages_left=tuple(pages) if dry_run else tuple(e for page in pages for e in _erase_page(page.path)),
+        crops=erase_crops_again([each for each in here if each.kind in ("crops", "rows")], dry_run=dry_run),
+        watch=erase_lines_again([each for each in here if each.kind == "events"], dry_run=dry_run),
+        pages_left=tuple(pages),
+        elsewhere=tuple(f"{each.path}: its folder is not here now" for each in away),
+        away=tuple(away),
     )
+
+
+def _is_away(each: Unerased) -> bool:
+    """Whether even the folder around it is missing: a disk that is not mounted, or all was erased by hand."""
+    try:
+        return not each.path.parent.is_dir()
+    except OSError:
+        return False
+
+
+def _page_again(page: Unerased, *, dry_run: bool) -> tuple[Unerased, ...]:
+    try:
+        if not page.path.exists() or _changed(page.path) != page.facts["changed"]:
+            return ()
+    except OSError as error:
+        return (replace(page, why=error.strerror or str(error)),)
+    return (page,) if dry_run else _erase_page(page.path)
 
 
 def _plus(again: Forgotten, now: Forgotten) -> Forgotten:
     """Both together; `again` is of `_erased_again`."""
     return replace(
-        now, crops=again.crops + now.crops, watch=again.watch + now.watch, pages_left=again.pages_left
+        now,
+        crops=again.crops + now.crops,
+        watch=again.watch + now.watch,
+        pages_left=again.pages_left,
+        elsewhere=again.elsewhere + now.elsewhere,
+        away=again.away,
     )
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar, TypedDict
 from stca.errors import ConfigError
 from stca.models.heads import ReIDModel
 from stca.models.peers.parts.resnet import LAYERS, WIDTH
-from stca.tools.signatures import full_signature
+from stca.tools.signatures import ClassSignature, full_signature
 
 
 class PeerOptions(TypedDict, total=False):
@@ -51,9 +51,17 @@ class PeerModel(ReIDModel):
     usual: ClassVar[PeerOptions]
     """The authors' sizes."""
 
-    def __init_subclass__(cls, *, image_size: tuple[int, int] = (256, 128), clip_len: int = 4) -> None:
-        cls.usual = {"image_size": image_size, "clip_len": clip_len}
-        cls.__signature__ = full_signature(cls, cls.usual)  # type: ignore[attr-defined]
+    __signature__ = ClassSignature(lambda cls: full_signature(cls, getattr(cls, "usual", None)))
+
+    def __init_subclass__(
+        cls, *, image_size: tuple[int, int] | None = None, clip_len: int | None = None, **others: object
+    ) -> None:
+        super().__init_subclass__(**others)
+        usual = getattr(cls, "usual", PeerOptions(image_size=(256, 128), clip_len=4))
+        cls.usual = {
+            "image_size": image_size or usual["image_size"],
+            "clip_len": clip_len or usual["clip_len"],
+        }
 
     def __init__(
         self,
