@@ -76,6 +76,15 @@ def tried_until_it_works(
     return done
 
 
+def forget_in_vain(tmp_path: Path, gallery: Gallery, refusing: Callable[..., Any]) -> tuple[Path, str]:
+    """Forget a tracklet whose crops cannot be erased: its folder, and what is said of it."""
+    folder = tmp_path / "tracks" / KEY
+    refusing(crops, "erase_file", KEY)
+    left = f"{folder}: Read-only file system"
+    assert forget(gallery, [KEY]).left == (left,)
+    return folder, left
+
+
 def test_crops(
     tmp_path: Path, gallery: Gallery, refusing: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,10 +109,7 @@ def test_crops(
 def test_what_is_away_is_kept_in_mind_until_it_is_back(
     tmp_path: Path, gallery: Gallery, refusing: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = tmp_path / "tracks" / KEY
-    refusing(crops, "erase_file", KEY)
-    left = f"{folder}: Read-only file system"
-    assert forget(gallery, [KEY]).left == (left,)
+    folder, left = forget_in_vain(tmp_path, gallery, refusing)
     monkeypatch.undo()
     (tmp_path / "tracks" / "cam1").rename(tmp_path / "elsewhere")  # a disk that is not mounted
     done = forget(gallery, ["cam2/0002"])
@@ -132,10 +138,7 @@ def test_a_folder_that_cannot_be_looked_into_keeps_nobody_from_forgetting(
 def test_expiring_tries_again_too(
     tmp_path: Path, gallery: Gallery, refusing: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = tmp_path / "tracks" / KEY
-    refusing(crops, "erase_file", KEY)
-    left = f"{folder}: Read-only file system"
-    assert forget(gallery, [KEY]).left == (left,)
+    folder, left = forget_in_vain(tmp_path, gallery, refusing)
     again: Callable[[Gallery], Any] = lambda g: expire(g, 1.0, now=time.time() - 1e9)  # noqa: E731
     assert again(gallery).forgotten.left == (left,)
     tried_until_it_works(gallery, left, monkeypatch, again=again)

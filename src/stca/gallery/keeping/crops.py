@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -103,13 +104,9 @@ def erase_crops_again(some: Sequence[Unerased], *, dry_run: bool = False) -> Era
         if each.kind == "crops":
             done += _again(_erase_crops_again, each, dry_run=dry_run)
     theirs = frozenset(each.path for each in done.unerased)
-
-    def erase_rows(rows: Unerased, *, dry_run: bool) -> ErasedCrops:
-        return _erase_rows_again(rows, theirs, dry_run=dry_run)
-
     for each in some:
         if each.kind == "rows":
-            done += _again(erase_rows, each, dry_run=dry_run)
+            done += _again(partial(_erase_rows_again, theirs=theirs), each, dry_run=dry_run)
     return done
 
 
@@ -120,7 +117,7 @@ def _again(erase: Callable[..., ErasedCrops], each: Unerased, *, dry_run: bool) 
         return _left(each.kind, each.path, error.strerror or str(error), each.facts)
 
 
-def _erase_rows_again(each: Unerased, theirs: frozenset[Path], *, dry_run: bool) -> ErasedCrops:
+def _erase_rows_again(each: Unerased, *, theirs: frozenset[Path], dry_run: bool) -> ErasedCrops:
     """`theirs` are folders of tracklets that are still those of the tracks."""
     if not _is_there(each.path):
         return ErasedCrops()
@@ -155,7 +152,7 @@ def _erase_crops_again(each: Unerased, *, dry_run: bool) -> ErasedCrops:
         folder=folder,
         content=facts["content"],
     )
-    if not _is_there(folder) or folder.is_symlink() or _is_there(folder / SIDE_FILE) or not folder.is_dir():
+    if folder.is_symlink() or _is_there(folder / SIDE_FILE) or not folder.is_dir():
         return erase_crops([record], dry_run=dry_run)
     # Its side file, which goes last, has gone.
     others = sorted(path.name for path in folder.iterdir())
@@ -163,10 +160,7 @@ def _erase_crops_again(each: Unerased, *, dry_run: bool) -> ErasedCrops:
         return _left_crops(record, f"it also holds {', '.join(others[:5])}")
     if dry_run:
         return ErasedCrops(1)
-    try:
-        folder.rmdir()
-    except OSError as error:
-        return _left_crops(record, error.strerror or str(error))
+    folder.rmdir()
     return ErasedCrops(1)
 
 
