@@ -10,9 +10,10 @@ import itertools
 import multiprocessing
 import queue as queue_module
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,19 +62,42 @@ class Batch(NamedTuple):
 @contextmanager
 def lessons(source: Source, *, first: int) -> Iterator[Iterator[Batch]]:
     """`make_batches` in a process of its own, which ends with this context."""
+    with ahead(partial(_arrays, source), first=first) as items:
+        yield (
+            Batch(
+                torch.from_numpy(pictures), Lesson(torch.from_numpy(vectors), torch.from_numpy(shares)), cost
+            )
+            for pictures, vectors, shares, cost in items
+        )
+
+
+def _arrays(source: Source, first: int) -> Iterator[tuple[Any, ...]]:
+    for batch in make_batches(source, first=first):
+        parts = (batch.pictures, batch.lesson.vectors, batch.lesson.shares)
+        yield *(each.numpy() for each in parts), batch.seconds
+
+
+@contextmanager
+def ahead(make: Callable[[int], Iterator[tuple]], *, first: int) -> Iterator[Iterator[tuple]]:
+    """What `make(first)` gives, made in a process of its own, which ends with this context.
+
+    Args:
+        make: can be pickled, as what it gives; NumPy's arrays rather than tensors, which are handed over as
+            open files.
+        first: the number of the first batch.
+
+    """
     context = multiprocessing.get_context("spawn")
     queue: Any = context.Queue(_AHEAD)
-    process = context.Process(target=_feed, args=(source, first, queue), daemon=True)
+    process = context.Process(target=_feed, args=(make, first, queue), daemon=True)
     process.start()
 
-    def received() -> Iterator[Batch]:
+    def received() -> Iterator[tuple]:
         while True:
             item = queue.get()
             if isinstance(item, BaseException):
                 raise item
-            *arrays, seconds = item
-            pictures, vectors, shares = map(torch.from_numpy, arrays)
-            yield Batch(pictures, Lesson(vectors, shares), seconds)
+            yield item
 
     try:
         yield received()
@@ -95,12 +119,11 @@ def make_batches(source: Source, *, first: int) -> Iterator[Batch]:
         yield Batch(small, lesson, time.process_time() - begun)
 
 
-def _feed(source: Source, first: int, queue: Any) -> None:
+def _feed(make: Callable[[int], Iterator[tuple]], first: int, queue: Any) -> None:
     try:
         torch.set_num_threads(1)
-        for batch in make_batches(source, first=first):
-            arrays = (batch.pictures, batch.lesson.vectors, batch.lesson.shares)
-            if not _put(queue, (*(each.numpy() for each in arrays), batch.seconds)):
+        for item in make(first):
+            if not _put(queue, item):
                 return
     except Exception as error:
         queue.put(error)

@@ -47,7 +47,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--detector",
         metavar="motion|NAME|FILE",
         help="motion (fixed cameras), a name of `stca weights list --kind detector`, or a network (.onnx, "
-        ".xml); default: what --out was tracked with, else the strongest that was fetched, else motion",
+        ".xml); default: what --out was tracked with, else the strongest that was fetched, else "
+        "person_mobile, of the package",
     )
     parser.add_argument(
         "--tracker",
@@ -131,9 +132,10 @@ def _detector_of(out: Path) -> str:
     from stca.catalogue import NETWORKS
     from stca.cli.tracking import choose_detector
     from stca.tracking import recorded_detectors
+    from stca.tracking.detectors.detect import PACKAGED
 
     before = recorded_detectors(out / "tracks")
-    if len(before) == 1 and (name := before.pop()) in {"motion", *NETWORKS}:
+    if len(before) == 1 and (name := before.pop()) in {"motion", PACKAGED, *NETWORKS}:
         print(f"detector: {name}, as {out} was tracked with (--detector, and another --out)", file=sys.stderr)
         return name
     return choose_detector()

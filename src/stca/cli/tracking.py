@@ -44,7 +44,8 @@ def add_verbs(verbs: Verbs) -> None:
         "--detector",
         metavar="motion|NAME|FILE",
         help="motion (background subtraction, fixed cameras), a name of `stca weights list --kind detector`, "
-        "or a YOLO, DETR or SSD network (.onnx, .xml); default: the strongest that was fetched, else motion",
+        "or a YOLO, DETR or SSD network (.onnx, .xml); default: the strongest that was fetched, else "
+        "person_mobile, of the package",
     )
     add_detector_options(track)
     track.add_argument(
@@ -134,15 +135,11 @@ def _add_outputs(track: argparse.ArgumentParser) -> None:
 def choose_detector() -> str:
     """The default detector, which is printed on stderr."""
     from stca.tracking import default_detector
+    from stca.tracking.detectors.detect import PACKAGED
 
     name = default_detector()
-    if name == "motion":
-        words = "`stca weights get yolox_nano` brings one that also sees people who stand still"
-        print(f"detector: motion, for fixed cameras; {words}", file=sys.stderr)
-    else:
-        print(
-            f"detector: {name}, the strongest that was fetched (--detector motion: without)", file=sys.stderr
-        )
+    whose = "of the package" if name == PACKAGED else "the strongest that was fetched"
+    print(f"detector: {name}, {whose} (--detector motion: faster, for fixed cameras)", file=sys.stderr)
     return name
 
 

@@ -75,9 +75,9 @@ class TrackOptions:
         if self.moving and self.detector == "motion" and self.tracks is None:
             raise ConfigError(
                 "The motion detector needs a camera that stands still",
-                expected="a detector in a file for a camera that moves",
+                expected="a detection network for a camera that moves",
                 found="motion",
-                hint="--detector yolox_nano, which `stca weights get yolox_nano` brings",
+                hint="--detector person_mobile, which is in the package",
             )
         if self.camera is not None:
             check_camera(self.camera)

@@ -267,9 +267,7 @@ def _asked(state: ServerState, snapshot: Snapshot, request: schemas.SearchReques
     with tempfile.TemporaryDirectory(prefix="stca-query-") as work:
         if request.upload is not None:
             title = state.uploads.title(request.upload)
-            query = state.uploads.query(
-                request.upload, Path(work), image=request.image, box=request.box, detector=state.detector()
-            )
+            query = state.uploads.query(request.upload, Path(work), image=request.image, box=request.box)
         else:
             assert request.frame is not None
             video = state.footage.video(request.frame.camera)

@@ -200,13 +200,6 @@ class ServerState:
         with self.model_lock:
             return self._open_model
 
-    def detector(self) -> str | None:
-        """Name of a detector that finds people in single pictures; None: none was fetched."""
-        from stca.catalogue import best
-
-        fetched = best("detector")
-        return fetched.name if fetched else None
-
 
 def _file_of(settings: ServerSettings) -> os.stat_result | None:
     """The gallery's file; None: it is on Milvus."""

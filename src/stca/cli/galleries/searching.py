@@ -47,8 +47,9 @@ def add_verbs(verbs: Verbs) -> None:
     )
     search.add_argument(
         "--detector",
-        metavar="FILE",
-        help="network (.onnx, .xml) that finds the person in photos or a video; for a video also motion",
+        metavar="NAME|FILE",
+        help="finds the person in photos or a video, as of `stca track`; default: the package's network, in "
+        "what is not shaped like a crop",
     )
     search.add_argument(
         "--whole", action="store_true", help="use photos or frames whole, as crops, whatever their shape"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from jaxtyping import UInt8
 
 from stca.errors import ConfigError, GalleryError
 from stca.footage.images import RGB, write_jpeg
+from stca.tracking import default_detector, open_detector
 from stca.tracking.detectors.detections import Detector
 
 Box = tuple[float, float, float, float]
@@ -73,6 +75,12 @@ def write_crop(work: Path, number: int, crop: RGB) -> Path:
     return path
 
 
+@functools.cache
+def scene_detector() -> Detector:
+    """The detector for images that are no crops, where the user names none; opened once."""
+    return open_detector(default_detector())
+
+
 def find_people(detector: Detector, image: RGB) -> list[Box]:
     """Boxes of the people in an image, highest score first; scores below 0.5 are ignored.
 
@@ -91,6 +99,12 @@ def find_people(detector: Detector, image: RGB) -> list[Box]:
     return [(float(a), float(b), float(c - a), float(d - b)) for a, b, c, d in found.boxes[order]]
 
 
+def fills(box: Box, image: RGB) -> bool:
+    """Whether a person covers so much of an image that it is that person's crop."""
+    height, width = image.shape[:2]
+    return box[2] * box[3] >= _FILLS * height * width
+
+
 def person_box(people: list[Box], image: RGB, *, where: object) -> Box | None:
     """The box of the only person of an image; None: the image is a crop of that person.
 
@@ -99,7 +113,7 @@ def person_box(people: list[Box], image: RGB, *, where: object) -> Box | None:
 
     """
     height, width = image.shape[:2]
-    whole = [box for box in people if box[2] * box[3] >= _FILLS * height * width]
+    whole = [box for box in people if fills(box, image)]
     if len(whole) == 1:
         return None if has_crop_shape(image) else whole[0]
     if len(people) == 1:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from stca.errors import ConfigError, GalleryError
-from stca.footage.images import read_image
+from stca.errors import ConfigError, StcaError
+from stca.footage.images import RGB, read_image
 from stca.gallery.query.crops import (
-    CHOOSE,
     Box,
     cut,
+    fills,
     find_people,
     format_box,
     has_crop_shape,
     person_box,
+    scene_detector,
     write_crop,
 )
 from stca.tracking.detectors.detections import Detector
@@ -29,7 +31,8 @@ def photo_crops(
         photos: images that all show the same person.
         work: folder to write crops to.
         box: of the person, where there is one photo.
-        detector: finds the person in each photo.
+        detector: finds the person in each photo; None: the default one does, and a photo of a crop's shape in
+            which it finds nobody is taken whole.
         whole: take all photos as crops, whatever they show.
 
     Returns:
@@ -37,8 +40,7 @@ def photo_crops(
 
     Raises:
         FrameError: a photo cannot be read.
-        GalleryError: a photo shows nobody or several people, or it is not shaped like a crop and there is
-            neither a box nor a detector.
+        GalleryError: a photo shows nobody or several people.
         ConfigError: a box outside the image, or one box for several photos.
 
     """
@@ -48,16 +50,14 @@ def photo_crops(
     for number, photo in enumerate(photos, start=1):
         image = read_image(photo)
         chosen = box
-        if box is None and detector is not None and not whole:
-            chosen = person_box(find_people(detector, image), image, where=photo)
+        if box is None and not whole:
+            chosen = _chosen(detector, image, where=photo)
             notes += (
                 [] if chosen is None else [f"{photo.name}: the person at {format_box(chosen)} is the query"]
             )
         if chosen is not None:
             crops.append(write_crop(work, number, cut(image, chosen, where=photo)))
             continue
-        if not whole and detector is None and not has_crop_shape(image):
-            raise no_crop(photo, image.shape[1], image.shape[0])
         crops.append(photo)
         used_whole.append(photo)
     if used_whole and detector is None and not whole:
@@ -67,15 +67,19 @@ def photo_crops(
     return crops, notes
 
 
-def no_crop(photo: Path, width: int, height: int) -> GalleryError:
-    """The error for an image that may be a scene."""
-    return GalleryError(
-        "A query photo is not shaped like a crop of one person",
-        expected="an image clearly higher than wide and of at most 2 megapixels, a box, or a detector",
-        found=f"{width} x {height} pixels",
-        where=photo,
-        hint=f"{CHOOSE}; --detector FILE finds the person; --whole (whole=True) takes the image as a crop",
-    )
+def _chosen(detector: Detector | None, image: RGB, *, where: Path) -> Box | None:
+    """The person who is meant; None: the whole image, which is a crop.
+
+    Without a detector, the default one looks; then an image of a crop's shape is a crop, unless people are
+    found who fill little of it, or if no network can be run at all.
+    """
+    if detector is None and has_crop_shape(image):
+        with contextlib.suppress(StcaError):
+            people = find_people(scene_detector(), image)
+            if people and not any(fills(box, image) for box in people):
+                return person_box(people, image, where=where)
+        return None
+    return person_box(find_people(detector or scene_detector(), image), image, where=where)
 
 
 def _names(photos: list[Path]) -> str:

@@ -48,13 +48,13 @@ def open_query(
         work: an existing folder for crops that are cut out; keep it until the search is done.
         box: left, top, width, height in pixels, of the person in the photo, or in the video at `at`.
         at: seconds from the video's beginning.
-        detector: as `stca.tracking.open_detector`: finds the person where there is no box.
+        detector: as `stca.tracking.open_detector`: finds the person where there is no box; default: the
+            default detector, in photos and videos that are not shaped like a crop.
         whole: take photos or frames as crops, whatever their shape.
 
     Raises:
         FrameError: a photo or video cannot be read.
-        GalleryError: it is not clear who is meant: several people, nobody, several tracklets, or an image
-            that is not shaped like a crop.
+        GalleryError: it is not clear who is meant: several people, nobody, or several tracklets.
         ConfigError: an option that does not fit, a box outside the image, a time outside the video.
 
     """

@@ -15,11 +15,12 @@ from stca.gallery.query.crops import (
     format_box,
     has_crop_shape,
     person_box,
+    scene_detector,
     write_crop,
 )
 from stca.gallery.query.following import by_detector, by_template, follow
 from stca.tools.progress import progress
-from stca.tracking import TrackOptions, open_detector, write_tracks
+from stca.tracking import TrackOptions, default_detector, open_detector, write_tracks
 from stca.tracking.detectors.detections import Detector
 from stca.tracks import TrackRecord, find_tracklets
 
@@ -41,7 +42,8 @@ def moment_crops(
         work: folder to write crops to.
         at: seconds from the video's beginning.
         box: of the person in the frame at that time; None: the only person that the detector finds.
-        detector: finds the person in the other frames; None: by template matching.
+        detector: finds the person in the other frames; None: by template matching, or, without a box, by the
+            default detector.
 
     Returns:
         Files of the crops, and sentences that say what was used.
@@ -54,12 +56,9 @@ def moment_crops(
     """
     frames, here = _around(video, at)
     image, where = frames[here].image, f"{video} at {at:g} s"
-    if box is None and detector is not None:
-        box = person_box(find_people(detector, image), image, where=where) or _whole(image)
     if box is None:
-        raise ConfigError(
-            "A time in a video needs a box or a detector", where=where, hint="--box, or --detector"
-        )
+        detector = detector or scene_detector()
+        box = person_box(find_people(detector, image), image, where=where) or _whole(image)
     cut(image, box, where=where)  # a box outside the image is an error before anything is written
     step = by_template if detector is None else by_detector(detector)
     later = follow([frame.image for frame in frames[here:]], box, step)
@@ -155,26 +154,18 @@ def _describe(record: TrackRecord) -> str:
     return f"--box {format_box(middle.box)} --at {middle.time:.2f}"
 
 
-def whole_frames(video: Path, work: Path, *, whole: bool) -> tuple[list[Path], list[str]]:
-    """All frames of a video that is itself cut to one person.
+def whole_frames(video: Path, work: Path, *, whole: bool) -> tuple[list[Path], list[str]] | None:
+    """All frames of a video that is itself cut to one person; None where it is not, and not `whole`.
 
     Raises:
         FrameError: the video cannot be read.
-        GalleryError: its frames are not shaped like crops, and not `whole`.
 
     """
     source = open_source(video)
     crops: list[Path] = []
     for frame in progress(source.frames(), label=f"reading {video.name}", total=source.num_frames):
         if not crops and not whole and not has_crop_shape(frame.image):
-            height, width = frame.image.shape[:2]
-            raise GalleryError(
-                "A query video is not shaped like crops of one person",
-                expected="--box LEFT,TOP,WIDTH,HEIGHT --at SECONDS, or a detector that finds the person",
-                found=f"frames of {width} x {height} pixels",
-                where=video,
-                hint="--detector FILE (or motion) tracks the person; --whole takes the frames as crops",
-            )
+            return None
         crops.append(write_crop(work, frame.number, frame.image))
     note = f"{video.name} is used whole: {len(crops)} frames as crops of one person"
     return crops, [note]
@@ -183,12 +174,11 @@ def whole_frames(video: Path, work: Path, *, whole: bool) -> tuple[list[Path], l
 def video_crops(
     video: Path, work: Path, *, box: Box | None, at: float | None, detector: str | None, whole: bool
 ) -> tuple[list[Path], list[str]]:
-    """Crops of one person of a video: at a time, else its only person, else whole frames."""
+    """Crops of one person of a video: at a time, else frames of a crop's shape, else its only person."""
     if at is not None:
         opened = None if detector is None else open_detector(detector)
         return moment_crops(video, work, at=at, box=box, detector=opened)
     if box is not None:
         raise ConfigError("A box in a video needs a time", where=video, hint="--at SECONDS (at=...)")
-    if detector is not None and not whole:
-        return only_person(video, work, detector=detector)
-    return whole_frames(video, work, whole=whole)
+    crops = whole_frames(video, work, whole=whole) if whole or detector is None else None
+    return crops or only_person(video, work, detector=detector or default_detector())

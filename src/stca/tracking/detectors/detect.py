@@ -16,6 +16,11 @@ from stca.tracking.detectors.options import DetectorOptions
 
 DETECTORS: Mapping[str, Callable[[], Detector]] = {"motion": MotionDetector}
 
+PACKAGED = "person_mobile"
+"""The detection network in the package; see docs/model_card.md."""
+
+_PACKAGED_FILE = Path(__file__).with_name(f"{PACKAGED}.onnx")
+
 _READERS: Mapping[str, Callable[[Path, DetectorOptions], Detector]] = {
     ".onnx": open_onnx,
     ".xml": open_openvino,
@@ -30,10 +35,11 @@ def open_detector(
     layout: str | None = None,
     device: str = "auto",
 ) -> Detector:
-    """Open a detector: `motion`, a network of the catalogue, an .onnx or OpenVINO .xml file, or a function.
+    """Open a detector of the package, of the catalogue, in an .onnx or OpenVINO .xml file, or a function.
 
-    A network of the catalogue (`stca weights list --kind detector`) must have been fetched before; a function
-    of your own is named `package.module:function`.
+    In the package are `person_mobile`, a network, and `motion`, for cameras that stand still. One of the
+    catalogue (`stca weights list --kind detector`) must have been fetched before; a function of your own is
+    named `package.module:function`.
 
     What a network's outputs mean is told by their shapes and values; see `detectors.decoding`. The options
     are for what its file does not say.
@@ -80,18 +86,20 @@ def open_with_options(name: str, options: DetectorOptions) -> Detector:
 
 
 def detector_file(name: str) -> Path | None:
-    """The file of a detector of the catalogue, verified; None for every other name.
+    """The file of the network in the package or of one of the catalogue, verified; None for other names.
 
     Raises:
         CheckpointError: it was not fetched, or its files are damaged.
 
     """
-    if name in NETWORKS and NETWORKS[name].kind == "detector" and not Path(name).exists():
-        return path_of(name)
-    return None
+    if Path(name).exists():
+        return None
+    if name == PACKAGED:
+        return _PACKAGED_FILE
+    return path_of(name) if name in NETWORKS and NETWORKS[name].kind == "detector" else None
 
 
 def default_detector() -> str:
-    """The strongest detector that was fetched (`stca weights get`), else `motion`."""
+    """The strongest detector that was fetched (`stca weights get`), else the network in the package."""
     fetched = best("detector")
-    return fetched.name if fetched else "motion"
+    return fetched.name if fetched else PACKAGED

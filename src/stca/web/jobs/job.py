@@ -18,7 +18,7 @@ class JobOptions:
     """How videos are tracked and embedded; a job keeps those it began with.
 
     Args:
-        detector: as `stca.tracking.open_detector`; None: the strongest that was fetched, else `motion`.
+        detector: as `stca.tracking.open_detector`; None: `stca.tracking.default_detector`.
         tracker: `ocsort` or `bytetrack`.
         every: only every `every`-th frame is processed.
         device: "auto", "cpu" or "cuda".

@@ -16,7 +16,7 @@ from stca.footage.images import read_image
 from stca.gallery.query import Query, open_query
 from stca.gallery.query.crops import Box, has_crop_shape
 from stca.gallery.query.videos import moment_crops, only_person
-from stca.tracking import open_detector
+from stca.tracking import default_detector
 from stca.tracks import FoundTracklet
 from stca.web.problems import not_found
 from stca.web.uploads.decode import FRAMES, DecodedUpload, decode_upload, load_upload
@@ -98,7 +98,6 @@ class Uploads:
         *,
         image: int = 1,
         box: Box | None = None,
-        detector: str | None = None,
     ) -> Query:
         """The crops of the person who is searched for.
 
@@ -110,7 +109,6 @@ class Uploads:
             work: an existing folder for crops; keep it until the search is done.
             image: number of the picture of the box, from 1.
             box: left, top, width, height in pixels of that picture.
-            detector: finds the person where there is no box.
 
         Raises:
             WebError: there is no such upload or picture.
@@ -122,10 +120,10 @@ class Uploads:
         if not 1 <= image <= len(found.pictures):
             raise not_found("There is no such picture in the upload", expected=f"1 to {len(found.pictures)}")
         if found.kind == "video":
-            query = self._video_query(found, work, image=image, box=box, detector=detector)
+            query = self._video_query(found, work, image=image, box=box)
         else:
             chosen = found.pictures if box is None else found.pictures[image - 1 : image]
-            query = open_query([each.path for each in chosen], work, box=box, detector=detector)
+            query = open_query([each.path for each in chosen], work, box=box)
         return replace(query, notes=(*found.notes, *query.notes))
 
     def remove(self, upload: str) -> None:
@@ -141,21 +139,18 @@ class Uploads:
         """Remove uploads that are older than so many seconds, half-received ones too; returns how many."""
         return remove_expired(self._root, older)
 
-    def _video_query(
-        self, found: DecodedUpload, work: Path, *, image: int, box: Box | None, detector: str | None
-    ) -> Query:
+    def _video_query(self, found: DecodedUpload, work: Path, *, image: int, box: Box | None) -> Query:
         frames = found.folder / FRAMES
         if box is not None:
-            opened = None if detector in (None, "motion") else open_detector(str(detector))
             at = (image - 1) / (found.rate or 1.0)
-            crops, notes = moment_crops(frames, work, at=at, box=box, detector=opened)
+            crops, notes = moment_crops(frames, work, at=at, box=box, detector=None)
         elif all(has_crop_shape(read_image(found.pictures[i].path)) for i in (0, -1)):
             crops, notes = (
                 [each.path for each in found.pictures],
                 ["the video is used whole, as crops of one person"],
             )
         else:
-            crops, notes = only_person(frames, work, detector=detector or "motion")
+            crops, notes = only_person(frames, work, detector=default_detector())
         notes = [note.replace(f"{FRAMES}:", f"{self.title(found.folder.name)}:") for note in notes]
         return Query(FoundTracklet("upload", frames, "query", tuple(crops), None), tuple(notes))
 
