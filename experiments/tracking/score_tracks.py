@@ -38,8 +38,10 @@ DETECTORS = {
     "pedestrian-detection-adas-0002": (
         "weights/detector/pedestrian-detection-adas-0002/pedestrian-detection-adas-0002.xml"
     ),
+    "person_mobile": "person_mobile",
     "motion": "motion",
 }
+"""Files in the folder of the raw material, or names that the package knows."""
 _COLUMNS = [
     "video",
     "detector",
@@ -128,7 +130,7 @@ def outcomes(
     for video, (path, truth) in VIDEOS.items():
         for detector, weights in DETECTORS.items():
             for tracker in trackers:
-                name = weights if weights == "motion" else str(shared / weights)
+                name = str(shared / weights) if "/" in weights else weights
                 options = TrackOptions(detector=name, tracker=tracker)
                 with tempfile.TemporaryDirectory() as out:
                     got, speed, cpu = track_and_score(

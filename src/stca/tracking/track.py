@@ -48,8 +48,7 @@ def track_video(
 
     Args:
         path: a video file, a folder of images, or the address of a camera.
-        detector: `motion` (background subtraction, for fixed cameras), `person_mobile` (the network in the
-            package), an .onnx file or an OpenVINO .xml file; see `open_detector`.
+        detector: `motion` (fixed cameras), `person_mobile` (network in the package) ...; see `open_detector`.
         tracker: `ocsort`, `bytetrack` or `botsort`.
         out: the output folder.
         tracks: a MOTChallenge file of external tracks, instead of a detector and a tracker.

@@ -1,17 +1,18 @@
 """Searches for a person in a photo, a folder of photos or a video."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stca.cli import main
-from stca.errors import ConfigError, FrameError, GalleryError
+from stca.errors import ConfigError, FrameError, GalleryError, StcaError
 from stca.footage.images import RGB, read_image, write_jpeg
 from stca.gallery import open_query
 from stca.gallery.query import crops, following
+from stca.gallery.query.crops import scene_detector
 from street import Walker, render, write_street
 
 pytest.importorskip("av")
@@ -128,22 +129,69 @@ def test_the_result_does_not_depend_on_the_output(
     assert read_image(tmp_path / "sheet.png").shape[0] > 100
 
 
-def test_a_scene_needs_a_box_or_a_detector(search: Callable, tmp_path: Path) -> None:
-    scene = photo(tmp_path / "scene.jpg", WALKERS[0], WALKERS[1])
+@pytest.fixture
+def default_detector(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The default detector knows the drawn people of the street."""
+    monkeypatch.setattr("stca.gallery.query.crops.default_detector", lambda: "street:colours")
+    monkeypatch.setattr("stca.gallery.query.videos.default_detector", lambda: "street:colours")
+    scene_detector.cache_clear()
+    yield
+    scene_detector.cache_clear()
+
+
+def test_nobody_is_found_in_a_scene(search: Callable, tmp_path: Path) -> None:
+    scene = photo(tmp_path / "scene.jpg")
     _, said = search(scene, code=1)
-    assert "not shaped like a crop" in said
+    assert "found nobody" in said
     assert "--box" in said
-    assert "--detector" in said
     assert "--whole" in said
+    assert search(scene, "--whole")[0], "whoever insists gets an answer"
     left, top, right, bottom = WALKERS[1].box(50)
+    scene = photo(tmp_path / "two.jpg", WALKERS[0], WALKERS[1])
     keys, _ = search(scene, "--box", f"{left},{top},{right - left},{bottom - top}")
     assert keys[0] == "cam9/0002"
-    assert search(scene, "--whole")[0], "whoever insists gets an answer"
+
+
+@pytest.mark.usefixtures("default_detector")
+def test_the_default_detector_looks_without_being_asked(search: Callable, tmp_path: Path) -> None:
+    keys, said = search(photo(tmp_path / "one.jpg", WALKERS[0]))
+    assert keys[0] == "cam9/0001"
+    assert "the person at " in said
+    _, said = search(photo(tmp_path / "two.jpg", *WALKERS[:2]), code=1)
+    assert "Several people are in a query image" in said
+
+
+@pytest.mark.usefixtures("default_detector")
+def test_an_upright_photo_is_no_crop_where_people_fill_little_of_it(tmp_path: Path) -> None:
+    scene = read_image(photo(tmp_path / "scene.jpg", WALKERS[0]))
+    left = max(0, round(WALKERS[0].box(50)[0]) - 20)
+    upright = scene[:, left : left + 150]
+    assert upright.shape[0] > 1.5 * upright.shape[1]
+    write_jpeg(tmp_path / "upright.jpg", upright)
+    query = open_query([tmp_path / "upright.jpg"], tmp_path)
+    assert "the person at " in query.notes[0]
+    assert shows(query.found.frames[0], RED)
+    crop = crop_photo(tmp_path / "crop.jpg", WALKERS[1])
+    assert open_query([crop], tmp_path).found.frames == (crop,)
+    write_jpeg(tmp_path / "nobody.jpg", np.full((120, 60, 3), 90, np.uint8))
+    assert open_query([tmp_path / "nobody.jpg"], tmp_path).found.frames == (tmp_path / "nobody.jpg",)
+
+
+def test_a_crop_needs_no_network_that_finds_people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> str:
+        raise StcaError("onnxruntime is not installed")
+
+    monkeypatch.setattr("stca.gallery.query.crops.default_detector", fail)
+    scene_detector.cache_clear()
+    crop = crop_photo(tmp_path / "crop.jpg", WALKERS[1])
+    assert open_query([crop], tmp_path).found.frames == (crop,)
+    with pytest.raises(StcaError, match="not installed"):
+        open_query([photo(tmp_path / "scene.jpg", WALKERS[0])], tmp_path)
 
 
 def test_a_large_photo_is_no_crop_whatever_its_shape(tmp_path: Path) -> None:
     write_jpeg(tmp_path / "phone.jpg", np.full((2000, 1500, 3), 90, np.uint8))
-    with pytest.raises(GalleryError, match=r"not shaped like a crop(.|\n)*1500 x 2000"):
+    with pytest.raises(GalleryError, match=r"found nobody(.|\n)*1500 x 2000"):
         open_query([tmp_path / "phone.jpg"], tmp_path)
 
 
@@ -174,7 +222,9 @@ def test_a_folder_of_scenes_with_a_detector(search: Callable, tmp_path: Path) ->
     for number in range(3):
         photo(folder / f"{number}.jpg", WALKERS[1], frame=50 + 3 * number)
     assert search(folder, "--detector", "street:colours")[0][0] == "cam9/0002"
-    assert "not shaped like a crop" in search(folder, code=1)[1]
+    said = search(folder, code=1)[1]
+    assert "not shaped like crops" in said
+    assert "--detector" in said
 
 
 def test_a_folder_in_the_gallery_is_not_its_own_answer(search: Callable, tracks: Path) -> None:
@@ -229,7 +279,7 @@ def test_following_stops_where_the_person_appears_or_leaves(street: Path, tmp_pa
 def test_a_time_without_a_box_needs_one_person(street: Path, tmp_path: Path) -> None:
     with pytest.raises(GalleryError, match=r"Several people(.|\n)*at 2 s"):
         open_query([street], tmp_path, at=2.0, detector="street:colours")
-    with pytest.raises(ConfigError, match="needs a box or a detector"):
+    with pytest.raises(GalleryError, match=r"found nobody(.|\n)*at 2 s"):
         open_query([street], tmp_path, at=2.0)
     alone = tmp_path / "alone.avi"
     write_street(alone, WALKERS[:1], 20, rate=RATE)
@@ -253,7 +303,15 @@ def test_a_video_of_one_person_is_tracked(search: Callable, street: Path, tmp_pa
     assert "several tracklets" in said
     assert "--at" in said
     _, said = search(alone, code=1)
-    assert "not shaped like crops" in said
+    assert "Nobody was tracked" in said
+
+
+@pytest.mark.usefixtures("default_detector")
+def test_a_video_is_tracked_without_being_asked(search: Callable, tmp_path: Path) -> None:
+    pytest.importorskip("trackers")
+    alone = tmp_path / "alone.avi"
+    write_street(alone, WALKERS[1:2], 40, rate=RATE)
+    assert search(alone)[0][0] == "cam9/0002"
 
 
 def test_a_video_of_crops_is_used_whole(search: Callable, tmp_path: Path) -> None:

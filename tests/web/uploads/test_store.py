@@ -50,7 +50,7 @@ def test_pictures_are_a_query(tmp_path: Path) -> None:
     assert (tmp_path / "uploads" / one).stat().st_mode & 0o777 == 0o700
 
 
-def test_a_video_is_a_query(tmp_path: Path) -> None:
+def test_a_video_is_a_query(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("trackers")
     walker = Walker((190, 40, 50), 30, 200, 2.5)
     write_street(tmp_path / "street.avi", [walker], 40)
@@ -63,13 +63,14 @@ def test_a_video_is_a_query(tmp_path: Path) -> None:
     query = uploads.query(upload, work, image=20, box=(left, top, right - left, bottom - top))
     assert len(query.found.frames) > 10
     assert "street.avi: the person at" in query.notes[0]
-    found = uploads.query(upload, work, detector="street:colours")
+    monkeypatch.setattr("stca.web.uploads.store.default_detector", lambda: "street:colours")
+    found = uploads.query(upload, work)
     assert len(found.found.frames) > 10
     write_street(tmp_path / "two.avi", [walker, Walker((40, 60, 190), 290, 120, -2.5)], 40)
     both = add(uploads, ("two.avi", (tmp_path / "two.avi").read_bytes()))
     (tmp_path / "other").mkdir()
     with pytest.raises(GalleryError, match="several tracklets"):
-        uploads.query(both, tmp_path / "other", detector="street:colours")
+        uploads.query(both, tmp_path / "other")
 
 
 def test_what_is_refused_leaves_nothing(tmp_path: Path) -> None:
