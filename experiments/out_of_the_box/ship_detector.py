@@ -45,6 +45,7 @@ def write_detector(network: PersonDetector, out: Path) -> None:
         rows, (picture,), input_names=["pictures"], output_names=["people"], dynamo=True, verbose=False
     )
     model = program.model_proto
+    strip(model)
     halve(model)
     entry = model.metadata_props.add()
     entry.key, entry.value = "names", "{0: 'person'}"
@@ -60,6 +61,15 @@ def fuse(module: nn.Module) -> None:
                 if isinstance(child[i], nn.Conv2d) and isinstance(child[i + 1], nn.BatchNorm2d):
                     child[i], child[i + 1] = fuse_conv_bn_eval(child[i], child[i + 1]), nn.Identity()
         fuse(child)
+
+
+def strip(model: Any) -> None:
+    """Take away what the exporter notes of this machine: sources and their folders."""
+    for part in (model.graph, *model.graph.node, *model.graph.input, *model.graph.output):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    del model.graph.value_info[:]
+    del model.metadata_props[:]
 
 
 def halve(model: Any) -> None:

@@ -61,7 +61,10 @@ def mark(
         peak = np.unravel_index(np.argmin(away), away.shape)
         near[peak] = 1
         middles = np.maximum(middles, near)
-        taught = near > 0.3
+        inside = (x > left) * (x < right) * (y > top) * (y < bottom)  # distances are never negative
+        taught = (near > 0.3) * inside
+        if not taught.any():
+            continue
         boxes[:, taught] = box[:, None]
         weights[taught] = near[taught] / near[taught].sum()
         counts[taught] = 1

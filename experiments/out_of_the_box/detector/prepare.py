@@ -19,7 +19,6 @@ from stca.walkers.making_scene import make_scene
 _FRAMES = 100
 """Of every free video, evenly spaced."""
 _LONGEST = 832
-_VISIBLE = 0.3
 SCENE_SEED = 7707
 """Of the rendered people: others than those of any scene that is measured on."""
 
@@ -123,11 +122,11 @@ def _render(work: Path, folder: Path) -> None:
                 if number % 6:
                     continue
                 boxes = [
-                    (row.left, row.top, row.left + row.width, row.top + row.height)
+                    (row.left, row.top, row.left + row.width, row.top + row.height, row.visibility)
                     for row in truth
-                    if row.frame == number and row.visibility >= _VISIBLE
+                    if row.frame == number
                 ]
                 write_jpeg(folder / f"{video.stem}_{number:05d}.jpg", frame)
                 np.savetxt(
-                    folder / f"{video.stem}_{number:05d}.txt", np.array(boxes).reshape(-1, 4), fmt="%.1f"
+                    folder / f"{video.stem}_{number:05d}.txt", np.array(boxes).reshape(-1, 5), fmt="%.2f"
                 )

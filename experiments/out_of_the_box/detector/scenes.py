@@ -6,19 +6,23 @@ scenes. Who was put there, and where, is known; who else is there, the teacher i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 from experiments.out_of_the_box.detector.network import SIZE
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
 from numpy.random import Generator
 
 from stca.footage.images import RGB, read_image
 
 GREY = 114
 """Beside the letterboxed picture, as in use."""
+VISIBLE = 0.4
+"""Of whom less is to be seen, nobody can say whether they should be found."""
+_LEAST_PIXELS = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,14 +41,14 @@ class SceneMaterial:
         cutouts: people.
         places: photographs without people.
         frames: of videos with people, whom the teacher finds.
-        rendered: frames of rendered scenes, and boxes of all people in them.
+        rendered: frames of rendered scenes, and boxes and visible parts (0 to 1) of all people in them.
 
     """
 
     cutouts: tuple[Cutout, ...]
     places: tuple[RGB, ...]
     frames: tuple[RGB, ...]
-    rendered: tuple[tuple[RGB, Float32[np.ndarray, "n 4"]], ...]
+    rendered: tuple[tuple[RGB, Float32[np.ndarray, "n 5"]], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +81,7 @@ def load_scenes(shared: Path, work: Path) -> SceneMaterial:
     frames = tuple(read_image(path) for path in sorted((work / "frames").glob("*.jpg")))
     rendered = []
     for path in sorted((work / "rendered").glob("*.jpg")):
-        boxes = np.loadtxt(path.with_suffix(".txt"), dtype=np.float32, ndmin=2).reshape(-1, 4)
+        boxes = np.loadtxt(path.with_suffix(".txt"), dtype=np.float32, ndmin=2).reshape(-1, 5)
         rendered.append((read_image(path), boxes))
     return SceneMaterial(tuple(cutouts), places, frames, tuple(rendered))
 
@@ -85,21 +89,22 @@ def load_scenes(shared: Path, work: Path) -> SceneMaterial:
 def make_scene_picture(material: SceneMaterial, *, seed: int, index: int) -> Scene:
     """Picture `index` of `seed`."""
     rng = np.random.default_rng((seed, index))
-    kind, nobody = rng.random(), np.zeros((0, 4), np.float32)
-    filmed = 0.45 <= kind < 0.80
-    if kind < 0.45:
-        view, known = _view(rng, _any(rng, material.places), nobody, least=0.5)
+    kind, nobody = rng.random(), np.zeros((0, 5), np.float32)
+    filmed = 0.52 <= kind < 0.78
+    if kind < 0.52:
+        view, people = _view(rng, _any(rng, material.places), nobody, least=0.5)
         count = int(rng.integers(0, 13))
     elif filmed:
-        view, known = _view(rng, _any(rng, material.frames), nobody, least=0.3)
+        view, people = _view(rng, _any(rng, material.frames), nobody, least=0.3)
         count = int(rng.integers(0, 7)) if rng.random() < 0.7 else 0
     else:
-        view, known = _view(rng, *_any(rng, material.rendered), least=0.35)
+        view, people = _view(rng, *_any(rng, material.rendered), least=0.35)
         count = int(rng.integers(0, 5)) if rng.random() < 0.5 else 0
-    view, known, hidden = _people(rng, view, known, material, count)
+    view, people = _with_people(rng, view, people, material, count)
     picture = np.full((*SIZE, 3), GREY, np.uint8)
     picture[: view.shape[0], : view.shape[1]] = _as_filmed(rng, view)
-    return Scene(picture, known, hidden, complete=not filmed)
+    seen = people[:, 4] >= VISIBLE
+    return Scene(picture, people[seen, :4], people[~seen, :4], complete=not filmed)
 
 
 def _any(rng: Generator, things: tuple) -> object:
@@ -107,9 +112,9 @@ def _any(rng: Generator, things: tuple) -> object:
 
 
 def _view(
-    rng: Generator, source: RGB, boxes: Float32[np.ndarray, "n 4"], *, least: float
-) -> tuple[RGB, Float32[np.ndarray, "n 4"]]:
-    """Part of a picture, perhaps mirrored, at most of `SIZE`, with its boxes."""
+    rng: Generator, source: RGB, people: Float32[np.ndarray, "n 5"], *, least: float
+) -> tuple[RGB, Float32[np.ndarray, "m 5"]]:
+    """Part of a picture, perhaps mirrored, at most of `SIZE`, with who is in it: boxes and visible parts."""
     height, width = source.shape[:2]
     part = rng.uniform(least, 1.0)
     high, wide = max(32, round(height * part)), max(32, round(width * part * rng.uniform(0.85, 1.0)))
@@ -135,84 +140,98 @@ def _view(
     how = cv2.INTER_AREA if size[0] < wide else cv2.INTER_LINEAR
     seen = cv2.resize(view, size, interpolation=how)
     scale_x, scale_y = size[0] / wide, size[1] / high
-    boxes = (boxes - np.array([left, top] * 2, np.float32)) * np.array([scale_x, scale_y] * 2, np.float32)
+    boxes = (people[:, :4] - np.array([left, top] * 2, np.float32)) * np.array(
+        [scale_x, scale_y] * 2, np.float32
+    )
     if rng.random() < 0.5:
         seen = seen[:, ::-1]
         boxes = np.column_stack((size[0] - boxes[:, 2], boxes[:, 1], size[0] - boxes[:, 0], boxes[:, 3]))
-    return np.ascontiguousarray(seen), _inside(boxes.astype(np.float32), size)
+    return np.ascontiguousarray(seen), _inside(boxes, people[:, 4], size)
 
 
-def _inside(boxes: Float32[np.ndarray, "n 4"], size: tuple[int, int]) -> Float32[np.ndarray, "m 4"]:
-    """Boxes cut at the edges of (W, H); without those of which little is left."""
+def _inside(
+    boxes: Float[np.ndarray, "n 4"], visible: Float[np.ndarray, " n"], size: tuple[int, int]
+) -> Float32[np.ndarray, "m 5"]:
+    """Boxes cut at the edges of (W, H), and what is visible of whole people."""
     cut = np.clip(boxes, 0, np.array([*size, *size], np.float32))
-    area, left = _areas(boxes), _areas(cut)
-    return cut[(left > 0.3 * area) & (cut[:, 3] - cut[:, 1] > 10)]
+    part = _areas(cut) / np.maximum(_areas(boxes), 1e-6)
+    people = np.column_stack((cut, visible * part)).astype(np.float32)
+    return people[_areas(cut) > 0]
 
 
 def _areas(boxes: np.ndarray) -> np.ndarray:
     return np.clip(boxes[:, 2] - boxes[:, 0], 0, None) * np.clip(boxes[:, 3] - boxes[:, 1], 0, None)
 
 
-def _people(
-    rng: Generator, view: RGB, known: np.ndarray, material: SceneMaterial, count: int
-) -> tuple[RGB, np.ndarray, np.ndarray]:
-    """Put people before a scene, far ones first; boxes of those to be seen, and of those mostly hidden."""
-    size = view.shape[:2]
-    owner = np.zeros(size, np.int32)
-    areas, boxes = [], []
-    picture = view.astype(np.float32)
-    typical = np.exp(rng.uniform(np.log(24), np.log(220)))
-    heights = sorted(float(np.clip(typical * np.exp(rng.normal(0, 0.35)), 14, 330)) for _ in range(count))
+def _with_people(
+    rng: Generator, view: RGB, there: Float32[np.ndarray, "n 5"], material: SceneMaterial, count: int
+) -> tuple[RGB, Float32[np.ndarray, "m 5"]]:
+    """Put people before a scene, far ones first; boxes and visible parts of them and of who was there."""
+    picture, owner = view.astype(np.float32), np.zeros(view.shape[:2], np.int32)
+    people = []
+    for cutout, box in _placed(rng, view.shape[:2], material, count):
+        left, top, right, bottom = box
+        x0, y0, x1, y1 = max(0, left), max(0, top), min(view.shape[1], right), min(view.shape[0], bottom)
+        inside = slice(y0 - top, y1 - top), slice(x0 - left, x1 - left)
+        here = cutout.alpha[inside]
+        solid = here > 0.5
+        if solid.sum() < _LEAST_PIXELS:
+            continue
+        part = picture[y0:y1, x0:x1]
+        part += here[..., None] * (cutout.picture[inside] - part)
+        people.append((*_around(solid, x0, y0), (cutout.alpha > 0.5).sum()))
+        owner[y0:y1, x0:x1][solid] = len(people)
+    new = np.array(people, np.float32).reshape(-1, 5)
+    new[:, 4] = np.bincount(owner.ravel(), minlength=len(people) + 1)[1:] / np.maximum(new[:, 4], 1)
+    covered = [float((owner[_cells(box)] > 0).mean()) for box in there]
+    there = np.column_stack((there[:, :4], there[:, 4] * (1 - np.array(covered, np.float32))))
+    return picture.astype(np.uint8), np.concatenate((new, there)).astype(np.float32)
+
+
+def _placed(
+    rng: Generator, size: tuple[int, int], material: SceneMaterial, count: int
+) -> Iterator[tuple[Cutout, tuple[int, int, int, int]]]:
+    """People of about one height, scaled, and where they are: left, top, right, bottom, in part outside."""
+    typical = np.exp(rng.uniform(np.log(14), np.log(220)))
+    heights = sorted(float(np.clip(typical * np.exp(rng.normal(0, 0.35)), 12, 330)) for _ in range(count))
     group = rng.uniform(0, size[1]) if rng.random() < 0.3 else None
     for height in heights:
         cutout: Cutout = _any(rng, material.cutouts)
-        scale = height / cutout.picture.shape[0]
-        wide, high = (
-            max(4, round(cutout.picture.shape[1] * scale * rng.uniform(0.9, 1.1))),
-            max(10, round(height)),
-        )
+        shape = cutout.picture.shape
+        high, wide = round(height), max(4, round(shape[1] * height / shape[0] * rng.uniform(0.9, 1.1)))
         person, alpha = cutout.picture, cutout.alpha
         if rng.random() < 0.5:
-            person, alpha = person[:, ::-1], alpha[:, ::-1]
-        person = _tinted(rng, cv2.resize(person, (wide, high), interpolation=cv2.INTER_AREA))
-        alpha = cv2.resize(np.ascontiguousarray(alpha), (wide, high), interpolation=cv2.INTER_AREA)
+            person, alpha = person[:, ::-1], np.ascontiguousarray(alpha[:, ::-1])
+        person = cv2.resize(np.ascontiguousarray(person), (wide, high), interpolation=cv2.INTER_AREA)
+        alpha = cv2.resize(alpha, (wide, high), interpolation=cv2.INTER_AREA)
         middle = rng.uniform(0, size[1]) if group is None else rng.normal(group, 1.2 * wide)
         left, top = round(middle - wide / 2), round(rng.uniform(-0.15 * high, size[0] - 0.8 * high))
-        x0, y0, x1, y1 = max(0, left), max(0, top), min(size[1], left + wide), min(size[0], top + high)
-        if x1 - x0 < 0.4 * wide or y1 - y0 < 0.4 * high:
-            continue
-        here = alpha[y0 - top : y1 - top, x0 - left : x1 - left]
-        part = picture[y0:y1, x0:x1]
-        part += here[..., None] * (person[y0 - top : y1 - top, x0 - left : x1 - left] - part)
-        solid = here > 0.5
-        if solid.sum() < 20:
-            continue
-        owner[y0:y1, x0:x1][solid] = len(boxes) + 1
-        rows, columns = np.flatnonzero(solid.any(axis=1)), np.flatnonzero(solid.any(axis=0))
-        boxes.append([x0 + columns[0], y0 + rows[0], x0 + columns[-1] + 1, y0 + rows[-1] + 1])
-        areas.append(int((alpha > 0.5).sum()))
-    new = np.array(boxes, np.float32).reshape(-1, 4)
-    left_over = np.bincount(owner.ravel(), minlength=len(boxes) + 1)[1:] / np.maximum(areas, 1)
-    covered = np.array([(owner[_cells(box)] > 0).mean() if _areas(box[None])[0] else 1 for box in known])
-    old = covered < 0.5 if len(known) else np.zeros(0, bool)
-    hidden = np.concatenate((new[left_over < 0.4], known[~old])) if len(known) else new[left_over < 0.4]
-    seen = np.concatenate((new[left_over >= 0.4], known[old])) if len(known) else new[left_over >= 0.4]
-    return picture.astype(np.uint8), seen.astype(np.float32), hidden.astype(np.float32)
+        box = left, top, left + wide, top + high
+        if (
+            min(box[2], size[1]) - max(left, 0) >= 0.4 * wide
+            and min(box[3], size[0]) - max(top, 0) >= 0.4 * high
+        ):
+            yield Cutout(_tinted(rng, person), alpha), box
+
+
+def _around(solid: np.ndarray, left: int, top: int) -> tuple[int, int, int, int]:
+    rows, columns = np.flatnonzero(solid.any(axis=1)), np.flatnonzero(solid.any(axis=0))
+    return left + columns[0], top + rows[0], left + columns[-1] + 1, top + rows[-1] + 1
 
 
 def _cells(box: np.ndarray) -> tuple[slice, slice]:
-    left, top, right, bottom = (round(float(side)) for side in box)
+    left, top, right, bottom = (round(float(side)) for side in box[:4])
     return slice(max(0, top), max(top + 1, bottom)), slice(max(0, left), max(left + 1, right))
 
 
-def _tinted(rng: Generator, person: RGB) -> np.ndarray:
+def _tinted(rng: Generator, person: RGB) -> RGB:
     """In other light, and sometimes in other colours."""
     if rng.random() < 0.4:
         hsv = cv2.cvtColor(person, cv2.COLOR_RGB2HSV).astype(np.float32)
         hsv[..., 0] = (hsv[..., 0] + rng.uniform(0, 180)) % 180
         hsv[..., 1] *= rng.uniform(0.3, 1.4)
         person = cv2.cvtColor(np.clip(hsv, 0, (179, 255, 255)).astype(np.uint8), cv2.COLOR_HSV2RGB)
-    return np.clip(person * rng.uniform(0.6, 1.25) + rng.uniform(-20, 20), 0, 255).astype(np.float32)
+    return np.clip(person * rng.uniform(0.6, 1.25) + rng.uniform(-20, 20), 0, 255).astype(np.uint8)
 
 
 def _as_filmed(rng: Generator, picture: RGB) -> RGB:

@@ -24,6 +24,8 @@ from stca.tracking.detectors.pixels import PIXELS, prepare
 Detect = Callable[[RGB], Detections]
 _EVERY = {"TUD-Campus": 5, "TUD-Stadtmitte": 10}
 _VISIBLE = 0.3
+_LIKE_PEOPLE = (2, 7, 8, 12)
+"""Classes of MOT17 that do not count: on vehicles, standing still, distractors, reflections."""
 _MATCH = 0.5
 
 
@@ -141,7 +143,7 @@ def _sighting(image: RGB, rows: Sequence[MotRow]) -> Sighting:
     boxes = np.array(
         [(row.left, row.top, row.left + row.width, row.top + row.height) for row in rows], np.float32
     ).reshape(-1, 4)
-    counts = np.array(
-        [row.confidence > 0 and row.class_id == 1 and row.visibility >= _VISIBLE for row in rows], bool
-    )
-    return Sighting(image, boxes[counts], boxes[~counts])
+    people = np.array([row.confidence > 0 and row.class_id == 1 for row in rows], bool)
+    counts = people & np.array([row.visibility >= _VISIBLE for row in rows], bool)
+    alike = np.array([row.class_id in _LIKE_PEOPLE for row in rows], bool)
+    return Sighting(image, boxes[counts], boxes[(people | alike) & ~counts])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import queue as queue_module
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ from experiments.out_of_the_box.teaching.teachers import Lesson, Teacher, teache
 from jaxtyping import UInt8
 from torch import Tensor
 
+_PATIENCE = 10.0
+"""Seconds between two looks whether the other process is there."""
 _AHEAD = 4
 """Batches that may wait to be learnt from."""
 
@@ -94,7 +97,12 @@ def ahead(make: Callable[[int], Iterator[tuple]], *, first: int) -> Iterator[Ite
 
     def received() -> Iterator[tuple]:
         while True:
-            item = queue.get()
+            try:
+                item = queue.get(timeout=_PATIENCE)
+            except queue_module.Empty:
+                if process.is_alive():
+                    continue
+                raise RuntimeError(f"the process that makes batches ended ({process.exitcode})") from None
             if isinstance(item, BaseException):
                 raise item
             yield item
@@ -120,6 +128,7 @@ def make_batches(source: Source, *, first: int) -> Iterator[Batch]:
 
 
 def _feed(make: Callable[[int], Iterator[tuple]], first: int, queue: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that learns, which ends this one
     try:
         torch.set_num_threads(1)
         for item in make(first):
