@@ -190,19 +190,19 @@ def test_what_cannot_work_is_said_before_any_work(videos: list[str], tmp_path: P
 def test_more_videos_are_tracked_as_the_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from stca.cli.finding import _detector_of
+    from stca.cli.tracking import choose_detector
 
     monkeypatch.setattr("stca.tracking.default_detector", lambda: "yolox_nano")
-    assert _detector_of(tmp_path) == "yolox_nano"
+    assert choose_detector(tmp_path / "tracks") == "yolox_nano"
     for camera, detector in (("door", "motion"), ("yard", "motion")):
         (tmp_path / "tracks" / camera).mkdir(parents=True)
         (tmp_path / "tracks" / camera / "video.json").write_text(json.dumps({"detector": detector}))
-    assert _detector_of(tmp_path) == "motion"
+    assert choose_detector(tmp_path / "tracks") == "motion"
     assert "was tracked with" in capsys.readouterr().err
     (tmp_path / "tracks" / "door" / "video.json").write_text(json.dumps({"detector": "yolox_nano 0123abcd"}))
-    assert _detector_of(tmp_path) == "yolox_nano", "two detectors: the default"
+    assert choose_detector(tmp_path / "tracks") == "yolox_nano", "two detectors: the default"
     (tmp_path / "tracks" / "yard" / "video.json").write_text("{")
-    assert _detector_of(tmp_path) == "yolox_nano"
+    assert choose_detector(tmp_path / "tracks") == "yolox_nano"
 
 
 def test_the_demo_of_training_takes_no_videos(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -222,6 +222,7 @@ def test_networks_that_track_get_the_clusters_gpus(
         return iter(())
 
     monkeypatch.setattr(tracking, "run", run)
+    monkeypatch.setattr(tracking, "devices_to_try", lambda device: ["cuda", "cpu"])
     monkeypatch.setattr(Cluster, "cluster_resources", lambda _: {"CPU": 4.0, "GPU": float(count)})
     (tmp_path / "a.mp4").write_bytes(b"no video")
     tracking.track_on_ray([str(tmp_path / "a.mp4")], tmp_path / "out", options, appearance=appearance)
@@ -241,3 +242,18 @@ def test_vectors_on_their_way_are_erased_once_they_are_in_the_gallery_unless_kep
     (tmp_path / "g.vectors" / "notes").unlink()
     assert main(command) == 0
     assert not (tmp_path / "g.vectors").exists()
+
+
+def test_a_default_network_takes_no_gpu_that_it_could_not_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    from stca.scale import tracking
+    from stca.tracking import DetectorOptions, TrackOptions
+
+    def on_gpus(**options: object) -> bool:
+        return tracking._on_gpus(tracking.TrackTask(Path("out"), TrackOptions(**options), None), 2)
+
+    for devices, expected in ((["cpu"], False), (["cuda", "cpu"], True)):
+        monkeypatch.setattr(tracking, "devices_to_try", lambda device, devices=devices: devices)
+        assert on_gpus(detector="person_mobile") is expected
+        assert on_gpus(detector="motion") is False
+        assert on_gpus(detector="person_mobile", detector_options=DetectorOptions(device="cuda")) is True
+        assert on_gpus(detector="person_mobile", detector_options=DetectorOptions(device="cpu")) is False

@@ -98,6 +98,7 @@ def _find(given: argparse.Namespace) -> int:
 
 def find_and_print(videos: list[str], given: argparse.Namespace) -> int:
     """Find people, print who was seen where, and where the page is."""
+    from stca.cli.tracking import choose_detector
     from stca.find import FindOptions, find_people
     from stca.linking.outputs import corrections_note, persons_table
     from stca.tools.progress import format_seconds
@@ -105,7 +106,7 @@ def find_and_print(videos: list[str], given: argparse.Namespace) -> int:
 
     options = FindOptions(
         tracking=TrackOptions(
-            detector=given.detector or _detector_of(given.out),
+            detector=given.detector or choose_detector(given.out / "tracks"),
             tracker=given.tracker,
             start=given.start,
             every=given.every,
@@ -125,20 +126,6 @@ def find_and_print(videos: list[str], given: argparse.Namespace) -> int:
         print(note)
     print(f"\nopen {result.page.absolute()}   ({format_seconds(result.seconds)})")
     return 1 if result.failed else 0
-
-
-def _detector_of(out: Path) -> str:
-    """The detector that a folder was tracked with, so that more videos fit to it; else the default."""
-    from stca.catalogue import NETWORKS
-    from stca.cli.tracking import choose_detector
-    from stca.tracking import recorded_detectors
-    from stca.tracking.detectors.detect import PACKAGED
-
-    before = recorded_detectors(out / "tracks")
-    if len(before) == 1 and (name := before.pop()) in {"motion", PACKAGED, *NETWORKS}:
-        print(f"detector: {name}, as {out} was tracked with (--detector, and another --out)", file=sys.stderr)
-        return name
-    return choose_detector()
 
 
 def _demo(args: argparse.Namespace) -> int:

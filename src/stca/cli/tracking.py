@@ -132,14 +132,19 @@ def _add_outputs(track: argparse.ArgumentParser) -> None:
     track.add_argument("--json", action="store_true", help="print all tracks as JSON instead of a table")
 
 
-def choose_detector() -> str:
-    """The default detector, which is printed on stderr."""
+def choose_detector(tracks: Path) -> str:
+    """The detector that a folder of tracks was made with, else the default; it is printed on stderr."""
     from stca.tracking import default_detector
     from stca.tracking.detectors.detect import PACKAGED
+    from stca.tracking.track import detector_of
 
-    name = default_detector()
-    whose = "of the package" if name == PACKAGED else "the strongest that was fetched"
-    print(f"detector: {name}, {whose} (--detector motion: faster, for fixed cameras)", file=sys.stderr)
+    if before := detector_of(tracks):
+        name, why = before, f"as {tracks} was tracked with (--detector, and another --out)"
+    else:
+        name = default_detector()
+        why = "of the package" if name == PACKAGED else "the strongest that was fetched"
+        why += " (--detector motion: faster, for fixed cameras)"
+    print(f"detector: {name}, {why}", file=sys.stderr)
     return name
 
 
@@ -150,7 +155,7 @@ def _track(given: argparse.Namespace) -> int:
 
     check_engine(given)
     options = TrackOptions(
-        detector=given.detector or choose_detector(),
+        detector=given.detector or choose_detector(given.out),
         tracker=given.tracker,
         tracks=given.tracks,
         camera=given.camera,

@@ -16,6 +16,7 @@ from stca.runs.open_model import open_model
 from stca.scale.attempts import Attempts
 from stca.scale.cluster import Do, Outcome, connected, follow, keep_open, run
 from stca.scale.places import Place, find_videos, local_copy
+from stca.tools.onnx_providers import devices_to_try
 from stca.tracking import TrackOptions, VideoSummary, track_whole
 
 ATTEMPTS = ".attempts"
@@ -117,8 +118,10 @@ def _outcomes(
 def _on_gpus(task: TrackTask, count: int) -> bool:
     """Whether each process gets a GPU of the cluster: it has some, and a network runs on them."""
     device = task.options.detector_options.device
-    detects = task.options.detector != "motion" and device in ("auto", "cuda", "tensorrt")
-    return count > 0 and (detects or task.appearance is not None)
+    if count == 0 or task.options.detector == "motion":
+        return count > 0 and task.appearance is not None
+    detects = device in ("cuda", "tensorrt") or (device == "auto" and "cuda" in devices_to_try("auto"))
+    return detects or task.appearance is not None
 
 
 def hours_of(folder: Path, *, every: int = 1) -> float:

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from stca.boxes import VIDEO_FILE, read_video_file
+from stca.catalogue import NETWORKS
 from stca.errors import ConfigError
 from stca.footage.sources import Source, open_source
 from stca.tracking.appearance import CropEncoder
 from stca.tracking.associate import TRACKERS
+from stca.tracking.detectors.detect import DETECTORS, PACKAGED
 from stca.tracking.detectors.options import DetectorOptions
 from stca.tracking.external_tracks import ExternalTracks, read_external_tracks
 from stca.tracking.job import Job, Watch
@@ -203,6 +205,13 @@ def recorded_detectors(tracks: Path) -> set[str]:
     """
     names = [facts.get("detector") for facts in _recorded(tracks)]
     return {name.rpartition(" ")[0] or name for name in names if isinstance(name, str)}
+
+
+def detector_of(tracks: Path) -> str | None:
+    """The detector that a whole folder of tracks was made with, if its name says which."""
+    before = recorded_detectors(tracks)
+    name = before.pop() if len(before) == 1 else None
+    return name if name in {*DETECTORS, PACKAGED, *NETWORKS} else None
 
 
 def recorded_options(tracks: Path) -> list[Mapping[str, Any]]:

@@ -153,7 +153,7 @@ def test_paths() -> None:
     ("sentence", "shown"),
     [
         (
-            "a.jpg is used whole, as a crop of one person (in a scene, --box or --detector chooses one)",
+            "a.jpg is used whole, as a crop of one person (in a scene, --box chooses one)",
             "a.jpg is used whole, as a crop of one person",
         ),
         (

@@ -48,8 +48,8 @@ def add_verbs(verbs: Verbs) -> None:
     search.add_argument(
         "--detector",
         metavar="NAME|FILE",
-        help="finds the person in photos or a video, as of `stca track`; default: the package's network, in "
-        "what is not shaped like a crop",
+        help="finds the person in photos or a video; default: as of `stca track`, and what is shaped like a "
+        "crop of one person is used whole",
     )
     search.add_argument(
         "--whole", action="store_true", help="use photos or frames whole, as crops, whatever their shape"

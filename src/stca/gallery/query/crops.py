@@ -27,6 +27,8 @@ _FARTHEST = 1e6
 """Pixels: larger coordinates are none."""
 _FILLS = 0.5
 """A person who covers this fraction of an image is the one who is meant."""
+SMALL = 0.25
+"""A person who covers less of an upright image than this is in a scene: crops may be cut loosely."""
 _CROP_SHAPE, _CROP_PIXELS = 1.2, 2_000_000
 """Least height by width, and most pixels, of an image that may be a crop of a standing person."""
 
@@ -46,16 +48,24 @@ def cut(image: RGB, box: Box, *, where: object) -> UInt8[np.ndarray, "h w 3"]:
         ConfigError: that part is less than 8 pixels wide or high, or less than a quarter of the box.
 
     """
+    inside = _inside(box, image)
+    if inside is None:
+        raise _not_inside(box, image, where)
+    return np.ascontiguousarray(image[inside])
+
+
+def _inside(box: Box, image: RGB) -> tuple[slice, slice] | None:
+    """Rows and columns of the part inside the image; None where that is too little."""
     height, width = image.shape[:2]
     if not all(map(math.isfinite, box)) or max(map(abs, box)) > _FARTHEST:
-        raise _not_inside(box, image, where)
+        return None
     left, top = max(0, round(box[0])), max(0, round(box[1]))
     right, bottom = min(width, round(box[0] + box[2])), min(height, round(box[1] + box[3]))
     if right - left < _LEAST_SIDE or bottom - top < _LEAST_SIDE:
-        raise _not_inside(box, image, where)
+        return None
     if (right - left) * (bottom - top) < _LEAST_INSIDE * box[2] * box[3]:
-        raise _not_inside(box, image, where)
-    return np.ascontiguousarray(image[top:bottom, left:right])
+        return None
+    return slice(top, bottom), slice(left, right)
 
 
 def _not_inside(box: Box, image: RGB, where: object) -> ConfigError:
@@ -75,14 +85,20 @@ def write_crop(work: Path, number: int, crop: RGB) -> Path:
     return path
 
 
-@functools.cache
 def scene_detector() -> Detector:
-    """The detector for images that are no crops, where the user names none; opened once."""
-    return open_detector(default_detector())
+    """The detector for images that may be scenes, where the user names none; opened once."""
+    return _opened(default_detector())
+
+
+@functools.cache
+def _opened(name: str) -> Detector:
+    return open_detector(name)
 
 
 def find_people(detector: Detector, image: RGB) -> list[Box]:
-    """Boxes of the people in an image, highest score first; scores below 0.5 are ignored.
+    """Boxes of the people in an image, highest score first.
+
+    Scores below 0.5 are ignored, and people of whom too little for a crop is inside.
 
     Raises:
         ConfigError: the detector compares frames, so it cannot be used on single images.
@@ -96,13 +112,14 @@ def find_people(detector: Detector, image: RGB) -> list[Box]:
         )
     found = detector.detect(image)
     order = [i for i in np.argsort(-found.scores, kind="stable") if found.scores[i] >= LEAST_SCORE]
-    return [(float(a), float(b), float(c - a), float(d - b)) for a, b, c, d in found.boxes[order]]
+    boxes = [(float(a), float(b), float(c - a), float(d - b)) for a, b, c, d in found.boxes[order]]
+    return [box for box in boxes if _inside(box, image) is not None]
 
 
-def fills(box: Box, image: RGB) -> bool:
-    """Whether a person covers so much of an image that it is that person's crop."""
+def covers(box: Box, image: RGB) -> float:
+    """The part of an image that a person's box covers."""
     height, width = image.shape[:2]
-    return box[2] * box[3] >= _FILLS * height * width
+    return box[2] * box[3] / float(height * width)
 
 
 def person_box(people: list[Box], image: RGB, *, where: object) -> Box | None:
@@ -113,7 +130,7 @@ def person_box(people: list[Box], image: RGB, *, where: object) -> Box | None:
 
     """
     height, width = image.shape[:2]
-    whole = [box for box in people if fills(box, image)]
+    whole = [box for box in people if covers(box, image) >= _FILLS]
     if len(whole) == 1:
         return None if has_crop_shape(image) else whole[0]
     if len(people) == 1:

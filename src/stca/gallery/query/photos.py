@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from stca.errors import ConfigError, StcaError
+from stca.errors import ConfigError, GalleryError, StcaError
 from stca.footage.images import RGB, read_image
 from stca.gallery.query.crops import (
+    CHOOSE,
+    SMALL,
     Box,
+    covers,
     cut,
-    fills,
     find_people,
     format_box,
     has_crop_shape,
@@ -61,9 +62,7 @@ def photo_crops(
         crops.append(photo)
         used_whole.append(photo)
     if used_whole and detector is None and not whole:
-        notes.append(
-            f"{_names(used_whole)}, as a crop of one person (in a scene, --box or --detector chooses one)"
-        )
+        notes.append(f"{_names(used_whole)}, as a crop of one person (in a scene, --box chooses one)")
     return crops, notes
 
 
@@ -71,15 +70,29 @@ def _chosen(detector: Detector | None, image: RGB, *, where: Path) -> Box | None
     """The person who is meant; None: the whole image, which is a crop.
 
     Without a detector, the default one looks; then an image of a crop's shape is a crop, unless people are
-    found who fill little of it, or if no network can be run at all.
+    found and all of them are small.
     """
-    if detector is None and has_crop_shape(image):
-        with contextlib.suppress(StcaError):
-            people = find_people(scene_detector(), image)
-            if people and not any(fills(box, image) for box in people):
-                return person_box(people, image, where=where)
+    if detector is not None:
+        return person_box(find_people(detector, image), image, where=where)
+    try:
+        people = find_people(scene_detector(), image)
+    except StcaError as error:  # no runtime for networks here, or a damaged file
+        if has_crop_shape(image):
+            return None
+        raise _no_crop(image, error, where=where) from error
+    if has_crop_shape(image) and (not people or any(covers(box, image) >= SMALL for box in people)):
         return None
-    return person_box(find_people(detector or scene_detector(), image), image, where=where)
+    return person_box(people, image, where=where)
+
+
+def _no_crop(image: RGB, error: StcaError, *, where: Path) -> GalleryError:
+    return GalleryError(
+        "A query photo is not shaped like a crop of one person, and no detector can look for people in it",
+        expected="an image clearly higher than wide and of at most 2 megapixels, or a box",
+        found=f"{image.shape[1]} x {image.shape[0]} pixels; {error.what}",
+        where=where,
+        hint=f"{CHOOSE}; --whole (whole=True) takes the image as a crop",
+    )
 
 
 def _names(photos: list[Path]) -> str:

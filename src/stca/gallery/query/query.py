@@ -48,8 +48,8 @@ def open_query(
         work: an existing folder for crops that are cut out; keep it until the search is done.
         box: left, top, width, height in pixels, of the person in the photo, or in the video at `at`.
         at: seconds from the video's beginning.
-        detector: as `stca.tracking.open_detector`: finds the person where there is no box; default: the
-            default detector, in photos and videos that are not shaped like a crop.
+        detector: as `stca.tracking.open_detector`: finds the person where there is no box; None: the
+            default detector, and what is shaped like a crop of one person is used whole.
         whole: take photos or frames as crops, whatever their shape.
 
     Raises:

@@ -92,7 +92,7 @@ def detector_file(name: str) -> Path | None:
         CheckpointError: it was not fetched, or its files are damaged.
 
     """
-    if Path(name).exists():
+    if Path(name).is_file():
         return None
     if name == PACKAGED:
         return _PACKAGED_FILE

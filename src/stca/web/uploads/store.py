@@ -12,11 +12,12 @@ from pathlib import Path
 
 from starlette.requests import Request
 
+from stca.catalogue import best
 from stca.footage.images import read_image
 from stca.gallery.query import Query, open_query
 from stca.gallery.query.crops import Box, has_crop_shape
 from stca.gallery.query.videos import moment_crops, only_person
-from stca.tracking import default_detector
+from stca.tracking import default_detector, open_detector
 from stca.tracks import FoundTracklet
 from stca.web.problems import not_found
 from stca.web.uploads.decode import FRAMES, DecodedUpload, decode_upload, load_upload
@@ -143,7 +144,9 @@ class Uploads:
         frames = found.folder / FRAMES
         if box is not None:
             at = (image - 1) / (found.rate or 1.0)
-            crops, notes = moment_crops(frames, work, at=at, box=box, detector=None)
+            fetched = best("detector")
+            opened = open_detector(fetched.name) if fetched else None
+            crops, notes = moment_crops(frames, work, at=at, box=box, detector=opened)
         elif all(has_crop_shape(read_image(found.pictures[i].path)) for i in (0, -1)):
             crops, notes = (
                 [each.path for each in found.pictures],
