@@ -44,8 +44,8 @@ def add_verbs(verbs: Verbs) -> None:
         "--detector",
         metavar="motion|NAME|FILE",
         help="motion (background subtraction, fixed cameras), a name of `stca weights list --kind detector`, "
-        "or a YOLO, DETR or SSD network (.onnx, .xml); default: the strongest that was fetched, else "
-        "person_mobile, of the package",
+        "or a YOLO, DETR or SSD network (.onnx, .xml); default: what --out was tracked with, else the "
+        "strongest that was fetched, else person_mobile, of the package",
     )
     add_detector_options(track)
     track.add_argument(
@@ -138,12 +138,11 @@ def choose_detector(tracks: Path) -> str:
     from stca.tracking.detectors.detect import PACKAGED
     from stca.tracking.track import detector_of
 
-    if before := detector_of(tracks):
-        name, why = before, f"as {tracks} was tracked with (--detector, and another --out)"
-    else:
+    name, why = detector_of(tracks), f"as {tracks} was tracked with (--detector, and another --out)"
+    if name is None:
         name = default_detector()
-        why = "of the package" if name == PACKAGED else "the strongest that was fetched"
-        why += " (--detector motion: faster, for fixed cameras)"
+        whose = "of the package" if name == PACKAGED else "the strongest that was fetched"
+        why = f"{whose} (--detector motion: faster, for fixed cameras)"
     print(f"detector: {name}, {why}", file=sys.stderr)
     return name
 
@@ -184,8 +183,7 @@ def _track(given: argparse.Namespace) -> int:
         print_detector(options.open_detector())
         return _report(given, *track_on_cluster(given, options))
     _require_one_camera_each(given.video, options, given.draw)
-    if options.tracks is None:
-        # Report an invalid detector once, before any video is opened.
+    if options.tracks is None:  # an invalid detector is reported once, before any video is opened
         print_detector(options.open_detector())
     _require_finite(given.video[:-1])
     if given.draw:
