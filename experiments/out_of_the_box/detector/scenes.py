@@ -205,7 +205,7 @@ def _placed(
         person = cv2.resize(np.ascontiguousarray(person), (wide, high), interpolation=cv2.INTER_AREA)
         alpha = cv2.resize(alpha, (wide, high), interpolation=cv2.INTER_AREA)
         middle = rng.uniform(0, size[1]) if group is None else rng.normal(group, 1.2 * wide)
-        left, top = round(middle - wide / 2), round(rng.uniform(-0.15 * high, size[0] - 0.8 * high))
+        left, top = round(middle - wide / 2), round(rng.uniform(-0.15 * high, max(0.0, size[0] - 0.8 * high)))
         box = left, top, left + wide, top + high
         if (
             min(box[2], size[1]) - max(left, 0) >= 0.4 * wide

@@ -70,6 +70,14 @@ def test_boxes_are_where_people_were_put(material: SceneMaterial, monkeypatch: p
     assert counted > 50
 
 
+def test_places_of_any_shape_will_do(material: SceneMaterial) -> None:
+    for shape in ((40, 800, 3), (800, 40, 3), (33, 33, 3)):
+        place = np.full(shape, 128, np.uint8)
+        narrow = SceneMaterial(material.cutouts, (place,), (place,), ((place, np.zeros((0, 5), np.float32)),))
+        for index in range(100):
+            assert make_scene_picture(narrow, seed=3, index=index).picture.shape == (*SIZE, 3)
+
+
 def test_a_silhouette_is_the_person(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     picture = rng.integers(90, 110, (200, 80, 3), dtype=np.uint8)
