@@ -183,7 +183,7 @@ def _with_people(
         owner[y0:y1, x0:x1][solid] = len(people)
     new = np.array(people, np.float32).reshape(-1, 5)
     new[:, 4] = np.bincount(owner.ravel(), minlength=len(people) + 1)[1:] / np.maximum(new[:, 4], 1)
-    covered = [float((owner[_cells(box)] > 0).mean()) for box in there]
+    covered = [_part(owner[_cells(box)] > 0) for box in there]
     there = np.column_stack((there[:, :4], there[:, 4] * (1 - np.array(covered, np.float32))))
     return picture.astype(np.uint8), np.concatenate((new, there)).astype(np.float32)
 
@@ -217,6 +217,10 @@ def _placed(
 def _around(solid: np.ndarray, left: int, top: int) -> tuple[int, int, int, int]:
     rows, columns = np.flatnonzero(solid.any(axis=1)), np.flatnonzero(solid.any(axis=0))
     return left + columns[0], top + rows[0], left + columns[-1] + 1, top + rows[-1] + 1
+
+
+def _part(mask: np.ndarray) -> float:
+    return float(mask.mean()) if mask.size else 0.0
 
 
 def _cells(box: np.ndarray) -> tuple[slice, slice]:
