@@ -90,8 +90,8 @@ def make_scene_picture(material: SceneMaterial, *, seed: int, index: int) -> Sce
     """Picture `index` of `seed`."""
     rng = np.random.default_rng((seed, index))
     kind, nobody = rng.random(), np.zeros((0, 5), np.float32)
-    filmed = 0.52 <= kind < 0.78
-    if kind < 0.52:
+    filmed = 0.45 <= kind < 0.80
+    if kind < 0.45:
         view, people = _view(rng, _any(rng, material.places), nobody, least=0.5)
         count = int(rng.integers(0, 13))
     elif filmed:
@@ -192,8 +192,8 @@ def _placed(
     rng: Generator, size: tuple[int, int], material: SceneMaterial, count: int
 ) -> Iterator[tuple[Cutout, tuple[int, int, int, int]]]:
     """People of about one height, scaled, and where they are: left, top, right, bottom, in part outside."""
-    typical = np.exp(rng.uniform(np.log(14), np.log(220)))
-    heights = sorted(float(np.clip(typical * np.exp(rng.normal(0, 0.35)), 12, 330)) for _ in range(count))
+    typical = np.exp(rng.uniform(np.log(24), np.log(220)))
+    heights = sorted(float(np.clip(typical * np.exp(rng.normal(0, 0.35)), 14, 330)) for _ in range(count))
     group = rng.uniform(0, size[1]) if rng.random() < 0.3 else None
     for height in heights:
         cutout: Cutout = _any(rng, material.cutouts)

@@ -41,7 +41,9 @@ class VectorNet(nn.Module):
             return pooled
         # Other heads do more between than a norm: their embedding is what the model itself gives.
         if isinstance(head, BNNeck):
-            vectors: Tensor = head.norm(pooled)
+            # With a dimension of length 1, or OpenVINO (2026) moves the norm's scale before a maximum over
+            # space, which is wrong where it is negative.
+            vectors: Tensor = head.norm(pooled[:, :, None])[:, :, 0]
         else:
             found = head(pooled)
             vectors = found.embedding if isinstance(found, ReIDOutput) else found

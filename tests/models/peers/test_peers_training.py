@@ -175,7 +175,7 @@ def test_recipes_set_nothing_that_would_do_nothing(name: str) -> None:
     assert objective_class(small_peer(name), recipe(f"{name}_mars")) is AUTHORS[PEERS[name].system]
 
 
-FAST_EXPORTS = {("psta", "xml"), ("stmn", "xml"), ("ap3dres50", "xml")}
+FAST_EXPORTS = {("psta", "xml"), ("stmn", "xml"), ("ap3dres50", "xml"), ("sinet_c2d", "xml")}
 """Relations between places, an LSTM with memories, a maximum over space; a graph for ONNX takes long."""
 
 
