@@ -22,7 +22,7 @@ SIZE = (320, 416)
 STRIDE = 8
 MOST = 300
 """Places that one picture can have, several a person: neighbours of the likeliest place have boxes as good."""
-SHIFT = 0.5
+SHIFT = 0.3
 """Of the scores' logits, so that trackers, which begin tracks at 0.6, find most people and little else."""
 _WIDTH = 64
 _PRIOR = -4.0
