@@ -308,16 +308,16 @@ def test_external_tracks_are_not_cut(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_goes_on_with_its_detector(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_video_goes_on_with_its_detector(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_street(tmp_path / "a.avi", [], 12)
     write_street(tmp_path / "b.avi", [], 12)
     out = ["--out", str(tmp_path / "tracks")]
     assert main(["track", str(tmp_path / "a.avi"), "--detector", "motion", *out]) == 0
     assert main(["track", str(tmp_path / "a.avi"), str(tmp_path / "b.avi"), *out]) == 0
-    assert "detector: motion, as" in capsys.readouterr().err
-    assert main(["track", str(tmp_path / "b.avi"), "--out", str(tmp_path / "other")]) == 0
-    assert "detector: person_mobile, of the package" in capsys.readouterr().err
-    assert (
-        json.loads((tmp_path / "other" / "b" / "video.json").read_text())["detector"].split()[0]
-        == "person_mobile"
-    )
+    assert "b.avi: detector person_mobile, 1 s are too short" in capsys.readouterr().err
+    assert main(["track", str(tmp_path / "b.avi"), *out]) == 0, "again"
+    used = {
+        camera: json.loads((tmp_path / "tracks" / camera / "video.json").read_text())["detector"].split()[0]
+        for camera in ("a", "b")
+    }
+    assert used == {"a": "motion", "b": "person_mobile"}

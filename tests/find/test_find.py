@@ -192,17 +192,20 @@ def test_more_videos_are_tracked_as_the_first(
 ) -> None:
     from stca.cli.tracking import choose_detector
 
-    monkeypatch.setattr("stca.tracking.default_detector", lambda: "yolox_nano")
-    assert choose_detector(tmp_path / "tracks") == "yolox_nano"
-    for camera, detector in (("door", "motion"), ("yard", "motion")):
-        (tmp_path / "tracks" / camera).mkdir(parents=True)
-        (tmp_path / "tracks" / camera / "video.json").write_text(json.dumps({"detector": detector}))
-    assert choose_detector(tmp_path / "tracks") == "motion"
+    tracks = tmp_path / "tracks"
+    assert choose_detector(tracks) == "auto"
+    monkeypatch.setattr("stca.tracking.detectors.detect.default_detector", lambda: "yolox_tiny")
+    assert choose_detector(tracks) == "yolox_tiny"
+    for camera, detector in (("door", "yolox_nano 0123abcd"), ("yard", "yolox_nano 0123abcd")):
+        (tracks / camera).mkdir(parents=True)
+        (tracks / camera / "video.json").write_text(json.dumps({"detector": detector}))
+    capsys.readouterr()
+    assert choose_detector(tracks) == "yolox_nano"
     assert "was tracked with" in capsys.readouterr().err
-    (tmp_path / "tracks" / "door" / "video.json").write_text(json.dumps({"detector": "yolox_nano 0123abcd"}))
-    assert choose_detector(tmp_path / "tracks") == "yolox_nano", "two detectors: the default"
-    (tmp_path / "tracks" / "yard" / "video.json").write_text("{")
-    assert choose_detector(tmp_path / "tracks") == "yolox_nano"
+    (tracks / "door" / "video.json").write_text(json.dumps({"detector": "motion"}))
+    assert choose_detector(tracks) == "yolox_tiny", "two detectors: the default"
+    (tracks / "yard" / "video.json").write_text("{")
+    assert choose_detector(tracks) == "yolox_tiny"
 
 
 def test_the_demo_of_training_takes_no_videos(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,7 +30,7 @@ def pretend_fetched(name: str) -> None:
 def test_without_a_name_the_strongest_that_was_fetched_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stca.catalogue.folder.verify", lambda network: {})  # the pretended files are empty
     assert default_model() == "pretrained"
-    assert default_detector() == "person_mobile"
+    assert default_detector() == "auto"
     for name in ("person-reidentification-retail-0288", "person-reidentification-retail-0277", "yolox_nano"):
         pretend_fetched(name)
     assert default_model() == "person-reidentification-retail-0277"

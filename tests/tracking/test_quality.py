@@ -23,6 +23,13 @@ def test_visible_as_counted_point_by_point() -> None:
         np.testing.assert_allclose(quality.visible(boxes), wanted)
 
 
+def test_only_people_cover_others() -> None:
+    boxes = np.array([[0.0, 0, 10, 20], [0, 5, 10, 25], [0, 10, 10, 30]])
+    assert quality.visible(boxes, people=np.array([True, True, True])).tolist() == [0.25, 0.25, 1.0]
+    assert quality.visible(boxes, people=np.array([True, False, True])).tolist() == [0.5, 0.25, 1.0]
+    assert quality.visible(boxes, people=np.zeros(3, bool)).tolist() == [1.0, 1.0, 1.0]
+
+
 def test_visible_of_nobody_and_of_one() -> None:
     assert quality.visible(np.zeros((0, 4))).shape == (0,)
     assert quality.visible(np.array([[0.0, 0.0, 10.0, 10.0]])).tolist() == [1.0]

@@ -46,9 +46,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--detector",
         metavar="motion|NAME|FILE",
-        help="motion (fixed cameras), a name of `stca weights list --kind detector`, or a network (.onnx, "
-        ".xml); default: what --out was tracked with, else the strongest that was fetched, else "
-        "person_mobile, of the package",
+        help="as of `stca track`; default: what --out was tracked with, else the strongest that was fetched, "
+        "else motion or person_mobile, as each video needs",
     )
     parser.add_argument(
         "--tracker",

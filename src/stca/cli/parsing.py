@@ -17,7 +17,7 @@ from stca.inference import PRECISIONS, RUNTIMES
 from stca.models.network_files import PIXELS
 
 if TYPE_CHECKING:
-    from stca.tracking import Detector, DetectorOptions, Region
+    from stca.tracking import DetectorOptions, Region, TrackOptions
 
 Verbs = Any
 """What `add_subparsers` returns; argparse has no public name for it."""
@@ -289,7 +289,10 @@ def detector_options(given: argparse.Namespace) -> DetectorOptions:
     return DetectorOptions(given.person_class, given.pixels, given.layout, given.device)
 
 
-def print_detector(detector: Detector) -> None:
+def print_detector(options: TrackOptions) -> None:
     """Write to stderr what a network was taken for and what runs it; nothing for other detectors."""
+    if options.detector == "auto":  # it is chosen, and said, for every video
+        return
+    detector = options.open_detector()
     if description := getattr(detector, "description", None):
         print(f"{detector.name}: {description}", file=sys.stderr)

@@ -43,9 +43,9 @@ def add_verbs(verbs: Verbs) -> None:
     track.add_argument(
         "--detector",
         metavar="motion|NAME|FILE",
-        help="motion (background subtraction, fixed cameras), a name of `stca weights list --kind detector`, "
-        "or a YOLO, DETR or SSD network (.onnx, .xml); default: what --out was tracked with, else the "
-        "strongest that was fetched, else person_mobile, of the package",
+        help="motion (fixed cameras), person_mobile (the package's network), a name of `stca weights list`, "
+        "or a YOLO, DETR or SSD network (.onnx, .xml); default: the strongest that was fetched, else motion "
+        "or person_mobile, as each video needs",
     )
     add_detector_options(track)
     track.add_argument(
@@ -133,16 +133,16 @@ def _add_outputs(track: argparse.ArgumentParser) -> None:
 
 
 def choose_detector(tracks: Path) -> str:
-    """The detector that a folder of tracks was made with, else the default; it is printed on stderr."""
-    from stca.tracking import default_detector
-    from stca.tracking.detectors.detect import PACKAGED
+    """The detector of the catalogue that a folder was tracked with, else the default; printed on stderr."""
+    from stca.tracking.detectors.detect import AUTO, default_detector
     from stca.tracking.track import detector_of
 
     name, why = detector_of(tracks), f"as {tracks} was tracked with (--detector, and another --out)"
     if name is None:
         name = default_detector()
-        whose = "of the package" if name == PACKAGED else "the strongest that was fetched"
-        why = f"{whose} (--detector motion: faster, for fixed cameras)"
+        why = "the strongest that was fetched (--detector motion or person_mobile: without)"
+    if name == AUTO:
+        return name  # what is chosen is said for every video
     print(f"detector: {name}, {why}", file=sys.stderr)
     return name
 
@@ -180,11 +180,11 @@ def _track(given: argparse.Namespace) -> int:
     if given.draw:
         check_drawing(given.draw, given.video)
     if given.engine == "ray":
-        print_detector(options.open_detector())
+        print_detector(options)
         return _report(given, *track_on_cluster(given, options))
     _require_one_camera_each(given.video, options, given.draw)
     if options.tracks is None:  # an invalid detector is reported once, before any video is opened
-        print_detector(options.open_detector())
+        print_detector(options)
     _require_finite(given.video[:-1])
     if given.draw:
         _require_finite(given.video, drawn=True)

@@ -118,7 +118,7 @@ def _outcomes(
 def _on_gpus(task: TrackTask, count: int) -> bool:
     """Whether each process gets a GPU of the cluster: it has some, and a network runs on them."""
     device = task.options.detector_options.device
-    if count == 0 or task.options.detector == "motion":
+    if count == 0 or task.options.detector in ("motion", "auto"):
         return count > 0 and task.appearance is not None
     detects = device in ("cuda", "tensorrt") or (device == "auto" and "cuda" in devices_to_try("auto"))
     return detects or task.appearance is not None

@@ -105,7 +105,7 @@ class Job:
                 height, width = frame.image.shape[:2]
                 self._times.forget(min(tracks.oldest, frame.number))
                 self._times.add(frame.number, frame.time)
-                for track in tracks.update(frame, _observations(frame, found), numbers):
+                for track in tracks.update(frame, _observations(frame, found, numbers), numbers):
                     yield from self._finish(track)
                 if watch is not None:
                     watch(self._frames, self._total)
@@ -218,10 +218,11 @@ class Job:
         )
 
 
-def _observations(frame: Frame, found: Detections) -> list[Observation]:
+def _observations(frame: Frame, found: Detections, numbers: Int64[np.ndarray, " n"]) -> list[Observation]:
     height, width = frame.image.shape[:2]
     boxes = found.boxes.astype(np.float64)
-    scores = quality.size(boxes), quality.inside(boxes, width, height), quality.visible(boxes)
+    seen = quality.visible(boxes, people=numbers >= 0)
+    scores = quality.size(boxes), quality.inside(boxes, width, height), seen
     limits = np.array([width, height, width, height])
     whole = boxes.round().astype(int).clip(0, limits)
     observations = []

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, field
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from stca.errors import ConfigError, DatasetError
 from stca.footage.sources import Source
 from stca.tracking.appearance import CropEncoder
 from stca.tracking.associate import TRACKERS
-from stca.tracking.detectors.detect import detector_file, open_with_options
+from stca.tracking.detectors.choice import choose_for
+from stca.tracking.detectors.detect import AUTO, PACKAGED, detector_file, open_with_options
 from stca.tracking.detectors.detections import Detector
 from stca.tracking.detectors.options import DetectorOptions
 from stca.tracking.regions import Region
@@ -32,7 +36,7 @@ class TrackOptions:
     """Options of tracking one video.
 
     Args:
-        detector: see `stca.tracking.open_detector`.
+        detector: see `stca.tracking.open_detector`; `auto`: `motion` or `person_mobile`, as the video needs.
         tracker: `ocsort`, `bytetrack` or `botsort`.
         tracks: a MOTChallenge file of external tracks, instead of a detector and a tracker.
         camera: the camera's name; default: the video's name without suffix.
@@ -81,6 +85,30 @@ class TrackOptions:
             )
         if self.camera is not None:
             check_camera(self.camera)
+
+    def resolved(
+        self, source: Source, before: Mapping[str, Any] | None, *, show: bool = False
+    ) -> TrackOptions:
+        """These options with the detector that `auto` stands for.
+
+        Args:
+            source: the video.
+            before: what its folder records, if it was tracked before.
+            show: print what was chosen on stderr.
+
+        """
+        if self.detector != AUTO or self.tracks is not None:
+            return self
+        if before and (recorded := str(before.get("detector")).partition(" ")[0]) in ("motion", PACKAGED):
+            options = before.get("options")
+            moving = isinstance(options, dict) and options.get("moving") is True
+            return replace(self, detector=recorded, moving=moving)
+        if self.moving or self.detector_options.explicit():
+            return replace(self, detector=PACKAGED)
+        choice = choose_for(source)
+        if show:
+            print(f"{source.name}: detector {choice.detector}, {choice.why}", file=sys.stderr)
+        return replace(self, detector=choice.detector, moving=choice.moving)
 
     def open_detector(self) -> Detector:
         """The detector, opened with its options."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Bool, Float, Float32
 
 from stca.footage.images import RGB
 
@@ -54,11 +54,22 @@ def inside(boxes: Float[np.ndarray, "n 4"], width: int, height: int) -> Float[np
     return parts
 
 
-def visible(boxes: Float[np.ndarray, "n 4"], *, grid: tuple[int, int] = (16, 8)) -> Float[np.ndarray, " n"]:
-    """Fraction of every box that no box in front of it covers.
+def visible(
+    boxes: Float[np.ndarray, "n 4"],
+    *,
+    people: Bool[np.ndarray, " n"] | None = None,
+    grid: tuple[int, int] = (16, 8),
+) -> Float[np.ndarray, " n"]:
+    """Fraction of every box that no person in front of it covers.
 
     A person whose feet are lower in the image is taken to be nearer to the camera. The covered part is
     counted on a grid of points (rows, columns) in every box, so that overlapping covers count once.
+
+    Args:
+        boxes: left, top, right, bottom.
+        people: which of them cover others; default: all. Weak boxes that no track took are mostly nobody.
+        grid: points in a box.
+
     """
     if not len(boxes):
         return np.zeros(0)
@@ -70,6 +81,8 @@ def visible(boxes: Float[np.ndarray, "n 4"], *, grid: tuple[int, int] = (16, 8))
     )  # (n, m, columns)
     in_y = (boxes[None, :, 1, None] <= y[:, None]) & (y[:, None] <= boxes[None, :, 3, None])  # (n, m, rows)
     in_front = boxes[None, :, 3] > boxes[:, None, 3]  # (n, m): m stands lower than n
+    if people is not None:
+        in_front &= people[None, :]
     in_x &= in_front[:, :, None]
     covered = (in_y[:, :, :, None] & in_x[:, :, None, :]).any(axis=1)  # (n, rows, columns)
     seen: Float[np.ndarray, " n"] = 1 - covered.mean(axis=(1, 2))

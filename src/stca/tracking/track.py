@@ -14,7 +14,6 @@ from stca.errors import ConfigError
 from stca.footage.sources import Source, open_source
 from stca.tracking.appearance import CropEncoder
 from stca.tracking.associate import TRACKERS
-from stca.tracking.detectors.detect import DETECTORS, PACKAGED
 from stca.tracking.detectors.options import DetectorOptions
 from stca.tracking.external_tracks import ExternalTracks, read_external_tracks
 from stca.tracking.job import Job, Watch
@@ -50,7 +49,7 @@ def track_video(
 
     Args:
         path: a video file, a folder of images, or the address of a camera.
-        detector: `motion` (fixed cameras), `person_mobile` (network in the package) ...; see `open_detector`.
+        detector: `motion` (fixed cameras), `person_mobile` (a network), `auto` ...; see `TrackOptions`.
         tracker: `ocsort`, `bytetrack` or `botsort`.
         out: the output folder.
         tracks: a MOTChallenge file of external tracks, instead of a detector and a tracker.
@@ -120,6 +119,7 @@ def write_tracks(
     camera = options.camera or source.camera
     check_camera(camera)
     place = out / folder_name if folder_name else camera_folder(out, camera, source)
+    options = options.resolved(source, read_video_file(place), show=show)
     made_with = settings(source, options, encoder)
     external = _external_tracks(source, options, show=show)
     folder = CameraFolder(place, made_with)
@@ -208,10 +208,10 @@ def recorded_detectors(tracks: Path) -> set[str]:
 
 
 def detector_of(tracks: Path) -> str | None:
-    """The detector that a whole folder of tracks was made with, if its name says which."""
+    """The detector of the catalogue that a whole folder of tracks was made with, if it is one."""
     before = recorded_detectors(tracks)
     name = before.pop() if len(before) == 1 else None
-    return name if name in {*DETECTORS, PACKAGED, *NETWORKS} else None
+    return name if name in NETWORKS else None
 
 
 def recorded_options(tracks: Path) -> list[Mapping[str, Any]]:

@@ -131,7 +131,7 @@ def test_the_result_does_not_depend_on_the_output(
 @pytest.fixture
 def default_detector(monkeypatch: pytest.MonkeyPatch) -> None:
     """The default detector knows the drawn people of the street."""
-    monkeypatch.setattr("stca.gallery.query.crops.default_detector", lambda: "street:colours")
+    monkeypatch.setattr("stca.gallery.query.crops.default_network", lambda: "street:colours")
     monkeypatch.setattr("stca.gallery.query.videos.default_detector", lambda: "street:colours")
 
 
@@ -182,7 +182,7 @@ def test_a_crop_needs_no_network_that_finds_people(tmp_path: Path, monkeypatch: 
     def fail() -> str:
         raise StcaError("onnxruntime is not installed")
 
-    monkeypatch.setattr("stca.gallery.query.crops.default_detector", fail)
+    monkeypatch.setattr("stca.gallery.query.crops.default_network", fail)
     crop = crop_photo(tmp_path / "crop.jpg", WALKERS[1])
     assert open_query([crop], tmp_path).found.frames == (crop,)
     with pytest.raises(GalleryError, match=r"no detector can look(.|\n)*not installed(.|\n)*--box"):

@@ -7,19 +7,19 @@ import pytest
 
 from stca.footage.video import read_video
 from stca.tracking import default_detector, open_detector
-from stca.tracking.detectors.detect import PACKAGED, detector_file
-from stca.tracking.options import TrackOptions
+from stca.tracking.detectors.detect import AUTO, PACKAGED, default_network, detector_file
 
 pytest.importorskip("onnxruntime", reason="it is an ONNX file")
 
 
-def test_it_is_small_and_what_is_taken_by_default() -> None:
+def test_it_is_small_and_looks_at_single_pictures_by_default() -> None:
     file = detector_file(PACKAGED)
     assert file is not None
     assert file.stat().st_size <= 5_000_000
-    assert default_detector() == PACKAGED
-    options = TrackOptions(detector=PACKAGED, moving=True)
-    assert options.detector_label == PACKAGED
+    assert (default_detector(), default_network()) == (AUTO, PACKAGED)
+    detector = open_detector(PACKAGED)
+    assert detector.name == file.name
+    assert not detector.stateful
 
 
 def test_a_file_of_the_users_is_meant_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

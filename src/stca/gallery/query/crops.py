@@ -11,7 +11,8 @@ from jaxtyping import UInt8
 
 from stca.errors import ConfigError, GalleryError
 from stca.footage.images import RGB, write_jpeg
-from stca.tracking import default_detector, open_detector
+from stca.tracking import open_detector
+from stca.tracking.detectors.detect import default_network
 from stca.tracking.detectors.detections import Detector
 
 Box = tuple[float, float, float, float]
@@ -87,7 +88,7 @@ def write_crop(work: Path, number: int, crop: RGB) -> Path:
 
 def scene_detector() -> Detector:
     """The detector for images that may be scenes, where the user names none; opened once."""
-    return _opened(default_detector())
+    return _opened(default_network())
 
 
 @functools.cache

@@ -16,6 +16,9 @@ from stca.tracking.detectors.options import DetectorOptions
 
 DETECTORS: Mapping[str, Callable[[], Detector]] = {"motion": MotionDetector}
 
+AUTO = "auto"
+"""Stands for a choice between the two detectors of the package, for every video; see `choice`."""
+
 PACKAGED = "person_mobile"
 """The detection network in the package; see docs/model_card.md."""
 
@@ -100,6 +103,12 @@ def detector_file(name: str) -> Path | None:
 
 
 def default_detector() -> str:
-    """The strongest detector that was fetched (`stca weights get`), else the network in the package."""
+    """The strongest detector that was fetched (`stca weights get`), else `auto`: chosen for every video."""
+    fetched = best("detector")
+    return fetched.name if fetched else AUTO
+
+
+def default_network() -> str:
+    """The strongest detector that was fetched, else the network in the package: for single pictures."""
     fetched = best("detector")
     return fetched.name if fetched else PACKAGED

@@ -1,0 +1,98 @@
+"""Which detector of the package a video needs, told by looking at its first minute.
+
+Background subtraction (`motion`) is the better one where a camera stands still and every place is mostly free
+of people: what always stands there is not taken for a person. Where the camera moves, people fill much of
+the picture, or the video is too short to learn the background, it fails, and the network is better.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from stca.footage.images import RGB
+from stca.footage.sources import Frame, Source
+from stca.tracking.detectors.detect import PACKAGED, open_detector
+
+SHORT = 20.0
+"""Seconds; motion needs some ten to learn a background."""
+CROWDED = 0.15
+"""Part of the picture that people cover: TUD and a shop 0.19 to 0.28, rendered streets 0.07 to 0.08."""
+MOVED = 0.002
+"""Motion of the corners from a frame to the next, as a part of the width: fixed cameras have up to 0.0006."""
+_SECONDS, _SAMPLES = 60.0, 12
+_SURE = 0.5
+_CELL = 8
+_FLOW_WIDTH = 480  # pixels; as of `associate.CameraMotion`
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A detector for one video.
+
+    Args:
+        detector: `motion` or `person_mobile`.
+        moving: whether the camera moves.
+        why: in words.
+
+    """
+
+    detector: str
+    moving: bool
+    why: str
+
+
+def choose_for(source: Source) -> Choice:
+    """Look at pairs of frames of the first minute.
+
+    Raises:
+        StcaError: the video cannot be read, or a package is not installed.
+
+    """
+    if source.live:
+        return Choice("motion", moving=False, why="a live camera, which is taken to stand still")
+    detector = open_detector(PACKAGED)
+    step = max(2, round(_SECONDS * source.frame_rate / _SAMPLES))
+    covered, moved, last = [], [], 0.0
+    before: Frame | None = None
+    for number, frame in enumerate(source.frames()):
+        last = frame.time
+        if last > _SECONDS:
+            break
+        if number % step == 0:
+            found = detector.detect(frame.image)
+            covered.append(_covered(found.boxes[found.scores >= _SURE], frame.image))
+            before = frame
+        elif before is not None:
+            moved.append(_corners_moved(before.image, frame.image))
+            before = None
+    if moved and float(np.median(moved)) > MOVED:
+        return Choice(PACKAGED, moving=True, why="the camera moves")
+    if last < SHORT:
+        return Choice(PACKAGED, moving=False, why=f"{last:.0f} s are too short to learn a background")
+    if float(np.median(covered)) > CROWDED:
+        return Choice(PACKAGED, moving=False, why="people fill much of the picture")
+    return Choice("motion", moving=False, why="the camera stands still")
+
+
+def _covered(boxes: np.ndarray, image: RGB) -> float:
+    """The part of an image that is covered by boxes."""
+    height, width = image.shape[:2]
+    mask = np.zeros((-(-height // _CELL), -(-width // _CELL)), bool)
+    for left, top, right, bottom in (np.clip(boxes, 0, None) // _CELL).astype(int):
+        mask[top : bottom + 1, left : right + 1] = True
+    return float(mask.mean())
+
+
+def _corners_moved(first: RGB, second: RGB) -> float:
+    """How far a picture's corners move to the next one, by the median, as a part of its width."""
+    from trackers import CMC, CMCConfig
+
+    height, width = first.shape[:2]
+    estimator: Any = CMC(CMCConfig(method="sparseOptFlow", downscale=max(1, round(width / _FLOW_WIDTH))))
+    estimator.estimate(first)
+    step = np.asarray(estimator.estimate(second), np.float64)
+    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], np.float64)
+    return float(np.median(np.abs(corners @ step.T - corners[:, :2]).max(axis=1)) / width)
