@@ -99,12 +99,12 @@ class TrackOptions:
         """
         if self.detector != AUTO or self.tracks is not None:
             return self
+        if self.moving or self.detector_options.explicit():
+            return replace(self, detector=PACKAGED)
         if before and (recorded := str(before.get("detector")).partition(" ")[0]) in ("motion", PACKAGED):
             options = before.get("options")
             moving = isinstance(options, dict) and options.get("moving") is True
             return replace(self, detector=recorded, moving=moving)
-        if self.moving or self.detector_options.explicit():
-            return replace(self, detector=PACKAGED)
         choice = choose_for(source)
         if show:
             print(f"{source.name}: detector {choice.detector}, {choice.why}", file=sys.stderr)

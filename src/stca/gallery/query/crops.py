@@ -26,7 +26,7 @@ _LEAST_INSIDE = 0.25
 """Of a box's area; a person at the border of an image is cut off by less."""
 _FARTHEST = 1e6
 """Pixels: larger coordinates are none."""
-_FILLS = 0.5
+FILLS = 0.5
 """A person who covers this fraction of an image is the one who is meant."""
 SMALL = 0.25
 """A person who covers less of an upright image than this is in a scene: crops may be cut loosely."""
@@ -131,7 +131,7 @@ def person_box(people: list[Box], image: RGB, *, where: object) -> Box | None:
 
     """
     height, width = image.shape[:2]
-    whole = [box for box in people if covers(box, image) >= _FILLS]
+    whole = [box for box in people if covers(box, image) >= FILLS]
     if len(whole) == 1:
         return None if has_crop_shape(image) else whole[0]
     if len(people) == 1:

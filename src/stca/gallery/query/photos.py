@@ -9,6 +9,7 @@ from stca.errors import ConfigError, GalleryError, StcaError
 from stca.footage.images import RGB, read_image
 from stca.gallery.query.crops import (
     CHOOSE,
+    FILLS,
     SMALL,
     Box,
     covers,
@@ -69,8 +70,8 @@ def photo_crops(
 def _chosen(detector: Detector | None, image: RGB, *, where: Path) -> Box | None:
     """The person who is meant; None: the whole image, which is a crop.
 
-    Without a detector, the default one looks; then an image of a crop's shape is a crop, unless people are
-    found and all of them are small.
+    Without a detector, the default one looks; then an upright image is a crop, unless several people
+    are found of whom nobody fills it, or one who is small.
     """
     if detector is not None:
         return person_box(find_people(detector, image), image, where=where)
@@ -80,7 +81,10 @@ def _chosen(detector: Detector | None, image: RGB, *, where: Path) -> Box | None
         if has_crop_shape(image):
             return None
         raise _no_crop(image, error, where=where) from error
-    if has_crop_shape(image) and (not people or any(covers(box, image) >= SMALL for box in people)):
+    parts = [covers(box, image) for box in people]
+    if has_crop_shape(image) and (
+        not parts or max(parts) >= FILLS or (len(parts) == 1 and parts[0] >= SMALL)
+    ):
         return None
     return person_box(people, image, where=where)
 
