@@ -14,7 +14,7 @@ from stca.footage.sources import Source
 from stca.tracking.appearance import CropEncoder
 from stca.tracking.associate import TRACKERS
 from stca.tracking.detectors.choice import choose_for
-from stca.tracking.detectors.detect import AUTO, PACKAGED, detector_file, open_with_options
+from stca.tracking.detectors.detect import AUTO, DETECTORS, PACKAGED, detector_file, open_with_options
 from stca.tracking.detectors.detections import Detector
 from stca.tracking.detectors.options import DetectorOptions
 from stca.tracking.regions import Region
@@ -178,7 +178,10 @@ def settings(source: Source, options: TrackOptions, encoder: CropEncoder | None 
     if options.tracks is not None:
         detector = None
         entries |= {"tracker": None, "tracks": f"{options.tracks.name} {_digest(options.tracks)}"}
-    elif (file := detector_file(options.detector) or Path(options.detector)).is_file():
+    elif (
+        options.detector not in DETECTORS
+        and (file := detector_file(options.detector) or Path(options.detector)).is_file()
+    ):
         detector = f"{options.detector_label} {_digest(*_files(file))}"
     del entries["detector"]
     return {

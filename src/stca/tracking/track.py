@@ -14,6 +14,7 @@ from stca.errors import ConfigError
 from stca.footage.sources import Source, open_source
 from stca.tracking.appearance import CropEncoder
 from stca.tracking.associate import TRACKERS
+from stca.tracking.detectors.detect import AUTO
 from stca.tracking.detectors.options import DetectorOptions
 from stca.tracking.external_tracks import ExternalTracks, read_external_tracks
 from stca.tracking.job import Job, Watch
@@ -27,7 +28,7 @@ from stca.tracks import TrackRecord
 def track_video(
     path: str | Path,
     *,
-    detector: str = "motion",
+    detector: str = AUTO,
     tracker: str = TRACKERS[0],
     out: str | Path = "tracks",
     tracks: Path | None = None,
@@ -49,7 +50,7 @@ def track_video(
 
     Args:
         path: a video file, a folder of images, or the address of a camera.
-        detector: `motion` (fixed cameras), `person_mobile` (a network), `auto` ...; see `TrackOptions`.
+        detector: `motion` or `person_mobile`, `auto`: one of them, as the video needs; or as `open_detector`.
         tracker: `ocsort`, `bytetrack` or `botsort`.
         out: the output folder.
         tracks: a MOTChallenge file of external tracks, instead of a detector and a tracker.

@@ -274,7 +274,7 @@ def _is_whole(metadata: Mapping[str, Any]) -> bool:
     """Whether there is everything that a run needs which goes on."""
     try:
         return not metadata["finished"] or all(int(metadata[name]) >= 0 for name in _SUMMARY_KEYS)
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, OverflowError):
         return False
 
 

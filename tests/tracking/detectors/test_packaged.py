@@ -5,9 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stca.errors import ConfigError
+from stca.footage.sources import Source
 from stca.footage.video import read_video
 from stca.tracking import default_detector, open_detector
 from stca.tracking.detectors.detect import AUTO, PACKAGED, default_network, detector_file
+from stca.tracking.options import TrackOptions, settings
 
 pytest.importorskip("onnxruntime", reason="it is an ONNX file")
 
@@ -22,10 +25,22 @@ def test_it_is_small_and_looks_at_single_pictures_by_default() -> None:
     assert not detector.stateful
 
 
-def test_a_file_of_the_users_is_meant_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stray_files_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = detector_file(PACKAGED)
     monkeypatch.chdir(tmp_path)
-    (tmp_path / PACKAGED).write_bytes(b"")
-    assert detector_file(PACKAGED) is None
+    (tmp_path / PACKAGED).write_bytes(b"x")
+    (tmp_path / "motion").write_bytes(b"x")
+    assert detector_file(PACKAGED) == expected
+    video = Source("a", "a", 25.0, None, False, (), lambda: iter(()))
+    assert settings(video, TrackOptions(detector="motion"))["detector"] == "motion"
+
+
+@pytest.mark.parametrize(
+    "name", ["os:system", "builtins:dict", "builtins:type", "stca.tracking:default_detector"]
+)
+def test_what_is_no_detector_is_said(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"gives no detector|cannot be made"):
+        open_detector(name)
 
 
 def test_nobody_is_in_plain_pictures_and_in_noise() -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import math
+import warnings
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 
-from stca.errors import ConfigError, GalleryError
+from stca.errors import CheckpointError, ConfigError, GalleryError, StcaError
 from stca.footage.images import RGB, write_jpeg
 from stca.tracking import open_detector
 from stca.tracking.detectors.detect import default_network
@@ -121,6 +122,31 @@ def covers(box: Box, image: RGB) -> float:
     """The part of an image that a person's box covers."""
     height, width = image.shape[:2]
     return box[2] * box[3] / float(height * width)
+
+
+def is_crop(image: RGB) -> bool:
+    """Whether an image is a crop of one person, as far as its shape and the default detector tell.
+
+    An upright image is one, unless several people are found of whom nobody fills it, or one who is small.
+    Where no network can be run, its shape decides.
+
+    Raises:
+        CheckpointError: the detector's file is damaged.
+
+    """
+    if not has_crop_shape(image):
+        return False
+    try:
+        people = find_people(scene_detector(), image)
+    except CheckpointError:
+        raise
+    except StcaError as error:  # no runtime for networks is installed
+        warnings.warn(
+            f"no detector could look whether this is a crop of one person: {error.what}", stacklevel=2
+        )
+        return True
+    parts = [covers(box, image) for box in people]
+    return not parts or max(parts) >= FILLS or (len(parts) == 1 and parts[0] >= SMALL)
 
 
 def person_box(people: list[Box], image: RGB, *, where: object) -> Box | None:

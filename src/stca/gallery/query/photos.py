@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from stca.errors import ConfigError, GalleryError, StcaError
+from stca.errors import CheckpointError, ConfigError, GalleryError, StcaError
 from stca.footage.images import RGB, read_image
 from stca.gallery.query.crops import (
     CHOOSE,
-    FILLS,
-    SMALL,
     Box,
-    covers,
     cut,
     find_people,
     format_box,
-    has_crop_shape,
+    is_crop,
     person_box,
     scene_detector,
     write_crop,
@@ -68,24 +65,17 @@ def photo_crops(
 
 
 def _chosen(detector: Detector | None, image: RGB, *, where: Path) -> Box | None:
-    """The person who is meant; None: the whole image, which is a crop.
-
-    Without a detector, the default one looks; then an upright image is a crop, unless several people
-    are found of whom nobody fills it, or one who is small.
-    """
+    """The person who is meant; None: the whole image, which is a crop."""
     if detector is not None:
         return person_box(find_people(detector, image), image, where=where)
+    if is_crop(image):
+        return None
     try:
         people = find_people(scene_detector(), image)
-    except StcaError as error:  # no runtime for networks here, or a damaged file
-        if has_crop_shape(image):
-            return None
+    except CheckpointError:
+        raise
+    except StcaError as error:  # no runtime for networks is installed
         raise _no_crop(image, error, where=where) from error
-    parts = [covers(box, image) for box in people]
-    if has_crop_shape(image) and (
-        not parts or max(parts) >= FILLS or (len(parts) == 1 and parts[0] >= SMALL)
-    ):
-        return None
     return person_box(people, image, where=where)
 
 

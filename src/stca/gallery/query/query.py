@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stca.errors import ConfigError, GalleryError
 from stca.footage.images import IMAGE_SUFFIXES, read_image
-from stca.gallery.query.crops import Box, has_crop_shape
+from stca.gallery.query.crops import Box, is_crop
 from stca.gallery.query.photos import photo_crops
 from stca.gallery.query.videos import video_crops
 from stca.tracking import open_detector
@@ -108,19 +108,19 @@ def _odd_shapes(tracklet: FoundTracklet, *, whole: bool) -> tuple[str, ...]:
     if whole:
         return ()
     sample = tracklet.frames[:: -(-len(tracklet.frames) // _SAMPLE)]
-    odd = [path for path in sample if not has_crop_shape(read_image(path))]
+    odd = [path for path in sample if not is_crop(read_image(path))]
     if 2 * len(odd) > len(sample):
         image = read_image(odd[0])
         raise GalleryError(
-            "Most images of a query folder are not shaped like crops of one person",
-            expected="images clearly higher than wide and of at most 2 megapixels, or a detector",
+            "Most images of a query folder are no crops of one person",
+            expected="upright images of at most 2 megapixels that a person fills, or a detector",
             found=f"{image.shape[1]} x {image.shape[0]} pixels",
             where=odd[0],
             hint="--detector person_mobile finds the person in each; --whole (whole=True): crops",
         )
     if not odd:
         return ()
-    return (f"{len(odd)} of {len(sample)} images looked at are not shaped like crops; all are used whole",)
+    return (f"{len(odd)} of {len(sample)} images looked at are no crops of one person; all are used whole",)
 
 
 def _tracklet(folder: Path) -> FoundTracklet:

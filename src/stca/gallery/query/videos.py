@@ -13,7 +13,7 @@ from stca.gallery.query.crops import (
     cut,
     find_people,
     format_box,
-    has_crop_shape,
+    is_crop,
     person_box,
     scene_detector,
     write_crop,
@@ -164,7 +164,7 @@ def whole_frames(video: Path, work: Path, *, whole: bool) -> tuple[list[Path], l
     source = open_source(video)
     crops: list[Path] = []
     for frame in progress(source.frames(), label=f"reading {video.name}", total=source.num_frames):
-        if not crops and not whole and not has_crop_shape(frame.image):
+        if not crops and not whole and not is_crop(frame.image):
             return None
         crops.append(write_crop(work, frame.number, frame.image))
     note = f"{video.name} is used whole: {len(crops)} frames as crops of one person"

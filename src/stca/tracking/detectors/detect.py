@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stca.catalogue import NETWORKS, best, path_of
-from stca.errors import ConfigError
+from stca.errors import ConfigError, first_line
 from stca.tools.lookup import find
 from stca.tracking.detectors.detections import Detector
 from stca.tracking.detectors.motion import MotionDetector
@@ -84,7 +84,23 @@ def open_with_options(name: str, options: DetectorOptions) -> Detector:
             expected="an .onnx or .xml file as detector",
             found=f"{name} with {', '.join(f'{option} {value}' for option, value in given.items())}",
         )
-    detector: Detector = find(DETECTORS, name, kind="detector")()
+    make = find(DETECTORS, name, kind="detector")
+    try:
+        detector = make()
+    except TypeError as error:
+        raise ConfigError(
+            "A detector cannot be made",
+            expected="a function without arguments",
+            found=first_line(error),
+            where=name,
+        ) from error
+    if isinstance(detector, type) or not isinstance(detector, Detector):
+        raise ConfigError(
+            "This function gives no detector",
+            expected="an object with name, stateful and detect(image), as stca.tracking.Detector",
+            found=type(detector).__name__,
+            where=name,
+        )
     return detector
 
 
@@ -95,11 +111,10 @@ def detector_file(name: str) -> Path | None:
         CheckpointError: it was not fetched, or its files are damaged.
 
     """
-    if Path(name).is_file():
-        return None
     if name == PACKAGED:
         return _PACKAGED_FILE
-    return path_of(name) if name in NETWORKS and NETWORKS[name].kind == "detector" else None
+    known = name in NETWORKS and NETWORKS[name].kind == "detector" and not Path(name).is_file()
+    return path_of(name) if known else None
 
 
 def default_detector() -> str:

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from stca.catalogue import best
 from stca.footage.images import read_image
 from stca.gallery.query import Query, open_query
-from stca.gallery.query.crops import Box, has_crop_shape
+from stca.gallery.query.crops import Box, is_crop
 from stca.gallery.query.videos import moment_crops, only_person
 from stca.tracking import default_detector, open_detector
 from stca.tracks import FoundTracklet
@@ -147,7 +147,7 @@ class Uploads:
             fetched = best("detector")
             opened = open_detector(fetched.name) if fetched else None
             crops, notes = moment_crops(frames, work, at=at, box=box, detector=opened)
-        elif all(has_crop_shape(read_image(found.pictures[i].path)) for i in (0, -1)):
+        elif all(is_crop(read_image(found.pictures[i].path)) for i in (0, -1)):
             crops, notes = (
                 [each.path for each in found.pictures],
                 ["the video is used whole, as crops of one person"],
