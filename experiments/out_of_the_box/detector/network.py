@@ -21,7 +21,7 @@ SIZE = (320, 416)
 """(H, W) of the pictures that it reads, letterboxed: wide and 4:3 frames both fill most of it."""
 STRIDE = 8
 MOST = 300
-"""Places that one picture can have, several a person: neighbours of the likeliest place have boxes as good."""
+"""Places that one picture can have, several a person: neighbours of the likeliest have boxes as good."""
 SHIFT = 0.3
 """Of the scores' logits, so that trackers, which begin tracks at 0.6, find most people and little else."""
 _WIDTH = 64
