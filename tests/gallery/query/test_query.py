@@ -1,6 +1,7 @@
 """Searches for a person in a photo, a folder of photos or a video."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -395,3 +396,9 @@ def test_a_person_who_fills_the_image_is_the_crop() -> None:
     wide = np.zeros((100, 110, 3), np.uint8)
     box = (10.0, 0.0, 60.0, 100.0)
     assert crops.person_box([box, (80.0, 0.0, 20.0, 40.0)], wide, where="x") == box, "a close-up is cut"
+
+
+def test_a_pipe_is_no_query(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(GalleryError, match="no such query"):
+        open_query([tmp_path / "pipe.jpg"], tmp_path)

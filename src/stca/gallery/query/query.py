@@ -61,7 +61,7 @@ def open_query(
     if not places:
         raise ConfigError("A search needs a query", expected="a photo, a folder or a video")
     for place in places:
-        if not place.exists():
+        if not place.is_file() and not place.is_dir():  # a pipe would be waited for without an end
             raise GalleryError("There is no such query", expected="a photo, a folder or a video", where=place)
     first = places[0]
     if len(places) > 1 and not all(_is_photo(place) for place in places):
