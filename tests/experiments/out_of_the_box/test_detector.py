@@ -25,7 +25,7 @@ from experiments.out_of_the_box.teaching.loop import Trainee
 
 from published_mobilenet import published
 from stca.tracking import Detections, open_detector
-from stca.tracking.detectors.pixels import PIXELS, prepare
+from stca.tracking.detectors import pixels
 
 NOBODY = np.zeros((0, 4), np.float32)
 
@@ -205,7 +205,7 @@ def test_the_file_finds_what_the_network_finds(tmp_path: Path) -> None:
         network.middle.bias.zero_()
     network.eval()
     assert len(detect_with(network)(image))
-    seen, _ = prepare(image, SIZE, PIXELS["unit-rgb"], "letterbox")
+    seen, _ = pixels.prepare(image, SIZE, pixels.PIXELS["unit-rgb"], "letterbox")
     with torch.no_grad():
         wanted = BestBoxes(network).eval()(torch.from_numpy(seen)[None])[0].numpy()
     write_detector(network, tmp_path / "people.onnx")
