@@ -11,24 +11,14 @@ from pathlib import Path
 import torch
 from experiments.out_of_the_box.making.prepare import prepare
 from experiments.out_of_the_box.teaching.learning import Settings, learn
+from experiments.out_of_the_box.teaching.loop import add_run_options
 
 
 def main() -> None:
     """Parse and learn."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--shared", type=Path, required=True, help="folder of the raw material")
-    parser.add_argument(
-        "--out", type=Path, required=True, help="folder of this run; goes on where it stopped"
-    )
-    parser.add_argument("--hours", type=float, default=8.0, help="stop after this long; go on another time")
-    parser.add_argument(
-        "--steps", type=int, default=11_000, help="in all; the last 30 %% with a falling rate"
-    )
-    parser.add_argument("--rate", type=float, default=1e-3, help="learning rate")
+    add_run_options(parser, hours=8.0, steps=11_000, batch=32)
     parser.add_argument("--teacher", default="0277", help="number of the teacher")
-    parser.add_argument("--batch", type=int, default=32, help="pictures a step")
-    parser.add_argument("--seed", type=int, default=0, help="of chance")
-    parser.add_argument("--minutes", type=float, default=10, help="between two validations")
     parser.add_argument(
         "--start", type=Path, metavar="FILE", help="a state of `ship.py --state` to begin from"
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -16,10 +15,9 @@ from experiments.out_of_the_box.detector.network import SIZE, PersonDetector, cr
 from experiments.out_of_the_box.detector.objective import Marks, compare, mark
 from experiments.out_of_the_box.detector.scenes import Scene, load_scenes, make_scene_picture
 from experiments.out_of_the_box.detector.teacher import DetectionTeachers
-from experiments.out_of_the_box.detector.validation import DetectorWatch
+from experiments.out_of_the_box.detector.validation import detector_curve
 from experiments.out_of_the_box.teaching.feeding import ahead
-from experiments.out_of_the_box.teaching.loop import Limits, Trainee, train
-from experiments.out_of_the_box.teaching.schedule import Schedule
+from experiments.out_of_the_box.teaching.loop import RunSettings, Trainee, train
 from experiments.out_of_the_box.teaching.student import has_bf16
 from jaxtyping import UInt8
 from torch import Tensor
@@ -31,20 +29,6 @@ SURE, UNSURE = 0.45, 0.15
 _SAME = 0.5
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What `train_detector.py` was told."""
-
-    shared: Path
-    out: Path
-    hours: float
-    steps: int
-    rate: float
-    batch: int
-    seed: int
-    minutes: float
-
-
 class Batch(NamedTuple):
     """Pictures, what should be found in them, and processor seconds for both."""
 
@@ -53,27 +37,19 @@ class Batch(NamedTuple):
     seconds: float
 
 
-def learn(settings: Settings) -> None:
+def learn(settings: RunSettings) -> None:
     """Learn until the steps are done, the hours are over, or SIGTERM or SIGINT asks to stop; then save."""
     torch.manual_seed(settings.seed)
     trainee = Trainee(create_detector(settings.shared).train(), settings.out, rate=settings.rate)
     trainee.restore()
-    watch = DetectorWatch(settings.shared, settings.out, trainee.average.model)
+    curve = detector_curve(settings.shared, settings.out, trainee.average.model)
 
     def take_step(batch: Batch, rate: float) -> list[float]:
         return trainee.descend(compare(*maps(trainee.model, batch.pictures), batch.marks), rate)
 
     make = partial(make_arrays, settings.shared, settings.out, settings.batch, settings.seed)
     with ahead(make, first=trainee.step) as items:
-        train(
-            trainee,
-            map(as_batch, items),
-            take_step,
-            Schedule(settings.rate, settings.steps),
-            Limits(settings.steps, settings.hours, settings.minutes),
-            note=watch.note,
-            check=lambda: watch.check(trainee.step, settings.batch, trainee.seconds, trainee.processor),
-        )
+        train(trainee, map(as_batch, items), take_step, settings, curve)
 
 
 def maps(model: PersonDetector, pictures: UInt8[Tensor, "B H W 3"]) -> tuple[Tensor, Tensor]:

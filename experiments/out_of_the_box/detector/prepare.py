@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
-from experiments.out_of_the_box.making.prepare import FOOTAGE
+from experiments.out_of_the_box.making.material import at_most
+from experiments.out_of_the_box.making.prepare import FOOTAGE, once
 
 from stca.boxes import read_mot
 from stca.footage.images import read_image, write_jpeg
 from stca.footage.video import read_video
+from stca.linking.scores import corners, rows_by_frame
 from stca.walkers.making_scene import make_scene
 
 _FRAMES = 100
@@ -25,20 +25,9 @@ SCENE_SEED = 7707
 
 def prepare_scenes(shared: Path, work: Path) -> None:
     """Leave `work/cutouts`, `work/frames` and `work/rendered`."""
-    work.mkdir(parents=True, exist_ok=True)
-    _once(work / "cutouts", lambda folder: _cut_out(shared, folder))
-    _once(work / "frames", lambda folder: _take_frames(shared, folder))
-    _once(work / "rendered", lambda folder: _render(work, folder))
-
-
-def _once(folder: Path, make: Callable[[Path], None]) -> None:
-    if folder.is_dir():
-        return
-    with tempfile.TemporaryDirectory(dir=folder.parent) as unfinished:
-        new = Path(unfinished) / folder.name
-        new.mkdir()
-        make(new)
-        shutil.move(new, folder)
+    once(work / "cutouts", lambda folder: _cut_out(shared, folder))
+    once(work / "frames", lambda folder: _take_frames(shared, folder))
+    once(work / "rendered", lambda folder: _render(work, folder))
 
 
 def _cut_out(shared: Path, folder: Path) -> None:
@@ -96,13 +85,7 @@ def _take_frames(shared: Path, folder: Path) -> None:
         wanted = set(np.linspace(0, frames - 1, _FRAMES).round().astype(int).tolist())
         for number, frame in enumerate(read_video(shared / "video" / name)):
             if number in wanted:
-                write_jpeg(folder / f"{Path(name).stem}_{number:05d}.jpg", _at_most(frame))
-
-
-def _at_most(picture: np.ndarray) -> np.ndarray:
-    scale = min(1.0, _LONGEST / max(picture.shape[:2]))
-    size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+                write_jpeg(folder / f"{Path(name).stem}_{number:05d}.jpg", at_most(frame, _LONGEST))
 
 
 def _render(work: Path, folder: Path) -> None:
@@ -117,16 +100,11 @@ def _render(work: Path, folder: Path) -> None:
             workers=1,
         )
         for video in sorted(scene.glob("cam*/cam*.mp4")):
-            truth = read_mot(video.parent / "gt" / "gt.txt").rows
+            truth = rows_by_frame(read_mot(video.parent / "gt" / "gt.txt").rows)
             for number, frame in enumerate(read_video(video), start=1):
                 if number % 6:
                     continue
-                boxes = [
-                    (row.left, row.top, row.left + row.width, row.top + row.height, row.visibility)
-                    for row in truth
-                    if row.frame == number
-                ]
+                rows = truth.get(number, [])
+                people = np.column_stack((corners(rows), [row.visibility for row in rows]))
                 write_jpeg(folder / f"{video.stem}_{number:05d}.jpg", frame)
-                np.savetxt(
-                    folder / f"{video.stem}_{number:05d}.txt", np.array(boxes).reshape(-1, 5), fmt="%.2f"
-                )
+                np.savetxt(folder / f"{video.stem}_{number:05d}.txt", people, fmt="%.2f")

@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from experiments.out_of_the_box.detector.network import SIZE
+from experiments.out_of_the_box.making.spoiling import add_noise, compress, expose
 from jaxtyping import Float, Float32
 from numpy.random import Generator
 
@@ -241,19 +242,13 @@ def _tinted(rng: Generator, person: RGB) -> RGB:
 def _as_filmed(rng: Generator, picture: RGB) -> RGB:
     """Exposure, colour cast, blur, noise, compression."""
     if rng.random() < 0.7:
-        x = np.power(np.linspace(0, 1, 256, dtype=np.float32), np.exp(rng.normal(0, 0.3)))
-        x = (x - 0.5) * np.exp(rng.normal(0, 0.2)) + 0.5 + rng.normal(0, 0.06)
-        table = x[:, None] * np.exp(rng.normal(0, 0.08, 3))
-        picture = cv2.LUT(picture, (np.clip(table, 0, 1) * 255).astype(np.uint8)[None])
+        picture = expose(rng, picture, gamma=0.3, cast=0.08)
     if rng.random() < 0.15:
         picture = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     if rng.random() < 0.3:
         picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.4, 1.4))
     if rng.random() < 0.3:
-        noise = rng.standard_normal(picture.shape, dtype=np.float32) * rng.uniform(2, 10)
-        picture = np.clip(picture + noise, 0, 255).astype(np.uint8)
+        picture = add_noise(rng, picture, most=10)
     if rng.random() < 0.6:
-        quality = int(rng.integers(25, 90))
-        _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-        picture = cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]
+        picture = compress(rng, picture, worst=25)
     return np.ascontiguousarray(picture)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +10,16 @@ import cv2
 import numpy as np
 import torch
 from experiments.out_of_the_box.detector.network import SIZE, BestBoxes, PersonDetector
+from experiments.out_of_the_box.teaching.curve import Curve
 from jaxtyping import Float32
 
 from stca.boxes import MotRow, read_mot
 from stca.boxes.geometry import overlaps
 from stca.footage.images import RGB, read_image
 from stca.footage.video import read_video
+from stca.linking.scores import corners, rows_by_frame
 from stca.tracking.detectors.decoding import suppress
+from stca.tracking.detectors.decoding.layout import MIN_SCORE
 from stca.tracking.detectors.detections import Detections
 from stca.tracking.detectors.pixels import PIXELS, prepare
 
@@ -78,71 +80,46 @@ def detect_with(model: PersonDetector) -> Detect:
     def detect(image: RGB) -> Detections:
         seen, scale = prepare(image, SIZE, PIXELS["unit-rgb"], "letterbox")
         found = rows(torch.from_numpy(seen)[None])[0].numpy()
-        found = found[found[:, 4] >= 0.05]
+        found = found[found[:, 4] >= MIN_SCORE]
         people = suppress(found[:, :4], found[:, 4])
         return Detections(people.boxes / scale, people.scores)
 
     return detect
 
 
-class DetectorWatch:
-    """Scores the mean of the weights, and appends what it finds to `curve.csv`."""
+def detector_curve(shared: Path, out: Path, model: PersonDetector) -> Curve:
+    """Scores the mean of the weights on every sequence, for the lines of `curve.csv`."""
+    sequences = validation_frames(shared)
 
-    def __init__(self, shared: Path, out: Path, model: PersonDetector) -> None:
-        self.model, self.file = model, out / "curve.csv"
-        self.frames = validation_frames(shared)
-        self.losses: list[list[float]] = []
-
-    def note(self, step: int, losses: list[float]) -> None:
-        """Remember a step's losses until the next check."""
-        self.losses.append(losses)
-        if len(self.losses) % 50 == 0:
-            print(step, np.round(np.mean(self.losses[-50:], axis=0), 4), flush=True)
-
-    def check(self, step: int, batch: int, seconds: float, processor: float) -> None:
-        """Score, and write one line: after how many steps of how many pictures, and what they cost."""
+    def figures(losses: Sequence[float]) -> dict[str, object]:
         cv2.setNumThreads(1)
-        detect = detect_with(self.model)
-        total, middles, boxes = np.mean(self.losses, axis=0)
-        line: dict[str, object] = {
-            "step": step,
-            "pictures": step * batch,
-            "wall hours": round(seconds / 3600, 3),
-            "processor hours": round(processor / 3600, 3),
-            "loss": round(float(total), 4),
-            "middles": round(float(middles), 4),
-            "boxes": round(float(boxes), 4),
+        detect = detect_with(model)
+        found = {name: round(average_precision(detect, frames), 1) for name, frames in sequences.items()}
+        parts = zip(("loss", "middles", "boxes"), losses, strict=True)
+        return {
+            **{name: round(loss, 4) for name, loss in parts},
+            **found,
+            "mean": round(float(np.mean(list(found.values()))), 2),
         }
-        for name, frames in self.frames.items():
-            line[name] = round(average_precision(detect, frames), 1)
-        line["mean"] = round(float(np.mean([line[name] for name in self.frames])), 2)
-        print(line, flush=True)
-        fresh = not self.file.is_file()
-        with self.file.open("a", newline="") as file:
-            writer = csv.DictWriter(file, list(line))
-            if fresh:
-                writer.writeheader()
-            writer.writerow(line)
-        self.losses.clear()
+
+    return Curve(out / "curve.csv", figures)
 
 
 def _of_video(folder: Path, every: int) -> Iterator[Sighting]:
-    truth = read_mot(folder / "gt.txt").rows
+    truth = rows_by_frame(read_mot(folder / "gt.txt").rows)
     for number, frame in enumerate(read_video(folder / f"{folder.name}.mp4"), start=1):
         if number % every == 0:
-            yield _sighting(frame, [row for row in truth if row.frame == number])
+            yield _sighting(frame, truth.get(number, []))
 
 
 def _of_folder(folder: Path) -> Iterator[Sighting]:
-    truth = read_mot(folder / "gt" / "gt.txt").rows
+    truth = rows_by_frame(read_mot(folder / "gt" / "gt.txt").rows)
     for number, path in enumerate(sorted((folder / "img1").iterdir()), start=1):
-        yield _sighting(read_image(path), [row for row in truth if row.frame == number])
+        yield _sighting(read_image(path), truth.get(number, []))
 
 
 def _sighting(image: RGB, rows: Sequence[MotRow]) -> Sighting:
-    boxes = np.array(
-        [(row.left, row.top, row.left + row.width, row.top + row.height) for row in rows], np.float32
-    ).reshape(-1, 4)
+    boxes = corners(rows).astype(np.float32)
     people = np.array([row.confidence > 0 and row.class_id == 1 for row in rows], bool)
     counts = people & np.array([row.visibility >= _VISIBLE for row in rows], bool)
     alike = np.array([row.class_id in _LIKE_PEOPLE for row in rows], bool)

@@ -60,10 +60,11 @@ def _is_apart(path: Path) -> bool:
 
 
 def _read(paths: Iterable[Path], *, longest: int = SIZE[0]) -> tuple[RGB, ...]:
-    return tuple(_at_most(read_image(path), longest) for path in paths)
+    return tuple(at_most(read_image(path), longest) for path in paths)
 
 
-def _at_most(picture: RGB, longest: int) -> RGB:
+def at_most(picture: RGB, longest: int) -> RGB:
+    """The picture, made smaller where a side is longer than that."""
     height, width = picture.shape[:2]
     scale = longest / max(height, width)
     if scale >= 1:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from stca.datasets.walkers import make_walkers
@@ -46,28 +48,34 @@ def render_walkers(out: Path) -> None:
 def cut_footage(shared: Path, out: Path) -> int:
     """Cut people out of the free videos into `out`, once; returns how many crops there are."""
     for name, every in FOOTAGE.items():
-        done = out / Path(name).stem
-        if not done.is_dir():
-            _cut_video(shared / "video" / name, done, every, shared / "weights/detector/yolox_nano.onnx")
+        video, detector = shared / "video" / name, shared / "weights/detector/yolox_nano.onnx"
+        once(out / video.stem, partial(_cut_video, video, every, detector))
     return sum(1 for _ in out.rglob("*.jpg"))
 
 
-def _cut_video(video: Path, done: Path, every: int, detector_path: Path) -> None:
-    """All crops of one video; the folder takes its name when it is complete."""
-    done.parent.mkdir(parents=True, exist_ok=True)
+def once(folder: Path, make: Callable[[Path], None]) -> None:
+    """Fill a folder that is not there; it takes its name when it is complete."""
+    if folder.is_dir():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as unfinished:
+        new = Path(unfinished) / folder.name
+        new.mkdir()
+        make(new)
+        shutil.move(new, folder)
+
+
+def _cut_video(video: Path, every: int, detector_path: Path, folder: Path) -> None:
+    """All crops of one video."""
     detector = open_detector(str(detector_path))
-    with tempfile.TemporaryDirectory(dir=done.parent) as unfinished:
-        folder = Path(unfinished) / "crops"
-        folder.mkdir()
-        for number, frame in enumerate(read_video(video), start=1):
-            if number % every:
+    for number, frame in enumerate(read_video(video), start=1):
+        if number % every:
+            continue
+        found = detector.detect(frame)
+        for row, (box, score) in enumerate(zip(found.boxes, found.scores, strict=True)):
+            left, top, right, bottom = (round(float(side)) for side in box)
+            high, wide = bottom - top, right - left
+            if score < _LEAST_SCORE or high < _LEAST_HEIGHT or not 1.4 <= high / max(wide, 1) <= 4:
                 continue
-            found = detector.detect(frame)
-            for row, (box, score) in enumerate(zip(found.boxes, found.scores, strict=True)):
-                left, top, right, bottom = (round(float(side)) for side in box)
-                high, wide = bottom - top, right - left
-                if score < _LEAST_SCORE or high < _LEAST_HEIGHT or not 1.4 <= high / max(wide, 1) <= 4:
-                    continue
-                crop = frame[max(0, top) : bottom, max(0, left) : right]
-                write_jpeg(folder / f"{number:05d}_{row}.jpg", crop)
-        shutil.move(folder, done)
+            crop = frame[max(0, top) : bottom, max(0, left) : right]
+            write_jpeg(folder / f"{number:05d}_{row}.jpg", crop)

@@ -22,10 +22,9 @@ def spoil(rng: Generator, picture: RGB, material: Material) -> RGB:
     if rng.random() < 0.6:
         picture = _coarsen(rng, picture)
     if rng.random() < 0.3:
-        noise = rng.standard_normal(picture.shape, dtype=np.float32) * rng.uniform(2, 12)
-        picture = np.clip(picture + noise, 0, 255).astype(np.uint8)
+        picture = add_noise(rng, picture, most=12)
     if rng.random() < 0.5:
-        picture = _compress(rng, picture)
+        picture = compress(rng, picture, worst=20)
     return picture
 
 
@@ -72,11 +71,7 @@ def _hide(rng: Generator, picture: RGB, material: Material) -> RGB:
 
 def _light(rng: Generator, picture: RGB) -> RGB:
     """Exposure, contrast, gamma, colour cast, saturation; sometimes light from one side."""
-    x = np.linspace(0, 1, 256, dtype=np.float32)
-    x = np.power(x, np.exp(rng.normal(0, 0.25)))
-    x = (x - 0.5) * np.exp(rng.normal(0, 0.2)) + 0.5 + rng.normal(0, 0.06)
-    table = x[:, None] * np.exp(rng.normal(0, 0.1, 3))
-    picture = cv2.LUT(picture, (np.clip(table, 0, 1) * 255).astype(np.uint8)[None])
+    picture = expose(rng, picture, gamma=0.25, cast=0.1)
     grey = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     saturation = float(np.exp(rng.normal(-0.05, 0.3)))
     picture = cv2.addWeighted(picture, saturation, grey, 1 - saturation, 0)
@@ -104,6 +99,22 @@ def _coarsen(rng: Generator, picture: RGB) -> RGB:
     return np.asarray(cv2.resize(small, SIZE[::-1], interpolation=how))
 
 
-def _compress(rng: Generator, picture: RGB) -> RGB:
-    _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 90))])
+def expose(rng: Generator, picture: RGB, *, gamma: float, cast: float) -> RGB:
+    """Another gamma, contrast, brightness and colour cast; two of them with these standard deviations."""
+    x = np.power(np.linspace(0, 1, 256, dtype=np.float32), np.exp(rng.normal(0, gamma)))
+    x = (x - 0.5) * np.exp(rng.normal(0, 0.2)) + 0.5 + rng.normal(0, 0.06)
+    table = x[:, None] * np.exp(rng.normal(0, cast, 3))
+    return np.asarray(cv2.LUT(picture, (np.clip(table, 0, 1) * 255).astype(np.uint8)[None]))
+
+
+def add_noise(rng: Generator, picture: RGB, *, most: float) -> RGB:
+    """Noise with a standard deviation of 2 to `most`."""
+    noise = rng.standard_normal(picture.shape, dtype=np.float32) * rng.uniform(2, most)
+    return np.clip(picture + noise, 0, 255).astype(np.uint8)
+
+
+def compress(rng: Generator, picture: RGB, *, worst: int) -> RGB:
+    """As a JPEG of a quality of `worst` to 89."""
+    quality = int(rng.integers(worst, 90))
+    _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])

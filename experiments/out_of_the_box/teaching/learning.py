@@ -7,10 +7,9 @@ from pathlib import Path
 
 import torch
 from experiments.out_of_the_box.teaching.feeding import Batch, Source, lessons
-from experiments.out_of_the_box.teaching.loop import Limits, Trainee, train
+from experiments.out_of_the_box.teaching.loop import RunSettings, Trainee, train
 from experiments.out_of_the_box.teaching.objective import compare
 from experiments.out_of_the_box.teaching.replay import first_needed, replayed
-from experiments.out_of_the_box.teaching.schedule import Schedule
 from experiments.out_of_the_box.teaching.states import read_state
 from experiments.out_of_the_box.teaching.student import create_student, vectors_and_shares
 from experiments.out_of_the_box.teaching.teachers import Lesson, Teacher, teacher_path
@@ -20,18 +19,10 @@ from stca.models import ReIDModel
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(RunSettings):
     """What `train.py` was told."""
 
-    shared: Path
-    out: Path
-    hours: float
-    steps: int
-    rate: float
     teacher: str
-    batch: int
-    seed: int
-    minutes: float
     start: Path | None = None
 
 
@@ -75,12 +66,4 @@ def learn(settings: Settings) -> None:
         return learner.take_step(batch.pictures, batch.lesson, rate)
 
     with lessons(learner.source, first=first_needed(learner.step)) as batches:
-        train(
-            learner,
-            replayed(batches, learner.step),
-            take_step,
-            Schedule(settings.rate, settings.steps, begun=learner.begun),
-            Limits(settings.steps, settings.hours, settings.minutes),
-            note=watch.note,
-            check=lambda: watch.check(learner.step, settings.batch, learner.seconds, learner.processor),
-        )
+        train(learner, replayed(batches, learner.step), take_step, settings, watch.curve)

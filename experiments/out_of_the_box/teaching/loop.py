@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import signal
 import threading
 import time
@@ -13,6 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from experiments.out_of_the_box.teaching.averaging import WeightAverage
+from experiments.out_of_the_box.teaching.curve import Curve
 from experiments.out_of_the_box.teaching.schedule import Schedule
 from torch import Tensor, nn
 
@@ -92,30 +94,39 @@ class Costly(Protocol):
 
 
 @dataclass(frozen=True)
-class Limits:
-    """When to stop and to look.
+class RunSettings:
+    """What every training is told; see `add_run_options`."""
 
-    Args:
-        steps: in all.
-        hours: of this call.
-        minutes: between two checks.
-
-    """
-
-    steps: int
+    shared: Path
+    out: Path
     hours: float
+    steps: int
+    rate: float
+    batch: int
+    seed: int
     minutes: float
+
+
+def add_run_options(parser: argparse.ArgumentParser, *, hours: float, steps: int, batch: int) -> None:
+    """The options of `RunSettings`, with these defaults."""
+    parser.add_argument("--shared", type=Path, required=True, help="folder of the raw material")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder of this run; goes on where it stopped"
+    )
+    parser.add_argument("--hours", type=float, default=hours, help="stop after this long; go on another time")
+    parser.add_argument("--steps", type=int, default=steps, help="in all; the last 30 %% with a falling rate")
+    parser.add_argument("--rate", type=float, default=1e-3, help="learning rate")
+    parser.add_argument("--batch", type=int, default=batch, help="pictures a step")
+    parser.add_argument("--seed", type=int, default=0, help="of chance")
+    parser.add_argument("--minutes", type=float, default=10, help="between two validations")
 
 
 def train(
     trainee: Trainee[Any],
     batches: Iterable[Batch],
     take_step: Callable[[Batch, float], list[float]],
-    schedule: Schedule,
-    limits: Limits,
-    *,
-    note: Callable[[int, list[float]], None],
-    check: Callable[[], None],
+    settings: RunSettings,
+    curve: Curve,
 ) -> None:
     """Learn until the steps are done, the hours are over, or SIGTERM or SIGINT asks to stop; then save.
 
@@ -123,26 +134,26 @@ def train(
         trainee: what learns.
         batches: from the one on that the next step learns from.
         take_step: learns from a batch at a rate; the parts of its loss.
-        schedule: of the rate.
-        limits: when to stop.
-        note: is told every step and its losses.
-        check: is called every `limits.minutes`, and at the end.
+        settings: of the run.
+        curve: is told every step's losses, and checks every `settings.minutes`, and at the end.
 
     """
+    schedule = Schedule(settings.rate, settings.steps, begun=trainee.begun)
     start = saved = checked = last = time.monotonic()
     with _asked_to_stop() as stop:
         for batch in batches:
             begun = time.process_time()
-            note(trainee.step + 1, take_step(batch, schedule.rate(trainee.step)))
+            losses = take_step(batch, schedule.rate(trainee.step))
+            curve.note(trainee.step, losses)
             trainee.processor += batch.seconds + time.process_time() - begun
             now = time.monotonic()
             trainee.seconds, last = trainee.seconds + now - last, now
-            over = trainee.step >= limits.steps or now - start > limits.hours * 3600
+            over = trainee.step >= settings.steps or now - start > settings.hours * 3600
             if over or stop.is_set() or now - saved > SAVE_SECONDS:
                 trainee.save()
                 saved = now
-            if over or now - checked > limits.minutes * 60:
-                check()
+            if over or now - checked > settings.minutes * 60:
+                curve.check(trainee.step, settings.batch, trainee.seconds, trainee.processor)
                 checked = last = time.monotonic()
             if over or stop.is_set():
                 return
