@@ -291,7 +291,9 @@ def detector_options(given: argparse.Namespace) -> DetectorOptions:
 
 def print_detector(options: TrackOptions) -> None:
     """Write to stderr what a network was taken for and what runs it; nothing for other detectors."""
-    if options.detector == "auto":  # it is chosen, and said, for every video
+    from stca.tracking.detectors.detect import AUTO
+
+    if options.detector == AUTO:  # it is chosen, and said, for every video
         return
     detector = options.open_detector()
     if description := getattr(detector, "description", None):

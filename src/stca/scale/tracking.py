@@ -18,6 +18,7 @@ from stca.scale.cluster import Do, Outcome, connected, follow, keep_open, run
 from stca.scale.places import Place, find_videos, local_copy
 from stca.tools.onnx_providers import devices_to_try
 from stca.tracking import TrackOptions, VideoSummary, track_whole
+from stca.tracking.detectors.detect import AUTO
 
 ATTEMPTS = ".attempts"
 
@@ -118,10 +119,11 @@ def _outcomes(
 def _on_gpus(task: TrackTask, count: int) -> bool:
     """Whether each process gets a GPU of the cluster: it has some, and a network runs on them."""
     device = task.options.detector_options.device
-    if count == 0 or task.options.detector in ("motion", "auto"):
-        return count > 0 and task.appearance is not None
-    detects = device in ("cuda", "tensorrt") or (device == "auto" and "cuda" in devices_to_try("auto"))
-    return detects or task.appearance is not None
+    if count == 0 or task.appearance is not None:
+        return count > 0
+    if task.options.detector in ("motion", AUTO):
+        return False
+    return device in ("cuda", "tensorrt") or (device == "auto" and "cuda" in devices_to_try("auto"))
 
 
 def hours_of(folder: Path, *, every: int = 1) -> float:

@@ -113,10 +113,7 @@ class CameraMotion:
         After zooming by a factor of two, boxes are in coordinates of the present frame: all tracks are new.
         """
         if self._estimator is None:
-            from trackers import CMC, CMCConfig
-
-            downscale = max(1, round(image.shape[1] / _MOTION_WIDTH))
-            self._estimator = CMC(CMCConfig(method="sparseOptFlow", downscale=downscale))
+            self._estimator = motion_estimator(image.shape[1])
         step = np.vstack([self._estimator.estimate(image), (0.0, 0.0, 1.0)])
         self._total = step @ self._total
         scale = float(np.sqrt(abs(np.linalg.det(self._total[:2, :2]))))
@@ -126,6 +123,13 @@ class CameraMotion:
         centres = (boxes[:, :2] + boxes[:, 2:]) / 2 @ back[:2, :2].T + back[:2, 2]
         halves = (boxes[:, 2:] - boxes[:, :2]) / 2 / scale
         return np.hstack([centres - halves, centres + halves])
+
+
+def motion_estimator(width: int) -> Any:
+    """The library's estimator of the camera's motion, for frames of this width."""
+    from trackers import CMC, CMCConfig
+
+    return CMC(CMCConfig(method="sparseOptFlow", downscale=max(1, round(width / _MOTION_WIDTH))))
 
 
 def _make(kind: str, frame_rate: float) -> Any:

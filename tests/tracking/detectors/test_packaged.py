@@ -8,6 +8,7 @@ import pytest
 from stca.errors import ConfigError
 from stca.footage.sources import Source
 from stca.footage.video import read_video
+from stca.linking.scores import corners
 from stca.tracking import default_detector, open_detector
 from stca.tracking.detectors.detect import AUTO, PACKAGED, default_network, detector_file
 from stca.tracking.options import TrackOptions, settings
@@ -65,7 +66,7 @@ def test_people_of_a_rendered_scene_are_found(tmp_path: Path) -> None:
         rows = [row for row in truth if row.frame == number and row.visibility > 0.7]
         if number % 5 or not rows:
             continue
-        boxes = np.array([(r.left, r.top, r.left + r.width, r.top + r.height) for r in rows], np.float32)
+        boxes = corners(rows).astype(np.float32)
         answer = detector.detect(frame)
         sure = answer.boxes[answer.scores >= 0.4]
         people += len(boxes)
@@ -86,7 +87,7 @@ def test_people_of_a_real_street_are_found(shared: Path) -> None:
         if number % 30:
             continue
         rows = [row for row in truth if row.frame == number]
-        boxes = np.array([(r.left, r.top, r.left + r.width, r.top + r.height) for r in rows], np.float32)
+        boxes = corners(rows).astype(np.float32)
         answer = detector.detect(frame)
         sure = answer.boxes[answer.scores >= 0.5]
         same = overlaps(boxes, sure) >= 0.5

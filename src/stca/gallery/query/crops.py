@@ -124,25 +124,40 @@ def covers(box: Box, image: RGB) -> float:
     return box[2] * box[3] / float(height * width)
 
 
-def is_crop(image: RGB) -> bool:
-    """Whether an image is a crop of one person, as far as its shape and the default detector tell.
-
-    An upright image is one, unless several people are found of whom nobody fills it, or one who is small.
-    Where no network can be run, its shape decides.
+def look_for_people(image: RGB) -> list[Box] | StcaError:
+    """As `find_people` by the default detector; the error where no runtime for networks is installed.
 
     Raises:
         CheckpointError: the detector's file is damaged.
 
     """
-    if not has_crop_shape(image):
-        return False
     try:
-        people = find_people(scene_detector(), image)
+        return find_people(scene_detector(), image)
     except CheckpointError:
         raise
-    except StcaError as error:  # no runtime for networks is installed
+    except StcaError as error:
+        return error
+
+
+def is_crop(image: RGB) -> bool:
+    """Whether an image is a crop of one person, as far as its shape and the default detector tell.
+
+    Raises:
+        CheckpointError: the detector's file is damaged.
+
+    """
+    return has_crop_shape(image) and is_filled(look_for_people(image), image)
+
+
+def is_filled(people: list[Box] | StcaError, image: RGB) -> bool:
+    """Whether an upright image is a crop, by what `look_for_people` gave.
+
+    It is one unless several people are found of whom nobody fills it, or one who is small. Where no network
+    can be run, its shape decides.
+    """
+    if isinstance(people, StcaError):
         warnings.warn(
-            f"no detector could look whether this is a crop of one person: {error.what}", stacklevel=2
+            f"no detector could look whether this is a crop of one person: {people.what}", stacklevel=2
         )
         return True
     parts = [covers(box, image) for box in people]

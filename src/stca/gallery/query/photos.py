@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from stca.errors import CheckpointError, ConfigError, GalleryError, StcaError
+from stca.errors import ConfigError, GalleryError, StcaError
 from stca.footage.images import RGB, read_image
 from stca.gallery.query.crops import (
     CHOOSE,
@@ -13,9 +13,10 @@ from stca.gallery.query.crops import (
     cut,
     find_people,
     format_box,
-    is_crop,
+    has_crop_shape,
+    is_filled,
+    look_for_people,
     person_box,
-    scene_detector,
     write_crop,
 )
 from stca.tracking.detectors.detections import Detector
@@ -68,14 +69,11 @@ def _chosen(detector: Detector | None, image: RGB, *, where: Path) -> Box | None
     """The person who is meant; None: the whole image, which is a crop."""
     if detector is not None:
         return person_box(find_people(detector, image), image, where=where)
-    if is_crop(image):
+    people = look_for_people(image)
+    if has_crop_shape(image) and is_filled(people, image):
         return None
-    try:
-        people = find_people(scene_detector(), image)
-    except CheckpointError:
-        raise
-    except StcaError as error:  # no runtime for networks is installed
-        raise _no_crop(image, error, where=where) from error
+    if isinstance(people, StcaError):
+        raise _no_crop(image, people, where=where) from people
     return person_box(people, image, where=where)
 
 

@@ -8,12 +8,12 @@ the picture, or the video is too short to learn the background, it fails, and th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from stca.footage.images import RGB
 from stca.footage.sources import Frame, Source
+from stca.tracking.associate import motion_estimator
 from stca.tracking.detectors.detect import PACKAGED, open_detector
 
 SHORT = 20.0
@@ -25,7 +25,6 @@ MOVED = 0.002
 _SECONDS, _SAMPLES = 60.0, 12
 _SURE = 0.5
 _CELL = 8
-_FLOW_WIDTH = 480  # pixels; as of `associate.CameraMotion`
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +87,8 @@ def _covered(boxes: np.ndarray, image: RGB) -> float:
 
 def _corners_moved(first: RGB, second: RGB) -> float:
     """How far a picture's corners move to the next one, by the median, as a part of its width."""
-    from trackers import CMC, CMCConfig
-
     height, width = first.shape[:2]
-    estimator: Any = CMC(CMCConfig(method="sparseOptFlow", downscale=max(1, round(width / _FLOW_WIDTH))))
+    estimator = motion_estimator(width)
     estimator.estimate(first)
     step = np.asarray(estimator.estimate(second), np.float64)
     corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], np.float64)

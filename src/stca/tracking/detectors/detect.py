@@ -119,11 +119,14 @@ def detector_file(name: str) -> Path | None:
 
 def default_detector() -> str:
     """The strongest detector that was fetched (`stca weights get`), else `auto`: chosen for every video."""
-    fetched = best("detector")
-    return fetched.name if fetched else AUTO
+    return _fetched() or AUTO
 
 
 def default_network() -> str:
     """The strongest detector that was fetched, else the network in the package: for single pictures."""
+    return _fetched() or PACKAGED
+
+
+def _fetched() -> str | None:
     fetched = best("detector")
-    return fetched.name if fetched else PACKAGED
+    return fetched.name if fetched else None
