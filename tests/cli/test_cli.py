@@ -225,3 +225,24 @@ def test_the_installed_command_survives_a_closed_pipe() -> None:
     )
     assert piped.stdout.startswith("# STCA on MARS")
     assert piped.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "words", [["find", "a.mp4", "--out", ""], ["track", "a.mp4", "--out", ""], ["gallery", "add", "g", ""]]
+)
+def test_an_empty_path_is_not_the_current_folder(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(words)
+    assert "this one is empty" in capsys.readouterr().err
+
+
+def test_help_shows_defaults_that_are_something(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["track", "--help"])
+    said = capsys.readouterr().out
+    assert "(default: ocsort)" in said
+    assert "(default: 1)" in said
+    assert "None" not in said
+    assert "(default: False)" not in said

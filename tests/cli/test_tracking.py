@@ -102,6 +102,8 @@ def test_given_tracks(videos: list[str], tmp_path: Path) -> None:
         (["--draw", "x.avi"], "ends in .mp4"),
         (["--zone", "a=0,0,9,0,9,9", "--zone", "a=0,0,9,0,9,9"], "Zones need different names"),
         (["--detector", "moton"], "There is no detector 'moton'"),
+        (["--detector", "mobile"], "one of motion, person_mobile, yolox_nano"),
+        (["--detector", ""], "There is no detector ''"),
         (["--detector", "missing.onnx"], "no such detector file"),
     ],
 )
@@ -156,7 +158,7 @@ def test_a_full_disk_is_said(
     def full(folder: object, rows: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("stca.tracking.writing.CameraFolder.add_rows", full)
+    monkeypatch.setattr("stca.tracking.camera_folder.writing.CameraFolder.add_rows", full)
     assert call(videos[0], "--out", tmp_path, "--detector", "street:colours") == 1
     said = capsys.readouterr().err
     assert "cam1.avi: A file cannot be read or written" in said
@@ -295,7 +297,9 @@ def test_a_network_and_a_moving_camera_are_recorded(
     assert told["appearance"].startswith("colour_histogram ")
     assert len(find_tracklets(tmp_path)) == 2
     assert call(*words) == 1, "other tracks than those in the folder"
-    assert "made with another options" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "made with other options" in said
+    assert "found:    appearance: not given" in said, "nothing else is shown"
 
 
 @pytest.mark.parametrize("option", [["--moving"], ["--appearance", "colour_histogram"]])
@@ -306,6 +310,28 @@ def test_external_tracks_are_not_cut(
     assert call(videos[0], "--out", tmp_path / "out", "--tracks", tmp_path / "mine.txt", *option) != 0
     assert option[0] in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_the_packages_detector_before_an_update(
+    videos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [videos[0], "--out", tmp_path, "--detector", "person_mobile"]
+    assert call(*words) == 0
+    file = tmp_path / "cam1" / "video.json"
+    content = json.loads(file.read_text())
+    file.write_text(json.dumps(content | {"detector": "person_mobile 0123456789ab"}))
+    assert call(*words) == 1
+    assert "made with the person_mobile of another version of the package" in capsys.readouterr().err
+
+
+def test_a_damaged_folder_does_not_let_the_detector_be_guessed(
+    videos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(videos[0], "--out", tmp_path, "--detector", "street:colours") == 0
+    (tmp_path / "cam1" / "video.json").write_text("{")
+    assert call(videos[1], "--out", tmp_path) == 1
+    assert "video.json is damaged" in capsys.readouterr().err
+    assert call(videos[1], "--out", tmp_path, "--detector", "street:colours") == 0
 
 
 def test_a_video_goes_on_with_its_detector(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from stca.cli import main
-from stca.errors import ConfigError, FrameError, GalleryError
+from stca.errors import ConfigError, DatasetError, FrameError, GalleryError
 from stca.find import FindOptions, find_people, pipeline
 from stca.find.page import most_similar, write_page
 from stca.gallery import Calibration, Gallery, add_tracklets
@@ -205,7 +205,8 @@ def test_more_videos_are_tracked_as_the_first(
     (tracks / "door" / "video.json").write_text(json.dumps({"detector": "motion"}))
     assert choose_detector(tracks) == "yolox_tiny", "two detectors: the default"
     (tracks / "yard" / "video.json").write_text("{")
-    assert choose_detector(tracks) == "yolox_tiny"
+    with pytest.raises(DatasetError, match="is damaged"):
+        choose_detector(tracks)
 
 
 def test_the_demo_of_training_takes_no_videos(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,14 +1,15 @@
 """Thresholds from public sets: against their definition, and against what ships."""
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from stca.errors import RankingError
-from stca.gallery import Calibration, ModelFingerprint, cross_camera
-from stca.gallery.cross_camera import LEVELS, SHARES, calibrate_across
+from stca.gallery import Calibration, Gallery, ModelFingerprint, Record, cross_camera
+from stca.gallery.cross_camera import LEVELS, SHARES, calibrate_across, keep_public_threshold
 from stca.models import load_pretrained
 
 OURS = ModelFingerprint("net", "abc", (128, 64), 8, "after", 16)
@@ -52,6 +53,27 @@ def test_larger_galleries_and_lower_rates_need_higher_thresholds() -> None:
     ]
     assert thresholds == sorted(thresholds)
     assert thresholds[-1] <= 1
+
+
+@pytest.mark.usefixtures("_known")
+def test_a_gallery_gets_it_for_its_size_and_keeps_a_threshold_of_its_own(tmp_path: Path) -> None:
+    def records(first: int, count: int) -> list[Record]:
+        return [Record(f"cam/{n}", "cam", float(n), float(n), 8) for n in range(first, first + count)]
+
+    vectors = np.random.default_rng(0).normal(size=(30, 16)).astype(np.float32)
+    with Gallery.open(tmp_path / "g", model=OURS) as gallery:
+        gallery.add(records(0, 10), vectors[:10])
+        keep_public_threshold(gallery)
+        small = gallery.calibration()
+        assert small == calibrate_across(OURS, far=0.01, rows=10)
+        gallery.add(records(10, 20), vectors[10:])
+        keep_public_threshold(gallery)
+        larger = gallery.calibration()
+        assert larger == calibrate_across(OURS, far=0.01, rows=30)
+        own = dataclasses.replace(larger, method="time split", threshold=0.9)
+        gallery.set_calibration(own)
+        keep_public_threshold(gallery)
+        assert gallery.calibration() == own
 
 
 def test_other_weights_have_no_scores() -> None:

@@ -9,7 +9,7 @@ from made_gallery import vectors
 from stca.boxes import MotRow
 from stca.gallery import Gallery, Record
 from stca.gallery.keeping import forget
-from stca.tracking.writing import CameraFolder
+from stca.tracking.camera_folder.writing import CameraFolder
 from stca.watch.events import Outbox
 from stca.watch.keeping import Retention
 from stca.watch.people.embedding import SharedEmbedder

@@ -12,7 +12,7 @@ from stca.cli import main
 from stca.gallery import Gallery
 from stca.runs.gallery_model import open_gallery
 from stca.tools.files import locked
-from stca.tracking.writing import CameraFolder
+from stca.tracking.camera_folder.writing import CameraFolder
 from stca.watch.starting import LOCK
 
 pytest.importorskip("onnxruntime")

@@ -99,13 +99,13 @@ def find_and_print(videos: list[str], given: argparse.Namespace) -> int:
     """Find people, print who was seen where, and where the page is."""
     from stca.cli.tracking import choose_detector
     from stca.find import FindOptions, find_people
-    from stca.linking.outputs import corrections_note, persons_table
+    from stca.linking.outputs import corrections_note, persons_table, threshold_note
     from stca.tools.progress import format_seconds
     from stca.tracking import TrackOptions
 
     options = FindOptions(
         tracking=TrackOptions(
-            detector=given.detector or choose_detector(given.out / "tracks"),
+            detector=choose_detector(given.out / "tracks") if given.detector is None else given.detector,
             tracker=given.tracker,
             start=given.start,
             every=given.every,
@@ -121,8 +121,10 @@ def find_and_print(videos: list[str], given: argparse.Namespace) -> int:
     )
     result = find_people(videos, given.out, options, show=True)
     print("nobody was seen" if result.linking is None else persons_table(result.linking, result.names))
-    if result.linking and (note := corrections_note(result.linking)):
-        print(note)
+    if result.linking:
+        print(threshold_note(result.linking))
+        if note := corrections_note(result.linking):
+            print(note)
     print(f"\nopen {result.page.absolute()}   ({format_seconds(result.seconds)})")
     return 1 if result.failed else 0
 

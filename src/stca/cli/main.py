@@ -93,7 +93,7 @@ def _describe(error: OSError) -> StcaError:
     return StcaError(
         error.strerror or str(error),
         where=error.filename,
-        hint="make room, and run the command again: finished parts are kept" if full else None,
+        hint="make room, and run the command again" if full else None,
     )
 
 

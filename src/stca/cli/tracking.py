@@ -134,8 +134,8 @@ def _add_outputs(track: argparse.ArgumentParser) -> None:
 
 def choose_detector(tracks: Path) -> str:
     """The detector of the catalogue that a folder was tracked with, else the default; printed on stderr."""
+    from stca.tracking.camera_folder.recorded import detector_of
     from stca.tracking.detectors.detect import AUTO, default_detector
-    from stca.tracking.track import detector_of
 
     name, why = detector_of(tracks), f"as {tracks} was tracked with (--detector, and another --out)"
     if name is None:
@@ -154,7 +154,7 @@ def _track(given: argparse.Namespace) -> int:
 
     check_engine(given)
     options = TrackOptions(
-        detector=given.detector or choose_detector(given.out),
+        detector=choose_detector(given.out) if given.detector is None else given.detector,
         tracker=given.tracker,
         tracks=given.tracks,
         camera=given.camera,
@@ -241,7 +241,7 @@ def _as_stca_error(error: OSError, out: Path) -> StcaError:
         "A file cannot be read or written",
         found=error.strerror or error,
         where=error.filename or out,
-        hint="free some space or fix the permissions, and run the command again: finished parts are kept",
+        hint="free some space or fix the permissions, and run the command again",
     )
 
 

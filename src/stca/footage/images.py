@@ -72,6 +72,23 @@ def _read_jpeg(data: bytes, path: Path, min_size: tuple[int, int] | None) -> RGB
     return oriented(image, orientation)
 
 
+def count_pictures(path: Path) -> int:
+    """How many pictures a file that `read_image` reads holds: animations and scans have several; JPEGs one.
+
+    Raises:
+        FrameError: as of `read_image`.
+
+    """
+    data = _read_bytes(path)
+    if data[:2] == b"\xff\xd8":
+        return 1
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return int(getattr(image, "n_frames", 1))
+    except (UnidentifiedImageError, *_BROKEN) as error:
+        raise _unreadable(first_line(error), path) from error
+
+
 def _read_bytes(path: Path) -> bytes:
     if packed := split_packed(path):
         return read_packed(*packed)

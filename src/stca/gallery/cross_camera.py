@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from jaxtyping import Float64
@@ -21,10 +21,18 @@ from stca.errors import RankingError
 from stca.gallery.calibration import Calibration
 from stca.gallery.fingerprint import ModelFingerprint
 
+if TYPE_CHECKING:
+    from stca.gallery.gallery import Gallery
+
 LEVELS = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 5e-3, 2e-3, 1e-3, 5e-4, 2e-4, 1e-4, 5e-5, 2e-5, 1e-5)
 """Shares of the pairs of different people whose cosine lies above the stored value."""
 SHARES = tuple(round(0.05 * step, 2) for step in range(1, 20))
 """Shares of the pairs of one person whose cosine lies below the stored value."""
+
+
+METHOD: Literal["cross-camera sets"] = "cross-camera sets"
+FAR = 0.01
+"""Of searches for people who are not in the gallery, where nobody says another."""
 
 
 def calibrate_across(
@@ -61,7 +69,7 @@ def calibrate_across(
     return Calibration(
         threshold=threshold,
         far=far,
-        method="cross-camera sets",
+        method=METHOD,
         searches=sum(each["pairs"][0] for each in sets.values()),
         impostors=sum(each["pairs"][1] for each in sets.values()),
         rows=rows,
@@ -69,6 +77,19 @@ def calibrate_across(
         dir_at_1=rates[0],
         dir_at_10=rates[1],
     )
+
+
+def keep_public_threshold(gallery: Gallery) -> None:
+    """Give a gallery the threshold of the public sets for its size, unless it has one of its own.
+
+    Nothing changes where the package has no scores of its network.
+    """
+    kept = gallery.calibration()
+    if kept is not None and kept.method != METHOD:
+        return
+    found = calibrate_across(gallery.fingerprint, far=FAR, rows=len(gallery), source=gallery.source)
+    if found is not None and found != kept:
+        gallery.set_calibration(found)
 
 
 def pair_rates(

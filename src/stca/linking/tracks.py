@@ -13,7 +13,7 @@ from stca.boxes import VIDEO_FILE, MotRow, read_mot, write_mot
 from stca.errors import DatasetError
 from stca.linking.linking import Linking
 from stca.tools.files import stem
-from stca.tracking.writing import TRACKS_FILE
+from stca.tracking.camera_folder.writing import TRACKS_FILE
 from stca.tracks import TrackRecord, read_track
 
 

@@ -13,6 +13,7 @@ from jaxtyping import Float32
 
 from stca.errors import GalleryError, StcaError, first_line
 from stca.gallery import Added, Gallery, ModelFingerprint, Record
+from stca.gallery.cross_camera import keep_public_threshold
 from stca.tools.files import atomic_write
 
 VERSION = 1
@@ -187,6 +188,7 @@ def add_vectors(path: Path | str, files: Sequence[Path], *, replace: bool = Fals
             content = first if file == files[0] else read_vectors(file)
             done += gallery.add(list(content.records), content.vectors, replace=replace)
         gallery.refresh()
+        keep_public_threshold(gallery)
         return done, len(gallery)
 
 

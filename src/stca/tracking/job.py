@@ -16,6 +16,8 @@ from stca.tools.progress import progress
 from stca.tracking import quality
 from stca.tracking.appearance import CropEncoder, NetworkChanges
 from stca.tracking.associate import Associator
+from stca.tracking.camera_folder.recorded import BOXES_FILE
+from stca.tracking.camera_folder.writing import CameraFolder
 from stca.tracking.detection import detect_frames, read_ahead, read_boxes, record_boxes
 from stca.tracking.detectors.detections import Detections
 from stca.tracking.external_tracks import (
@@ -29,7 +31,6 @@ from stca.tracking.options import TrackOptions, VideoSummary
 from stca.tracking.regions import MaskedDetector, is_masked
 from stca.tracking.smoothing import FrameTimes, is_long_enough, rows_as_given, to_rows
 from stca.tracking.track_builder import TrackBuilder
-from stca.tracking.writing import BOXES_FILE, CameraFolder
 from stca.tracks import FrameRecord, TrackRecord, overall_quality
 
 MIN_CROPS = 4

@@ -36,7 +36,7 @@ class TrackOptions:
     """Options of tracking one video.
 
     Args:
-        detector: see `stca.tracking.open_detector`; `auto`: `motion` or `person_mobile`, as the video needs.
+        detector: `auto`: `motion` or `person_mobile`, as the video needs; or as of `open_detector`.
         tracker: `ocsort`, `bytetrack` or `botsort`.
         tracks: a MOTChallenge file of external tracks, instead of a detector and a tracker.
         camera: the camera's name; default: the video's name without suffix.
@@ -56,7 +56,7 @@ class TrackOptions:
 
     """
 
-    detector: str = "motion"
+    detector: str = AUTO
     tracker: str = TRACKERS[0]
     tracks: Path | None = None
     camera: str | None = None

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from stca.boxes import VIDEO_FILE, read_video_file
-from stca.catalogue import NETWORKS
+from stca.boxes import read_video_file
 from stca.errors import ConfigError
 from stca.footage.sources import Source, open_source
 from stca.tracking.appearance import CropEncoder
 from stca.tracking.associate import TRACKERS
+from stca.tracking.camera_folder.writing import CameraFolder, camera_folder
 from stca.tracking.detectors.detect import AUTO
 from stca.tracking.detectors.options import DetectorOptions
 from stca.tracking.external_tracks import ExternalTracks, read_external_tracks
 from stca.tracking.job import Job, Watch
 from stca.tracking.options import TrackOptions, VideoSummary, check_camera, settings
 from stca.tracking.regions import Region
-from stca.tracking.writing import CameraFolder, camera_folder
 from stca.tracklets import Tracklet
 from stca.tracks import TrackRecord
 
@@ -197,32 +195,3 @@ def _done_before(
         seconds=0.0,
         folder=folder.path,
     )
-
-
-def recorded_detectors(tracks: Path) -> set[str]:
-    """The names of the detectors that the cameras in a folder of tracks were tracked with.
-
-    A network's digest is left out; folders of external tracks name none.
-    """
-    names = [facts.get("detector") for facts in _recorded(tracks)]
-    return {name.rpartition(" ")[0] or name for name in names if isinstance(name, str)}
-
-
-def detector_of(tracks: Path) -> str | None:
-    """The detector of the catalogue that a whole folder of tracks was made with, if it is one."""
-    before = recorded_detectors(tracks)
-    name = before.pop() if len(before) == 1 else None
-    return name if name in NETWORKS else None
-
-
-def recorded_options(tracks: Path) -> list[Mapping[str, Any]]:
-    """The options that each camera in a folder of tracks was tracked with, as it records them."""
-    options = [facts.get("options") for facts in _recorded(tracks)]
-    return [each if isinstance(each, dict) else {} for each in options]
-
-
-def _recorded(tracks: Path) -> Iterator[Mapping[str, Any]]:
-    """What every camera's folder records; damaged files are passed over."""
-    for path in tracks.glob(f"*/{VIDEO_FILE}"):
-        if (facts := read_video_file(path.parent)) is not None:
-            yield facts

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from stca.errors import DatasetError
 from stca.gallery import Gallery
+from stca.tracking.camera_folder.writing import CameraFolder
 from stca.tracking.job import MIN_CROPS
-from stca.tracking.writing import CameraFolder
 from stca.tracks import read_track, write_track
 from stca.watch.current import CurrentTracklets, Parts
 from stca.watch.settings import CameraSettings, folder_settings

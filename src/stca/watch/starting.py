@@ -17,7 +17,7 @@ from stca.gallery.store.sqlite import connect
 from stca.runs.gallery_model import choose_model, lasting_name
 from stca.runs.open_model import open_model
 from stca.tools.files import locked
-from stca.tracking.writing import read_camera_folder
+from stca.tracking.camera_folder.recorded import read_camera_folder
 from stca.watch.clock import WallClock
 from stca.watch.people.identities import Identities
 from stca.watch.settings import WatchSettings, folder_settings

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from stca.cli import main
 from stca.errors import ConfigError, FrameError, GalleryError, StcaError
@@ -402,3 +403,29 @@ def test_a_pipe_is_no_query(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     with pytest.raises(GalleryError, match="no such query"):
         open_query([tmp_path / "pipe.jpg"], tmp_path)
+
+
+def test_of_an_animation_the_first_picture_is_used_and_that_is_said(search: Callable, tmp_path: Path) -> None:
+    left, top, right, bottom = (round(side) for side in WALKERS[1].box(50))
+    crop = Image.fromarray(render([WALKERS[1]], 50)[top:bottom, left:right])
+    crop.save(tmp_path / "a.webp", save_all=True, append_images=[crop.rotate(90), crop.rotate(180)], lossless=True)
+    keys, said = search(tmp_path / "a.webp")
+    assert keys[0] == "cam9/0002"
+    assert "a.webp holds 3 pictures, of which the first is used" in said
+
+
+def test_folders_are_not_searched_far_for_a_query(tmp_path: Path) -> None:
+    deep = tmp_path / "a" / "b" / "c" / "d"
+    deep.mkdir(parents=True)
+    crop_photo(deep / "1.jpg", WALKERS[0])
+    with pytest.raises(GalleryError, match=r"no images"):
+        open_query([tmp_path], tmp_path)
+    assert open_query([tmp_path / "a" / "b"], tmp_path).found.folder == deep
+
+
+def test_a_folder_of_photos_with_more_below_names_another_one(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    for folder in (tmp_path, tmp_path / "sub"):
+        crop_photo(folder / "1.jpg", WALKERS[0])
+    with pytest.raises(GalleryError, match=rf"several folders of images(.|\n)*for example {tmp_path}/sub"):
+        open_query([tmp_path], tmp_path)

@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stca.errors import ConfigError
+from stca.errors import CheckpointError, ConfigError
 from stca.footage.sources import Source
 from stca.footage.video import read_video
 from stca.linking.scores import corners
 from stca.tracking import default_detector, open_detector
+from stca.tracking.detectors import detect
 from stca.tracking.detectors.detect import AUTO, PACKAGED, default_network, detector_file
 from stca.tracking.options import TrackOptions, settings
 
@@ -34,6 +35,18 @@ def test_stray_files_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert detector_file(PACKAGED) == expected
     video = Source("a", "a", 25.0, None, False, (), lambda: iter(()))
     assert settings(video, TrackOptions(detector="motion"))["detector"] == "motion"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\x08\x09half"])
+def test_a_broken_installation_is_said(
+    content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / f"{PACKAGED}.onnx"
+    monkeypatch.setattr(detect, "_PACKAGED_FILE", file)
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(CheckpointError, match="install the package again"):
+        open_detector(PACKAGED)
 
 
 @pytest.mark.parametrize(

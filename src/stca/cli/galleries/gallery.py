@@ -78,6 +78,7 @@ def embedding_of(given: argparse.Namespace) -> dict[str, Any]:
 
 def _add(given: argparse.Namespace) -> int:
     from stca.gallery import add_tracklets
+    from stca.gallery.cross_camera import keep_public_threshold
     from stca.runs.gallery_model import open_gallery
     from stca.scale.vector_files import find_vector_files
     from stca.tracks import find_tracklets
@@ -90,6 +91,7 @@ def _add(given: argparse.Namespace) -> int:
     gallery, model = open_gallery(given.gallery, given.model)
     with gallery:
         done = add_tracklets(gallery, model, tracklets, replace=given.replace, **embedding_of(given))
+        keep_public_threshold(gallery)
         print(f"{done}; {len(gallery)} tracklets in {gallery.where}")
     return 0
 

@@ -19,8 +19,9 @@ from stca.gallery.keeping.unerased import Kind, Unerased
 from stca.gallery.records import Record
 from stca.tools.erasing import erase_file, replace_erasing
 from stca.tools.files import exclusively, locked
+from stca.tracking.camera_folder.recorded import LOCK_FILE
+from stca.tracking.camera_folder.writing import TRACKS_FILE
 from stca.tracking.outputs import without_tracks
-from stca.tracking.writing import LOCK_FILE, TRACKS_FILE
 from stca.tracks import SIDE_FILE, FoundTracklet, TrackRecord, read_track
 from stca.tracks.erased import note_erased
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +12,14 @@ from stca.footage.images import IMAGE_SUFFIXES, read_image
 from stca.gallery.query.crops import Box, is_crop
 from stca.gallery.query.photos import photo_crops
 from stca.gallery.query.videos import video_crops
+from stca.tools.files import natural_key
 from stca.tracking import open_detector
 from stca.tracks import FoundTracklet, find_tracklets
 
 _SAMPLE = 16
 """Images of a folder whose shape is checked, at most."""
+_LEVELS = 2
+"""Below a query's folder: ROOT/camera/tracklet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,19 +128,34 @@ def _odd_shapes(tracklet: FoundTracklet, *, whole: bool) -> tuple[str, ...]:
 
 
 def _tracklet(folder: Path) -> FoundTracklet:
-    """The one tracklet, or the folder of photos, that is there.
+    """The one tracklet, or the folder of photos, that is there or a little below.
 
     Raises:
-        GalleryError: several tracklets.
+        GalleryError: none, or several.
 
     """
-    tracklets = find_tracklets(folder)
-    if len(tracklets) != 1:
+    places = list(itertools.islice(_with_images(folder, levels=_LEVELS), 2))
+    if len(places) != 1:
         raise GalleryError(
-            "A query is one tracklet",
-            expected="a folder of crops",
-            found=f"{len(tracklets)} tracklets",
+            "A query is one tracklet, or photos of one person",
+            expected="one folder of images",
+            found="several folders of images" if places else "no images",
             where=folder,
-            hint=f"for example {tracklets[0].folder}",
+            hint=f"for example {places[-1]}" if places else None,
         )
-    return tracklets[0]
+    return find_tracklets(places[0])[0]
+
+
+def _with_images(folder: Path, *, levels: int) -> Iterator[Path]:
+    """The folder, and those so many levels below it, that hold images; what cannot be read is passed over."""
+    try:
+        entries = sorted(
+            (e for e in folder.iterdir() if not e.name.startswith(".")), key=lambda e: natural_key(e.name)
+        )
+    except OSError:
+        return
+    if any(_is_photo(entry) for entry in entries):
+        yield folder
+    for entry in entries if levels else ():
+        if entry.is_dir():
+            yield from _with_images(entry, levels=levels - 1)

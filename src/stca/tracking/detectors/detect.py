@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stca.catalogue import NETWORKS, best, path_of
-from stca.errors import ConfigError, first_line
-from stca.tools.lookup import find
+from stca.errors import CheckpointError, ConfigError, first_line
+from stca.tools.lookup import find, suggest
 from stca.tracking.detectors.detections import Detector
 from stca.tracking.detectors.motion import MotionDetector
 from stca.tracking.detectors.onnx import open_onnx
@@ -70,10 +70,8 @@ def open_with_options(name: str, options: DetectorOptions) -> Detector:
     """As `open_detector`, with the options as one object."""
     path = Path(detector_file(name) or name)
     if path.suffix.lower() in _READERS:
-        if not path.is_file():
-            raise ConfigError("There is no such detector file", where=path)
-        return _READERS[path.suffix.lower()](path, options)
-    if name not in DETECTORS and (path.exists() or "/" in name):
+        return _open_packaged(options) if path == _PACKAGED_FILE else _open_file(path, options)
+    if name and name not in DETECTORS and (path.exists() or "/" in name):
         raise ConfigError(
             "A detector is known by its suffix", expected=".onnx, or .xml (OpenVINO)", found=name
         )
@@ -83,6 +81,17 @@ def open_with_options(name: str, options: DetectorOptions) -> Detector:
             "These options are for detectors in files",
             expected="an .onnx or .xml file as detector",
             found=f"{name} with {', '.join(f'{option} {value}' for option, value in given.items())}",
+        )
+    if name not in DETECTORS and ":" not in name:
+        known = [
+            *DETECTORS,
+            PACKAGED,
+            *(key for key, network in NETWORKS.items() if network.kind == "detector"),
+        ]
+        raise ConfigError(
+            f"There is no detector {name!r}",
+            expected=f"one of {', '.join(known)}, an .onnx or .xml file, or package.module:function",
+            hint=suggest(name, known),
         )
     make = find(DETECTORS, name, kind="detector")
     try:
@@ -102,6 +111,26 @@ def open_with_options(name: str, options: DetectorOptions) -> Detector:
             where=name,
         )
     return detector
+
+
+def _open_file(path: Path, options: DetectorOptions) -> Detector:
+    if not path.is_file():
+        raise ConfigError("There is no such detector file", where=path)
+    return _READERS[path.suffix.lower()](path, options)
+
+
+def _open_packaged(options: DetectorOptions) -> Detector:
+    try:
+        return _open_file(_PACKAGED_FILE, options)
+    except (ConfigError, CheckpointError) as error:
+        if options.explicit() and _PACKAGED_FILE.is_file():
+            raise
+        raise CheckpointError(
+            "The detector of the package is missing or damaged",
+            found=first_line(error),
+            where=_PACKAGED_FILE,
+            hint="install the package again",
+        ) from error
 
 
 def detector_file(name: str) -> Path | None:

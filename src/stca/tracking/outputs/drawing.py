@@ -18,9 +18,9 @@ from stca.footage.sources import Frame, open_source
 from stca.footage.video import import_av
 from stca.tools.files import atomic_write
 from stca.tools.progress import progress
+from stca.tracking.camera_folder.writing import TRACKS_FILE
 from stca.tracking.options import TrackOptions, VideoSummary
 from stca.tracking.regions import Region
-from stca.tracking.writing import TRACKS_FILE
 
 _CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
 _TRAIL = 4.0  # seconds of a track's feet that are drawn

@@ -19,10 +19,10 @@ from typing import Any
 from stca.errors import StcaError
 from stca.footage.frames import Frame
 from stca.tracking import TrackOptions, quality
+from stca.tracking.camera_folder.writing import CameraFolder
 from stca.tracking.job import Job, TrackedFrame
 from stca.tracking.smoothing import is_long_enough
 from stca.tracking.track_builder import Observation, Track
-from stca.tracking.writing import CameraFolder
 from stca.tracks import TrackRecord, write_track
 from stca.watch.cameras.messages import (
     CameraState,

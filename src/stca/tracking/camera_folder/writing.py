@@ -11,17 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from stca.boxes import VIDEO_FILE, MotRow, mot_line, read_video_file
-from stca.errors import ConfigError, DatasetError
+from stca.errors import DatasetError
 from stca.footage.sources import Source
 from stca.tools.files import exclusively, locked, write_text
-from stca.tracking.crops import CropWriter
+from stca.tracking.camera_folder.crops import CropWriter
+from stca.tracking.camera_folder.recorded import BOXES_FILE, LIVE_FOLDER, LOCK_FILE, read_camera_folder
 from stca.tracking.observations import Observation
 from stca.tracks import SIDE_FILE, TrackRecord, read_track, write_track
 from stca.tracks.erased import erased_up_to
 
-TRACKS_FILE, BOXES_FILE = "tracks.txt", ".boxes"
-_LIVE, LOCK_FILE = ".live", ".lock"
-_SUMMARY_KEYS = ("finished", "frames", "tracks")
+TRACKS_FILE = "tracks.txt"
 
 
 def camera_folder(out: Path, camera: str, source: Source) -> Path:
@@ -103,8 +102,8 @@ class CameraFolder:
         """
         keep = keep or bool(self.metadata and self.metadata.get("keep"))
         self.write_metadata(finished=False, frames=0, **({"keep": True} if keep else {}))
-        shutil.rmtree(self.path / _LIVE, ignore_errors=True)
-        (self.path / _LIVE).mkdir()
+        shutil.rmtree(self.path / LIVE_FOLDER, ignore_errors=True)
+        (self.path / LIVE_FOLDER).mkdir()
         if keep:
             return self._keep()
         (self.path / TRACKS_FILE).unlink(missing_ok=True)
@@ -201,7 +200,7 @@ class CameraFolder:
             with exclusively(path) as file:
                 lines = file.read().decode().splitlines(keepends=True)
                 write_text(path, "".join(sorted(lines, key=_frame_and_track)))
-        shutil.rmtree(self.path / _LIVE, ignore_errors=True)
+        shutil.rmtree(self.path / LIVE_FOLDER, ignore_errors=True)
         self.write_metadata(finished=True, **more)
         (self.path / BOXES_FILE).unlink(missing_ok=True)
 
@@ -211,7 +210,7 @@ class CameraFolder:
         return [(folder, record) for folder in folders if (record := read_track(folder))]
 
     def _live(self, number: int) -> Path:
-        return self.path / _LIVE / f"{number:04d}"
+        return self.path / LIVE_FOLDER / f"{number:04d}"
 
     def _keep(self) -> ResumePoint:
         """Where to continue; a last row of tracks.txt that was only partly written is removed."""
@@ -229,65 +228,6 @@ class CameraFolder:
                     numbers.add(track)
             file.truncate(whole)
         return ResumePoint(last, max(highest, *numbers, -1) + 1, len(numbers))
-
-
-def read_camera_folder(folder: Path, settings: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What video.json of a camera's folder says; None in one that nothing was tracked into.
-
-    Raises:
-        ConfigError, DatasetError: as of `CameraFolder`, but for other processes.
-
-    """
-    path = folder / VIDEO_FILE
-    if not path.exists():
-        if others := [entry.name for entry in folder.iterdir() if not _may_stay(entry)]:
-            raise DatasetError(
-                "A camera's folder holds other files",
-                expected=f"an empty folder, or one that `stca track` wrote ({VIDEO_FILE})",
-                found=", ".join(sorted(others)[:5]),
-                where=folder,
-                hint="use another --out or another --camera",
-            )
-        return None
-    metadata = read_video_file(folder)
-    if metadata is None or not _is_whole(metadata):
-        raise DatasetError(
-            f"A {VIDEO_FILE} is damaged",
-            expected=f"what `stca track` wrote, with {', '.join(_SUMMARY_KEYS)}",
-            found="nothing that can be read as a JSON object" if metadata is None else metadata,
-            where=path,
-            hint=f"use another --out, or remove {folder} and track the video again",
-        )
-    for name, value in settings.items():
-        if metadata.get(name) != value:
-            raise ConfigError(
-                f"The tracks in this folder were made with another {name}",
-                expected=metadata.get(name),
-                found=value,
-                where=folder,
-                hint=f"use another --out, or remove {folder}",
-            )
-    return metadata
-
-
-def _is_whole(metadata: Mapping[str, Any]) -> bool:
-    """Whether there is everything that a run needs which goes on."""
-    try:
-        return not metadata["finished"] or all(int(metadata[name]) >= 0 for name in _SUMMARY_KEYS)
-    except (KeyError, ValueError, TypeError, OverflowError):
-        return False
-
-
-def _may_stay(entry: Path) -> bool:
-    """Whether a folder without video.json may hold this entry.
-
-    Visible entries belong to the user; so do hidden ones that have one of our names but are not empty.
-    """
-    if entry.name == LOCK_FILE:
-        return entry.stat().st_size == 0
-    if entry.name == _LIVE:
-        return entry.is_dir() and not any(entry.iterdir())
-    return entry.name.startswith(".") and entry.name != BOXES_FILE
 
 
 def _frame_and_track(line: str) -> tuple[int, int]:
