@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,14 +19,17 @@ import torch
 import torch.nn.functional as F
 from experiments.out_of_the_box.making.clips import Clip, damage_clip, walk
 from experiments.out_of_the_box.making.material import load_material
+from experiments.out_of_the_box.making.pictures import shrink
 from experiments.out_of_the_box.teaching.student import frame_vectors
 from experiments.out_of_the_box.teaching.teachers import Teacher, teacher_path
-from jaxtyping import Float
+from experiments.out_of_the_box.video.learning import clip_vectors, read_video_student
+from jaxtyping import Bool, Float, UInt8
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from stca.datasets import load_dataset
 from stca.footage.images import read_image
+from stca.models import ReIDModel
 from stca.models.temporal_pooling import TemporalConsensus
 from stca.ranking import RankMetrics, rank
 from stca.runs import open_model
@@ -68,6 +72,7 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, required=True, help="folder with reid_sets/ and weights/")
     parser.add_argument("--run", type=Path, required=True, help="folder of the training")
     parser.add_argument("--model", default="pretrained", help="a name or file; a network that reads frames")
+    parser.add_argument("--video", type=Path, metavar="FILE", help="a checkpoint.pt of `train_video`")
     parser.add_argument("--persons", type=int, default=150, help="of VIPeR")
     parser.add_argument("--out", type=Path, metavar="FILE.md", help="write the table there, and FILE.png")
     given = parser.parse_args()
@@ -77,6 +82,10 @@ def main() -> None:
     teacher = Teacher(teacher_path(given.shared, "0277"), threads=1)
     rows = score_all("packaged", look(clips, gallery, lambda frames: frame_vectors(model, frames)))
     rows += score_all("retail-0277", look(clips, gallery, lambda frames: teacher(frames).vectors))
+    if given.video:
+        alone, gated = (partial(clip_vector, each) for each in read_video_student(given.video)[::-1])
+        rows.append(score_clips("the 2D stream of STCA alone", clips, gallery, alone))
+        rows.append(score_clips("STCA", clips, gallery, gated))
     print(table(rows))
     if given.out:
         write_text(given.out, table(rows) + "\n")
@@ -109,7 +118,7 @@ def look(clips: list[Clip], gallery: list[np.ndarray], read: Callable[[np.ndarra
     sharp = torch.tensor([[[sharpness(f) for f in frames] for frames in (c.clean, c.seen)] for c in clips])
     asked, weights = {}, {}
     for count in DAMAGED:
-        damaged = np.array([c.damaged & (np.cumsum(c.damaged) <= count) for c in clips])
+        damaged = np.array([_first(clip, count) for clip in clips])
         mask = torch.from_numpy(damaged)
         asked[count] = torch.where(mask[..., None], seen, clean)
         weights[count] = torch.where(mask, sharp[:, 1], sharp[:, 0]).float()
@@ -124,6 +133,30 @@ def score_all(network: str, seen: Seen) -> list[Row]:
         found = {n: score(pool(seen.asked[n], seen.sharp[n]), target) for n in DAMAGED}
         rows.append(Row(network, how, found))
     return rows
+
+
+def score_clips(
+    network: str, clips: list[Clip], gallery: list[np.ndarray], read: Callable[[np.ndarray], Tensor]
+) -> Row:
+    """A network that reads whole clips, (T, H, W, 3) to (D,)."""
+    answers = torch.stack([read(frames) for frames in gallery])
+    metrics = {}
+    for count in DAMAGED:
+        masks = [_first(clip, count)[:, None, None, None] for clip in clips]
+        seen = [np.where(mask, clip.seen, clip.clean) for mask, clip in zip(masks, clips, strict=True)]
+        metrics[count] = score(torch.stack([read(frames) for frames in seen]), answers)
+    return Row(network, "consensus", metrics)
+
+
+def clip_vector(model: ReIDModel, frames: UInt8[np.ndarray, "T H W 3"]) -> Float[Tensor, " D"]:
+    """Of one clip of any size."""
+    with torch.no_grad():
+        return clip_vectors(model, torch.from_numpy(shrink(frames, model.image_size))[None])[0][0]
+
+
+def _first(clip: Clip, count: int) -> Bool[np.ndarray, " T"]:
+    """Which frames are damaged where so many are."""
+    return np.asarray(clip.damaged & (np.cumsum(clip.damaged) <= count))
 
 
 def table(rows: list[Row]) -> str:

@@ -228,7 +228,14 @@ def test_the_installed_command_survives_a_closed_pipe() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["find", "a.mp4", "--out", ""], ["track", "a.mp4", "--out", ""], ["gallery", "add", "g", ""]]
+    "words",
+    [
+        ["find", "a.mp4", "--out", ""],
+        ["track", "a.mp4", "--out", ""],
+        ["gallery", "add", "g", ""],
+        ["find", ""],
+        ["search", "g", "key", "--model", ""],
+    ],
 )
 def test_an_empty_path_is_not_the_current_folder(
     words: list[str], capsys: pytest.CaptureFixture[str]
@@ -236,6 +243,13 @@ def test_an_empty_path_is_not_the_current_folder(
     with pytest.raises(SystemExit):
         main(words)
     assert "this one is empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["track", "v.avi", "--out=--"], ["search", "g", "k", "-k=--"]])
+def test_a_lone_pair_of_dashes_is_no_value(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(words)
+    assert "a value is needed, not --" in capsys.readouterr().err
 
 
 def test_help_shows_defaults_that_are_something(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,8 @@
 import argparse
 import io
 import json
+import re
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +26,7 @@ from stca.gallery import (
     ModelFingerprint,
     Record,
     add_tracklets,
+    cross_camera,
     find_crops,
     search_tracklet,
     time_split_set,
@@ -107,7 +110,7 @@ def test_add_twice_list_and_stats(filled: Path, tracks: Path, run: Callable[...,
     assert [r["camera"] for r in listed] == ["cam2"] * 10
     assert listed[0]["frames"] == 8, "poor crops are not embedded"
     assert listed[0]["first"] == 0.1, "but they are part of the time span"
-    assert "20 tracklets, 2 cameras, 5 persons named" in run("gallery", "stats", filled)
+    assert "20 tracklets, 2 cameras, 5 persons" in run("gallery", "stats", filled)
     stats = json.loads(run("gallery", "stats", filled, "--json"))
     assert (stats["tracklets"], stats["index"], stats["model"]["name"]) == (20, "exact", "colour_histogram")
 
@@ -234,10 +237,47 @@ def test_labels_that_are_refused(tmp_path: Path, lines: str, complaint: str) -> 
 
 
 def test_an_empty_query_is_not_the_current_folder(
-    filled: Path, tracks: Path, run: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    filled: Path, tracks: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tracks / "cam1" / "0001")
-    assert "no tracklet ''" in run("search", filled, "", code=1)
+    with pytest.raises(SystemExit):
+        main(["search", str(filled), ""])
+    assert "this one is empty" in capsys.readouterr().err
+
+
+def test_a_camera_that_there_is_not_is_no_filter(filled: Path, run: Callable[..., str]) -> None:
+    for words in (("search", filled, "cam1/0001"), ("gallery", "list", filled)):
+        said = run(*words, "--camera", "cam12", code=1)
+        assert "There is no such camera" in said
+        assert "cam1, cam2" in said
+
+
+def test_the_folder_around_a_gallery_names_it(filled: Path, tmp_path: Path, run: Callable[..., str]) -> None:
+    shutil.copytree(filled, tmp_path / "people" / "gallery")
+    assert f"{tmp_path / 'people' / 'gallery'} is one" in run("gallery", "stats", tmp_path / "people", code=1)
+
+
+def test_calibrating_says_what_it_replaces(
+    filled: Path, tmp_path: Path, run: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(filled, tmp_path / "g")
+    assert "has no scores of this gallery's network" in run("calibrate", tmp_path / "g", "--public", code=1)
+    with Gallery.open(tmp_path / "g") as gallery:
+        weights = gallery.fingerprint.weights
+    scores = {
+        "pairs": [100, 1000],
+        "different": [0.01 * n for n in range(15)],
+        "same": [0.05 * n for n in range(19)],
+    }
+    networks = [{"name": "net", "weights": weights, "sets": {"one": scores}}]
+    monkeypatch.setattr(cross_camera, "_networks", lambda: networks)
+    said = run("calibrate", tmp_path / "g", "--public", "--far", "0.1")
+    assert "false-accept rate of 10 %" in said
+    assert "public sets" in run("search", tmp_path / "g", "cam1/0001").splitlines()[-1]
+    said = run("calibrate", tmp_path / "g")
+    assert re.search(r"stored; before it was 0\.\d+, from public sets; --public takes that again", said)
+    assert "from labels, where" in run("search", tmp_path / "g", "cam1/0001").splitlines()[-1]
+    assert "without --labels" in run("calibrate", tmp_path / "g", "--public", "--across", code=1)
 
 
 def test_errors_say_what_to_do(filled: Path, tracks: Path, tmp_path: Path, run: Callable[..., str]) -> None:

@@ -70,6 +70,9 @@ def test_a_gallery_gets_it_for_its_size_and_keeps_a_threshold_of_its_own(tmp_pat
         keep_public_threshold(gallery)
         larger = gallery.calibration()
         assert larger == calibrate_across(OURS, far=0.01, rows=30)
+        gallery.set_calibration(dataclasses.replace(larger, far=0.3))
+        keep_public_threshold(gallery)
+        assert gallery.calibration() == calibrate_across(OURS, far=0.3, rows=30), "the rate is the user's"
         own = dataclasses.replace(larger, method="time split", threshold=0.9)
         gallery.set_calibration(own)
         keep_public_threshold(gallery)

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -259,8 +260,24 @@ def test_other_options_are_refused(street: Path, tracked: Path, options: TrackOp
 
 def test_another_video_of_the_same_name_is_refused(tracked: Path, tmp_path: Path) -> None:
     write_street(tmp_path / "cam1.avi", [], 3)
-    with pytest.raises(ConfigError, match="another identity"):
+    with pytest.raises(
+        ConfigError, match=r"video has changed since(.|\n)*size [\d,]+, last changed 20"
+    ) as error:
         finish(write_tracks(tmp_path / "cam1.avi", tracked, COLOURS))
+    assert "touch" not in str(error.value)
+
+
+def test_a_copy_of_the_video_is_told_by_its_date(street: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "cam1.avi"
+    shutil.copy2(street, copy)
+    finish(write_tracks(copy, tmp_path / "out", COLOURS))
+    before = copy.stat()
+    os.utime(copy, ns=(0, before.st_mtime_ns + 5_000_000_000))
+    with pytest.raises(ConfigError, match="if it is the same one") as error:
+        finish(write_tracks(copy, tmp_path / "out", COLOURS))
+    seconds, rest = str(error.value).rpartition("@")[2].split()[0].split(".")
+    os.utime(copy, ns=(0, int(seconds) * 10**9 + int(rest)))
+    assert finish(write_tracks(copy, tmp_path / "out", COLOURS)).seconds == 0
 
 
 def test_a_folder_that_holds_something_else(street: Path, tmp_path: Path) -> None:

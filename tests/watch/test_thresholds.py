@@ -40,6 +40,13 @@ def test_a_network_of_the_catalogue_is_known_by_its_name(tmp_path: Path, setting
         assert thresholds(gallery, settings) == (decide, alert), "the gallery keeps the name"
 
 
+def test_a_stored_threshold_of_public_sets_is_computed_anew(tmp_path: Path, settings: WatchSettings) -> None:
+    with Gallery.open(tmp_path / "g", model=FINGERPRINT, source=NETWORK) as gallery:
+        gallery.set_calibration(public(0.3, rows=2))
+        decide, alert = thresholds(gallery, settings)
+        assert decide == alert == Threshold(public(0.01).threshold, 0.01, "cross-camera sets")
+
+
 def test_a_given_threshold_decides_and_a_measured_one_alerts(tmp_path: Path, settings: WatchSettings) -> None:
     given = dataclasses.replace(settings, threshold=0.7)
     with Gallery.open(tmp_path / "g", model=FINGERPRINT, source=NETWORK) as gallery:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from experiments.out_of_the_box.making.material import SIZE, Material
 from experiments.out_of_the_box.making.mixing import draw_look, render
+from experiments.out_of_the_box.making.spoiling import spoil
 from jaxtyping import Bool, UInt8
 from numpy.random import Generator
 
 from stca.footage.images import RGB
+
+_WALKS = 0.33
 
 
 class Clip(NamedTuple):
@@ -35,6 +39,35 @@ def walk(rng: Generator, person: RGB, frames: int) -> UInt8[np.ndarray, "T H W 3
         noise = rng.standard_normal(moved.shape, dtype=np.float32) * 3
         frame[:] = np.clip(moved + noise, 0, 255)
     return out
+
+
+def make_clip(
+    material: Material,
+    walks: Sequence[UInt8[np.ndarray, "T H W 3"]],
+    *,
+    seed: int,
+    index: int,
+    frames: int,
+) -> Clip:
+    """Clip `index` of `seed`: one camera's view of somebody, up to five of eight frames damaged.
+
+    Args:
+        material: raw pictures; a clip of them is one look, as `walk` moves it.
+        walks: rendered people who walk, `frames` pictures of `SIZE` each; a third of the clips.
+        seed: of chance.
+        index: of the clip.
+        frames: T.
+
+    """
+    rng = np.random.default_rng((seed, index, 2))
+    if walks and rng.random() < _WALKS:
+        still = walks[rng.integers(len(walks))]
+    else:
+        still = walk(rng, render(draw_look(rng, material), material), frames)
+    camera = int(rng.integers(2**32))  # every frame is cut, lit and compressed alike
+    clean = np.stack([spoil(np.random.default_rng(camera), frame, material) for frame in still])
+    bad = rng.permutation(frames)[: rng.integers(0, 5 * frames // 8 + 1)]
+    return damage_clip(rng, clean, np.isin(np.arange(frames), bad), material)
 
 
 def damage_clip(

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from stca.datasets.walkers import make_walkers
 from stca.footage.images import write_jpeg
 from stca.footage.video import read_video
 from stca.tracking.detectors.detect import open_detector
+from stca.walkers import make_walkers
 
 FOOTAGE = {
     "intel_ccby/one-by-one-person-detection.mp4": 5,
@@ -30,17 +30,17 @@ def prepare(shared: Path, work: Path) -> None:
     render_walkers(work / "walkers")
 
 
-def render_walkers(out: Path) -> None:
-    """Render people of our own into `out`, three crops from each of up to four cameras; once."""
+def render_walkers(out: Path, *, persons: int = WALKERS, frames: int = 3, seed: int = 77) -> None:
+    """Render people of our own into `out`, so many crops from each of up to four cameras; once."""
     make_walkers(
         out,
-        train_persons=WALKERS,
+        train_persons=persons,
         test_persons=2,
         cameras=4,
         tracklets_per_camera=(1, 1),
-        frames=(3, 3),
+        frames=(frames, frames),
         size=(256, 128),
-        seed=77,
+        seed=seed,
         workers=1,
     )
 

@@ -118,7 +118,10 @@ def _plain_warnings() -> Iterator[None]:
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parse as argparse does, but accept key=value after options too."""
     parser = build_parser()
-    args, rest = parser.parse_known_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    if lost := [word for word in words if word.startswith("-") and word.endswith("=--")]:
+        parser.error(f"a value is needed, not --: {' '.join(lost)}")  # argparse would make a list of it
+    args, rest = parser.parse_known_args(words)
     if unknown := [
         word for word in rest if word.startswith("-") or "=" not in word or "settings" not in args
     ]:

@@ -61,9 +61,7 @@ def add_verbs(verbs: Verbs) -> None:
         default=[],
         help="videos to measure on; default: a scene is rendered",
     )
-    taken.add_argument(
-        "--about", default="", metavar="TEXT", help="what the footage is; default: names of the files"
-    )
+    taken.add_argument("--about", metavar="TEXT", help="what the footage is; default: names of the files")
     taken.add_argument("--model", default="pretrained", help=MODEL_HELP)
     taken.add_argument(
         "--rows", type=positive, nargs="+", default=[10_000, 100_000], help="sizes of galleries to measure"
@@ -81,7 +79,7 @@ def _plan(given: argparse.Namespace) -> None:
         _require_writable(given.out)  # before minutes of measuring
         costs = measure(
             given.footage,
-            about=given.about,
+            about=given.about or "",
             detectors=given.detector or ["motion"],
             model=given.model,
             rows=given.rows,

@@ -76,7 +76,8 @@ def write_page(
         cameras=len(cameras),
         by_motion=by_motion,
         model=_model_label(gallery) if gallery else "",
-        threshold=None if linking is None else f"{linking.threshold:.2f}",
+        threshold=None if linking is None else f"{linking.threshold:.3f}",
+        origin=None if linking is None else linking.origin,
         provenance=provenance_line(),
         # Inside <script>, only "<" could end the data: names of files are anybody's.
         content=json.dumps(content, ensure_ascii=False).replace("<", "\\u003c"),

@@ -72,21 +72,22 @@ def _read_jpeg(data: bytes, path: Path, min_size: tuple[int, int] | None) -> RGB
     return oriented(image, orientation)
 
 
-def count_pictures(path: Path) -> int:
-    """How many pictures a file that `read_image` reads holds: animations and scans have several; JPEGs one.
+def has_more_pictures(path: Path) -> bool:
+    """Whether a file holds more than the one picture that `read_image` reads, as animations and scans do.
 
     Raises:
-        FrameError: as of `read_image`.
+        FrameError: the file cannot be read.
 
     """
     data = _read_bytes(path)
-    if data[:2] == b"\xff\xd8":
-        return 1
+    if data[:2] == b"\xff\xd8":  # what cameras keep in a JPEG beside the picture is the same picture
+        return False
     try:
         with Image.open(io.BytesIO(data)) as image:
-            return int(getattr(image, "n_frames", 1))
-    except (UnidentifiedImageError, *_BROKEN) as error:
-        raise _unreadable(first_line(error), path) from error
+            image.seek(1)
+    except Exception:  # the end, or damage behind the first picture, for which Pillow has errors of all kinds
+        return False
+    return True
 
 
 def _read_bytes(path: Path) -> bytes:

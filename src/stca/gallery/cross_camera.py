@@ -82,12 +82,13 @@ def calibrate_across(
 def keep_public_threshold(gallery: Gallery) -> None:
     """Give a gallery the threshold of the public sets for its size, unless it has one of its own.
 
-    Nothing changes where the package has no scores of its network.
+    The false-accept rate stays what it was. Nothing changes where the package has no scores of its network.
     """
     kept = gallery.calibration()
     if kept is not None and kept.method != METHOD:
         return
-    found = calibrate_across(gallery.fingerprint, far=FAR, rows=len(gallery), source=gallery.source)
+    far = FAR if kept is None else kept.far
+    found = calibrate_across(gallery.fingerprint, far=far, rows=len(gallery), source=gallery.source)
     if found is not None and found != kept:
         gallery.set_calibration(found)
 

@@ -4,7 +4,13 @@ tracks/cam1/0007/000123.jpg     crops; the name is the frame's number, from 1
 tracks/cam1/0007/tracklet.json  the side file: a TrackRecord
 """
 
-from stca.tracks.folders import FoundTracklet, find_tracklets, overall_quality, representative_crops
+from stca.tracks.folders import (
+    FoundTracklet,
+    find_tracklets,
+    overall_quality,
+    read_tracklet,
+    representative_crops,
+)
 from stca.tracks.records import MAX_SECONDS, SIDE_FILE, FrameRecord, TrackRecord, read_track, write_track
 
 # Aliases of version 0.1 names, kept for one release.
@@ -22,6 +28,7 @@ __all__ = [
     "overall_quality",
     "pictured",
     "read_track",
+    "read_tracklet",
     "representative_crops",
     "write_track",
 ]

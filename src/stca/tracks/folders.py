@@ -51,19 +51,42 @@ def find_tracklets(root: Path) -> list[FoundTracklet]:
         raise DatasetError("There is no such folder of tracks", where=root)
     found, empty = [], []
     for folder, images in _image_folders(root):
-        record = read_track(folder)
-        names = [frame.file for frame in record.frames if frame.use] if record else images
-        if not names:
+        if (tracklet := _tracklet(folder, images)) is None:
             empty.append(folder)
-            continue
-        key, camera = f"{folder.parent.name}/{folder.name}", record.camera if record else folder.parent.name
-        found.append(FoundTracklet(key, folder, camera, tuple(folder / name for name in names), record))
+        else:
+            found.append(tracklet)
     if empty:
         warnings.warn(
             f"{len(empty)} tracklets without a usable crop are skipped: {empty[0]} ...", stacklevel=2
         )
     _demand_keys(found, root)
     return found
+
+
+def read_tracklet(folder: Path) -> FoundTracklet:
+    """The tracklet of one folder, whatever lies below it.
+
+    Raises:
+        DatasetError: no images in it, none that may be used, or a damaged side file.
+
+    """
+    folder = folder.absolute()
+    tracklet = _tracklet(folder, _entries(folder)[0])
+    if tracklet is None:
+        raise DatasetError(
+            "A tracklet has no usable crop", expected="one that is not hidden or too small", where=folder
+        )
+    return tracklet
+
+
+def _tracklet(folder: Path, images: list[str]) -> FoundTracklet | None:
+    """None where no image may be used."""
+    record = read_track(folder)
+    names = [frame.file for frame in record.frames if frame.use] if record else images
+    if not names:
+        return None
+    key, camera = f"{folder.parent.name}/{folder.name}", record.camera if record else folder.parent.name
+    return FoundTracklet(key, folder, camera, tuple(folder / name for name in names), record)
 
 
 def overall_quality(quality: Mapping[str, float]) -> float:
@@ -107,10 +130,20 @@ def _demand_keys(found: list[FoundTracklet], root: Path) -> None:
         )
 
 
-def _image_folders(folder: Path) -> list[tuple[Path, list[str]]]:
+def _image_folders(folder: Path, above: frozenset[Path] = frozenset()) -> list[tuple[Path, list[str]]]:
+    """Folders with images, and the images' names; links to a folder above are not followed."""
+    real = folder.resolve()
+    if real in above:
+        return []
+    images, folders = _entries(folder)
+    here = [(folder, images)] if images else []
+    return here + [pair for below in folders for pair in _image_folders(below, above | {real})]
+
+
+def _entries(folder: Path) -> tuple[list[str], list[Path]]:
+    """Names of the images, and the folders, in natural order."""
     entries = sorted(
         (e for e in folder.iterdir() if not e.name.startswith(".")), key=lambda e: natural_key(e.name)
     )
     images = [e.name for e in entries if e.suffix.lower() in IMAGE_SUFFIXES and e.is_file()]
-    here = [(folder, images)] if images else []
-    return here + [pair for e in entries if e.is_dir() for pair in _image_folders(e)]
+    return images, [e for e in entries if e.is_dir()]

@@ -8,7 +8,7 @@ from stca.errors import GalleryError
 from stca.gallery import Gallery, ModelFingerprint
 from stca.gallery.calibration import Calibration
 from stca.gallery.calibration.calibration import ORIGINS
-from stca.gallery.cross_camera import calibrate_across
+from stca.gallery.cross_camera import METHOD, calibrate_across
 from stca.watch.settings import WatchSettings
 
 LEAST_ROWS = 100
@@ -75,9 +75,11 @@ def choose_thresholds(
         GalleryError: as `thresholds`.
 
     """
-    measured = measured or calibrate_across(
-        fingerprint, far=settings.far, rows=max(rows, LEAST_ROWS), source=source
-    )
+    if measured is None or measured.method == METHOD:  # of another size and rate, perhaps
+        measured = (
+            calibrate_across(fingerprint, far=settings.far, rows=max(rows, LEAST_ROWS), source=source)
+            or measured
+        )
     given = None if settings.threshold is None else Threshold(settings.threshold, None, "given")
     found = None if measured is None else _of(measured)
     chosen, alerts = given or found, found or given

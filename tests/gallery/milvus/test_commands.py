@@ -23,7 +23,7 @@ def test_every_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(list(words)) == 0
         return capsys.readouterr().out
 
-    assert run("gallery", "stats", address).startswith("12 tracklets, 3 cameras, 0 persons named")
+    assert run("gallery", "stats", address).startswith("12 tracklets, 3 cameras, 0 persons")
     assert "Milvus, exact (FLAT)" in run("gallery", "stats", address)
     assert len(json.loads(run("gallery", "list", "--json", address))) == 12
     hits = json.loads(run("search", address, "north/0000", "--camera", "yard", "--json"))["hits"]

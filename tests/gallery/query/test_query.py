@@ -11,7 +11,7 @@ from PIL import Image
 
 from stca.cli import main
 from stca.errors import ConfigError, FrameError, GalleryError, StcaError
-from stca.footage.images import RGB, read_image, write_jpeg
+from stca.footage.images import RGB, has_more_pictures, read_image, write_jpeg
 from stca.gallery import open_query
 from stca.gallery.query import crops, following
 from street import Walker, render, write_street
@@ -408,10 +408,12 @@ def test_a_pipe_is_no_query(tmp_path: Path) -> None:
 def test_of_an_animation_the_first_picture_is_used_and_that_is_said(search: Callable, tmp_path: Path) -> None:
     left, top, right, bottom = (round(side) for side in WALKERS[1].box(50))
     crop = Image.fromarray(render([WALKERS[1]], 50)[top:bottom, left:right])
-    crop.save(tmp_path / "a.webp", save_all=True, append_images=[crop.rotate(90), crop.rotate(180)], lossless=True)
+    crop.save(
+        tmp_path / "a.webp", save_all=True, append_images=[crop.rotate(90), crop.rotate(180)], lossless=True
+    )
     keys, said = search(tmp_path / "a.webp")
     assert keys[0] == "cam9/0002"
-    assert "a.webp holds 3 pictures, of which the first is used" in said
+    assert "a.webp holds several pictures, of which the first is used" in said
 
 
 def test_folders_are_not_searched_far_for_a_query(tmp_path: Path) -> None:
@@ -429,3 +431,24 @@ def test_a_folder_of_photos_with_more_below_names_another_one(tmp_path: Path) ->
         crop_photo(folder / "1.jpg", WALKERS[0])
     with pytest.raises(GalleryError, match=rf"several folders of images(.|\n)*for example {tmp_path}/sub"):
         open_query([tmp_path], tmp_path)
+
+
+def test_what_lies_far_below_a_folder_of_photos_is_not_looked_at(tmp_path: Path) -> None:
+    photo = crop_photo(tmp_path / "1.jpg", WALKERS[0])
+    deep = tmp_path / "a" / "b" / "c"
+    deep.mkdir(parents=True)
+    crop_photo(deep / "2.jpg", WALKERS[1])
+    (deep / "tracklet.json").write_text("{")
+    (deep / "up").symlink_to(tmp_path)
+    assert open_query([tmp_path], tmp_path).found.frames == (photo,)
+
+
+@pytest.mark.parametrize("pages", [1, 3])
+def test_a_scan_that_is_cut_off_is_used_as_far_as_it_can_be_read(pages: int, tmp_path: Path) -> None:
+    page = Image.fromarray(render([WALKERS[1]], 50)).crop((120, 60, 200, 220))
+    page.save(tmp_path / "a.tif", save_all=True, append_images=[page] * (pages - 1))
+    whole = (tmp_path / "a.tif").read_bytes()
+    assert has_more_pictures(tmp_path / "a.tif") == (pages > 1)
+    for part in np.linspace(0.02, 0.98, 25):
+        (tmp_path / "b.tif").write_bytes(whole[: int(part * len(whole))])
+        assert has_more_pictures(tmp_path / "b.tif") in (True, False)

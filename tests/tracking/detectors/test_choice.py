@@ -1,5 +1,6 @@
 """Which detector of the package a video needs."""
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,6 +66,23 @@ def test_what_a_video_needs(
     chosen = choose_for(source)
     assert (chosen.detector, chosen.moving) == (detector, moving)
     assert why in chosen.why
+
+
+def test_one_frame_of_a_short_video_does_not_say_that_the_camera_moves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(choice, "open_detector", people(0.05))
+    still, moving = footage(seconds=3), footage(seconds=3, step=5)
+
+    def jolted() -> Iterator[Frame]:
+        first, *_ = moving.frames()
+        _, second, *_ = moving.frames()
+        for frame in still.frames():
+            yield dataclasses.replace(frame, image=first.image if frame.number == 1 else second.image)
+
+    chosen = choose_for(dataclasses.replace(still, num_frames=30, frames=jolted))
+    assert "too short" in chosen.why
+    assert choose_for(dataclasses.replace(moving, num_frames=30)).moving
 
 
 def test_no_more_than_a_minute_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,7 @@ def test_a_broken_installation_is_said(
 
 
 @pytest.mark.parametrize(
-    "name", ["os:system", "builtins:dict", "builtins:type", "stca.tracking:default_detector"]
+    "name", ["os:system", "builtins:dict", "builtins:type", "stca.tracking:default_detector", "sys:exit"]
 )
 def test_what_is_no_detector_is_said(name: str) -> None:
     with pytest.raises(ConfigError, match=r"gives no detector|cannot be made"):

@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import csv
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stca.cli.galleries.gallery import add_embedding, embedding_of
 from stca.cli.parsing import Verbs, add_verb, gallery_place, picture, shown_place
+
+if TYPE_CHECKING:
+    from stca.gallery import Calibration
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -25,6 +29,11 @@ def add_verbs(verbs: Verbs) -> None:
         metavar="FILE.csv",
         help="identities, columns key,person; default: those of the tracklets, else enough corrections (stca "
         "person), else each is split in two",
+    )
+    calibrate.add_argument(
+        "--public",
+        action="store_true",
+        help="take what the network scores on people of two cameras in public sets, as a new gallery does",
     )
     calibrate.add_argument("--across", action="store_true", help="compare only different cameras")
     calibrate.add_argument("--plot", type=picture, metavar="FILE.png", help="write a figure of DIR over FAR")
@@ -48,8 +57,12 @@ def _calibrate(given: argparse.Namespace) -> None:
     from stca.gallery.figures import calibration_figure
     from stca.runs.gallery_model import gallery_model
 
+    if given.public:
+        _take_public(given)
+        return
     labels = read_labels(given.labels) if given.labels else None
     with Gallery.open(given.gallery) as gallery:
+        before = gallery.calibration()
         calibration, searches = calibrate_gallery(
             gallery,
             gallery_model(gallery, given.model),
@@ -59,12 +72,47 @@ def _calibrate(given: argparse.Namespace) -> None:
             **embedding_of(given),
         )
     print(calibration.table())
+    print(_replaced(before))
     if given.plot:
         title = (
             f"{shown_place(given.gallery)}: {calibration.searches} searches for people in it, "
             f"{calibration.impostors} not"
         )
         print(save_figure(calibration_figure(calibration, searches, title=title), given.plot))
+
+
+def _take_public(given: argparse.Namespace) -> None:
+    from stca.errors import ConfigError, GalleryError
+    from stca.gallery import Gallery
+    from stca.gallery.cross_camera import calibrate_across
+
+    if given.labels or given.across or given.plot:
+        raise ConfigError(
+            "Nothing of the gallery is measured where public sets are taken",
+            expected="--public without --labels, --across and --plot",
+        )
+    with Gallery.open(given.gallery) as gallery:
+        before = gallery.calibration()
+        found = calibrate_across(gallery.fingerprint, far=given.far, rows=len(gallery), source=gallery.source)
+        if found is None:
+            raise GalleryError(
+                "The package has no scores of this gallery's network on public sets",
+                expected="the network in the package, or one of the catalogue that we have measured",
+                found=gallery.fingerprint.name,
+                where=gallery.where,
+                hint="stca calibrate without --public",
+            )
+        gallery.set_calibration(found)
+    print(found.table())
+    print(_replaced(before))
+
+
+def _replaced(before: Calibration | None) -> str:
+    """What was stored instead of what, and the way back."""
+    if before is None:
+        return "stored; there was none before"
+    back = "; --public takes that again" if before.method == "cross-camera sets" else ""
+    return f"stored; before it was {before.threshold:.4f}, from {before.origin}{back}"
 
 
 def read_labels(path: Path) -> dict[str, int]:

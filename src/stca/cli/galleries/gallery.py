@@ -8,11 +8,14 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stca.cli.galleries import keeping
 from stca.cli.parsing import Verbs, add_model_options, add_verb, gallery_place, natural, positive, shown_place
 from stca.cli.scaling import add_engine, check_engine, embed_on_cluster
+
+if TYPE_CHECKING:
+    from stca.gallery import Gallery
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -156,6 +159,7 @@ def _list(given: argparse.Namespace) -> None:
     from stca.gallery.times import format_span
 
     with Gallery.open(given.gallery) as gallery:
+        require_cameras(gallery, given.camera)
         records = [r for r in gallery.records() if not given.camera or r.camera in given.camera]
     if given.json:
         print(json.dumps([asdict(record) for record in records], default=str, indent=1))
@@ -168,11 +172,29 @@ def _list(given: argparse.Namespace) -> None:
         print(f"{record.key:<{width}}  {record.camera:<12} {person:>6} {record.frames:>6}  {span}".rstrip())
 
 
+def require_cameras(gallery: Gallery, names: list[str] | None) -> None:
+    """Raise GalleryError for a camera that no tracklet is of, rather than find nobody there."""
+    from stca.errors import GalleryError
+    from stca.tools.lookup import suggest
+
+    known = gallery.stats().cameras
+    for name in names or ():
+        if name not in known:
+            raise GalleryError(
+                "There is no such camera in the gallery",
+                expected=", ".join(sorted(known)) or "any: it is empty",
+                found=repr(name),
+                hint=suggest(name, known),
+            )
+
+
 def _remove(given: argparse.Namespace) -> None:
     from stca.gallery import Gallery
+    from stca.gallery.cross_camera import keep_public_threshold
 
     with Gallery.open(given.gallery) as gallery:
         gallery.remove(*given.key)
+        keep_public_threshold(gallery)
         print(f"{len(set(given.key))} removed; {len(gallery)} tracklets in {gallery.where}")
 
 
@@ -193,7 +215,8 @@ def _stats(given: argparse.Namespace) -> None:
         }
         print(json.dumps(content, indent=1))
         return
-    print(f"{stats.tracklets:,} tracklets, {len(stats.cameras)} cameras, {stats.persons} persons named")
+    cameras = f"{len(stats.cameras)} camera{'s' * (len(stats.cameras) != 1)}"
+    print(f"{stats.tracklets:,} tracklets, {cameras}, {stats.persons} persons")
     for camera, count in stats.cameras.items():
         print(f"  {camera:<16} {count:>9,}")
     if stats.hidden:

@@ -13,13 +13,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stca.cli.galleries.gallery import add_embedding, embedding_of
+from stca.cli.galleries.gallery import add_embedding, embedding_of, require_cameras
 from stca.cli.parsing import Verbs, add_verb, gallery_place, picture, positive, require_with, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stca.gallery import Gallery, Hit, Record
+    from stca.gallery import Calibration, Gallery, Hit, Record
     from stca.tracks import FoundTracklet
 
 
@@ -107,6 +107,7 @@ def _search(given: argparse.Namespace) -> None:
         "hidden": given.hidden,
     }
     with Gallery.open(given.gallery) as gallery, ExitStack() as stack:
+        require_cameras(gallery, given.camera)
         model = gallery_model(gallery, given.model)
         own = gallery.get(given.query[0]) if len(given.query) == 1 else None
         if own is not None:
@@ -124,7 +125,7 @@ def _search(given: argparse.Namespace) -> None:
             content = {"query": asdict(record), "threshold": threshold, "hits": answers}
             print(json.dumps(content, default=str, indent=1))
         else:
-            print(table(hits, threshold))
+            print(table(hits, calibration))
         if given.sheet:
             _draw(given, f"{record.key} in {gallery.where}", (record, crops), hits, threshold)
 
@@ -172,8 +173,8 @@ def _require_key_or_file(gallery: Gallery, name: str) -> None:
     gallery.require_key(name)
 
 
-def table(hits: Sequence[Hit], threshold: float | None) -> str:
-    """Results, a line each, and a line about the threshold."""
+def table(hits: Sequence[Hit], calibration: Calibration | None) -> str:
+    """Results, a line each, and what the threshold is and where it is from."""
     from stca.gallery.times import format_span
 
     if not hits:
@@ -187,10 +188,12 @@ def table(hits: Sequence[Hit], threshold: float | None) -> str:
             f"{hit.rank:>4}  {hit.key:<{width}}  {hit.record.camera:<{camera}}  {hit.score:>7.4f}  {mark:<9}"
             f"  {format_span(hit.record)}".rstrip()
         )
-    if threshold is None:
+    if calibration is None:
         lines.append("no threshold yet (stca calibrate): the best result may still be the wrong person")
-    elif not hits[0].accepted:
-        lines.append(f"no match: no result reaches the threshold {threshold:.4f}")
+        return "\n".join(lines)
+    if not hits[0].accepted:
+        lines.append(f"no match: no result reaches the threshold {calibration.threshold:.4f}")
+    lines.append(calibration.summary())
     return "\n".join(lines)
 
 

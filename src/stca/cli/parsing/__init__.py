@@ -32,6 +32,7 @@ from stca.cli.parsing.values import (
     seconds,
     shown_place,
     size,
+    text,
     zone,
 )
 
@@ -63,5 +64,6 @@ __all__ = [
     "seconds",
     "shown_place",
     "size",
+    "text",
     "zone",
 ]

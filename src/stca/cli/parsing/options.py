@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stca.cli.parsing.values import natural, path, positive
+from stca.cli.parsing.values import natural, path, positive, text
 from stca.errors import ConfigError
 from stca.inference import PRECISIONS, RUNTIMES
 from stca.models.network_files import PIXELS
@@ -42,6 +42,7 @@ def add_verb(verbs: Verbs, name: str, run: Any, *, help: str) -> argparse.Argume
         allow_abbrev=False,  # a typo such as --dat must not match a longer option
     )
     parser.register("type", Path, path)
+    parser.register("type", None, text)
     parser.set_defaults(run=run)
     return parser
 

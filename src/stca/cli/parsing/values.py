@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from stca.tracking import Region
 
 
+def text(given: str) -> str:
+    """Any words but none: an empty one is a variable that is not set, not the current folder."""
+    if not given:
+        raise argparse.ArgumentTypeError("a value is needed, and this one is empty")
+    return given
+
+
 def path(text: str) -> Path:
     """A path; an empty one, as of a variable that is not set, would be the current folder."""
     if not text:

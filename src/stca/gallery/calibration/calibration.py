@@ -114,6 +114,13 @@ class Calibration:
             )
         return "\n".join(lines)
 
+    def summary(self) -> str:
+        """One line: the threshold, where it is from, and how much of what should reach it does."""
+        reached = f"{100 * self.dir_at_threshold:.0f} %"
+        what = "pairs of one person" if self.method == "cross-camera sets" else "searches"
+        found = "reach it" if self.method == "cross-camera sets" else "found the right person by it"
+        return f"threshold {self.threshold:.4f}, from {self.origin}, where {reached} of the {what} {found}"
+
     def _cross_camera_table(self) -> str:
         far, reached = 100 * self.far, 100 * self.dir_at_threshold
         return (

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stca.errors import ConfigError, GalleryError, StcaError
-from stca.footage.images import RGB, count_pictures, read_image
+from stca.footage.images import RGB, has_more_pictures, read_image
 from stca.gallery.query.crops import (
     CHOOSE,
     Box,
@@ -49,8 +49,8 @@ def photo_crops(
     crops, used_whole, notes = [], [], []
     for number, photo in enumerate(photos, start=1):
         image = read_image(photo)
-        if (pictures := count_pictures(photo)) > 1:
-            notes.append(f"{photo.name} holds {pictures} pictures, of which the first is used")
+        if has_more_pictures(photo):
+            notes.append(f"{photo.name} holds several pictures, of which the first is used")
         chosen = box
         if box is None and not whole:
             chosen = _chosen(detector, image, where=photo)

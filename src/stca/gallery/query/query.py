@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from stca.errors import ConfigError, GalleryError
-from stca.footage.images import IMAGE_SUFFIXES, read_image
+from stca.footage.images import IMAGE_SUFFIXES, has_more_pictures, read_image
 from stca.gallery.query.crops import Box, is_crop
 from stca.gallery.query.photos import photo_crops
 from stca.gallery.query.videos import video_crops
 from stca.tools.files import natural_key
 from stca.tracking import open_detector
-from stca.tracks import FoundTracklet, find_tracklets
+from stca.tracks import FoundTracklet, read_tracklet
 
 _SAMPLE = 16
 """Images of a folder whose shape is checked, at most."""
@@ -89,7 +89,14 @@ def open_query(
 
 
 def _is_photo(place: Path) -> bool:
-    return place.is_file() and place.suffix.lower() in IMAGE_SUFFIXES
+    return place.suffix.lower() in IMAGE_SUFFIXES and _holds(place.is_file)
+
+
+def _holds(question: Callable[[], bool]) -> bool:
+    try:
+        return question()
+    except OSError:  # a link, say, that leads where nobody may look
+        return False
 
 
 def _refuse_options(tracklet: FoundTracklet, *, box: Box | None, detector: str | None) -> None:
@@ -122,9 +129,18 @@ def _odd_shapes(tracklet: FoundTracklet, *, whole: bool) -> tuple[str, ...]:
             where=odd[0],
             hint="--detector person_mobile finds the person in each; --whole (whole=True): crops",
         )
-    if not odd:
-        return ()
-    return (f"{len(odd)} of {len(sample)} images looked at are no crops of one person; all are used whole",)
+    of = f"of {len(sample)} images looked at"
+    notes = (
+        [
+            f"{len(odd)} {of} are no crops of one person, such as {odd[0].name}; all are used whole "
+            "(--detector person_mobile finds the person in each)"
+        ]
+        if odd
+        else []
+    )
+    if several := sum(map(has_more_pictures, sample)):
+        notes.append(f"{several} {of} hold several pictures, of which the first is used")
+    return tuple(notes)
 
 
 def _tracklet(folder: Path) -> FoundTracklet:
@@ -143,7 +159,7 @@ def _tracklet(folder: Path) -> FoundTracklet:
             where=folder,
             hint=f"for example {places[-1]}" if places else None,
         )
-    return find_tracklets(places[0])[0]
+    return read_tracklet(places[0])
 
 
 def _with_images(folder: Path, *, levels: int) -> Iterator[Path]:
@@ -157,5 +173,5 @@ def _with_images(folder: Path, *, levels: int) -> Iterator[Path]:
     if any(_is_photo(entry) for entry in entries):
         yield folder
     for entry in entries if levels else ():
-        if entry.is_dir():
+        if _holds(entry.is_dir):
             yield from _with_images(entry, levels=levels - 1)

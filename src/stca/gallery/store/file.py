@@ -86,7 +86,9 @@ def open_file(folder: Path, *, wait: float = 60.0) -> tuple[sqlite3.Connection, 
                 expected=f"a folder with {FILE}",
                 found="a folder of something else" if folder.is_dir() else "no such folder",
                 where=folder,
-                hint="stca gallery add GALLERY TRACKS makes one",
+                hint=f"{folder / 'gallery'} is one"
+                if (folder / "gallery" / FILE).is_file()  # beside the page that `stca find` writes
+                else "stca gallery add GALLERY TRACKS makes one",
             )
         try:
             db = _open_checked(path, "rw" if writable else "ro", wait, writable=writable)

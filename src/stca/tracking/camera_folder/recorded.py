@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from stca.boxes import VIDEO_FILE, read_video_file
 from stca.catalogue import NETWORKS
@@ -44,6 +46,11 @@ def read_camera_folder(folder: Path, settings: Mapping[str, Any]) -> dict[str, A
 
 
 def _damaged(path: Path, found: object) -> DatasetError:
+    try:
+        if path.is_file():
+            path.open("rb").close()
+    except OSError as error:
+        return DatasetError(f"A {VIDEO_FILE} cannot be read", found=error.strerror, where=path)
     return DatasetError(
         f"A {VIDEO_FILE} is damaged",
         expected=f"what `stca track` wrote, with {', '.join(_SUMMARY_KEYS)}",
@@ -56,6 +63,8 @@ def _damaged(path: Path, found: object) -> DatasetError:
 def _made_otherwise(name: str, before: object, now: object, folder: Path) -> ConfigError:
     """Only what differs is shown, of options that there are many of."""
     hint = f"use another --out, or remove {folder}"
+    if name == "identity" and _is_identity(before) and _is_identity(now):
+        return _changed(before, now, folder)
     what = f"another {name}"
     if isinstance(before, dict) and isinstance(now, dict):
         differ = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
@@ -72,6 +81,32 @@ def _made_otherwise(name: str, before: object, now: object, folder: Path) -> Con
         where=folder,
         hint=hint,
     )
+
+
+def _is_identity(found: object) -> TypeGuard[list[int]]:
+    return isinstance(found, list) and len(found) == 2 and all(type(number) is int for number in found)
+
+
+def _changed(before: list[int], now: list[int], folder: Path) -> ConfigError:
+    """Size and time of the last change of a video; of a folder's images, their number and the latest."""
+    hint = f"use another --out, or remove {folder}"
+    if before[0] == now[0]:
+        seconds, rest = divmod(before[1], 10**9)
+        hint += f"; if it is the same one, a copy say: touch -d @{seconds}.{rest:09d} VIDEO"
+    return ConfigError(
+        "The video has changed since it was tracked into this folder",
+        expected=_version(before),
+        found=_version(now),
+        where=folder,
+        hint=hint,
+    )
+
+
+def _version(identity: list[int]) -> str:
+    size, changed = identity
+    with suppress(ValueError, OverflowError, OSError):
+        return f"size {size:,}, last changed {datetime.fromtimestamp(changed / 1e9):%Y-%m-%d %H:%M:%S.%f}"
+    return str(identity)
 
 
 def _said(value: object) -> object:
@@ -115,12 +150,18 @@ def detector_of(tracks: Path) -> str | None:
     """The detector of the catalogue that a whole folder of tracks was made with, if it is one.
 
     Raises:
-        DatasetError: a video.json is damaged, so that nobody knows.
+        DatasetError: a video.json is damaged or cannot be read, so that nobody knows.
 
     """
     for path in tracks.glob(f"*/{VIDEO_FILE}"):
         if read_video_file(path.parent) is None:
-            raise _damaged(path, None)
+            raise DatasetError(
+                "Nobody knows how a folder beside was tracked, so no detector can be chosen after it",
+                expected=f"a {VIDEO_FILE} that `stca track` wrote",
+                found="nothing that can be read as a JSON object",
+                where=path,
+                hint="--detector NAME (auto: as for a new folder), or another --out",
+            )
     before = recorded_detectors(tracks)
     name = before.pop() if len(before) == 1 else None
     return name if name in NETWORKS else None

@@ -53,7 +53,8 @@ def choose_for(source: Source) -> Choice:
     if source.live:
         return Choice("motion", moving=False, why="a live camera, which is taken to stand still")
     detector = open_detector(PACKAGED)
-    step = max(2, round(_SECONDS * source.frame_rate / _SAMPLES))
+    looked_at = min(_SECONDS * source.frame_rate, source.num_frames or np.inf)
+    step = max(2, int(looked_at / _SAMPLES))  # one pair alone may be an encoder's first frame
     covered, moved, last = [], [], 0.0
     before: Frame | None = None
     for number, frame in enumerate(source.frames()):

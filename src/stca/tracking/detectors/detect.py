@@ -96,7 +96,7 @@ def open_with_options(name: str, options: DetectorOptions) -> Detector:
     make = find(DETECTORS, name, kind="detector")
     try:
         detector = make()
-    except TypeError as error:
+    except (Exception, SystemExit) as error:  # it is anybody's function
         raise ConfigError(
             "A detector cannot be made",
             expected="a function without arguments",
