@@ -1,6 +1,9 @@
-"""Teach STCA to read clips with damaged frames, on top of the frame network of a state.
+r"""Teach STCA to read clips with damaged frames, on top of the frame network of a state.
 
-python -m experiments.out_of_the_box.train_video --shared ../shared --out runs/video --hours 1
+python -m experiments.out_of_the_box.train_video --shared ../shared --out runs/video --hours 1 \
+    --state experiments/results/out_of_the_box/state.safetensors
+
+`damaged.py --video runs/video/checkpoint.pt` scores it.
 """
 
 from __future__ import annotations

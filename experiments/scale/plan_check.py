@@ -29,12 +29,21 @@ from stca.tracks import find_tracklets
 PAGE = Path(__file__).parent.parent / "results" / "plan_check.md"
 
 
+OPTIONS = TrackOptions(detector="motion", start=0.0)
+"""The plan's figures are of this detector."""
+
+
 def spent(videos: list[Path], folder: Path) -> tuple[float, dict[str, float]]:
     """Hours of video, and what the plan has figures for, measured."""
-    track_whole(videos[0], folder / "first", TrackOptions(start=0.0))
+    track_whole(videos[0], folder / "first", OPTIONS)
     with processor_time() as tracking:
         done = [
-            track_whole(video, folder / "tracks", TrackOptions(start=0.0), folder_name=f"cam{number}")
+            track_whole(
+                video,
+                folder / "tracks",
+                OPTIONS,
+                folder_name=f"cam{number}",
+            )
             for number, video in enumerate(progress(videos, label="track"))
         ]
     hours = sum(hours_of(each.folder) for each in done)

@@ -252,7 +252,13 @@ def test_a_lone_pair_of_dashes_is_no_value(words: list[str], capsys: pytest.Capt
     assert "a value is needed, not --" in capsys.readouterr().err
 
 
-def test_help_shows_defaults_that_are_something(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_shows_defaults_that_are_something(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit):
+        main(["demo", "--help"])
+    assert "(default: 0)" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         main(["track", "--help"])
     said = capsys.readouterr().out

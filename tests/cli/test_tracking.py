@@ -330,6 +330,9 @@ def test_a_damaged_folder_does_not_let_the_detector_be_guessed(
     (tmp_path / "cam1" / "video.json").write_text("{")
     assert call(videos[1], "--out", tmp_path) == 1
     assert "--detector NAME" in capsys.readouterr().err
+    (tmp_path / "mine.txt").write_text("1,1,10,10,20,40,1,-1,-1,-1\n")
+    given = ["--tracks", tmp_path / "mine.txt", "--camera", "other"]
+    assert call(videos[1], "--out", tmp_path, *given) == 0, "no detector is needed"
     assert call(videos[1], "--out", tmp_path, "--detector", "street:colours") == 0
 
 

@@ -261,10 +261,9 @@ def test_other_options_are_refused(street: Path, tracked: Path, options: TrackOp
 def test_another_video_of_the_same_name_is_refused(tracked: Path, tmp_path: Path) -> None:
     write_street(tmp_path / "cam1.avi", [], 3)
     with pytest.raises(
-        ConfigError, match=r"video has changed since(.|\n)*size [\d,]+, last changed 20"
-    ) as error:
+        ConfigError, match=r"video has changed since(.|\n)*\d bytes or images, last changed 20"
+    ):
         finish(write_tracks(tmp_path / "cam1.avi", tracked, COLOURS))
-    assert "touch" not in str(error.value)
 
 
 def test_a_copy_of_the_video_is_told_by_its_date(street: Path, tmp_path: Path) -> None:
@@ -273,10 +272,12 @@ def test_a_copy_of_the_video_is_told_by_its_date(street: Path, tmp_path: Path) -
     finish(write_tracks(copy, tmp_path / "out", COLOURS))
     before = copy.stat()
     os.utime(copy, ns=(0, before.st_mtime_ns + 5_000_000_000))
-    with pytest.raises(ConfigError, match="if it is the same one") as error:
+    with pytest.raises(ConfigError, match="with the date of the original") as error:
         finish(write_tracks(copy, tmp_path / "out", COLOURS))
-    seconds, rest = str(error.value).rpartition("@")[2].split()[0].split(".")
-    os.utime(copy, ns=(0, int(seconds) * 10**9 + int(rest)))
+    expected, found = (line.split()[-1] for line in str(error.value).splitlines()[1:3])
+    assert expected != found
+    assert expected.endswith(f".{before.st_mtime_ns % 10**9:09d}")
+    os.utime(copy, ns=(0, before.st_mtime_ns))
     assert finish(write_tracks(copy, tmp_path / "out", COLOURS)).seconds == 0
 
 

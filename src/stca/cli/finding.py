@@ -130,7 +130,7 @@ def find_and_print(videos: list[str], given: argparse.Namespace) -> int:
         print(threshold_note(result.linking))
         if note := corrections_note(result.linking):
             print(note)
-    if "motion" in recorded_detectors(given.out / "tracks"):
+    if result.linking and "motion" in recorded_detectors(given.out / "tracks"):
         print(BY_MOTION)
     print(f"\nopen {result.page.absolute()}   ({format_seconds(result.seconds)})")
     return 1 if result.failed else 0

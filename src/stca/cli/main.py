@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import errno
 import io
+import itertools
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -119,7 +121,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parse as argparse does, but accept key=value after options too."""
     parser = build_parser()
     words = sys.argv[1:] if arguments is None else arguments
-    if lost := [word for word in words if word.startswith("-") and word.endswith("=--")]:
+    options = itertools.takewhile(lambda word: word != "--", words)
+    if lost := [word for word in options if re.fullmatch(r"-[^=]+=--", word)]:
         parser.error(f"a value is needed, not --: {' '.join(lost)}")  # argparse would make a list of it
     args, rest = parser.parse_known_args(words)
     if unknown := [

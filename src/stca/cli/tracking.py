@@ -147,6 +147,14 @@ def choose_detector(tracks: Path) -> str:
     return name
 
 
+def _detector(given: argparse.Namespace) -> str:
+    from stca.tracking.detectors.detect import AUTO
+
+    if given.tracks is not None:
+        return given.detector or AUTO
+    return choose_detector(given.out) if given.detector is None else str(given.detector)
+
+
 def _track(given: argparse.Namespace) -> int:
     from stca.errors import ConfigError
     from stca.tracking import TrackOptions
@@ -154,7 +162,7 @@ def _track(given: argparse.Namespace) -> int:
 
     check_engine(given)
     options = TrackOptions(
-        detector=choose_detector(given.out) if given.detector is None else given.detector,
+        detector=_detector(given),
         tracker=given.tracker,
         tracks=given.tracks,
         camera=given.camera,

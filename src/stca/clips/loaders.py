@@ -19,7 +19,6 @@ from stca.clips.sampling import SamplingMode, sample_clips
 from stca.clips.transforms import Transform
 from stca.clips.workers import iterate
 from stca.errors import StcaError
-from stca.tools.cores import cores
 from stca.tracklets import Tracklet
 
 
@@ -179,7 +178,7 @@ def _load(dataset: _Clips, batches: Iterable[list[_Request]], workers: int) -> I
             pin_memory=torch.cuda.is_available(),
         )
 
-    for item in iterate(make_loader, min(workers, cores())):  # more would wait for each other
+    for item in iterate(make_loader, workers):
         if isinstance(item, StcaError):
             raise item
         yield item.batch() if isinstance(item, _Decoded) else item  # pinned memory holds a ClipBatch

@@ -119,7 +119,7 @@ def most_similar(vectors: Float32[np.ndarray, "N D"], count: int) -> list[list[t
         scores[np.arange(len(scores)), np.arange(start, start + len(scores))] = -np.inf
         order = np.argsort(-scores, axis=1, kind="stable")[:, : min(count, len(vectors) - 1)]
         for row, best in zip(scores, order, strict=True):
-            found.append([(int(other), round(float(row[other]), 3)) for other in best])
+            found.append([(int(other), round(float(row[other]), 6)) for other in best])
     return found
 
 

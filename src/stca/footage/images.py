@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +84,7 @@ def has_more_pictures(path: Path) -> bool:
     if data[:2] == b"\xff\xd8":  # what cameras keep in a JPEG beside the picture is the same picture
         return False
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as image:
             image.seek(1)
     except Exception:  # the end, or damage behind the first picture, for which Pillow has errors of all kinds
         return False

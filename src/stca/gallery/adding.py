@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 
 from stca.errors import DatasetError, GalleryError
+from stca.gallery.cross_camera import keep_public_threshold
 from stca.gallery.embedding import EmbedOptions, embed_in_batches
 from stca.gallery.gallery import Gallery
 from stca.gallery.records import Added, Record
@@ -30,7 +31,8 @@ def add_tracklets(
 
     Tracklets that the gallery has with the same crops are not embedded again; their camera, times, label and
     folder are updated. Those that were forgotten (`stca.gallery.keeping`) are left out and counted. Commits
-    are durable: after an interruption, the same call continues where it stopped.
+    are durable: after an interruption, the same call continues where it stopped. A gallery without a
+    threshold of its own gets that of public sets, where the network's is known (`keep_public_threshold`).
 
     Args:
         gallery: opened with this model.
@@ -67,6 +69,7 @@ def add_tracklets(
             embedded += len(batch)
             watch(embedded, len(todo))
     gallery.refresh()
+    keep_public_threshold(gallery)
     return done
 
 

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float64
@@ -30,9 +30,8 @@ SHARES = tuple(round(0.05 * step, 2) for step in range(1, 20))
 """Shares of the pairs of one person whose cosine lies below the stored value."""
 
 
-METHOD: Literal["cross-camera sets"] = "cross-camera sets"
-FAR = 0.01
-"""Of searches for people who are not in the gallery, where nobody says another."""
+DEFAULT_FAR = 0.01
+"""The false-accept rate, per search, where nobody asks for another."""
 
 
 def calibrate_across(
@@ -69,7 +68,7 @@ def calibrate_across(
     return Calibration(
         threshold=threshold,
         far=far,
-        method=METHOD,
+        method="cross-camera sets",
         searches=sum(each["pairs"][0] for each in sets.values()),
         impostors=sum(each["pairs"][1] for each in sets.values()),
         rows=rows,
@@ -85,9 +84,9 @@ def keep_public_threshold(gallery: Gallery) -> None:
     The false-accept rate stays what it was. Nothing changes where the package has no scores of its network.
     """
     kept = gallery.calibration()
-    if kept is not None and kept.method != METHOD:
+    if kept is not None and not kept.from_public_sets:
         return
-    far = FAR if kept is None else kept.far
+    far = DEFAULT_FAR if kept is None else kept.far
     found = calibrate_across(gallery.fingerprint, far=far, rows=len(gallery), source=gallery.source)
     if found is not None and found != kept:
         gallery.set_calibration(found)

@@ -12,7 +12,7 @@ from jaxtyping import Float, Float32
 from stca.errors import ConfigError, GalleryError, RankingError
 from stca.gallery.corrections import Correction, Resolved, resolve
 from stca.gallery.corrections.resolving import statements
-from stca.gallery.cross_camera import calibrate_across
+from stca.gallery.cross_camera import DEFAULT_FAR, calibrate_across
 from stca.gallery.gallery import Gallery
 from stca.gallery.records import Record
 from stca.linking.clustering import average_linkage, cosine_distances
@@ -184,7 +184,7 @@ def _default_threshold(
         return threshold, "from people whom one camera of this gallery sees at once"
     if stored is not None:
         return stored.threshold, f"the gallery's calibration, from {stored.origin}"
-    public = calibrate_across(gallery.fingerprint, far=0.01, rows=len(records), source=gallery.source)
+    public = calibrate_across(gallery.fingerprint, far=DEFAULT_FAR, rows=len(records), source=gallery.source)
     if public is None:
         raise NoThresholdError(
             "This gallery has no threshold yet",

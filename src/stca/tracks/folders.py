@@ -6,7 +6,7 @@ import itertools
 import math
 import warnings
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,7 +71,7 @@ def read_tracklet(folder: Path) -> FoundTracklet:
 
     """
     folder = folder.absolute()
-    tracklet = _tracklet(folder, _entries(folder)[0])
+    tracklet = _tracklet(folder, list_folder(folder)[0])
     if tracklet is None:
         raise DatasetError(
             "A tracklet has no usable crop", expected="one that is not hidden or too small", where=folder
@@ -135,15 +135,22 @@ def _image_folders(folder: Path, above: frozenset[Path] = frozenset()) -> list[t
     real = folder.resolve()
     if real in above:
         return []
-    images, folders = _entries(folder)
+    images, folders = list_folder(folder)
     here = [(folder, images)] if images else []
     return here + [pair for below in folders for pair in _image_folders(below, above | {real})]
 
 
-def _entries(folder: Path) -> tuple[list[str], list[Path]]:
-    """Names of the images, and the folders, in natural order."""
+def list_folder(folder: Path) -> tuple[list[str], list[Path]]:
+    """Names of the images in a folder, and the folders; both in natural order, without hidden ones."""
     entries = sorted(
         (e for e in folder.iterdir() if not e.name.startswith(".")), key=lambda e: natural_key(e.name)
     )
-    images = [e.name for e in entries if e.suffix.lower() in IMAGE_SUFFIXES and e.is_file()]
-    return images, [e for e in entries if e.is_dir()]
+    images = [e.name for e in entries if e.suffix.lower() in IMAGE_SUFFIXES and _holds(e.is_file)]
+    return images, [e for e in entries if _holds(e.is_dir)]
+
+
+def _holds(question: Callable[[], bool]) -> bool:
+    try:
+        return question()
+    except OSError:  # a link, say, that leads where nobody may look
+        return False

@@ -12,6 +12,7 @@ from stca.errors import DatasetError, GalleryError
 from stca.gallery import Gallery, record_of
 from stca.gallery.adding import crops_digest
 from stca.gallery.corrections import resolve
+from stca.gallery.cross_camera import keep_public_threshold
 from stca.gallery.records import Record
 from stca.linking.persons import person_names
 from stca.tools.lookup import suggest
@@ -22,6 +23,9 @@ from stca.watch.people.decisions import Decision
 from stca.watch.people.identities import Identities
 from stca.watch.people.saved_searches import saved_searches
 from stca.watch.people.sightings import Sighting, Vector
+
+_GROWN = 1.1
+"""A gallery that has grown so much gets another threshold from public sets."""
 
 
 class Persons:
@@ -38,7 +42,7 @@ class Persons:
         self._gallery, self._identities, self._clock = gallery, identities, clock
         self._log = gallery.log_state()
         self._linkings = gallery.linkings()
-        self._rows = 0
+        self._rows = self._calibrated = 0
         self.unlinked = 0
         """Tracklets of the gallery without a person, with which nobody is compared."""
         hidden = gallery.hidden()
@@ -50,7 +54,7 @@ class Persons:
                 identities.know(sighting)
             elif sighting.key not in hidden:
                 self.unlinked += 1
-        self._rows = len(self.every)
+        self._rows = self._calibrated = len(self.every)
         self.names = person_names(gallery)
         self._correct(renumbered=False)
 
@@ -89,6 +93,9 @@ class Persons:
         record = replace(record_of(found, crops_digest(found)), person=person)
         added = self._gallery.add([record], np.asarray(vector)[None], replace=True)
         self._rows += added.added
+        if self._rows > _GROWN * self._calibrated:
+            keep_public_threshold(self._gallery)  # larger galleries need higher ones
+            self._calibrated = self._rows
         if found.key in self._identities:
             self._identities[found.key].stored = True
 

@@ -8,7 +8,7 @@ from stca.errors import GalleryError
 from stca.gallery import Gallery, ModelFingerprint
 from stca.gallery.calibration import Calibration
 from stca.gallery.calibration.calibration import ORIGINS
-from stca.gallery.cross_camera import METHOD, calibrate_across
+from stca.gallery.cross_camera import calibrate_across
 from stca.watch.settings import WatchSettings
 
 LEAST_ROWS = 100
@@ -75,7 +75,7 @@ def choose_thresholds(
         GalleryError: as `thresholds`.
 
     """
-    if measured is None or measured.method == METHOD:  # of another size and rate, perhaps
+    if measured is None or measured.from_public_sets:  # of another size and rate, perhaps
         measured = (
             calibrate_across(fingerprint, far=settings.far, rows=max(rows, LEAST_ROWS), source=source)
             or measured

@@ -111,7 +111,7 @@ def _replaced(before: Calibration | None) -> str:
     """What was stored instead of what, and the way back."""
     if before is None:
         return "stored; there was none before"
-    back = "; --public takes that again" if before.method == "cross-camera sets" else ""
+    back = "; --public takes that again" if before.from_public_sets else ""
     return f"stored; before it was {before.threshold:.4f}, from {before.origin}{back}"
 
 

@@ -81,7 +81,6 @@ def embedding_of(given: argparse.Namespace) -> dict[str, Any]:
 
 def _add(given: argparse.Namespace) -> int:
     from stca.gallery import add_tracklets
-    from stca.gallery.cross_camera import keep_public_threshold
     from stca.runs.gallery_model import open_gallery
     from stca.scale.vector_files import find_vector_files
     from stca.tracks import find_tracklets
@@ -94,7 +93,6 @@ def _add(given: argparse.Namespace) -> int:
     gallery, model = open_gallery(given.gallery, given.model)
     with gallery:
         done = add_tracklets(gallery, model, tracklets, replace=given.replace, **embedding_of(given))
-        keep_public_threshold(gallery)
         print(f"{done}; {len(gallery)} tracklets in {gallery.where}")
     return 0
 
@@ -177,8 +175,10 @@ def require_cameras(gallery: Gallery, names: list[str] | None) -> None:
     from stca.errors import GalleryError
     from stca.tools.lookup import suggest
 
+    if not names:
+        return
     known = gallery.stats().cameras
-    for name in names or ():
+    for name in names:
         if name not in known:
             raise GalleryError(
                 "There is no such camera in the gallery",

@@ -147,7 +147,7 @@ def _query_crops(given: argparse.Namespace, gallery: Gallery, work: Path) -> Fou
     from stca.gallery import open_query
 
     (first, *others) = given.query
-    if not others and (not first or not Path(first).exists()):  # Path("") is the current folder
+    if not others and not Path(first).exists():
         _require_key_or_file(gallery, first)
     query = open_query(
         [Path(place) for place in given.query],

@@ -23,6 +23,7 @@ from stca.cli.parsing.values import (
     mask,
     moment,
     natural,
+    not_empty,
     odd,
     pair,
     path,
@@ -32,7 +33,6 @@ from stca.cli.parsing.values import (
     seconds,
     shown_place,
     size,
-    text,
     zone,
 )
 
@@ -53,6 +53,7 @@ __all__ = [
     "mask",
     "moment",
     "natural",
+    "not_empty",
     "odd",
     "pair",
     "path",
@@ -64,6 +65,5 @@ __all__ = [
     "seconds",
     "shown_place",
     "size",
-    "text",
     "zone",
 ]

@@ -6,15 +6,12 @@ import argparse
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from stca.cli.parsing.values import natural, path, positive, text
+from stca.cli.parsing.values import natural, not_empty, path, positive
 from stca.errors import ConfigError
 from stca.inference import PRECISIONS, RUNTIMES
 from stca.models.network_files import PIXELS
-
-if TYPE_CHECKING:
-    pass
 
 Verbs = Any
 """What `add_subparsers` returns; argparse has no public name for it."""
@@ -29,11 +26,15 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
     """Shows defaults, but none that is nothing."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        return action.help if action.default in (None, False, []) else super()._get_help_string(action)
+        nothing = action.default is None or action.default is False or action.default == []
+        return action.help if nothing else super()._get_help_string(action)
 
 
 def add_verb(verbs: Verbs, name: str, run: Any, *, help: str) -> argparse.ArgumentParser:
-    """Add a command; its function `run` is called with the parsed arguments."""
+    """Add a command; its function `run` is called with the parsed arguments.
+
+    No path is empty, and no word of an argument without a type.
+    """
     parser: argparse.ArgumentParser = verbs.add_parser(
         name,
         help=help,
@@ -42,7 +43,7 @@ def add_verb(verbs: Verbs, name: str, run: Any, *, help: str) -> argparse.Argume
         allow_abbrev=False,  # a typo such as --dat must not match a longer option
     )
     parser.register("type", Path, path)
-    parser.register("type", None, text)
+    parser.register("type", None, not_empty)
     parser.set_defaults(run=run)
     return parser
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from stca.tracking import Region
 
 
-def text(given: str) -> str:
+def not_empty(given: str) -> str:
     """Any words but none: an empty one is a variable that is not set, not the current folder."""
     if not given:
         raise argparse.ArgumentTypeError("a value is needed, and this one is empty")

@@ -77,6 +77,11 @@ class Calibration:
         return self.method in ("labels", "corrections") or self.corrections > 0
 
     @property
+    def from_public_sets(self) -> bool:
+        """Whether nothing of the gallery itself was measured, but the network on people of public sets."""
+        return self.method == "cross-camera sets"
+
+    @property
     def origin(self) -> str:
         """What it was measured on, in words."""
         return ORIGINS.get(self.method, self.method)
@@ -88,7 +93,7 @@ class Calibration:
 
     def table(self) -> str:
         """Human-readable summary."""
-        if self.method == "cross-camera sets":
+        if self.from_public_sets:
             return self._cross_camera_table()
         lines = [
             f"threshold {self.threshold:.4f} for a false-accept rate of {100 * self.far:g} % per search",
@@ -117,8 +122,8 @@ class Calibration:
     def summary(self) -> str:
         """One line: the threshold, where it is from, and how much of what should reach it does."""
         reached = f"{100 * self.dir_at_threshold:.0f} %"
-        what = "pairs of one person" if self.method == "cross-camera sets" else "searches"
-        found = "reach it" if self.method == "cross-camera sets" else "found the right person by it"
+        what = "pairs of one person" if self.from_public_sets else "searches"
+        found = "reach it" if self.from_public_sets else "found the right person by it"
         return f"threshold {self.threshold:.4f}, from {self.origin}, where {reached} of the {what} {found}"
 
     def _cross_camera_table(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +12,9 @@ from stca.footage.images import IMAGE_SUFFIXES, has_more_pictures, read_image
 from stca.gallery.query.crops import Box, is_crop
 from stca.gallery.query.photos import photo_crops
 from stca.gallery.query.videos import video_crops
-from stca.tools.files import natural_key
 from stca.tracking import open_detector
 from stca.tracks import FoundTracklet, read_tracklet
+from stca.tracks.folders import list_folder
 
 _SAMPLE = 16
 """Images of a folder whose shape is checked, at most."""
@@ -89,14 +89,7 @@ def open_query(
 
 
 def _is_photo(place: Path) -> bool:
-    return place.suffix.lower() in IMAGE_SUFFIXES and _holds(place.is_file)
-
-
-def _holds(question: Callable[[], bool]) -> bool:
-    try:
-        return question()
-    except OSError:  # a link, say, that leads where nobody may look
-        return False
+    return place.suffix.lower() in IMAGE_SUFFIXES and place.is_file()
 
 
 def _refuse_options(tracklet: FoundTracklet, *, box: Box | None, detector: str | None) -> None:
@@ -165,13 +158,10 @@ def _tracklet(folder: Path) -> FoundTracklet:
 def _with_images(folder: Path, *, levels: int) -> Iterator[Path]:
     """The folder, and those so many levels below it, that hold images; what cannot be read is passed over."""
     try:
-        entries = sorted(
-            (e for e in folder.iterdir() if not e.name.startswith(".")), key=lambda e: natural_key(e.name)
-        )
+        images, folders = list_folder(folder)
     except OSError:
         return
-    if any(_is_photo(entry) for entry in entries):
+    if images:
         yield folder
-    for entry in entries if levels else ():
-        if _holds(entry.is_dir):
-            yield from _with_images(entry, levels=levels - 1)
+    for below in folders if levels else ():
+        yield from _with_images(below, levels=levels - 1)

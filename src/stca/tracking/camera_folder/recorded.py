@@ -67,7 +67,7 @@ def _made_otherwise(name: str, before: object, now: object, folder: Path) -> Con
         return _changed(before, now, folder)
     what = f"another {name}"
     if isinstance(before, dict) and isinstance(now, dict):
-        differ = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
+        differ = sorted(key for key in {*before, *now} if before.get(key, ...) != now.get(key, ...))
         before, now = (
             ", ".join(f"{key}: {_said(options.get(key))}" for key in differ) for options in (before, now)
         )
@@ -89,23 +89,20 @@ def _is_identity(found: object) -> TypeGuard[list[int]]:
 
 def _changed(before: list[int], now: list[int], folder: Path) -> ConfigError:
     """Size and time of the last change of a video; of a folder's images, their number and the latest."""
-    hint = f"use another --out, or remove {folder}"
-    if before[0] == now[0]:
-        seconds, rest = divmod(before[1], 10**9)
-        hint += f"; if it is the same one, a copy say: touch -d @{seconds}.{rest:09d} VIDEO"
     return ConfigError(
         "The video has changed since it was tracked into this folder",
         expected=_version(before),
         found=_version(now),
         where=folder,
-        hint=hint,
+        hint=f"use another --out, or remove {folder}; a copy with the date of the original (cp -p) goes on",
     )
 
 
 def _version(identity: list[int]) -> str:
     size, changed = identity
     with suppress(ValueError, OverflowError, OSError):
-        return f"size {size:,}, last changed {datetime.fromtimestamp(changed / 1e9):%Y-%m-%d %H:%M:%S.%f}"
+        date = f"{datetime.fromtimestamp(changed // 10**9):%Y-%m-%d %H:%M:%S}.{changed % 10**9:09d}"
+        return f"{size:,} bytes or images, last changed {date}"
     return str(identity)
 
 

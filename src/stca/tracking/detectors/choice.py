@@ -23,6 +23,8 @@ CROWDED = 0.15
 MOVED = 0.002
 """Motion of the corners from a frame to the next, as a part of the width: fixed cameras have up to 0.0006."""
 _SECONDS, _SAMPLES = 60.0, 12
+_PAIRS = 3
+"""From so many pairs on, one that is spoilt is not the median."""
 _SURE = 0.5
 _CELL = 8
 
@@ -54,21 +56,23 @@ def choose_for(source: Source) -> Choice:
         return Choice("motion", moving=False, why="a live camera, which is taken to stand still")
     detector = open_detector(PACKAGED)
     looked_at = min(_SECONDS * source.frame_rate, source.num_frames or np.inf)
-    step = max(2, int(looked_at / _SAMPLES))  # one pair alone may be an encoder's first frame
-    covered, moved, last = [], [], 0.0
+    step = max(2, round(looked_at / _SAMPLES))
+    covered: list[float] = []
+    moved: list[float] = []
+    last = 0.0
     before: Frame | None = None
     for number, frame in enumerate(source.frames()):
         last = frame.time
         if last > _SECONDS:
             break
-        if number % step == 0:
+        if number % step == step // 2 and len(covered) <= _SAMPLES:  # not at 0, which encoders may spoil
             found = detector.detect(frame.image)
             covered.append(_covered(found.boxes[found.scores >= _SURE], frame.image))
             before = frame
         elif before is not None:
             moved.append(_corners_moved(before.image, frame.image))
             before = None
-    if moved and float(np.median(moved)) > MOVED:
+    if len(moved) >= _PAIRS and float(np.median(moved)) > MOVED:
         return Choice(PACKAGED, moving=True, why="the camera moves")
     if last < SHORT:
         return Choice(PACKAGED, moving=False, why=f"{last:.0f} s are too short to learn a background")

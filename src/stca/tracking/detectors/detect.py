@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stca.catalogue import NETWORKS, best, path_of
-from stca.errors import CheckpointError, ConfigError, first_line
+from stca.errors import CheckpointError, ConfigError, StcaError, first_line
 from stca.tools.lookup import find, suggest
 from stca.tracking.detectors.detections import Detector
 from stca.tracking.detectors.motion import MotionDetector
@@ -96,11 +96,13 @@ def open_with_options(name: str, options: DetectorOptions) -> Detector:
     make = find(DETECTORS, name, kind="detector")
     try:
         detector = make()
+    except StcaError:
+        raise
     except (Exception, SystemExit) as error:  # it is anybody's function
         raise ConfigError(
             "A detector cannot be made",
-            expected="a function without arguments",
-            found=first_line(error),
+            expected="a function without arguments that returns a detector",
+            found=f"{type(error).__name__}: {first_line(error)}",
             where=name,
         ) from error
     if isinstance(detector, type) or not isinstance(detector, Detector):

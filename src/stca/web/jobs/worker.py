@@ -128,7 +128,6 @@ class _Work:
         progress: Progress,
     ) -> None:
         from stca.gallery import add_tracklets
-        from stca.gallery.cross_camera import keep_public_threshold
         from stca.tracking import TrackOptions, track_whole
         from stca.tracks import find_tracklets
 
@@ -164,7 +163,6 @@ class _Work:
                 workers=0,
                 watch=progress.added,
             )
-            keep_public_threshold(gallery)
             if done.forgotten:
                 self._notes.append(text("stage.forgotten", name=name, n=done.forgotten))
         self._control.report("video", number=number, state="done", tracklets=summary.tracklets)

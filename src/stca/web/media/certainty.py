@@ -76,7 +76,7 @@ def certainty(gallery: Gallery, records: Mapping[str, Record], *, sample: int = 
 
     """
     calibration = gallery.calibration()
-    public = calibration is None or calibration.method == "cross-camera sets"
+    public = calibration is None or calibration.from_public_sets
     if public and (measured := _from_public_sets(gallery)) is not None:
         return measured
     resolved = resolve(gallery.corrections())
