@@ -20,6 +20,7 @@ from stca.linking.persons import hide, merge_persons, name_person
 from stca.models import ReIDModel
 from stca.runs import gallery_model, open_model
 from stca.tracking import TrackOptions, write_tracks
+from stca.tracking.camera_folder.recorded import has_unconfirmed_motion
 from stca.tracks import find_tracklets
 from street import Walker, write_street
 
@@ -97,7 +98,7 @@ def test_motion_finds_more_than_people_and_the_page_says_so(videos: list[str], t
     find_people(videos[:1], tmp_path, OPTIONS)
     facts = tmp_path / "tracks" / "door" / "video.json"
     facts.write_text(json.dumps({**json.loads(facts.read_text()), "detector": "motion"}))
-    assert pipeline._by_motion(tmp_path / "tracks")
+    assert has_unconfirmed_motion(tmp_path / "tracks")
     with Gallery.open(tmp_path / "gallery") as gallery:
         page = write_page(
             gallery, link_gallery(gallery, threshold=0.5), tmp_path / "page.html", by_motion=True

@@ -10,8 +10,8 @@ from pathlib import Path
 from stca.cli.parsing import Verbs, add_verb, moment, natural, positive
 
 BY_MOTION = (
-    "found by motion, so that other things that move, and pieces of wall, may be among them; --detector "
-    "person_mobile with another --out looks for people alone"
+    "found by motion alone, so that other things that move, and pieces of wall, may be among them; without "
+    "--detector, and with another --out, a network confirms who is a person"
 )
 
 
@@ -106,7 +106,8 @@ def find_and_print(videos: list[str], given: argparse.Namespace) -> int:
     from stca.find import FindOptions, find_people
     from stca.linking.outputs import corrections_note, persons_table, threshold_note
     from stca.tools.progress import format_seconds
-    from stca.tracking import TrackOptions, recorded_detectors
+    from stca.tracking import TrackOptions
+    from stca.tracking.camera_folder.recorded import has_unconfirmed_motion
 
     options = FindOptions(
         tracking=TrackOptions(
@@ -130,7 +131,7 @@ def find_and_print(videos: list[str], given: argparse.Namespace) -> int:
         print(threshold_note(result.linking))
         if note := corrections_note(result.linking):
             print(note)
-    if result.linking and "motion" in recorded_detectors(given.out / "tracks"):
+    if result.linking and has_unconfirmed_motion(given.out / "tracks"):
         print(BY_MOTION)
     print(f"\nopen {result.page.absolute()}   ({format_seconds(result.seconds)})")
     return 1 if result.failed else 0

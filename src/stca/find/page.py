@@ -41,7 +41,7 @@ def write_page(
         gallery: with the vectors of everybody in `linking`; None where nobody was seen.
         linking: persons.
         path: of the HTML file.
-        by_motion: some camera was tracked by the motion detector, so that not everything is a person.
+        by_motion: some camera was tracked by motion alone, so that not everything is a person.
 
     Returns:
         `path`.

@@ -24,8 +24,9 @@ from stca.runs.gallery_model import choose_model, lasting_name, open_encoder
 from stca.runs.open_model import open_model
 from stca.tools.files import locked
 from stca.tools.progress import format_seconds
-from stca.tracking import TrackOptions, VideoSummary, recorded_detectors, recorded_options, track_whole
+from stca.tracking import TrackOptions, VideoSummary, recorded_options, track_whole
 from stca.tracking.appearance import CropEncoder
+from stca.tracking.camera_folder.recorded import has_unconfirmed_motion
 from stca.tracks import FoundTracklet, find_tracklets
 
 
@@ -80,7 +81,9 @@ def find_people(
                 error = _calibrate(gallery, model, options, say) if options.threshold is None else None
                 say("4 of 4: link tracklets to persons, write the page")
                 linking = _link(gallery, options.threshold, error)
-                page = write_page(gallery, linking, out / PAGE, by_motion=_by_motion(out / "tracks"))
+                page = write_page(
+                    gallery, linking, out / PAGE, by_motion=has_unconfirmed_motion(out / "tracks")
+                )
                 names = person_names(gallery)
         else:
             page = write_page(None, None, out / PAGE)
@@ -112,10 +115,6 @@ def _other_cameras(tracks: Path, summaries: Sequence[VideoSummary]) -> str:
     return ", ".join(
         sorted(folder.name for folder in tracks.iterdir() if folder.is_dir() and folder.name not in named)
     )
-
-
-def _by_motion(tracks: Path) -> bool:
-    return "motion" in recorded_detectors(tracks)
 
 
 def _encoder(

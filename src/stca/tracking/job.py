@@ -18,6 +18,7 @@ from stca.tracking.appearance import CropEncoder, NetworkChanges
 from stca.tracking.associate import Associator
 from stca.tracking.camera_folder.recorded import BOXES_FILE
 from stca.tracking.camera_folder.writing import CameraFolder
+from stca.tracking.confirmation import Confirmation
 from stca.tracking.detection import detect_frames, read_ahead, read_boxes, record_boxes
 from stca.tracking.detectors.detections import Detections
 from stca.tracking.external_tracks import (
@@ -67,6 +68,7 @@ class Job:
         encoder: CropEncoder | None = None,
     ) -> None:
         self._changes = NetworkChanges(encoder) if encoder is not None else None
+        self._confirmation = Confirmation() if options.confirm and external is None else None
         self._longest, self._at_once = float("inf"), False  # see `TrackBuilder`
         self._source, self._camera, self._options, self._folder = source, camera, options, folder
         self._rate = source.frame_rate / options.every
@@ -187,7 +189,7 @@ class Job:
         return count and -(-count // self._options.every)
 
     def _finish(self, track: Track) -> Iterator[tuple[Path, TrackRecord]]:
-        if self._external is None and not is_long_enough(track):
+        if (self._external is None and not is_long_enough(track)) or not self._is_person(track):
             self._folder.drop(track.number)
             return
         self._tracks += 1
@@ -205,6 +207,12 @@ class Job:
         self._tracklets, self._used = self._tracklets + 1, self._used + use
         self._left_out += len(record.frames) - use
         yield folder, record
+
+    def _is_person(self, track: Track) -> bool:
+        seen = [o for o in track.observations if o.file]
+        if self._confirmation is None or not seen:
+            return True
+        return self._confirmation.is_person(self._folder.crops(track.number, seen))
 
     def _record(self, number: int, observations: list[Observation]) -> TrackRecord:
         return TrackRecord(

@@ -50,6 +50,8 @@ class TrackOptions:
         masks: regions where nothing is detected, and from which boxes of `tracks` are dropped.
         detector_options: what the detector's file does not say, and where it runs.
         moving: whether the camera moves, so that its motion is estimated and undone for the tracker.
+        confirm: whether tracks are kept only where the network in the package sees a person, as `auto` does
+            with what `motion` finds.
 
     Raises:
         ConfigError: an invalid value.
@@ -68,6 +70,7 @@ class TrackOptions:
     masks: tuple[Region, ...] = ()
     detector_options: DetectorOptions = field(default_factory=DetectorOptions)
     moving: bool = False
+    confirm: bool = False
 
     def __post_init__(self) -> None:
         if self.tracker not in TRACKERS:
@@ -103,12 +106,14 @@ class TrackOptions:
             return replace(self, detector=PACKAGED)
         if before and (recorded := str(before.get("detector")).partition(" ")[0]) in ("motion", PACKAGED):
             options = before.get("options")
-            moving = isinstance(options, dict) and options.get("moving") is True
-            return replace(self, detector=recorded, moving=moving)
+            told = options if isinstance(options, dict) else {}
+            moving, confirm = told.get("moving") is True, told.get("confirm") is True
+            return replace(self, detector=recorded, moving=moving, confirm=confirm)
         choice = choose_for(source)
         if show:
-            print(f"{source.name}: detector {choice.detector}, {choice.why}", file=sys.stderr)
-        return replace(self, detector=choice.detector, moving=choice.moving)
+            also = f"; {PACKAGED} confirms who is a person" if choice.confirm else ""
+            print(f"{source.name}: detector {choice.detector}, {choice.why}{also}", file=sys.stderr)
+        return replace(self, detector=choice.detector, moving=choice.moving, confirm=choice.confirm)
 
     def open_detector(self) -> Detector:
         """The detector, opened with its options."""
@@ -167,6 +172,7 @@ def settings(source: Source, options: TrackOptions, encoder: CropEncoder | None 
         "coded",
         "masks",
         "moving",
+        "confirm",
     ):  # absent by default, as in folders of earlier versions
         if getattr(options, name) == getattr(TrackOptions(), name):
             del entries[name]

@@ -101,6 +101,12 @@ def test_options_are_resolved_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         return found.detector, found.moving
 
     assert resolved(options) == ("person_mobile", True)
+    assert options.resolved(footage(), None).confirm, "motion finds more than people"
+    assert not options.resolved(source, None).confirm
+    for confirm in (True, False):  # as before
+        before = {"detector": "motion", "options": {"confirm": True} if confirm else {}}
+        assert options.resolved(source, before).confirm == confirm
+    assert not TrackOptions(detector="motion").resolved(source, None).confirm, "as it was asked for"
     assert resolved(options, {"detector": "motion", "options": {}}) == ("motion", False)
     assert resolved(options, {"detector": "person_mobile 0123", "options": {"moving": True}}) == (
         "person_mobile",

@@ -164,6 +164,16 @@ def detector_of(tracks: Path) -> str | None:
     return name if name in NETWORKS else None
 
 
+def has_unconfirmed_motion(tracks: Path) -> bool:
+    """Whether a camera in a folder of tracks was tracked by motion alone, which finds more than people."""
+    for facts in _recorded(tracks):
+        options = facts.get("options")
+        confirmed = isinstance(options, dict) and options.get("confirm") is True
+        if facts.get("detector") == "motion" and not confirmed:
+            return True
+    return False
+
+
 def recorded_options(tracks: Path) -> list[Mapping[str, Any]]:
     """The options that each camera in a folder of tracks was tracked with, as it records them."""
     options = [facts.get("options") for facts in _recorded(tracks)]

@@ -44,6 +44,11 @@ class Choice:
     moving: bool
     why: str
 
+    @property
+    def confirm(self) -> bool:
+        """Whether the network must see a person in what was found: motion finds other things too."""
+        return self.detector == "motion"
+
 
 def choose_for(source: Source) -> Choice:
     """Look at pairs of frames of the first minute.
