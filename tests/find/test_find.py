@@ -191,7 +191,7 @@ def test_what_cannot_work_is_said_before_any_work(videos: list[str], tmp_path: P
 def test_more_videos_are_tracked_as_the_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from stca.cli.tracking import choose_detector
+    from stca.cli.parsing import choose_detector
 
     tracks = tmp_path / "tracks"
     assert choose_detector(tracks) == "auto"

@@ -7,7 +7,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from stca.cli.parsing import Verbs, add_verb, moment, natural, positive
+from stca.cli.parsing import Verbs, add_verb, chosen_detector, moment, natural, positive
 
 BY_MOTION = (
     "found by motion alone, so that other things that move, and pieces of wall, may be among them; without "
@@ -102,7 +102,6 @@ def _find(given: argparse.Namespace) -> int:
 
 def find_and_print(videos: list[str], given: argparse.Namespace) -> int:
     """Find people, print who was seen where, and where the page is."""
-    from stca.cli.tracking import choose_detector
     from stca.find import FindOptions, find_people
     from stca.linking.outputs import corrections_note, persons_table, threshold_note
     from stca.tools.progress import format_seconds
@@ -111,7 +110,7 @@ def find_and_print(videos: list[str], given: argparse.Namespace) -> int:
 
     options = FindOptions(
         tracking=TrackOptions(
-            detector=choose_detector(given.out / "tracks") if given.detector is None else given.detector,
+            detector=chosen_detector(given, given.out / "tracks"),
             tracker=given.tracker,
             start=given.start,
             every=given.every,

@@ -13,6 +13,7 @@ from stca.cli.parsing import (
     Verbs,
     add_detector_options,
     add_verb,
+    chosen_detector,
     detector_options,
     mask,
     moment,
@@ -132,37 +133,15 @@ def _add_outputs(track: argparse.ArgumentParser) -> None:
     track.add_argument("--json", action="store_true", help="print all tracks as JSON instead of a table")
 
 
-def choose_detector(tracks: Path) -> str:
-    """The detector of the catalogue that a folder was tracked with, else the default; printed on stderr."""
-    from stca.tracking.camera_folder.recorded import detector_of
-    from stca.tracking.detectors.detect import AUTO, default_detector
-
-    name, why = detector_of(tracks), f"as {tracks} was tracked with (--detector, and another --out)"
-    if name is None:
-        name = default_detector()
-        why = "the strongest that was fetched (--detector motion or person_mobile: without)"
-    if name == AUTO:
-        return name  # what is chosen is said for every video
-    print(f"detector: {name}, {why}", file=sys.stderr)
-    return name
-
-
-def _detector(given: argparse.Namespace) -> str:
-    from stca.tracking.detectors.detect import AUTO
-
-    if given.tracks is not None:
-        return given.detector or AUTO
-    return choose_detector(given.out) if given.detector is None else str(given.detector)
-
-
 def _track(given: argparse.Namespace) -> int:
     from stca.errors import ConfigError
     from stca.tracking import TrackOptions
+    from stca.tracking.detectors.detect import AUTO
     from stca.tracking.outputs import check_drawing, check_zones
 
     check_engine(given)
     options = TrackOptions(
-        detector=_detector(given),
+        detector=AUTO if given.tracks and given.detector is None else chosen_detector(given, given.out),
         tracker=given.tracker,
         tracks=given.tracks,
         camera=given.camera,

@@ -5,6 +5,8 @@ from stca.cli.parsing.detectors import (
     DETECTOR_LAYOUTS,
     DETECTOR_PIXELS,
     add_detector_options,
+    choose_detector,
+    chosen_detector,
     detector_options,
     print_detector,
 )
@@ -47,6 +49,8 @@ __all__ = [
     "add_model_options",
     "add_test_data",
     "add_verb",
+    "choose_detector",
+    "chosen_detector",
     "detector_options",
     "gallery_folder",
     "gallery_place",

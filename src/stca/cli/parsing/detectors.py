@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stca.cli.parsing.values import natural
@@ -70,3 +71,25 @@ def print_detector(options: TrackOptions) -> None:
     detector = options.open_detector()
     if description := getattr(detector, "description", None):
         print(f"{detector.name}: {description}", file=sys.stderr)
+
+
+def chosen_detector(given: argparse.Namespace, tracks: Path) -> str:
+    """What `--detector` says; else what a folder was tracked with, else the default, printed on stderr."""
+    if given.detector is not None:
+        return str(given.detector)
+    return choose_detector(tracks)
+
+
+def choose_detector(tracks: Path) -> str:
+    """The detector of the catalogue that a folder was tracked with, else the default; printed on stderr."""
+    from stca.tracking.camera_folder.recorded import detector_of
+    from stca.tracking.detectors.detect import AUTO, default_detector
+
+    name, why = detector_of(tracks), f"as {tracks} was tracked with (--detector, and another --out)"
+    if name is None:
+        name = default_detector()
+        why = "the strongest that was fetched (--detector motion or person_mobile: without)"
+    if name == AUTO:
+        return name  # what is chosen is said for every video
+    print(f"detector: {name}, {why}", file=sys.stderr)
+    return name
