@@ -33,6 +33,7 @@ VIDEOS = {
     "TUD-Campus": ("video/tud/TUD-Campus/TUD-Campus.mp4", "video/tud/TUD-Campus/gt.txt"),
     "TUD-Stadtmitte": ("video/tud/TUD-Stadtmitte/TUD-Stadtmitte.mp4", "video/tud/TUD-Stadtmitte/gt.txt"),
 }
+CONFIRMED = "motion, confirmed"
 DETECTORS = {
     "yolox_nano": "weights/detector/yolox_nano.onnx",
     "pedestrian-detection-adas-0002": (
@@ -40,6 +41,7 @@ DETECTORS = {
     ),
     "person_mobile": "person_mobile",
     "motion": "motion",
+    CONFIRMED: "motion",
 }
 """Files in the folder of the raw material, or names that the package knows."""
 _COLUMNS = [
@@ -131,7 +133,7 @@ def outcomes(
         for detector, weights in DETECTORS.items():
             for tracker in trackers:
                 name = str(shared / weights) if "/" in weights else weights
-                options = TrackOptions(detector=name, tracker=tracker)
+                options = TrackOptions(detector=name, tracker=tracker, confirm=detector == CONFIRMED)
                 with tempfile.TemporaryDirectory() as out:
                     got, speed, cpu = track_and_score(
                         shared / path, shared / truth, Path(out), options, encoder
