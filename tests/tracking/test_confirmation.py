@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from experiments.tracking.score_tracks import score
 
 from made_videos import write_video
+from stca.boxes import read_mot
 from stca.footage.images import write_jpeg
 from stca.tracking import Detections, TrackOptions, confirmation, write_tracks
 from stca.tracking.camera_folder.recorded import has_unconfirmed_motion
@@ -62,8 +64,13 @@ def test_one_crop_with_a_person_is_enough(
 
 @pytest.mark.parametrize(
     ("box", "score", "person"),
-    [((42, 21, 72, 81), 0.1, False), ((0, 0, 40, 102), 0.9, False), ((42, 21, 52, 81), 0.9, True)],
-    ids=["unsure", "in the margin", "a third of it"],
+    [
+        ((42, 21, 72, 81), 0.1, False),
+        ((0, 0, 40, 102), 0.9, False),
+        ((0, 0, 45, 102), 0.9, False),
+        ((42, 21, 52, 81), 0.9, True),
+    ],
+    ids=["unsure", "in the margin", "a tenth of it", "a third of it"],
 )
 def test_the_person_is_in_the_crop(
     box: tuple, score: float, person: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -74,8 +81,8 @@ def test_the_person_is_in_the_crop(
 
 def test_people_are_confirmed_and_what_else_moves_is_not(tmp_path: Path) -> None:
     """A rendered scene, across which a box moves as a car would."""
-    pytest.importorskip("av")
-    pytest.importorskip("trackers")
+    for needed in ("av", "trackers", "trackeval"):
+        pytest.importorskip(needed)
     from stca.footage.video import read_video
 
     scene = make_scene(tmp_path / "scene", cameras=1, persons=2, seconds=7, seed=3)
@@ -96,5 +103,12 @@ def test_people_are_confirmed_and_what_else_moves_is_not(tmp_path: Path) -> None
     told = json.loads((tmp_path / "True" / "yard" / "video.json").read_text())
     assert (told["detector"], told["options"]["confirm"]) == ("motion", True)
     assert 1 <= len(found[True]) < len(found[False])
+    truth = read_mot(next(scene.glob("*/gt/gt.txt"))).rows
+    scores = {
+        confirm: score(truth, read_mot(tmp_path / str(confirm) / "yard" / "tracks.txt").rows, len(frames))
+        for confirm in found
+    }
+    assert scores[True].false_positives < scores[False].false_positives
+    assert scores[True].misses <= 1.05 * scores[False].misses, "people stay"
     again = TrackOptions(detector="auto")
     assert finish(write_tracks(tmp_path / "yard.mp4", tmp_path / "True", again)).seconds == 0

@@ -1,5 +1,6 @@
 """What people correct in the gallery while it is watched, and what the watching writes into it."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ from made_gallery import DIM, FINGERPRINT, vectors
 from stca.errors import GalleryError
 from stca.gallery import Gallery, Record
 from stca.linking.persons import hide, merge_persons, name_person, split_person, undo
+from stca.tracks import FoundTracklet
+from stca.watch import storing
 from stca.watch.clock import WallClock
 from stca.watch.people.alerts import Alerts
 from stca.watch.people.decisions import Decision
@@ -117,8 +120,6 @@ def test_revisions_are_written_unless_people_came_first(gallery: Gallery) -> Non
 
 
 def test_added_tracklets_have_their_person(gallery: Gallery, tmp_path: Path) -> None:
-    from stca.tracks import FoundTracklet
-
     crop = tmp_path / "door" / "0001" / "000001.jpg"
     crop.parent.mkdir(parents=True)
     crop.write_bytes(b"a crop")
@@ -130,3 +131,28 @@ def test_added_tracklets_have_their_person(gallery: Gallery, tmp_path: Path) -> 
     assert record.person == 2
     assert np.allclose(stored, vector)
     assert persons.follow() == [], "its own rows are no news"
+
+
+def test_the_threshold_of_searches_grows_with_the_gallery(
+    gallery: Gallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crop = tmp_path / "door" / "0001" / "000001.jpg"
+    crop.parent.mkdir(parents=True)
+    crop.write_bytes(b"a crop")
+    sizes: list[int] = []
+    monkeypatch.setattr(storing, "keep_public_threshold", lambda gallery: sizes.append(len(gallery)))
+    persons, _ = load(gallery)
+    before = len(gallery)
+    for number in range(40):
+        found = FoundTracklet(f"door/{number:04d}", crop.parent, "door", (crop,), None)
+        persons.add(found, np.eye(DIM, dtype=np.float32)[0], 2)
+    assert sizes[0] == before + 1, "nobody knows for which size the present one was made"
+    assert sizes == sorted(set(sizes))
+    assert all(later <= 1.1 * earlier + 1 for earlier, later in itertools.pairwise(sizes))
+    assert len(sizes) < 40, "not at every tracklet"
+    gallery.remove(*(f"door/{number:04d}" for number in range(20)))
+    persons.follow()
+    persons.add(
+        FoundTracklet("door/0050", crop.parent, "door", (crop,), None), np.eye(DIM, dtype=np.float32)[0], 2
+    )
+    assert sizes[-1] == len(gallery), "a smaller gallery has a lower one"

@@ -68,7 +68,7 @@ class Job:
         encoder: CropEncoder | None = None,
     ) -> None:
         self._changes = NetworkChanges(encoder) if encoder is not None else None
-        self._confirmation = Confirmation() if options.confirm and external is None else None
+        self._confirmation = Confirmation() if options.confirm else None
         self._longest, self._at_once = float("inf"), False  # see `TrackBuilder`
         self._source, self._camera, self._options, self._folder = source, camera, options, folder
         self._rate = source.frame_rate / options.every

@@ -86,6 +86,8 @@ class TrackOptions:
                 found="motion",
                 hint="--detector person_mobile, which is in the package",
             )
+        if self.confirm and self.tracks is not None:
+            raise ConfigError("External tracks are taken as they are", expected="tracks without confirm")
         if self.camera is not None:
             check_camera(self.camera)
 
@@ -107,13 +109,14 @@ class TrackOptions:
         if before and (recorded := str(before.get("detector")).partition(" ")[0]) in ("motion", PACKAGED):
             options = before.get("options")
             told = options if isinstance(options, dict) else {}
-            moving, confirm = told.get("moving") is True, told.get("confirm") is True
+            moving, confirm = told.get("moving") is True, self.confirm or told.get("confirm") is True
             return replace(self, detector=recorded, moving=moving, confirm=confirm)
         choice = choose_for(source)
         if show:
             also = f"; {PACKAGED} confirms who is a person" if choice.confirm else ""
             print(f"{source.name}: detector {choice.detector}, {choice.why}{also}", file=sys.stderr)
-        return replace(self, detector=choice.detector, moving=choice.moving, confirm=choice.confirm)
+        confirm = self.confirm or choice.confirm
+        return replace(self, detector=choice.detector, moving=choice.moving, confirm=confirm)
 
     def open_detector(self) -> Detector:
         """The detector, opened with its options."""

@@ -42,7 +42,7 @@ class Persons:
         self._gallery, self._identities, self._clock = gallery, identities, clock
         self._log = gallery.log_state()
         self._linkings = gallery.linkings()
-        self._rows = self._calibrated = 0
+        self._rows = self._calibrated = 0  # whatever there is was stored by others
         self.unlinked = 0
         """Tracklets of the gallery without a person, with which nobody is compared."""
         hidden = gallery.hidden()
@@ -54,7 +54,7 @@ class Persons:
                 identities.know(sighting)
             elif sighting.key not in hidden:
                 self.unlinked += 1
-        self._rows = self._calibrated = len(self.every)
+        self._rows = len(self.every)
         self.names = person_names(gallery)
         self._correct(renumbered=False)
 
@@ -93,11 +93,11 @@ class Persons:
         record = replace(record_of(found, crops_digest(found)), person=person)
         added = self._gallery.add([record], np.asarray(vector)[None], replace=True)
         self._rows += added.added
-        if self._rows > _GROWN * self._calibrated:
-            keep_public_threshold(self._gallery)  # larger galleries need higher ones
-            self._calibrated = self._rows
         if found.key in self._identities:
             self._identities[found.key].stored = True
+        if self._rows > _GROWN * self._calibrated:
+            keep_public_threshold(self._gallery)  # which searches go by; larger galleries need higher ones
+            self._calibrated = self._rows
 
     def move(self, decisions: Sequence[Decision]) -> bool:
         """Write revised persons of tracklets that the gallery has; False if people corrected meanwhile.
@@ -139,7 +139,7 @@ class Persons:
             self._identities.withdraw(key)
         self._removed |= gone
         self.every = [each for each in self.every if each.key not in gone]
-        self._rows = len(self._gallery)
+        self._rows, self._calibrated = len(self._gallery), 0
 
     def _correct(self, *, renumbered: bool) -> list[Decision]:
         hidden = dict.fromkeys(self._gallery.hidden())

@@ -452,10 +452,11 @@ def test_a_scan_that_is_cut_off_is_used_as_far_as_it_can_be_read(pages: int, tmp
     read = 0
     for part in np.linspace(0.02, 0.98, 25):
         (tmp_path / "b.tif").write_bytes(whole[: int(part * len(whole))])
+        assert pages > 1 or not has_more_pictures(tmp_path / "b.tif")
         try:
             read_image(tmp_path / "b.tif")
         except FrameError:
             continue
         assert open_query([tmp_path / "b.tif"], tmp_path, whole=True).found.frames == (tmp_path / "b.tif",)
         read += 1
-    assert read > (10 if pages > 1 else -1), "of three pages the first is whole"
+    assert (read > 10) == (pages > 1), "of three pages the first is whole"

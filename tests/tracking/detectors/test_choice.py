@@ -85,6 +85,16 @@ def test_one_frame_of_a_short_video_does_not_say_that_the_camera_moves(
     assert choose_for(dataclasses.replace(moving, num_frames=30)).moving
 
 
+def test_a_minute_with_next_to_no_frames_does_not_say_that_the_camera_stands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(choice, "open_detector", people(0.05))
+    sparse = dataclasses.replace(footage(seconds=100), frame_rate=1000.0)
+    chosen = choose_for(sparse)
+    assert (chosen.detector, chosen.moving) == ("person_mobile", False)
+    assert "too few frames" in chosen.why
+
+
 def test_no_more_than_a_minute_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "open_detector", people(0.05))
     looked_at: list[int] = []
@@ -102,6 +112,8 @@ def test_options_are_resolved_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     assert resolved(options) == ("person_mobile", True)
     assert options.resolved(footage(), None).confirm, "motion finds more than people"
+    assert options.resolved(footage(live=True), None).confirm
+    assert TrackOptions(confirm=True).resolved(footage(), {"detector": "motion", "options": {}}).confirm
     assert not options.resolved(source, None).confirm
     for confirm in (True, False):  # as before
         before = {"detector": "motion", "options": {"confirm": True} if confirm else {}}

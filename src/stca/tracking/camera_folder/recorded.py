@@ -72,6 +72,8 @@ def _made_otherwise(name: str, before: object, now: object, folder: Path) -> Con
             ", ".join(f"{key}: {_said(options.get(key))}" for key in differ) for options in (before, now)
         )
         what = "other options"
+        if differ == ["confirm"]:
+            hint = "leave out --detector, as when they were made, or " + hint
     if name == "detector" and _is_packaged(before) and _is_packaged(now):
         what = f"the {PACKAGED} of another version of the package"
     return ConfigError(

@@ -81,6 +81,8 @@ def choose_for(source: Source) -> Choice:
         return Choice(PACKAGED, moving=True, why="the camera moves")
     if last < SHORT:
         return Choice(PACKAGED, moving=False, why=f"{last:.0f} s are too short to learn a background")
+    if len(moved) < _PAIRS:
+        return Choice(PACKAGED, moving=False, why="its first minute has too few frames to tell")
     if float(np.median(covered)) > CROWDED:
         return Choice(PACKAGED, moving=False, why="people fill much of the picture")
     return Choice("motion", moving=False, why="the camera stands still")
