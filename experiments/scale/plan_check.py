@@ -38,12 +38,7 @@ def spent(videos: list[Path], folder: Path) -> tuple[float, dict[str, float]]:
     track_whole(videos[0], folder / "first", OPTIONS)
     with processor_time() as tracking:
         done = [
-            track_whole(
-                video,
-                folder / "tracks",
-                OPTIONS,
-                folder_name=f"cam{number}",
-            )
+            track_whole(video, folder / "tracks", OPTIONS, folder_name=f"cam{number}")
             for number, video in enumerate(progress(videos, label="track"))
         ]
     hours = sum(hours_of(each.folder) for each in done)

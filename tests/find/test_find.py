@@ -256,7 +256,7 @@ def test_a_threshold_by_people_is_kept(
         gallery.set_calibration(kept)
     other = dataclasses.replace(kept, threshold=0.9, method="cross-camera sets", corrections=0)
     by_people = method != "time split" or corrections > 0
-    monkeypatch.setattr(pipeline, "calibrate_across", lambda *_, **__: other)
+    monkeypatch.setattr(pipeline, "public_threshold", lambda *_, **__: other)
     options = FindOptions(**{**vars(OPTIONS), "threshold": None})
     linking = find_people(videos, tmp_path, options, show=True).linking
     assert linking is not None
@@ -278,7 +278,7 @@ def test_find_links_as_link_does(
     monkeypatch.setattr(threshold, "LEAST_PAIRS", 1)
     if public:
         of_sets = Calibration(0.9, 0.01, "cross-camera sets", 30, 100, 3, 1.0, 1.0, 1.0)
-        monkeypatch.setattr(pipeline, "calibrate_across", lambda *_, **__: of_sets)
+        monkeypatch.setattr(pipeline, "public_threshold", lambda *_, **__: of_sets)
     options = dataclasses.replace(OPTIONS, threshold=None)
     found = find_people(videos, tmp_path, options).linking
     assert found is not None

@@ -28,9 +28,14 @@ def compare(vectors: Float[Tensor, "B D"], shares: Float[Tensor, "B D h w"], les
     The shares' error is a part of their variance over the batch, so that it has no unit.
     """
     shares, expected = by_stripes(shares), lesson.shares
-    ours, theirs = F.normalize(vectors), F.normalize(lesson.vectors)
-    cosine = 1 - (ours * theirs).sum(dim=1).mean()
-    relations = (ours @ ours.T - theirs @ theirs.T).square().mean()
+    cosine, relations = distances(vectors, lesson.vectors)
     spread = (expected - expected.mean(dim=0)).square().mean()
     places = (shares - expected).square().mean() / spread
     return Loss(cosine + RELATIONS * relations + SHARES * places, cosine, relations, places)
+
+
+def distances(vectors: Float[Tensor, "B D"], wanted: Float[Tensor, "B D"]) -> tuple[Tensor, Tensor]:
+    """1 - the mean cosine, and the mean squared difference of the similarities within the batch."""
+    ours, theirs = F.normalize(vectors), F.normalize(wanted)
+    cosine = 1 - (ours * theirs).sum(dim=1).mean()
+    return cosine, (ours @ ours.T - theirs @ theirs.T).square().mean()

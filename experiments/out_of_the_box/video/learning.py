@@ -18,7 +18,7 @@ from experiments.out_of_the_box.making.pictures import shrink
 from experiments.out_of_the_box.teaching.curve import Curve
 from experiments.out_of_the_box.teaching.feeding import ahead
 from experiments.out_of_the_box.teaching.loop import RunSettings, Trainee, train
-from experiments.out_of_the_box.teaching.objective import RELATIONS
+from experiments.out_of_the_box.teaching.objective import RELATIONS, distances
 from experiments.out_of_the_box.teaching.states import read_state
 from experiments.out_of_the_box.teaching.student import SIZE, has_bf16
 from experiments.out_of_the_box.teaching.teachers import Teacher, teacher_path
@@ -88,10 +88,8 @@ def compare_clips(
     clips: Float[Tensor, "B D"], frames: Float[Tensor, "B T D"], wanted: Float[Tensor, "B D"]
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The loss, and its parts: 1 - cosine of clips and of frames, squared difference of similarities."""
-    ours, theirs = F.normalize(clips), F.normalize(wanted)
-    cosine = 1 - (ours * theirs).sum(dim=1).mean()
-    single = 1 - (F.normalize(frames, dim=2) * theirs[:, None]).sum(dim=2).mean()
-    relations = (ours @ ours.T - theirs @ theirs.T).square().mean()
+    cosine, relations = distances(clips, wanted)
+    single = 1 - (F.normalize(frames, dim=2) * F.normalize(wanted)[:, None]).sum(dim=2).mean()
     return cosine + FRAMES_SHARE * single + RELATIONS * relations, cosine, single, relations
 
 

@@ -14,7 +14,7 @@ from stca.find.page import PAGE, is_our_page, write_page
 from stca.footage.sources import require_distinct_cameras
 from stca.footage.video import without_password
 from stca.gallery import Gallery, add_tracklets
-from stca.gallery.cross_camera import calibrate_across
+from stca.gallery.cross_camera import public_threshold
 from stca.gallery.search import calibrate_gallery
 from stca.linking import Linking, link_gallery
 from stca.linking.linking import NoThresholdError
@@ -210,7 +210,7 @@ def _calibrate(
 
     `link_gallery` chooses what persons are linked by, as it does for `stca link`.
     """
-    across = calibrate_across(gallery.fingerprint, far=options.far, rows=len(gallery), source=gallery.source)
+    across = public_threshold(gallery, far=options.far)
     kept = gallery.calibration()
     # Where there is no other, halves of tracklets are measured anew below, with the corrections.
     if kept and kept.by_people and (across or kept.method != "time split"):

@@ -12,7 +12,7 @@ from stca.gallery.gallery import Gallery
 from stca.gallery.records import Added, Record
 from stca.models import ReIDModel
 from stca.tools.progress import progress
-from stca.tracks import FoundTracklet, find_tracklets
+from stca.tracks import FoundTracklet, read_tracklet
 
 
 def add_tracklets(
@@ -157,6 +157,6 @@ def find_crops(record: Record) -> FoundTracklet | None:
     if record.folder is None:
         return None
     try:
-        return next((f for f in find_tracklets(record.folder) if f.folder == record.folder), None)
+        return read_tracklet(record.folder)
     except DatasetError:
         return None

@@ -78,6 +78,11 @@ def calibrate_across(
     )
 
 
+def public_threshold(gallery: Gallery, *, far: float = DEFAULT_FAR) -> Calibration | None:
+    """`calibrate_across` for a gallery of its present size."""
+    return calibrate_across(gallery.fingerprint, far=far, rows=len(gallery), source=gallery.source)
+
+
 def keep_public_threshold(gallery: Gallery) -> None:
     """Give a gallery the threshold of the public sets for its size, unless it has one of its own.
 
@@ -86,8 +91,7 @@ def keep_public_threshold(gallery: Gallery) -> None:
     kept = gallery.calibration()
     if kept is not None and not kept.from_public_sets:
         return
-    far = DEFAULT_FAR if kept is None else kept.far
-    found = calibrate_across(gallery.fingerprint, far=far, rows=len(gallery), source=gallery.source)
+    found = public_threshold(gallery, far=DEFAULT_FAR if kept is None else kept.far)
     if found is not None and found != kept:
         gallery.set_calibration(found)
 

@@ -46,9 +46,7 @@ def find_tracklets(root: Path) -> list[FoundTracklet]:
         DatasetError: no such folder, no crops in it, a damaged side file, or two tracklets of the same key.
 
     """
-    root = root.absolute()
-    if not root.is_dir():
-        raise DatasetError("There is no such folder of tracks", where=root)
+    root = _folder(root)
     found, empty = [], []
     for folder, images in _image_folders(root):
         if (tracklet := _tracklet(folder, images)) is None:
@@ -67,16 +65,24 @@ def read_tracklet(folder: Path) -> FoundTracklet:
     """The tracklet of one folder, whatever lies below it.
 
     Raises:
-        DatasetError: no images in it, none that may be used, or a damaged side file.
+        DatasetError: no such folder, no images in it, none that may be used, or a damaged side file.
 
     """
-    folder = folder.absolute()
-    tracklet = _tracklet(folder, list_folder(folder)[0])
+    folder = _folder(folder)
+    images, _ = list_folder(folder)
+    tracklet = _tracklet(folder, images) if images else None
     if tracklet is None:
         raise DatasetError(
             "A tracklet has no usable crop", expected="one that is not hidden or too small", where=folder
         )
     return tracklet
+
+
+def _folder(place: Path) -> Path:
+    """Its absolute path; raises DatasetError where it is none."""
+    if not place.is_dir():
+        raise DatasetError("There is no such folder of tracks", where=place.absolute())
+    return place.absolute()
 
 
 def _tracklet(folder: Path, images: list[str]) -> FoundTracklet | None:

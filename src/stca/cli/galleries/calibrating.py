@@ -84,7 +84,7 @@ def _calibrate(given: argparse.Namespace) -> None:
 def _take_public(given: argparse.Namespace) -> None:
     from stca.errors import ConfigError, GalleryError
     from stca.gallery import Gallery
-    from stca.gallery.cross_camera import calibrate_across
+    from stca.gallery.cross_camera import public_threshold
 
     if given.labels or given.across or given.plot:
         raise ConfigError(
@@ -93,7 +93,7 @@ def _take_public(given: argparse.Namespace) -> None:
         )
     with Gallery.open(given.gallery) as gallery:
         before = gallery.calibration()
-        found = calibrate_across(gallery.fingerprint, far=given.far, rows=len(gallery), source=gallery.source)
+        found = public_threshold(gallery, far=given.far)
         if found is None:
             raise GalleryError(
                 "The package has no scores of this gallery's network on public sets",

@@ -22,7 +22,7 @@ from stca.gallery.query.following import by_detector, by_template, follow
 from stca.tools.progress import progress
 from stca.tracking import TrackOptions, default_detector, open_detector, write_tracks
 from stca.tracking.detectors.detections import Detector
-from stca.tracks import TrackRecord, find_tracklets
+from stca.tracks import TrackRecord, read_tracklet
 
 _SECONDS = 1.0
 """A person is followed for this long before and after the given time."""
@@ -145,7 +145,7 @@ def only_person(video: Path, work: Path, *, detector: str) -> tuple[list[Path], 
             where=video,
             hint="--box and --at choose one; or `stca track` the video and search for one of its tracklets",
         )
-    (found,) = find_tracklets(usable[0].folder)
+    found = read_tracklet(usable[0].folder)
     return list(found.frames), [f"{video.name}: {_describe(usable[0].record)} is the query"]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -141,7 +141,11 @@ def recorded_detectors(tracks: Path) -> set[str]:
 
     A network's digest is left out; folders of external tracks name none.
     """
-    names = [facts.get("detector") for facts in _recorded(tracks)]
+    return _detectors(_recorded(tracks))
+
+
+def _detectors(recorded: Iterable[Mapping[str, Any]]) -> set[str]:
+    names = [facts.get("detector") for facts in recorded]
     return {name.rpartition(" ")[0] or name for name in names if isinstance(name, str)}
 
 
@@ -152,8 +156,9 @@ def detector_of(tracks: Path) -> str | None:
         DatasetError: a video.json is damaged or cannot be read, so that nobody knows.
 
     """
+    recorded = []
     for path in tracks.glob(f"*/{VIDEO_FILE}"):
-        if read_video_file(path.parent) is None:
+        if (facts := read_video_file(path.parent)) is None:
             raise DatasetError(
                 "Nobody knows how a folder beside was tracked, so no detector can be chosen after it",
                 expected=f"a {VIDEO_FILE} that `stca track` wrote",
@@ -161,7 +166,8 @@ def detector_of(tracks: Path) -> str | None:
                 where=path,
                 hint="--detector NAME (auto: as for a new folder), or another --out",
             )
-    before = recorded_detectors(tracks)
+        recorded.append(facts)
+    before = _detectors(recorded)
     name = before.pop() if len(before) == 1 else None
     return name if name in NETWORKS else None
 
