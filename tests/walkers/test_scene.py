@@ -57,7 +57,9 @@ def test_the_mot_loader_reads_it(root: Path) -> None:
 
 
 def test_any_number_of_workers_makes_the_same_files(root: Path, tmp_path: Path) -> None:
-    assert files(make_scene(tmp_path / "again", **SMALL, workers=1)) == files(root)
+    once, again = files(root), files(make_scene(tmp_path / "again", **SMALL, workers=1))
+    different = sorted(name for name in {*once, *again} if once.get(name) != again.get(name))
+    assert not different, {name: (once[name][-400:], again[name][-400:]) for name in different}
 
 
 def test_the_same_settings_are_kept_and_others_refused(root: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from rtsp import USER, rtsp_camera
 from stca.footage.frames import Frame
-from stca.footage.images import write_jpeg
+from stca.footage.images import read_image, write_jpeg
 from stca.tracks import find_tracklets
 from stca.watch.cameras.following import LiveFolder, LiveJob
 from stca.watch.cameras.messages import CameraState, Finished, Grew, Message
@@ -223,6 +223,50 @@ def test_who_comes_in_on_the_track_of_another_is_told_while_they_walk(tmp_path: 
     assert all("/0001/" in crop for crop in grew.crops)
     frames = {each.key: [f.frame for f in each.record.frames] for each in find_tracklets(tmp_path / "tracks")}
     assert frames == {"door/0000": list(range(2, 41)), "door/0001": list(range(41, 111))}
+
+
+@pytest.mark.parametrize("red_is_seen_from", [0, 17, 10_000])
+def test_who_is_no_person_is_neither_told_nor_kept(tmp_path: Path, red_is_seen_from: int) -> None:
+    """A red one, who is taken for a person from some crop on, and a blue one, who always is."""
+    walkers = [Walker((190, 40, 50), 30, 100, 2.0, first=2), Walker((40, 60, 190), 30, 200, 2.0, first=2)]
+    write_street(tmp_path / "door.avi", walkers, 60)
+    camera = CameraSettings("door", str(tmp_path / "door.avi"), detector="street:colours")
+    told: list[Message] = []
+    folder = LiveFolder(tmp_path / "tracks" / "door", {}, told.append)
+    job = LiveJob(LiveSource(camera, tmp_path / "own", told.append), camera, folder, told.append)
+    looks: list[int] = []
+
+    def is_person(crops: list[Path]) -> bool:
+        red, _, blue = read_image(crops[0])[20:30].mean(axis=(0, 1))
+        if red > blue:
+            looks.append(len(crops))
+        return bool(red < blue or len(crops) >= red_is_seen_from)
+
+    job._confirmation = SimpleNamespace(is_person=is_person)  # type: ignore[assignment]
+    list(job.run(show=False))
+    folder.close()
+    grown = {each.track for each in told if isinstance(each, Grew)}
+    finished = {each.track for each in told if isinstance(each, Finished)}
+    kept = {each.record.track for each in find_tracklets(tmp_path / "tracks") if each.record}
+    assert grown == finished == kept
+    assert len(kept) == (1 if red_is_seen_from > 60 else 2)
+    if red_is_seen_from == 0:
+        assert len(looks) == 1, "who was told stays"
+    else:
+        assert 2 <= len(looks) <= 6, "whenever the crops have doubled, and at the end"
+    assert not list((tmp_path / "tracks" / "door" / ".live").glob("*"))
+
+
+def test_a_camera_without_a_detector_has_motion_that_is_confirmed(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="the network that confirms is an ONNX file")
+    write_street(tmp_path / "door.avi", [WALKER], 10)
+    for detector, confirmed in (("auto", True), ("motion", False)):
+        camera = CameraSettings("door", str(tmp_path / "door.avi"), detector=detector)
+        folder = LiveFolder(tmp_path / detector, {}, lambda _: None)
+        job = LiveJob(LiveSource(camera, tmp_path / "own", print), camera, folder, print)
+        folder.close()
+        assert (job._options.detector, job._confirmation is not None) == ("motion", confirmed)
+    assert CameraSettings("door", "door.avi").detector == "auto"
 
 
 def hear(heard: queue.Queue[Heard], wanted: type, seconds: float = 60.0) -> list[Message]:

@@ -210,9 +210,13 @@ class Job:
 
     def _is_person(self, track: Track) -> bool:
         seen = [o for o in track.observations if o.file]
-        if self._confirmation is None or not seen:
+        return not seen or self._confirmed(track.number, seen)
+
+    def _confirmed(self, number: int, seen: list[Observation]) -> bool:
+        """Whether these observations of an open track are of a person."""
+        if self._confirmation is None:
             return True
-        return self._confirmation.is_person(self._folder.crops(track.number, seen))
+        return self._confirmation.is_person(self._folder.crops(number, seen))
 
     def _record(self, number: int, observations: list[Observation]) -> TrackRecord:
         return TrackRecord(

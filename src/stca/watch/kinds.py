@@ -14,7 +14,7 @@ from stca.gallery.milvus.address import parse_address
 from stca.gallery.times import parse_age
 from stca.tracking import DETECTORS, DetectorOptions, Region
 from stca.tracking.associate import TRACKERS
-from stca.tracking.detectors.detect import open_with_options
+from stca.tracking.detectors.detect import AUTO, PACKAGED, open_with_options
 from stca.tracking.options import check_camera
 from stca.watch.checking import Kind, WrongError
 
@@ -151,10 +151,10 @@ source = Kind(_source)
 
 def _detector(value: Any, home: Path, _: Any) -> str:
     name = _text(value)
-    if (home / name).is_file() and name not in DETECTORS:
+    if (home / name).is_file() and name not in (AUTO, *DETECTORS):
         name = str(home / name)
     try:
-        open_with_options(name, DetectorOptions())
+        open_with_options(PACKAGED if name == AUTO else name, DetectorOptions())
     except StcaError as error:
         found = "" if error.found is None else f": {error.found}"
         hint = f"; {error.hint}" if error.hint else ""

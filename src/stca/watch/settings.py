@@ -13,6 +13,7 @@ from stca.errors import ConfigError
 from stca.linking.constraints import Travel
 from stca.tools.files import portable_key
 from stca.tracking import Region
+from stca.tracking.detectors.detect import AUTO
 from stca.watch import kinds
 from stca.watch.checking import Kind, Mistake, Reader, shown
 
@@ -34,7 +35,8 @@ class CameraSettings:
     Args:
         name: also of its folder.
         source: an address, a video file, a folder that grows, or `usb:0`.
-        detector: as `stca.tracking.open_detector`.
+        detector: `auto`: `motion`, confirmed by the network in the package; or as of
+            `stca.tracking.open_detector`.
         tracker: `ocsort` or `bytetrack`.
         every: only every `every`-th frame is processed.
         frame_rate: frames a second; None: what the source states.
@@ -46,7 +48,7 @@ class CameraSettings:
 
     name: str
     source: str
-    detector: str = "motion"
+    detector: str = AUTO
     tracker: str = "ocsort"
     every: int = 1
     frame_rate: float | None = None

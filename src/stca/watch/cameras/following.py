@@ -76,6 +76,7 @@ class LiveFolder(CameraFolder):
         self._tell, self._walking = tell, dict[int, _Walking]()
         self.record: Callable[[int, list[Observation]], TrackRecord] | None = None
         self.moment: Callable[[float], float] = lambda seconds: seconds
+        self.confirmed: Callable[[int, list[Observation]], bool] = lambda number, seen: True
         self.longest = float("inf")
 
     def add(self, number: int, observation: Observation) -> None:
@@ -131,14 +132,19 @@ class LiveFolder(CameraFolder):
         for each in list(self._walking.values()):
             self._score(each)
             if len(each.usable) >= each.next_at and (each.told or is_long_enough(each.track)):
-                self.wait()
-                self._write_record(each)
-                self._tell(self._grew(each))
-                each.told = True
                 each.next_at = max(FIRST_CROPS, 2 * len(each.usable))
+                if each.told or self.confirmed(each.track.number, each.usable):
+                    self.wait()
+                    self._write_record(each)
+                    self._tell(self._grew(each))
+                    each.told = True
             elif each.told and time.monotonic() - each.kept_at > _KEPT:
                 self._write_record(each)
         return {number: self.moment(each.track.last) for number, each in self._walking.items() if each.told}
+
+    def was_told(self, number: int) -> bool:
+        """Whether something was said of a track that has not ended."""
+        return number in self._walking and self._walking[number].told
 
     def _score(self, each: _Walking) -> None:
         """Which of the newest crops are good; their sharpness comes after they were written."""
@@ -182,11 +188,12 @@ class LiveJob(Job):
             every=camera.every,
             masks=camera.masks,
         )
-        super().__init__(live.source(), camera.name, options, folder)
+        source = live.source()
+        super().__init__(source, camera.name, options.resolved(source, None), folder)
         self._live_source, self._live_folder, self._tell = live, folder, tell
         self._clock, self._every = WallClock(), camera.every
         self._last_number, self._dropped, self._beat = 0, 0, 0.0
-        folder.record, folder.moment = self._record, self._moment
+        folder.record, folder.moment, folder.confirmed = self._record, self._moment, self._confirmed
         folder.longest = self._longest = camera.longest
         self._at_once = True
 
@@ -204,6 +211,9 @@ class LiveJob(Job):
                 self._beat = time.monotonic()
                 taken, processed = self._live_source.taken, self.summary().frames
                 self._tell(StillThere(last, taken, processed, self._dropped))
+
+    def _is_person(self, track: Track) -> bool:
+        return self._live_folder.was_told(track.number) or super()._is_person(track)
 
     def _follow_clock(self) -> None:
         self._clock.check()
