@@ -1,5 +1,6 @@
 """From what cameras tell to events and the gallery, with vectors by name instead of a network."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from made_gallery import DIM, FINGERPRINT
 from stca.footage.images import write_jpeg
-from stca.gallery import Gallery, Record
+from stca.gallery import Calibration, Gallery, Record
 from stca.linking.persons import merge_persons
 from stca.tracks import FrameRecord, TrackRecord, write_track
 from stca.watch.cameras.messages import Finished, Grew, Joined
@@ -170,3 +171,21 @@ def test_an_earlier_process_said_that_somebody_walks_and_nothing_is_left(scene: 
     assert again.outbox.walking() == []
     assert again.gallery.reserve_number() == 3, "what was said is not said of somebody else"
     again.gallery.close()
+
+
+def test_a_calibration_made_meanwhile_decides(tmp_path: Path) -> None:
+    """Two tracklets at a cosine of 0.8 to person 1, below and above the threshold."""
+    at_first = Calibration(0.7, 0.01, "labels", 10, 10, 1, 1.0, 1.0, 1.0)
+    with Gallery.open(tmp_path / "gallery", model=FINGERPRINT) as gallery:
+        gallery.set_calibration(at_first)
+    scene = Scene(tmp_path, threshold=None)
+    for track, threshold, apart in ((1, 0.7, 2), (2, 0.9, 3)):
+        scene.gallery.set_calibration(dataclasses.replace(at_first, threshold=threshold))
+        assert scene.parts.follow_thresholds() == (threshold != 0.7)
+        vector = 0.8 * BASIS[0] + 0.6 * BASIS[apart]
+        scene.embedder.means = lambda crops, vector=vector: dict.fromkeys(crops, vector)  # type: ignore[method-assign]
+        scene.grow("door", track, 0, begin=500 * track)
+    persons = {each["tracklet"]: each["person"] for each in scene.events() if each["kind"] != "alert"}
+    assert persons["door/0001"] == 1 != persons["door/0002"]
+    scene.gallery.close()
+    scene.outbox.close()

@@ -3,14 +3,15 @@
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from made_gallery import FINGERPRINT
 from stca.errors import GalleryError
-from stca.gallery import Calibration, Gallery
+from stca.gallery import Calibration, Gallery, Record
 from stca.gallery.cross_camera import calibrate_across
 from stca.watch.settings import CameraSettings, WatchSettings
-from stca.watch.thresholds import LEAST_ROWS, Threshold, thresholds
+from stca.watch.thresholds import LEAST_ROWS, GalleryThresholds, Threshold, thresholds
 
 NETWORK = "person-reidentification-retail-0277"
 
@@ -67,3 +68,36 @@ def test_the_gallerys_own_calibration_comes_before_public_sets(
     with Gallery.open(tmp_path / "g", model=FINGERPRINT, source=NETWORK) as gallery:
         gallery.set_calibration(own)
         assert thresholds(gallery, settings) == (Threshold(0.55, 0.02, "labels"),) * 2
+
+
+def test_what_is_calibrated_meanwhile_and_what_growth_needs_is_followed(
+    tmp_path: Path, settings: WatchSettings
+) -> None:
+    with Gallery.open(tmp_path / "g", model=FINGERPRINT, source=NETWORK) as gallery:
+        scores = GalleryThresholds(gallery, settings)
+        assert not scores.follow()
+        own = dataclasses.replace(public(0.02), threshold=0.55, method="labels")
+        with Gallery.open(tmp_path / "g") as others:
+            others.set_calibration(own)
+        assert scores.follow()
+        assert (scores.decide, scores.alert) == (Threshold(0.55, 0.02, "labels"),) * 2
+        assert not scores.follow()
+        gallery.set_calibration(public(0.01))
+        assert scores.follow()
+        vectors = np.eye(FINGERPRINT.dim, dtype=np.float32)[np.zeros(300, int)]
+        for count, renewed in ((LEAST_ROWS, False), (3 * LEAST_ROWS, True)):
+            gallery.add(
+                [Record(f"a/{i}", "a", 0.0, 1.0) for i in range(len(gallery), count)],
+                vectors[: count - len(gallery)],
+            )
+            assert scores.follow() == renewed
+            assert scores.decide.value == public(0.01, rows=count).threshold
+
+
+def test_a_threshold_that_is_given_stays(tmp_path: Path, settings: WatchSettings) -> None:
+    with Gallery.open(tmp_path / "g", model=FINGERPRINT) as gallery:
+        scores = GalleryThresholds(gallery, dataclasses.replace(settings, threshold=0.7))
+        own = dataclasses.replace(public(0.02), threshold=0.55, method="labels")
+        gallery.set_calibration(own)
+        assert scores.follow(), "alerts go by what is measured"
+        assert (scores.decide.value, scores.alert.value) == (0.7, 0.55)

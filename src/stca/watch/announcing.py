@@ -10,7 +10,7 @@ from stca.watch.events import Event
 from stca.watch.people.alerts import Alert
 from stca.watch.people.decisions import Decision
 from stca.watch.people.sightings import Sighting
-from stca.watch.thresholds import Threshold
+from stca.watch.thresholds import GalleryThresholds
 
 
 class Announcer:
@@ -19,16 +19,12 @@ class Announcer:
     Args:
         clock: of the moments.
         names: of persons, by number; may change.
-        threshold: for deciding who is who.
-        alert_threshold: for alerts.
+        thresholds: by which is decided; may change.
 
     """
 
-    def __init__(
-        self, clock: WallClock, names: Mapping[int, str], threshold: Threshold, alert_threshold: Threshold
-    ) -> None:
-        self._clock, self.names = clock, names
-        self._threshold, self._alert_threshold = threshold, alert_threshold
+    def __init__(self, clock: WallClock, names: Mapping[int, str], thresholds: GalleryThresholds) -> None:
+        self._clock, self.names, self._thresholds = clock, names, thresholds
 
     def decided(self, decisions: Sequence[Decision], *, first: Mapping[str, float]) -> list[Event]:
         """Events of decisions; `first` is when a tracklet began, by key."""
@@ -50,7 +46,7 @@ class Announcer:
 
     def alert(self, alert: Alert, sighting: Sighting) -> Event:
         """A wanted person is there."""
-        threshold = self._alert_threshold
+        threshold = self._thresholds.alert
         more = {
             "wanted": alert.wanted,
             "like": alert.like,
@@ -85,7 +81,7 @@ class Announcer:
         last = 0.0 if like.last is None else self._clock.wall(like.last)
         more = {
             "score": score,
-            "threshold": round(self._threshold.value, 4),
+            "threshold": round(self._thresholds.decide.value, 4),
             "like": {"tracklet": like.key, "camera": like.camera, "last": iso(last)},
         }
         return [seen, Event("same_person_as", began, decision.camera, decision.key, person, name, more)]

@@ -19,6 +19,7 @@ from stca.watch.people.identities import Identities
 from stca.watch.people.pieces import Due, Pieces
 from stca.watch.people.sightings import Sighting, Vector
 from stca.watch.storing import Persons, ended_tracklet
+from stca.watch.thresholds import GalleryThresholds
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Parts:
         announcer: makes events.
         embedder: of the gallery's model.
         outbox: keeps what is said.
+        thresholds: of the gallery.
 
     """
 
@@ -43,6 +45,15 @@ class Parts:
     announcer: Announcer
     embedder: SharedEmbedder
     outbox: Outbox
+    thresholds: GalleryThresholds
+
+    def follow_thresholds(self) -> bool:
+        """Decide by the gallery's present thresholds; whether they are other ones."""
+        if not self.thresholds.follow():
+            return False
+        self.identities.threshold = self.thresholds.decide.value
+        self.alerts.threshold = self.thresholds.alert.value
+        return True
 
 
 @dataclass(slots=True)

@@ -23,9 +23,7 @@ from stca.watch.people.decisions import Decision
 from stca.watch.people.identities import Identities
 from stca.watch.people.saved_searches import saved_searches
 from stca.watch.people.sightings import Sighting, Vector
-
-_GROWN = 1.1
-"""A gallery that has grown so much gets another threshold from public sets."""
+from stca.watch.thresholds import GROWN
 
 
 class Persons:
@@ -95,7 +93,7 @@ class Persons:
         self._rows += added.added
         if found.key in self._identities:
             self._identities[found.key].stored = True
-        if self._rows > _GROWN * self._calibrated:
+        if self._rows > GROWN * self._calibrated:
             keep_public_threshold(self._gallery)  # which searches go by; larger galleries need higher ones
             self._calibrated = self._rows
 

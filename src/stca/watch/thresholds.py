@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from stca.errors import GalleryError
@@ -13,6 +14,9 @@ from stca.watch.settings import WatchSettings
 
 LEAST_ROWS = 100
 """Tracklets that a gallery is taken to have at least: a threshold for an empty one would let everybody in."""
+
+GROWN = 1.1
+"""A gallery that has grown so much gets another threshold from public sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,44 @@ class Threshold:
     def __str__(self) -> str:
         origin = ORIGINS.get(self.calibrated)
         return f"{self.value:.3f} ({f'from {origin}' if origin else self.calibrated})"
+
+
+class GalleryThresholds:
+    """`thresholds` of a gallery that others calibrate meanwhile, and that grows.
+
+    Args:
+        gallery: whose.
+        settings: what is watched.
+
+    Attributes:
+        decide: for deciding who is who.
+        alert: for alerts.
+
+    Raises:
+        GalleryError: as `thresholds`.
+
+    """
+
+    def __init__(self, gallery: Gallery, settings: WatchSettings) -> None:
+        self._gallery, self._settings = gallery, settings
+        self._calibration, self._rows = gallery.calibration(), len(gallery)
+        self.decide, self.alert = thresholds(gallery, settings)
+
+    def follow(self) -> bool:
+        """Take what others calibrated since the last call, or what the grown gallery needs.
+
+        Returns:
+            whether a threshold is another one now.
+
+        """
+        calibration, rows = self._gallery.calibration(), len(self._gallery)
+        if calibration == self._calibration and self._rows <= rows <= GROWN * self._rows:
+            return False
+        self._calibration, self._rows = calibration, rows
+        before = self.decide, self.alert
+        with suppress(GalleryError):  # nothing is measured any longer: what was known stays
+            self.decide, self.alert = thresholds(self._gallery, self._settings)
+        return (self.decide, self.alert) != before
 
 
 def thresholds(gallery: Gallery, settings: WatchSettings) -> tuple[Threshold, Threshold]:

@@ -37,7 +37,7 @@ from stca.watch.settings import WatchSettings
 from stca.watch.starting import LOCK, require_writable
 from stca.watch.storing import Persons
 from stca.watch.telling import Status, Told, say
-from stca.watch.thresholds import thresholds
+from stca.watch.thresholds import GalleryThresholds
 
 _LOOK = 1.0  # seconds between two looks at what people corrected
 _PATIENCE = 30.0  # seconds in which cameras must finish when they are stopped
@@ -101,10 +101,10 @@ def assemble(
 ) -> Parts:
     """What deciding needs; see `watch`."""
     clock = WallClock()
-    decide, alert = thresholds(gallery, settings)
-    say(f"threshold {decide}")
+    scores = GalleryThresholds(gallery, settings)
+    say(f"threshold {scores.decide}")
     identities = Identities(
-        decide.value,
+        scores.decide.value,
         dim=gallery.fingerprint.dim,
         new_number=gallery.reserve_number,
         window=settings.window,
@@ -117,8 +117,9 @@ def assemble(
         clock=clock,
         identities=identities,
         persons=persons,
-        alerts=Alerts(persons.wanted(alerts), alert.value, settings.visit),
-        announcer=Announcer(clock, persons.names, decide, alert),
+        alerts=Alerts(persons.wanted(alerts), scores.alert.value, settings.visit),
+        announcer=Announcer(clock, persons.names, scores),
+        thresholds=scores,
         embedder=embedder,
         outbox=outbox,
     )
@@ -172,6 +173,8 @@ class Watching:
         if expired or clock.now() - self._looked >= _LOOK:
             self._looked = clock.now()
             self._current.follow_people()
+            if self._parts.follow_thresholds():
+                say(f"threshold {self._parts.thresholds.decide} from now on")
         self._current.embed()
         states = {name: camera.state.state for name, camera in self._cameras.items()}
         self._current.lose_silent(playing=frozenset(n for n, state in states.items() if state == "playing"))
