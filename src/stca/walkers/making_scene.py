@@ -41,8 +41,9 @@ def make_scene(
     Leaves `camN/camN.mp4`, `camN/gt/gt.txt` and `camN/seqinfo.ini` per camera, in the layout of
     MOTChallenge, and `travel.csv`: the least seconds between any two cameras. The same id is the same person
     in all cameras; visibility is the share of the body that is neither hidden nor outside the picture. Nobody
-    is in two pictures at once. The same settings give the same files, whatever the number of workers. The
-    folder appears when it is complete; an interrupted run leaves nothing under `root`.
+    is in two pictures at once. The same settings give the same pictures and files, whatever the number of
+    workers, but for a block of a video that x264 codes otherwise now and then. The folder appears when it is
+    complete; an interrupted run leaves nothing under `root`.
 
     Args:
         root: the folder to make. If it holds a scene made by the same settings, that is kept as it is.
