@@ -11,9 +11,9 @@ import pytest
 pytest.importorskip("fastapi")
 
 from made_server import fill_gallery, served
-from stca.errors import ConfigError, GalleryError, StcaError
+from stca.errors import ConfigError, GalleryError, GalleryFileError, StcaError
 from stca.gallery.store.sqlite import sqlite_errors
-from stca.web.problems import WebError, problem_of, status_of
+from stca.web.problems import WebError, not_found, problem_of, status_of
 
 
 @pytest.fixture
@@ -78,6 +78,14 @@ def test_what_was_asked_wrongly_stays_the_askers_fault(folder: Path) -> None:
     with served(folder) as client:
         wrong = {"kind": "name", "person": 2**70, "name": "Ana"}
         assert client.post("/api/v1/corrections", json=wrong).status_code == 422
+
+
+def test_options_of_the_command_line_are_no_hint_over_the_network() -> None:
+    hint = "--box LEFT,TOP,WIDTH,HEIGHT chooses a person"
+    assert "hint" not in problem_of(GalleryError("Several people", hint=hint), instance="/x")
+    assert problem_of(GalleryError("Two", hint="one at a time -- not two"), instance="/x")["hint"]
+    assert problem_of(GalleryFileError("Damaged", hint="stca gallery check --repair"), instance="/x")["hint"]
+    assert problem_of(not_found("No video", hint="start it with --videos DIR"), instance="/x")["hint"]
 
 
 @pytest.mark.parametrize("kind", [GalleryError, ConfigError, StcaError])

@@ -24,6 +24,7 @@ _RETRY = 10
 """Seconds after which to try again where nothing better is known."""
 _PLACE = re.compile(r"(?<![\w.:/~…-])/(?!api/|media/|static/)(?:[^\s/'\"`:;,()]+/)+([^\s/'\"`:;,()]*)")
 """An absolute path of at least two parts that is no address of the server's."""
+_OPTION = re.compile(r"(?<!\S)--[a-z]")
 
 
 class WebError(StcaError):
@@ -93,7 +94,8 @@ def without_places(text: str, folders: Iterable[Path]) -> str:
 def problem_of(error: StcaError, *, instance: str, folders: Iterable[Path] = ()) -> dict[str, Any]:
     """The problem details of an error.
 
-    The place of a file on the server is left out: it is nobody's business who asks over the network.
+    The place of a file on the server is left out: it is nobody's business who asks over the network. So is a
+    hint at an option of the command line, which they do not have, where the library says it of what they asked.
 
     Args:
         error: what happened.
@@ -110,6 +112,9 @@ def problem_of(error: StcaError, *, instance: str, folders: Iterable[Path] = ())
     folders = tuple(folders)
     status = status_of(error)
     expected, found = words(error.expected), words(error.found)
+    hint = words(error.hint)
+    if hint and status == HTTPStatus.UNPROCESSABLE_ENTITY and not isinstance(error, WebError):
+        hint = None if _OPTION.search(hint) else hint
     detail = [f"expected: {expected}"] if expected else []
     detail += [f"found: {found}"] if found else []
     return problem(
@@ -117,7 +122,7 @@ def problem_of(error: StcaError, *, instance: str, folders: Iterable[Path] = ())
         title=words(error.what),
         detail="; ".join(detail) or None,
         instance=instance,
-        hint=words(error.hint),
+        hint=hint,
     )
 
 

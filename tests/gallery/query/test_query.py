@@ -399,6 +399,14 @@ def test_a_person_who_fills_the_image_is_the_crop() -> None:
     assert crops.person_box([box, (80.0, 0.0, 20.0, 40.0)], wide, where="x") == box, "a close-up is cut"
 
 
+@pytest.mark.parametrize("name", ["a.jpg", "a.mp4", "kmsg"])
+def test_an_empty_file_is_no_query(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(GalleryError, match="empty") as error:
+        open_query([tmp_path / name], tmp_path)
+    assert str(tmp_path / name) in str(error.value)
+
+
 def test_a_pipe_is_no_query(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     with pytest.raises(GalleryError, match="no such query"):
