@@ -194,20 +194,20 @@ def test_more_videos_are_tracked_as_the_first(
     from stca.cli.parsing import choose_detector
 
     tracks = tmp_path / "tracks"
-    assert choose_detector(tracks) == "auto"
+    assert choose_detector(None, tracks) == "auto"
     monkeypatch.setattr("stca.tracking.detectors.detect.default_detector", lambda: "yolox_tiny")
-    assert choose_detector(tracks) == "yolox_tiny"
+    assert choose_detector(None, tracks) == "yolox_tiny"
     for camera, detector in (("door", "yolox_nano 0123abcd"), ("yard", "yolox_nano 0123abcd")):
         (tracks / camera).mkdir(parents=True)
         (tracks / camera / "video.json").write_text(json.dumps({"detector": detector}))
     capsys.readouterr()
-    assert choose_detector(tracks) == "yolox_nano"
+    assert choose_detector(None, tracks) == "yolox_nano"
     assert "was tracked with" in capsys.readouterr().err
     (tracks / "door" / "video.json").write_text(json.dumps({"detector": "motion"}))
-    assert choose_detector(tracks) == "yolox_tiny", "two detectors: the default"
+    assert choose_detector(None, tracks) == "yolox_tiny", "two detectors: the default"
     (tracks / "yard" / "video.json").write_text("{")
     with pytest.raises(DatasetError, match=r"Nobody knows how(.|\n)*--detector"):
-        choose_detector(tracks)
+        choose_detector(None, tracks)
 
 
 def test_the_demo_of_training_takes_no_videos(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from stca.cli.parsing import Verbs, add_verb, chosen_detector, moment, natural, positive
+from stca.cli.parsing import Verbs, add_verb, choose_detector, moment, natural, positive
 
 BY_MOTION = (
     "found by motion alone, so that other things that move, and pieces of wall, may be among them; without "
@@ -110,7 +110,7 @@ def find_and_print(videos: list[str], given: argparse.Namespace) -> int:
 
     options = FindOptions(
         tracking=TrackOptions(
-            detector=chosen_detector(given, given.out / "tracks"),
+            detector=choose_detector(given.detector, given.out / "tracks"),
             tracker=given.tracker,
             start=given.start,
             every=given.every,

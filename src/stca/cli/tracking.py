@@ -13,7 +13,7 @@ from stca.cli.parsing import (
     Verbs,
     add_detector_options,
     add_verb,
-    chosen_detector,
+    choose_detector,
     detector_options,
     mask,
     moment,
@@ -141,7 +141,9 @@ def _track(given: argparse.Namespace) -> int:
 
     check_engine(given)
     options = TrackOptions(
-        detector=AUTO if given.tracks and given.detector is None else chosen_detector(given, given.out),
+        detector=AUTO
+        if given.tracks and given.detector is None
+        else choose_detector(given.detector, given.out),
         tracker=given.tracker,
         tracks=given.tracks,
         camera=given.camera,

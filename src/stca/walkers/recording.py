@@ -19,7 +19,7 @@ def write_video(
 ) -> None:
     """Encode (H, W, 3) uint8 pictures, RGB, as H.264, or as MPEG-4 where there is no such encoder.
 
-    The same pictures give the same bytes with the same FFmpeg, but for one of some 1,700 videos, in which x264
+    The same pictures give the same bytes with the same FFmpeg, but for one of some 1,700 videos: in it x264
     codes the last block of some pictures otherwise, even in one thread.
 
     Args:

@@ -94,8 +94,8 @@ def without_places(text: str, folders: Iterable[Path]) -> str:
 def problem_of(error: StcaError, *, instance: str, folders: Iterable[Path] = ()) -> dict[str, Any]:
     """The problem details of an error.
 
-    The place of a file on the server is left out: it is nobody's business who asks over the network. So is a
-    hint at an option of the command line, which they do not have, where the library says it of what they asked.
+    The place of a file on the server is left out: it is nobody's business who asks over the network. So is
+    the library's hint at an option of the command line where the request was wrong: they have none.
 
     Args:
         error: what happened.

@@ -6,7 +6,6 @@ from stca.cli.parsing.detectors import (
     DETECTOR_PIXELS,
     add_detector_options,
     choose_detector,
-    chosen_detector,
     detector_options,
     print_detector,
 )
@@ -50,7 +49,6 @@ __all__ = [
     "add_test_data",
     "add_verb",
     "choose_detector",
-    "chosen_detector",
     "detector_options",
     "gallery_folder",
     "gallery_place",

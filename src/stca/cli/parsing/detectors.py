@@ -73,15 +73,10 @@ def print_detector(options: TrackOptions) -> None:
         print(f"{detector.name}: {description}", file=sys.stderr)
 
 
-def chosen_detector(given: argparse.Namespace, tracks: Path) -> str:
+def choose_detector(given: str | None, tracks: Path) -> str:
     """What `--detector` says; else what a folder was tracked with, else the default, printed on stderr."""
-    if given.detector is not None:
-        return str(given.detector)
-    return choose_detector(tracks)
-
-
-def choose_detector(tracks: Path) -> str:
-    """The detector of the catalogue that a folder was tracked with, else the default; printed on stderr."""
+    if given is not None:
+        return given
     from stca.tracking.camera_folder.recorded import detector_of
     from stca.tracking.detectors.detect import AUTO, default_detector
 

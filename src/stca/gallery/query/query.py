@@ -68,7 +68,9 @@ def open_query(
         if not place.is_file() and not place.is_dir():  # a pipe would be waited for without an end
             raise GalleryError("There is no such query", expected="a photo, a folder or a video", where=place)
         if place.is_file() and not place.stat().st_size:  # as would some of /proc
-            raise GalleryError("A query is empty", expected="a photo or a video", found="0 bytes", where=place)
+            raise GalleryError(
+                "A query is empty", expected="a photo or a video", found="0 bytes", where=place
+            )
     first = places[0]
     if len(places) > 1 and not all(_is_photo(place) for place in places):
         other = next(place for place in places if not _is_photo(place))
