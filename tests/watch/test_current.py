@@ -181,7 +181,8 @@ def test_a_calibration_made_meanwhile_decides(tmp_path: Path) -> None:
     scene = Scene(tmp_path, threshold=None)
     for track, threshold, apart in ((1, 0.7, 2), (2, 0.9, 3)):
         scene.gallery.set_calibration(dataclasses.replace(at_first, threshold=threshold))
-        assert scene.parts.follow_thresholds() == (threshold != 0.7)
+        assert bool(scene.parts.follow_thresholds()) == (threshold != 0.7)
+        assert scene.parts.alerts.threshold == threshold
         vector = 0.8 * BASIS[0] + 0.6 * BASIS[apart]
         scene.embedder.means = lambda crops, vector=vector: dict.fromkeys(crops, vector)  # type: ignore[method-assign]
         scene.grow("door", track, 0, begin=500 * track)

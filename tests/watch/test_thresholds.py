@@ -1,17 +1,18 @@
 """From which cosine on it is the same person: what is taken first, and what the package knows of a network."""
 
 import dataclasses
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from made_gallery import FINGERPRINT
 from stca.errors import GalleryError
-from stca.gallery import Calibration, Gallery, Record
+from stca.gallery import Calibration, Gallery
 from stca.gallery.cross_camera import calibrate_across
 from stca.watch.settings import CameraSettings, WatchSettings
-from stca.watch.thresholds import LEAST_ROWS, GalleryThresholds, Threshold, thresholds
+from stca.watch.thresholds import LEAST_ROWS, GalleryThresholds, Threshold
 
 NETWORK = "person-reidentification-retail-0277"
 
@@ -25,6 +26,11 @@ def public(far: float, rows: int = LEAST_ROWS) -> Calibration:
     found = calibrate_across(FINGERPRINT, far=far, rows=rows, source=NETWORK)
     assert found is not None
     return found
+
+
+def thresholds(gallery: Gallery, settings: WatchSettings) -> tuple[Threshold, Threshold]:
+    chosen = GalleryThresholds(gallery, settings)
+    return chosen.decide, chosen.alert
 
 
 def test_a_network_of_the_catalogue_is_known_by_its_name(tmp_path: Path, settings: WatchSettings) -> None:
@@ -75,23 +81,19 @@ def test_what_is_calibrated_meanwhile_and_what_growth_needs_is_followed(
 ) -> None:
     with Gallery.open(tmp_path / "g", model=FINGERPRINT, source=NETWORK) as gallery:
         scores = GalleryThresholds(gallery, settings)
-        assert not scores.follow()
+        assert scores.follow(0) == []
         own = dataclasses.replace(public(0.02), threshold=0.55, method="labels")
         with Gallery.open(tmp_path / "g") as others:
             others.set_calibration(own)
-        assert scores.follow()
+        assert scores.follow(0) == ["threshold 0.550 (from labels) from now on"]
         assert (scores.decide, scores.alert) == (Threshold(0.55, 0.02, "labels"),) * 2
-        assert not scores.follow()
+        assert scores.follow(0) == []
         gallery.set_calibration(public(0.01))
-        assert scores.follow()
-        vectors = np.eye(FINGERPRINT.dim, dtype=np.float32)[np.zeros(300, int)]
-        for count, renewed in ((LEAST_ROWS, False), (3 * LEAST_ROWS, True)):
-            gallery.add(
-                [Record(f"a/{i}", "a", 0.0, 1.0) for i in range(len(gallery), count)],
-                vectors[: count - len(gallery)],
-            )
-            assert scores.follow() == renewed
-            assert scores.decide.value == public(0.01, rows=count).threshold
+        assert len(scores.follow(0)) == 1
+        for rows, said in ((LEAST_ROWS, 0), (3 * LEAST_ROWS, 1), (3 * LEAST_ROWS - 1, 0), (LEAST_ROWS, 1)):
+            assert len(scores.follow(rows)) == said, rows
+            if said:
+                assert scores.decide.value == public(0.01, rows=rows).threshold
 
 
 def test_a_threshold_that_is_given_stays(tmp_path: Path, settings: WatchSettings) -> None:
@@ -99,5 +101,20 @@ def test_a_threshold_that_is_given_stays(tmp_path: Path, settings: WatchSettings
         scores = GalleryThresholds(gallery, dataclasses.replace(settings, threshold=0.7))
         own = dataclasses.replace(public(0.02), threshold=0.55, method="labels")
         gallery.set_calibration(own)
-        assert scores.follow(), "alerts go by what is measured"
+        assert scores.follow(0) == ["threshold of alerts 0.550 (from labels) from now on"]
         assert (scores.decide.value, scores.alert.value) == (0.7, 0.55)
+
+
+def test_a_calibration_that_is_damaged_meanwhile_is_said_once(
+    tmp_path: Path, settings: WatchSettings
+) -> None:
+    with Gallery.open(tmp_path / "g", model=FINGERPRINT, source=NETWORK) as gallery:
+        scores = GalleryThresholds(gallery, settings)
+        before = scores.decide, scores.alert
+        gallery.set_calibration(dataclasses.replace(public(0.02), threshold=0.55, method="labels"))
+        with closing(sqlite3.connect(tmp_path / "g" / "gallery.sqlite")) as db, db:
+            assert db.execute("UPDATE meta SET value = '{' WHERE name = 'calibration'").rowcount == 1
+        (words,) = scores.follow(0)
+        assert "stays" in words
+        assert scores.follow(0) == []
+        assert (scores.decide, scores.alert) == before

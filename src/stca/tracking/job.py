@@ -210,10 +210,10 @@ class Job:
 
     def _is_person(self, track: Track) -> bool:
         seen = [o for o in track.observations if o.file]
-        return not seen or self._confirmed(track.number, seen)
+        return not seen or self._sees_person(track.number, seen)
 
-    def _confirmed(self, number: int, seen: list[Observation]) -> bool:
-        """Whether these observations of an open track are of a person."""
+    def _sees_person(self, number: int, seen: list[Observation]) -> bool:
+        """Whether there is a person in these observations of an open track; True where none is looked for."""
         if self._confirmation is None:
             return True
         return self._confirmation.is_person(self._folder.crops(number, seen))

@@ -22,7 +22,7 @@ from stca.watch.clock import WallClock
 from stca.watch.people.identities import Identities
 from stca.watch.settings import WatchSettings, folder_settings
 from stca.watch.storing import Persons
-from stca.watch.thresholds import choose_thresholds, thresholds
+from stca.watch.thresholds import GalleryThresholds, choose_thresholds
 
 LOCK = ".watch.lock"
 """In `out` and in a gallery's folder, held by whoever watches into it."""
@@ -76,7 +76,7 @@ def _check_gallery(place: Path | str, settings: WatchSettings, alerts: Sequence[
         with Gallery.open(place) as gallery:
             gallery.require_model(model)
             require_writable(gallery)
-            decide, _ = thresholds(gallery, settings)
+            decide = GalleryThresholds(gallery, settings).decide
             if alerts:
                 nobody = Identities(decide.value, dim=gallery.fingerprint.dim, new_number=lambda: 0)
                 Persons(gallery, nobody, WallClock()).wanted(alerts)

@@ -40,7 +40,7 @@ class Persons:
         self._gallery, self._identities, self._clock = gallery, identities, clock
         self._log = gallery.log_state()
         self._linkings = gallery.linkings()
-        self._rows = self._calibrated = 0  # whatever there is was stored by others
+        self.rows = self._calibrated = 0  # whatever there is was stored by others
         self.unlinked = 0
         """Tracklets of the gallery without a person, with which nobody is compared."""
         hidden = gallery.hidden()
@@ -52,7 +52,7 @@ class Persons:
                 identities.know(sighting)
             elif sighting.key not in hidden:
                 self.unlinked += 1
-        self._rows = len(self.every)
+        self.rows = len(self.every)
         self.names = person_names(gallery)
         self._correct(renumbered=False)
 
@@ -90,12 +90,12 @@ class Persons:
         """A tracklet that has ended, with its person, durably."""
         record = replace(record_of(found, crops_digest(found)), person=person)
         added = self._gallery.add([record], np.asarray(vector)[None], replace=True)
-        self._rows += added.added
+        self.rows += added.added
         if found.key in self._identities:
             self._identities[found.key].stored = True
-        if self._rows > GROWN * self._calibrated:
+        if self.rows > GROWN * self._calibrated:
             keep_public_threshold(self._gallery)  # which searches go by; larger galleries need higher ones
-            self._calibrated = self._rows
+            self._calibrated = self.rows
 
     def move(self, decisions: Sequence[Decision]) -> bool:
         """Write revised persons of tracklets that the gallery has; False if people corrected meanwhile.
@@ -113,7 +113,7 @@ class Persons:
 
     def follow(self) -> list[Decision]:
         """What people corrected, numbered anew or removed since the last call."""
-        if len(self._gallery) != self._rows:
+        if len(self._gallery) != self.rows:
             self._forget_removed()
         log, linkings = self._gallery.log_state(), self._gallery.linkings()
         if (log, linkings) == (self._log, self._linkings):
@@ -137,7 +137,7 @@ class Persons:
             self._identities.withdraw(key)
         self._removed |= gone
         self.every = [each for each in self.every if each.key not in gone]
-        self._rows, self._calibrated = len(self._gallery), 0
+        self.rows, self._calibrated = len(self._gallery), 0
 
     def _correct(self, *, renumbered: bool) -> list[Decision]:
         hidden = dict.fromkeys(self._gallery.hidden())

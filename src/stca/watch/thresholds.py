@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 
 from stca.errors import GalleryError
@@ -40,58 +39,63 @@ class Threshold:
 
 
 class GalleryThresholds:
-    """`thresholds` of a gallery that others calibrate meanwhile, and that grows.
+    """Thresholds of a gallery that others calibrate meanwhile, and that grows.
 
     Args:
         gallery: whose.
         settings: what is watched.
 
     Attributes:
-        decide: for deciding who is who.
-        alert: for alerts.
-
-    Raises:
-        GalleryError: as `thresholds`.
-
-    """
-
-    def __init__(self, gallery: Gallery, settings: WatchSettings) -> None:
-        self._gallery, self._settings = gallery, settings
-        self._calibration, self._rows = gallery.calibration(), len(gallery)
-        self.decide, self.alert = thresholds(gallery, settings)
-
-    def follow(self) -> bool:
-        """Take what others calibrated since the last call, or what the grown gallery needs.
-
-        Returns:
-            whether a threshold is another one now.
-
-        """
-        calibration, rows = self._gallery.calibration(), len(self._gallery)
-        if calibration == self._calibration and self._rows <= rows <= GROWN * self._rows:
-            return False
-        self._calibration, self._rows = calibration, rows
-        before = self.decide, self.alert
-        with suppress(GalleryError):  # nothing is measured any longer: what was known stays
-            self.decide, self.alert = thresholds(self._gallery, self._settings)
-        return (self.decide, self.alert) != before
-
-
-def thresholds(gallery: Gallery, settings: WatchSettings) -> tuple[Threshold, Threshold]:
-    """For deciding who is who, where the settings' comes first; and for alerts, where a measured one does.
+        decide: for deciding who is who, where the settings' comes first.
+        alert: for alerts, where a measured one does.
 
     Raises:
         GalleryError: none is given, measured, or known of this network.
 
     """
-    return choose_thresholds(
-        gallery.fingerprint,
-        settings,
-        measured=gallery.calibration(),
-        rows=len(gallery),
-        source=gallery.source,
-        where=gallery.where,
-    )
+
+    def __init__(self, gallery: Gallery, settings: WatchSettings) -> None:
+        self._gallery, self._settings = gallery, settings
+        self._calibration, self._rows, self._trouble = gallery.calibration(), len(gallery), ""
+        self.decide, self.alert = self._chosen(self._calibration, self._rows)
+
+    def follow(self, rows: int) -> list[str]:
+        """Take what others calibrated since the last call, or what the size of the gallery now needs.
+
+        Args:
+            rows: tracklets in the gallery.
+
+        Returns:
+            What has changed, as sentences.
+
+        """
+        before = self.decide, self.alert
+        try:
+            calibration = self._gallery.calibration()
+            if calibration == self._calibration and self._rows / GROWN <= rows <= self._rows * GROWN:
+                return []
+            self.decide, self.alert = self._chosen(calibration, rows)
+        except GalleryError as error:  # a damaged one; what was known goes on
+            words = f"the threshold stays {self.decide}, for the gallery's cannot be read: {error.what}"
+            said, self._trouble = [] if words == self._trouble else [words], words
+            return said
+        self._calibration, self._rows, self._trouble = calibration, rows, ""
+        said = []
+        if str(self.decide) != str(before[0]):
+            said.append(f"threshold {self.decide} from now on")
+        if str(self.alert) != str(before[1]) and self.alert != self.decide:
+            said.append(f"threshold of alerts {self.alert} from now on")
+        return said
+
+    def _chosen(self, calibration: Calibration | None, rows: int) -> tuple[Threshold, Threshold]:
+        return choose_thresholds(
+            self._gallery.fingerprint,
+            self._settings,
+            measured=calibration,
+            rows=rows,
+            source=self._gallery.source,
+            where=self._gallery.where,
+        )
 
 
 def choose_thresholds(
@@ -103,7 +107,7 @@ def choose_thresholds(
     source: str | None,
     where: object,
 ) -> tuple[Threshold, Threshold]:
-    """`thresholds` of a gallery that need not exist yet.
+    """What `GalleryThresholds` are of a gallery that need not exist yet.
 
     Args:
         fingerprint: of its model.
@@ -114,7 +118,7 @@ def choose_thresholds(
         where: the gallery is, for errors.
 
     Raises:
-        GalleryError: as `thresholds`.
+        GalleryError: as `GalleryThresholds`.
 
     """
     if measured is None or measured.from_public_sets:  # of another size and rate, perhaps

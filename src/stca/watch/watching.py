@@ -173,8 +173,8 @@ class Watching:
         if expired or clock.now() - self._looked >= _LOOK:
             self._looked = clock.now()
             self._current.follow_people()
-            if self._parts.follow_thresholds():
-                say(f"threshold {self._parts.thresholds.decide} from now on")
+            for words in self._parts.follow_thresholds():
+                say(words)
         self._current.embed()
         states = {name: camera.state.state for name, camera in self._cameras.items()}
         self._current.lose_silent(playing=frozenset(n for n, state in states.items() if state == "playing"))

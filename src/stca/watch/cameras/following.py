@@ -53,6 +53,7 @@ class _Walking:
     track: Track
     usable: list[Observation] = field(default_factory=list)
     checked: int = 0
+    person: bool = False
     told: bool = False
     next_at: int = FIRST_CROPS
     kept_at: float = 0.0
@@ -76,7 +77,7 @@ class LiveFolder(CameraFolder):
         self._tell, self._walking = tell, dict[int, _Walking]()
         self.record: Callable[[int, list[Observation]], TrackRecord] | None = None
         self.moment: Callable[[float], float] = lambda seconds: seconds
-        self.confirmed: Callable[[int, list[Observation]], bool] = lambda number, seen: True
+        self.sees_person: Callable[[int, list[Observation]], bool] = lambda number, seen: True
         self.longest = float("inf")
 
     def add(self, number: int, observation: Observation) -> None:
@@ -95,6 +96,7 @@ class LiveFolder(CameraFolder):
         each.track.observations += gone.track.observations
         each.usable, each.checked = [], 0
         each.told |= gone.told
+        each.person |= gone.person
         if each.told:
             self._score(each)
             each.next_at = 1  # told at the next frame
@@ -108,7 +110,7 @@ class LiveFolder(CameraFolder):
         moved = set(map(id, observations))
         each = self._walking[number]
         each.track.observations = [o for o in each.track.observations if id(o) not in moved]
-        each.usable, each.checked = [], 0
+        each.usable, each.checked, each.person = [], 0, False  # it may have been the other one
         self._walking[later] = _Walking(Track(later, list(observations)))
 
     def drop(self, number: int) -> None:
@@ -133,7 +135,8 @@ class LiveFolder(CameraFolder):
             self._score(each)
             if len(each.usable) >= each.next_at and (each.told or is_long_enough(each.track)):
                 each.next_at = max(FIRST_CROPS, 2 * len(each.usable))
-                if each.told or self.confirmed(each.track.number, each.usable):
+                each.person = each.person or self.sees_person(each.track.number, each.usable)
+                if each.person:
                     self.wait()
                     self._write_record(each)
                     self._tell(self._grew(each))
@@ -142,9 +145,9 @@ class LiveFolder(CameraFolder):
                 self._write_record(each)
         return {number: self.moment(each.track.last) for number, each in self._walking.items() if each.told}
 
-    def was_told(self, number: int) -> bool:
-        """Whether something was said of a track that has not ended."""
-        return number in self._walking and self._walking[number].told
+    def is_person(self, number: int) -> bool:
+        """Whether a person was seen in a track that has not ended."""
+        return number in self._walking and self._walking[number].person
 
     def _score(self, each: _Walking) -> None:
         """Which of the newest crops are good; their sharpness comes after they were written."""
@@ -193,7 +196,7 @@ class LiveJob(Job):
         self._live_source, self._live_folder, self._tell = live, folder, tell
         self._clock, self._every = WallClock(), camera.every
         self._last_number, self._dropped, self._beat = 0, 0, 0.0
-        folder.record, folder.moment, folder.confirmed = self._record, self._moment, self._confirmed
+        folder.record, folder.moment, folder.sees_person = self._record, self._moment, self._sees_person
         folder.longest = self._longest = camera.longest
         self._at_once = True
 
@@ -213,7 +216,7 @@ class LiveJob(Job):
                 self._tell(StillThere(last, taken, processed, self._dropped))
 
     def _is_person(self, track: Track) -> bool:
-        return self._live_folder.was_told(track.number) or super()._is_person(track)
+        return self._live_folder.is_person(track.number) or super()._is_person(track)
 
     def _follow_clock(self) -> None:
         self._clock.check()
