@@ -18,7 +18,7 @@ from stca.watch.events import Outbox
 from stca.watch.events.schema import event_schema
 from stca.watch.people.embedding import SharedEmbedder
 from stca.watch.settings import CameraSettings, WatchSettings
-from stca.watch.watching import assemble
+from stca.watch.watching import assemble, follow_thresholds
 
 BASIS = np.eye(DIM, dtype=np.float32)
 
@@ -181,7 +181,7 @@ def test_a_calibration_made_meanwhile_decides(tmp_path: Path) -> None:
     scene = Scene(tmp_path, threshold=None)
     for track, threshold, apart in ((1, 0.7, 2), (2, 0.9, 3)):
         scene.gallery.set_calibration(dataclasses.replace(at_first, threshold=threshold))
-        assert bool(scene.parts.follow_thresholds()) == (threshold != 0.7)
+        assert bool(follow_thresholds(scene.parts)) == (threshold != 0.7)
         assert scene.parts.alerts.threshold == threshold
         vector = 0.8 * BASIS[0] + 0.6 * BASIS[apart]
         scene.embedder.means = lambda crops, vector=vector: dict.fromkeys(crops, vector)  # type: ignore[method-assign]

@@ -47,13 +47,6 @@ class Parts:
     outbox: Outbox
     thresholds: GalleryThresholds
 
-    def follow_thresholds(self) -> list[str]:
-        """Decide by the gallery's present thresholds; what has changed, as sentences."""
-        said = self.thresholds.follow(self.persons.rows)
-        self.identities.threshold = self.thresholds.decide.value
-        self.alerts.threshold = self.thresholds.alert.value
-        return said
-
 
 @dataclass(slots=True)
 class Current:

@@ -125,6 +125,14 @@ def assemble(
     )
 
 
+def follow_thresholds(parts: Parts) -> list[str]:
+    """Decide by the gallery's present thresholds; what has changed, as sentences."""
+    said = parts.thresholds.follow(parts.persons.rows)
+    parts.identities.threshold = parts.thresholds.decide.value
+    parts.alerts.threshold = parts.thresholds.alert.value
+    return said
+
+
 class Watching:
     """The cameras, and the loop.
 
@@ -173,7 +181,7 @@ class Watching:
         if expired or clock.now() - self._looked >= _LOOK:
             self._looked = clock.now()
             self._current.follow_people()
-            for words in self._parts.follow_thresholds():
+            for words in follow_thresholds(self._parts):
                 say(words)
         self._current.embed()
         states = {name: camera.state.state for name, camera in self._cameras.items()}
