@@ -22,9 +22,10 @@ from experiments.linking.study import load_scene
 from scipy.optimize import linear_sum_assignment
 
 from stca.boxes import MotRow, overlaps
+from stca.gallery import ModelFingerprint
 from stca.linking.linking import Linking, link
 from stca.linking.scores import LinkScores, corners, rows_by_frame, score_links
-from stca.linking.threshold import threshold_of_pairs
+from stca.linking.threshold import default_threshold
 from stca.linking.tracks import mot_rows
 from stca.runs import open_model
 from stca.runs.gallery_model import open_encoder
@@ -88,7 +89,7 @@ id per person. Settings were chosen on scenes of seeds 1 and 2.
 - **tracking**: every tracklet with the id of the person whose boxes it has most. What is missing to the
   column before was lost where tracks change their person.
 - **linking**: tracklets linked by the network, as `stca link --travel` does without a threshold
-  (`threshold_of_pairs`).
+  (`default_threshold`).
 - **purity**: share of the boxes on a person that are of the tracklet's main person.
 """
 
@@ -146,9 +147,11 @@ def _track(root: Path, out: Path, detector: str, network: str | None) -> None:
 def _linked(model: str, footage: Footage, cache: Path) -> tuple[Linking, float]:
     cache.mkdir(parents=True, exist_ok=True)
     vectors = embed(model, footage, cache)
-    threshold = threshold_of_pairs(footage.records, vectors)
-    if threshold is None:
+    fingerprint = ModelFingerprint.of(open_model(model))
+    found = default_threshold(footage.records, vectors, fingerprint, source=name_of(model))
+    if found is None:
         raise SystemExit("too few people are seen at once for a threshold")
+    threshold, _ = found
     return link(footage.records, vectors, threshold=threshold, travel=footage.travel), threshold
 
 

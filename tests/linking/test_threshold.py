@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stca.gallery import Calibration, Gallery, ModelFingerprint, Record
+from stca.gallery import Calibration, Gallery, ModelFingerprint, Record, cross_camera
 from stca.linking.linking import find_persons, link
 from stca.linking.outputs import threshold_note
-from stca.linking.threshold import LEAST_PAIRS, threshold_of_pairs
+from stca.linking.threshold import AT_ONCE, LEAST_PAIRS, PUBLIC, RARE, default_threshold, threshold_of_pairs
+from stca.models import load_pretrained
 
 
 def crowd(people: int, visits: int, *, shared: float = 0.0, seed: int = 0) -> tuple[list[Record], np.ndarray]:
@@ -75,6 +76,45 @@ def test_too_few_pairs_and_other_clocks_say_nothing() -> None:
     assert threshold_of_pairs(unknown, vectors) is None
 
 
+def test_the_higher_one_of_people_seen_at_once_and_of_public_sets_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    records, vectors = crowd(20, 4)
+    own = threshold_of_pairs(records, vectors)
+    assert own is not None
+    network, asked = ModelFingerprint.bare(64), []
+    for scores, expected in (
+        (None, (own, AT_ONCE)),
+        ({"a": own - 0.2, "b": own}, (own, AT_ONCE)),
+        ({"a": own, "b": own + 0.2}, (own + 0.1, PUBLIC)),
+    ):
+
+        def of_share(fingerprint, share, *, source, scores=scores):
+            asked.append((fingerprint, share, source))
+            return scores
+
+        monkeypatch.setattr("stca.linking.threshold.scores_of_share", of_share)
+        assert default_threshold(records, vectors, network, source="net") == pytest.approx(expected)
+    assert set(asked) == {(network, 1 / (RARE * len(records)), "net")}
+    few = default_threshold(records[:3], vectors[:3], network)
+    assert few == pytest.approx((own + 0.1, PUBLIC))
+    monkeypatch.setattr("stca.linking.threshold.scores_of_share", lambda *_, **__: None)
+    assert default_threshold(records[:3], vectors[:3], network) is None
+
+
+def test_the_packages_network_has_a_threshold_for_linking_that_grows_with_the_gallery() -> None:
+    network = ModelFingerprint.of(load_pretrained())
+    records, _ = crowd(200, 2)
+    found = []
+    for count in (1, 10, 40, 400):
+        chosen = default_threshold(records[:count], np.eye(512, dtype=np.float32)[:count], network)
+        assert chosen is not None
+        assert chosen[1] == PUBLIC, "strangers are at a right angle here"
+        found.append(chosen[0])
+    assert found == sorted(set(found))
+    assert 0.1 < found[0] < found[-1] < 0.7
+
+
 def test_a_linking_says_where_its_threshold_is_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     several = [Record(f"a/{number:04d}", "a", 0.0, 1.0) for number in range(8)]
@@ -87,12 +127,15 @@ def test_a_linking_says_where_its_threshold_is_from(tmp_path: Path, monkeypatch:
         )
         gallery.set_calibration(Calibration(0.61, 0.01, "time split", 30, 100, 3, 1.0, 1.0, 1.0))
         origins = [find_persons(gallery).origin]
+        monkeypatch.setattr(cross_camera, "_scores_of", lambda *_: None)
+        origins.append(find_persons(gallery).origin)
         with monkeypatch.context() as patched:
             patched.setattr("stca.linking.threshold.LEAST_PAIRS", 1)
             origins.append(find_persons(gallery).origin)
             gallery.set_calibration(Calibration(0.62, 0.01, "labels", 30, 100, 3, 1.0, 1.0, 1.0))
             origins.append(find_persons(gallery).origin)
         assert origins == [
+            "from public sets, on which this network was scored",
             "the gallery's calibration, from tracklets cut in two",
             "from people whom one camera of this gallery sees at once",
             "the gallery's calibration, from labels",

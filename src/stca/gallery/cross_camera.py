@@ -122,9 +122,32 @@ def pair_rates(
     return np.mean(different, axis=0), np.mean(same, axis=0), (counts[0], counts[1])
 
 
+def scores_of_share(
+    fingerprint: ModelFingerprint, share: float, *, source: str | None = None
+) -> Mapping[str, float] | None:
+    """The cosine that a share of the pairs of different people reaches, by public set.
+
+    Args:
+        fingerprint: of the gallery's model.
+        share: above 0, at most 0.5.
+        source: as of `calibrate_across`.
+
+    Returns:
+        None where the package has no scores of this network with these weights.
+
+    """
+    sets = _scores_of(fingerprint, source)
+    return None if sets is None else {name: _score_of(each, share) for name, each in sets.items()}
+
+
 def _threshold(scores: Mapping[str, Any], far: float, rows: int) -> float:
     """The cosine that one of `rows` different people reaches with probability `far`."""
-    wanted = np.log(-np.expm1(np.log1p(-far) / max(rows, 1)))
+    return _score_of(scores, float(-np.expm1(np.log1p(-far) / max(rows, 1))))
+
+
+def _score_of(scores: Mapping[str, Any], share: float) -> float:
+    """The cosine that a share of the pairs of different people reaches."""
+    wanted = np.log(share)
     levels, values = np.log(LEVELS)[::-1], np.array(scores["different"])[::-1]
     if wanted < levels[0]:  # rarer than measured: straight on
         slope = (values[1] - values[0]) / (levels[1] - levels[0])

@@ -12,7 +12,6 @@ from jaxtyping import Float, Float32
 from stca.errors import ConfigError, GalleryError, RankingError
 from stca.gallery.corrections import Correction, Resolved, resolve
 from stca.gallery.corrections.resolving import statements
-from stca.gallery.cross_camera import DEFAULT_FAR, calibrate_across
 from stca.gallery.gallery import Gallery
 from stca.gallery.records import Record
 from stca.linking.clustering import average_linkage, cosine_distances
@@ -23,7 +22,7 @@ from stca.linking.constraints import (
     least_seconds,
     sightings,
 )
-from stca.linking.threshold import threshold_of_pairs
+from stca.linking.threshold import default_threshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +95,8 @@ def link_gallery(
     Args:
         gallery: earlier persons are replaced.
         threshold: as `link`; None: the gallery's, if people had a say in it (labels, corrections); else from
-            people seen at once among the tracklets that are not hidden (`threshold_of_pairs`); else the
-            gallery's from tracklets cut in two; else from public sets (`calibrate_across`).
+            people seen at once among the tracklets that are not hidden, and from public sets
+            (`default_threshold`); else the gallery's from tracklets cut in two.
         travel: as `link`.
 
     Raises:
@@ -173,26 +172,20 @@ def find_persons(
 def _default_threshold(
     gallery: Gallery, records: Sequence[Record], vectors: Float[np.ndarray, "N D"]
 ) -> tuple[float, str]:
-    """From what people said; else people seen at once; else halves of tracklets; else public sets.
-
-    The last two, which `stca find` stores, are for single searches.
-    """
+    """From what people said; else people seen at once and public sets; else halves of tracklets."""
     stored = gallery.calibration()
     if stored is not None and stored.by_people:
         return stored.threshold, f"the gallery's calibration, from {stored.origin}"
-    if (threshold := threshold_of_pairs(records, vectors)) is not None:
-        return threshold, "from people whom one camera of this gallery sees at once"
+    if found := default_threshold(records, vectors, gallery.fingerprint, source=gallery.source):
+        return found
     if stored is not None:
         return stored.threshold, f"the gallery's calibration, from {stored.origin}"
-    public = calibrate_across(gallery.fingerprint, far=DEFAULT_FAR, rows=len(records), source=gallery.source)
-    if public is None:
-        raise NoThresholdError(
-            "This gallery has no threshold yet",
-            expected="a calibrated or a given threshold, or more people whom one camera sees at once",
-            where=gallery.where,
-            hint="stca calibrate, or --threshold X",
-        )
-    return public.threshold, f"from {public.origin}, on which this network was scored"
+    raise NoThresholdError(
+        "This gallery has no threshold yet",
+        expected="a calibrated or a given threshold, or more people whom one camera sees at once",
+        where=gallery.where,
+        hint="stca calibrate, or --threshold X",
+    )
 
 
 def link(

@@ -1,4 +1,4 @@
-"""A threshold for linking without labels: from people whom one camera sees at the same time."""
+"""A threshold for linking without labels: from people whom one camera sees at once, and from public sets."""
 
 from __future__ import annotations
 
@@ -8,13 +8,50 @@ from statistics import NormalDist
 import numpy as np
 from jaxtyping import Float, Float32
 
+from stca.gallery.cross_camera import scores_of_share
+from stca.gallery.fingerprint import ModelFingerprint
 from stca.gallery.records import Record
 from stca.linking.constraints import Sightings, sightings
 
 LEAST_PAIRS = 50
 """Pairs of tracklets seen at once that are needed."""
+RARE = 4
+"""One pair of different people in so many times N, the number of tracklets, reaches that of public sets."""
+AT_ONCE = "from people whom one camera of this gallery sees at once"
+PUBLIC = "from public sets, on which this network was scored"
 
 _BLOCK, _MOST_PAIRS = 512, 1_000_000
+
+
+def default_threshold(
+    records: Sequence[Record],
+    vectors: Float[np.ndarray, "N D"],
+    fingerprint: ModelFingerprint,
+    *,
+    source: str | None = None,
+) -> tuple[float, str] | None:
+    """The mean cosine from which on two groups of tracklets are one person, and where it is from.
+
+    That of people seen at once (`threshold_of_pairs`), but not below that of public sets. The first takes
+    cosines to be normally distributed, and those of people who are dressed alike are higher than that.
+
+    Args:
+        records: N.
+        vectors: (N, D), of any length above 0.
+        fingerprint: of the network.
+        source: its name (`Gallery.source`), by which networks of the catalogue are known.
+
+    Returns:
+        None where too few people are seen at once and the package has no scores of this network.
+
+    """
+    found = threshold_of_pairs(records, vectors)
+    scores = scores_of_share(fingerprint, 1 / (RARE * max(1, len(records))), source=source)
+    if scores is not None:
+        public = float(np.mean(list(scores.values())))
+        if found is None or found < public:
+            return public, PUBLIC
+    return None if found is None else (found, AT_ONCE)
 
 
 def threshold_of_pairs(records: Sequence[Record], vectors: Float[np.ndarray, "N D"]) -> float | None:
@@ -36,9 +73,14 @@ def threshold_of_pairs(records: Sequence[Record], vectors: Float[np.ndarray, "N 
     cosines = _at_once(sightings(records), vectors)
     if len(cosines) < LEAST_PAIRS:
         return None
+    return threshold_of_cosines(cosines, len(records))
+
+
+def threshold_of_cosines(cosines: Float[np.ndarray, " P"], count: int) -> float:
+    """What one in `count` of different people exceeds, of cosines that are normally distributed."""
     median, quartile = np.quantile(cosines, (0.5, 0.25))
     deviation = (median - quartile) / NormalDist().inv_cdf(0.75)
-    return float(np.clip(median + NormalDist().inv_cdf(1 - 1 / len(records)) * deviation, -1, 1))
+    return float(np.clip(median + NormalDist().inv_cdf(1 - 1 / count) * deviation, -1, 1))
 
 
 def _at_once(seen: Sightings, vectors: Float[np.ndarray, "N D"]) -> Float32[np.ndarray, " P"]:

@@ -1,0 +1,115 @@
+"""Thresholds for linking without labels, on photographs of real people in two cameras.
+
+    python -m experiments.linking.photographs --shared ../shared
+
+As many people as are said are drawn from a set, one picture from each of two cameras; pairs within a camera
+are taken to be seen at once, a tenth of them, and pictures are linked. The threshold of public sets is that
+of the two other sets. Writes experiments/results/linking_photographs.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from experiments.out_of_the_box.validation import SETS
+
+from stca.datasets import load_dataset
+from stca.embedding import embed_tracklets
+from stca.gallery import ModelFingerprint
+from stca.gallery.cross_camera import scores_of_share
+from stca.linking.clustering import average_linkage, cosine_distances
+from stca.linking.threshold import RARE, threshold_of_cosines
+from stca.models import load_pretrained
+from stca.tools.files import write_text
+from stca.tools.provenance import provenance_line
+from stca.tracklets import Embeddings
+
+OUT = Path(__file__).parents[1] / "results" / "linking_photographs.md"
+PEOPLE = (10, 25, 50, 150)
+DRAWS = 20
+_HEAD = (
+    "| set | people | seen at once | public sets | the higher one |",
+    "|---|---:|---|---|---|",
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--shared", type=Path, required=True, help="folder with reid_sets/")
+    parser.add_argument("--out", type=Path, default=OUT)
+    args = parser.parse_args()
+    model = load_pretrained()
+    lines = [
+        f"""# Linking photographs without labels
+
+Threshold, then precision / recall / F1 over pairs of pictures, percent, means over {DRAWS} draws, with
+the packaged network. Of different people one pair in {RARE} N reaches the threshold of public sets.
+""",
+        *_HEAD,
+    ]
+    for name, folder in SETS.items():
+        splits = load_dataset("folder", args.shared / "reid_sets" / folder)
+        embedded = embed_tracklets(model, splits.gallery, label=name, workers=0, clip_len=1)
+        for people in PEOPLE:
+            lines.append(_row(name, embedded, people, ModelFingerprint.of(model)))
+            print(lines[-1], flush=True)
+    lines += ["", "`python -m experiments.linking.photographs --shared ../shared`", "", provenance_line()]
+    write_text(args.out, "\n".join(lines) + "\n")
+
+
+def _row(name: str, embedded: Embeddings, people: int, fingerprint: ModelFingerprint) -> str:
+    rng = np.random.default_rng(people)
+    found: dict[str, list[np.ndarray]] = {}
+    for _ in range(DRAWS):
+        rows = _draw(embedded, people, rng)
+        vectors = embedded.vectors[rows] / np.linalg.norm(embedded.vectors[rows], axis=1, keepdims=True)
+        person, camera = embedded.person_ids[rows], embedded.camera_ids[rows]
+        pairs = np.triu_indices(len(rows), 1)
+        cosines = (vectors @ vectors.T)[pairs]
+        same = (person[:, None] == person)[pairs]
+        at_once = np.flatnonzero((camera[:, None] == camera)[pairs] & ~same)
+        known = rng.choice(at_once, max(45, len(at_once) // 10), replace=False)
+        for rule, threshold in _thresholds(cosines[known], len(rows), name, fingerprint).items():
+            labels = average_linkage(cosine_distances(vectors), threshold=1 - threshold)
+            together = (labels[:, None] == labels)[pairs]
+            counts = (together & same).sum(), together.sum(), same.sum()
+            found.setdefault(rule, []).append(np.array([threshold, *counts]))
+    return f"| {name} | {people} | {' | '.join(map(_cell, found.values()))} |"
+
+
+def _draw(embedded: Embeddings, people: int, rng: np.random.Generator) -> np.ndarray:
+    """One picture from each of two cameras of so many people, whom both have."""
+    rows: list[int] = []
+    for person in rng.permutation(np.unique(embedded.person_ids[embedded.person_ids > 0])):
+        mine = np.flatnonzero(embedded.person_ids == person)
+        cameras = np.unique(embedded.camera_ids[mine])[:2]
+        if len(cameras) == 2 and len(rows) < 2 * people:
+            rows += [int(rng.choice(mine[embedded.camera_ids[mine] == camera])) for camera in cameras]
+    return np.array(rows)
+
+
+def _thresholds(
+    at_once: np.ndarray, count: int, name: str, fingerprint: ModelFingerprint
+) -> Mapping[str, float]:
+    scores = scores_of_share(fingerprint, 1 / (RARE * count))
+    if scores is None:
+        raise SystemExit("the packaged network has no scores on public sets")
+    public = float(np.mean([score for other, score in scores.items() if other != name]))
+    normal = threshold_of_cosines(at_once, count)
+    return {"at once": normal, "public": public, "higher": max(normal, public)}
+
+
+def _cell(draws: list[np.ndarray]) -> str:
+    threshold, right, together, same = np.mean(draws, axis=0)
+    precision, recall = right / max(together, 1e-9), right / same
+    f1 = 2 * right / (together + same)
+    return f"{threshold:.2f}: {100 * precision:.0f} / {100 * recall:.0f} / {100 * f1:.0f}"
+
+
+if __name__ == "__main__":
+    main()
