@@ -5,9 +5,11 @@ import io
 import json
 import re
 import shutil
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -278,6 +280,13 @@ def test_calibrating_says_what_it_replaces(
     assert re.search(r"stored; before it was 0\.\d+, from public sets; --public takes that again", said)
     assert "from labels, where" in run("search", tmp_path / "g", "cam1/0001").splitlines()[-1]
     assert "without --labels" in run("calibrate", tmp_path / "g", "--public", "--across", code=1)
+    for words in (["--public"], []):
+        with closing(sqlite3.connect(tmp_path / "g" / "gallery.sqlite")) as db, db:
+            db.execute("UPDATE meta SET value = '{' WHERE name = 'calibration'")
+        assert "stca calibrate GALLERY" in run("search", tmp_path / "g", "cam1/0001", code=1)
+        said = run("calibrate", tmp_path / "g", *words)
+        assert "stored; there was none" in said
+        assert "threshold" in run("search", tmp_path / "g", "cam1/0001").splitlines()[-1]
 
 
 def test_errors_say_what_to_do(filled: Path, tracks: Path, tmp_path: Path, run: Callable[..., str]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from stca.errors import FrameError
-from stca.footage.images import IMAGE_SUFFIXES, read_image, write_jpeg
+from stca.footage.images import IMAGE_SUFFIXES, has_more_pictures, read_image, write_jpeg
 
 
 def smooth(height: int, width: int) -> np.ndarray:
@@ -327,3 +327,13 @@ def test_other_colour_spaces(tmp_path: Path, mode: str) -> None:
     image.save(tmp_path / "a.tiff")
     assert np.ptp(read_image(tmp_path / "a.tiff").astype(int)) <= 6
     assert read_image(tmp_path / "a.tiff").mean() > 180
+
+
+def test_a_file_larger_than_any_picture_is_not_read(tmp_path: Path) -> None:
+    """A sparse one, which takes no room here."""
+    with (tmp_path / "a.jpg").open("wb") as file:
+        file.truncate(2**40)
+    for look in (read_image, has_more_pictures):
+        with pytest.raises(FrameError, match="at most") as error:
+            look(tmp_path / "a.jpg")
+        assert str(tmp_path / "a.jpg") in str(error.value)

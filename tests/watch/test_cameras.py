@@ -225,7 +225,7 @@ def test_who_comes_in_on_the_track_of_another_is_told_while_they_walk(tmp_path: 
     assert frames == {"door/0000": list(range(2, 41)), "door/0001": list(range(41, 111))}
 
 
-@pytest.mark.parametrize("red_is_seen_from", [0, 9, 10_000])
+@pytest.mark.parametrize("red_is_seen_from", [0, 6, 10_000])
 def test_who_is_no_person_is_neither_told_nor_kept(tmp_path: Path, red_is_seen_from: int) -> None:
     """A red one, who is taken for a person from some crop on, and a blue one, who always is."""
     walkers = [Walker((190, 40, 50), 30, 100, 2.0, first=2), Walker((40, 60, 190), 30, 200, 2.0, first=2)]
@@ -234,12 +234,12 @@ def test_who_is_no_person_is_neither_told_nor_kept(tmp_path: Path, red_is_seen_f
     told: list[Message] = []
     folder = LiveFolder(tmp_path / "tracks" / "door", {}, told.append)
     job = LiveJob(LiveSource(camera, tmp_path / "own", told.append), camera, folder, told.append)
-    looks: list[int] = []
+    asked: list[tuple[int, int]] = []
 
-    def is_person(crops: list[Path]) -> bool:
+    def is_person(crops: list[Path], looks: int) -> bool:
         red, _, blue = read_image(crops[0])[20:30].mean(axis=(0, 1))
         if red > blue:
-            looks.append(len(crops))
+            asked.append((len(crops), looks))
         return bool(red < blue or len(crops) >= red_is_seen_from)
 
     job._confirmation = SimpleNamespace(is_person=is_person)  # type: ignore[assignment]
@@ -251,9 +251,10 @@ def test_who_is_no_person_is_neither_told_nor_kept(tmp_path: Path, red_is_seen_f
     assert grown == finished == kept
     assert len(kept) == (1 if red_is_seen_from > 60 else 2)
     if red_is_seen_from == 0:
-        assert len(looks) == 1, "who was told stays"
+        assert len(asked) == 1, "who was told stays"
     else:
-        assert 2 <= len(looks) <= 6, "whenever the crops have doubled, and at the end"
+        assert 2 <= len(asked) <= 6, "whenever the crops have doubled, and at the end"
+    assert {looks for _, looks in asked[:-1]} <= {2}
 
 
 def test_who_comes_in_on_what_is_no_person_is_told_alone(tmp_path: Path) -> None:
@@ -268,7 +269,7 @@ def test_who_comes_in_on_what_is_no_person_is_told_alone(tmp_path: Path) -> None
     folder = LiveFolder(tmp_path / "tracks" / "door", {}, told.append)
     job = LiveJob(LiveSource(camera, tmp_path / "own", told.append), camera, folder, told.append)
 
-    def is_person(crops: list[Path]) -> bool:
+    def is_person(crops: list[Path], looks: int) -> bool:
         colours = [read_image(crop)[20:30].mean(axis=(0, 1)) for crop in crops]
         return any(each[2] > each[0] for each in colours)
 
@@ -283,6 +284,16 @@ def test_who_comes_in_on_what_is_no_person_is_told_alone(tmp_path: Path) -> None
     grown = {each.track for each in told if isinstance(each, Grew)}
     assert finished == {kept.record.track}
     assert grown <= finished | withdrawn
+
+
+@pytest.mark.parametrize("first", [0, 40])
+def test_numbers_begin_where_they_are_told_to(tmp_path: Path, first: int) -> None:
+    for run in range(2):
+        folder = LiveFolder(tmp_path / "door", {}, lambda _: None, first)
+        point = folder.begin(keep=True)
+        assert point.number == first + run
+        (folder.path / f"{point.number:04d}").mkdir()
+        folder.close()
 
 
 def test_a_camera_without_a_detector_has_motion_that_is_confirmed(tmp_path: Path) -> None:

@@ -282,3 +282,18 @@ def test_the_line_of_a_key_is_where_it_stands(parts: list[str]) -> None:
     for path, line in lines_of(text).items():
         name = path[-1] if isinstance(path[-1], str) else f"[[{path[-2]}]]"
         assert written[line - 1].startswith(str(name))
+
+
+@pytest.mark.parametrize("given", ["", 'detector = "auto"\n'])
+def test_the_default_detector_is_opened_too(
+    given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(name: str, options: object) -> None:
+        assert name == "person_mobile"
+        raise ConfigError("A network needs onnxruntime", hint="pip install it")
+
+    monkeypatch.setattr("stca.watch.kinds.open_with_options", fail)
+    camera = f'[[camera]]\nname = "door"\nsource = "usb:0"\n{given}'
+    found = mistakes(tmp_path, camera)
+    assert all("onnxruntime" in words and "pip install it" in words for _, words in found)
+    assert [line for line, _ in found] == [4 if given else 1]

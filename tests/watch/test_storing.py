@@ -156,3 +156,11 @@ def test_the_threshold_of_searches_grows_with_the_gallery(
         FoundTracklet("door/0050", crop.parent, "door", (crop,), None), np.eye(DIM, dtype=np.float32)[0], 2
     )
     assert sizes[-1] == len(gallery), "a smaller gallery has a lower one"
+
+
+def test_numbers_go_on_after_those_of_the_gallery(gallery: Gallery) -> None:
+    """Or a tracklet of another folder, whose key is the same, would be replaced."""
+    records = [Record(key, key[0], 1.0, 2.0) for key in ("n/0007", "n/0012", "n/x", "no/0020", "n/a/0030")]
+    gallery.add(records, vectors(len(records)))
+    persons, _ = load(gallery)
+    assert [persons.next_number(camera) for camera in ("n", "no", "n/a", "north")] == [13, 21, 31, 0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import warnings
 from pathlib import Path
 
@@ -26,6 +27,8 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 MOST_PIXELS = 178_956_970
 """Of one image, as Pillow's own limit: a file of a few bytes may claim to have billions."""
+MOST_BYTES = 2**30
+"""Of one image file: without compression, that many pixels have about as many."""
 
 
 def read_image(path: Path, *, min_size: tuple[int, int] | None = None) -> RGB:
@@ -95,7 +98,10 @@ def _read_bytes(path: Path) -> bytes:
     if packed := split_packed(path):
         return read_packed(*packed)
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            if (size := os.fstat(file.fileno()).st_size) > MOST_BYTES:
+                raise _unreadable(f"{size:,} bytes; at most {MOST_BYTES:,} are read", path)
+            return file.read()
     except OSError as error:
         raise _unreadable(error.strerror or str(error), path) from error
 

@@ -32,14 +32,18 @@ class Confirmation:
     def __init__(self) -> None:
         self._detector = open_detector(PACKAGED)
 
-    def is_person(self, crops: Sequence[Path]) -> bool:
-        """Whether somebody is seen in one of `LOOKS` crops, spread over all of a track's.
+    def is_person(self, crops: Sequence[Path], looks: int = LOOKS) -> bool:
+        """Whether somebody is seen in one of some crops, spread over all of a track's.
+
+        Args:
+            crops: of a track, in its order.
+            looks: how many are looked at.
 
         Raises:
             FrameError: a crop cannot be read.
 
         """
-        return any(self._sees_somebody(read_image(crop)) for crop in _spread(crops))
+        return any(self._sees_somebody(read_image(crop)) for crop in _spread(crops, looks))
 
     def _sees_somebody(self, crop: RGB) -> bool:
         height, width = crop.shape[:2]
@@ -51,9 +55,9 @@ class Confirmation:
         return bool((parts >= _LEAST_PART).any())
 
 
-def _spread(crops: Sequence[Path]) -> Iterable[Path]:
+def _spread(crops: Sequence[Path], count: int) -> Iterable[Path]:
     """The middles of equal parts, the middle of all first."""
-    places = [len(crops) * (2 * part + 1) // (2 * LOOKS) for part in range(LOOKS)]
+    places = [len(crops) * (2 * part + 1) // (2 * count) for part in range(count)]
     return (crops[place] for place in dict.fromkeys(sorted(places, key=lambda p: abs(p - len(crops) // 2))))
 
 

@@ -18,7 +18,7 @@ from stca.tracking.appearance import CropEncoder, NetworkChanges
 from stca.tracking.associate import Associator
 from stca.tracking.camera_folder.recorded import BOXES_FILE
 from stca.tracking.camera_folder.writing import CameraFolder
-from stca.tracking.confirmation import Confirmation
+from stca.tracking.confirmation import LOOKS, Confirmation
 from stca.tracking.detection import detect_frames, read_ahead, read_boxes, record_boxes
 from stca.tracking.detectors.detections import Detections
 from stca.tracking.external_tracks import (
@@ -212,11 +212,11 @@ class Job:
         seen = [o for o in track.observations if o.file]
         return not seen or self._sees_person(track.number, seen)
 
-    def _sees_person(self, number: int, seen: list[Observation]) -> bool:
+    def _sees_person(self, number: int, seen: list[Observation], looks: int = LOOKS) -> bool:
         """Whether there is a person in these observations of an open track; True where none is looked for."""
         if self._confirmation is None:
             return True
-        return self._confirmation.is_person(self._folder.crops(number, seen))
+        return self._confirmation.is_person(self._folder.crops(number, seen), looks)
 
     def _record(self, number: int, observations: list[Observation]) -> TrackRecord:
         return TrackRecord(

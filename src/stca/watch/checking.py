@@ -105,6 +105,15 @@ class Reader:
         rows = [each for each in tables if isinstance(each, dict)] if isinstance(tables, list) else []
         return [each[key] for each in rows if isinstance(each.get(key), str)]
 
+    def check_default(self, path: TomlPath, key: str, value: Any, kind: Kind) -> None:
+        """Note a default that is not right, unless it stands in the file and is noted already."""
+        try:
+            kind.read(value, self.folder, {})
+        except WrongError as error:
+            words = f"{key} {error}, not {shown(key, value)}"
+            if all(each.words != words for each in self.mistakes):
+                self.wrong(path, words)
+
     def _values(self, table: Mapping[str, Any], path: TomlPath, kinds: Mapping[str, Kind]) -> dict[str, Any]:
         values = {}
         for key, value in table.items():

@@ -184,6 +184,8 @@ def _settings(content: Mapping[str, Any], reader: Reader) -> WatchSettings | Non
     ]
     if not content.get("camera"):
         reader.wrong((), "a [[camera]] is missing: there is nothing to watch")
+    if any(camera.detector == AUTO for camera in cameras):
+        reader.check_default(("camera",), "detector", AUTO, kinds.detector)
     reader.distinct(content, "camera", "name", same=portable_key)  # folders are named after them
     names = reader.texts(content, "camera", "name")
     travel = _travel(reader, content, names)

@@ -86,6 +86,11 @@ class Persons:
     def _wanted(self, name: str, rows: Sequence[Sighting], cameras: frozenset[str] | None) -> Wanted:
         return Wanted(name, lambda: self._still_there(rows), cameras)
 
+    def next_number(self, camera: str) -> int:
+        """The first track number from which on no key of this camera is in the gallery."""
+        parts = (each.key.rpartition("/") for each in self.every)
+        return max((int(n) for name, _, n in parts if name == camera and n.isdecimal()), default=-1) + 1
+
     def add(self, found: FoundTracklet, vector: Vector, person: int) -> None:
         """A tracklet that has ended, with its person, durably."""
         record = replace(record_of(found, crops_digest(found)), person=person)

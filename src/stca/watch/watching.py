@@ -155,7 +155,9 @@ class Watching:
     def run(self, gallery: Gallery, seconds: float | None, interrupted: Callable[[], bool]) -> None:
         """Until all cameras have ended, `seconds` are over, or somebody interrupts."""
         take_over(gallery, self._tracks, self._settings.cameras, self._parts, self._current)
-        self._cameras = start_all(self._settings.cameras, self._tracks, self._heard)
+        self._cameras = start_all(
+            self._settings.cameras, self._tracks, self._heard, self._parts.persons.next_number
+        )
         end = None if seconds is None else time.monotonic() + seconds
         try:
             while not self._all_over():

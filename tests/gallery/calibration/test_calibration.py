@@ -1,12 +1,13 @@
 """Thresholds: from labels, from halves, and who counts as different."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 
 from made_gallery import record, vectors
-from stca.errors import GalleryError
+from stca.errors import GalleryError, GalleryFileError
 from stca.gallery import Calibration, CalibrationSet, Record, calibrate, labelled, relabel
 from stca.gallery.calibration import known_pairs
 from stca.ranking.open_set import OpenSet
@@ -153,3 +154,28 @@ def test_two_videos_of_a_camera_are_not_at_once() -> None:
     assert (calibration.impostors, calibration.rows) == (8, 2), (
         "of the own video's other tracklet, two halves"
     )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"threshold": "0.7"},
+        {"threshold": float("nan")},
+        {"threshold": 2.5},
+        {"threshold": None},
+        {"far": 3.0},
+        {"dir_at_1": float("nan")},
+        {"method": "nonsense"},
+        {"method": ["labels"]},
+        {"rows": 1.5},
+        {"searches": -1},
+        {"surplus": 1},
+    ],
+    ids=str,
+)
+def test_a_stored_calibration_that_cannot_be_is_damaged(wrong: dict[str, object]) -> None:
+    right = Calibration(0.7, 0.01, "labels", 10, 10, 1, 1.0, 0.0, 1.0)
+    assert Calibration.from_json(right.to_json()) == right
+    text = json.dumps(json.loads(right.to_json()) | wrong)
+    with pytest.raises(GalleryFileError, match="calibration is damaged"):
+        Calibration.from_json(text)

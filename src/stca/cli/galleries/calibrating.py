@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from stca.cli.galleries.gallery import add_embedding, embedding_of
 from stca.cli.parsing import Verbs, add_verb, gallery_place, picture, shown_place
 
 if TYPE_CHECKING:
-    from stca.gallery import Calibration
+    from stca.gallery import Calibration, Gallery
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -62,7 +63,7 @@ def _calibrate(given: argparse.Namespace) -> None:
         return
     labels = read_labels(given.labels) if given.labels else None
     with Gallery.open(given.gallery) as gallery:
-        before = gallery.calibration()
+        before = _readable(gallery)
         calibration, searches = calibrate_gallery(
             gallery,
             gallery_model(gallery, given.model),
@@ -92,7 +93,7 @@ def _take_public(given: argparse.Namespace) -> None:
             expected="--public without --labels, --across and --plot",
         )
     with Gallery.open(given.gallery) as gallery:
-        before = gallery.calibration()
+        before = _readable(gallery)
         found = public_threshold(gallery, far=given.far)
         if found is None:
             raise GalleryError(
@@ -105,6 +106,17 @@ def _take_public(given: argparse.Namespace) -> None:
         gallery.set_calibration(found)
     print(found.table())
     print(_replaced(before))
+
+
+def _readable(gallery: Gallery) -> Calibration | None:
+    """The stored calibration; a damaged one is said, and none."""
+    from stca.errors import GalleryFileError
+
+    try:
+        return gallery.calibration()
+    except GalleryFileError as error:
+        print(f"warning: {error.what}: {error.found}; another one is stored instead", file=sys.stderr)
+        return None
 
 
 def _replaced(before: Calibration | None) -> str:

@@ -18,6 +18,7 @@ ORIGINS: dict[str, str] = {
     "corrections": "corrections by people",
 }
 """What a method measures on, in words."""
+_ROUNDING = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +64,32 @@ class Calibration:
         """Parse what `to_json` wrote.
 
         Raises:
-            GalleryError: not what `to_json` wrote.
+            GalleryFileError: not what `to_json` wrote.
 
         """
         try:
-            return cls(**json.loads(text))
+            found = cls(**json.loads(text))
+            found._check()
         except (ValueError, TypeError) as error:
-            raise GalleryFileError("A gallery's stored calibration is damaged", found=error) from error
+            raise GalleryFileError(
+                "A gallery's stored calibration is damaged",
+                found=error,
+                hint="stca calibrate GALLERY stores another one",
+            ) from error
+        return found
+
+    def _check(self) -> None:
+        """Raise ValueError or TypeError where a value cannot be."""
+        rates = self.far, self.dir_at_threshold, self.dir_at_1, self.dir_at_10
+        counts = self.searches, self.impostors, self.rows, self.corrections
+        if not -1 <= self.threshold <= 1 + _ROUNDING:
+            raise ValueError(f"a threshold of {self.threshold}")
+        if not all(0 <= rate <= 1 for rate in rates):
+            raise ValueError(f"rates of {rates}")
+        if self.method not in ORIGINS:
+            raise ValueError(f"a method {self.method!r}")
+        if not all(isinstance(count, int) and count >= 0 for count in counts):
+            raise ValueError(f"counts of {counts}")
 
     @property
     def by_people(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,9 +66,12 @@ def open_query(
     if not places:
         raise ConfigError("A search needs a query", expected="a photo, a folder or a video")
     for place in places:
-        if not place.is_file() and not place.is_dir():  # a pipe would be waited for without an end
+        if place.is_dir():
+            continue
+        size = _size(place)
+        if size is None:  # a pipe would be waited for without an end
             raise GalleryError("There is no such query", expected="a photo, a folder or a video", where=place)
-        if place.is_file() and not place.stat().st_size:  # as would some of /proc
+        if not size:  # as would some of /proc
             raise GalleryError(
                 "A query is empty", expected="a photo or a video", found="0 bytes", where=place
             )
@@ -90,6 +94,15 @@ def open_query(
     folder = first if first.is_dir() else first.parent
     found = FoundTracklet(first.absolute().name, folder.absolute(), "query", tuple(crops), None)
     return Query(found, tuple(notes))
+
+
+def _size(place: Path) -> int | None:
+    """Of a regular file; None: there is none."""
+    try:
+        status = place.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def _is_photo(place: Path) -> bool:

@@ -10,7 +10,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any
 from stca.errors import StcaError
 from stca.footage.frames import Frame
 from stca.tracking import TrackOptions, quality
-from stca.tracking.camera_folder.writing import CameraFolder
+from stca.tracking.camera_folder.writing import CameraFolder, ResumePoint
 from stca.tracking.job import Job, TrackedFrame
 from stca.tracking.smoothing import is_long_enough
 from stca.tracking.track_builder import Observation, Track
@@ -43,6 +43,7 @@ FIRST_CROPS = 4
 _SHOWN = 16  # crops that are embedded while a tracklet walks, evenly spread
 _BEAT = 0.5  # seconds between two `StillThere`
 _KEPT = 10.0  # seconds after which a walking tracklet's side file is written again
+_LOOKS = 2  # crops in which a person is looked for at a time, between two frames
 _UNSCORED = 64  # crops whose sharpness may still be on its way; as many as the writer lets wait
 
 
@@ -69,16 +70,24 @@ class LiveFolder(CameraFolder):
         path: the folder.
         settings: as of `CameraFolder`.
         tell: is told.
+        first: the least track number.
 
     """
 
-    def __init__(self, path: Path, settings: Mapping[str, Any], tell: Callable[[Message], None]) -> None:
+    def __init__(
+        self, path: Path, settings: Mapping[str, Any], tell: Callable[[Message], None], first: int = 0
+    ) -> None:
         super().__init__(path, settings)
-        self._tell, self._walking = tell, dict[int, _Walking]()
+        self._tell, self._first, self._walking = tell, first, dict[int, _Walking]()
         self.record: Callable[[int, list[Observation]], TrackRecord] | None = None
         self.moment: Callable[[float], float] = lambda seconds: seconds
-        self.sees_person: Callable[[int, list[Observation]], bool] = lambda number, seen: True
+        self.sees_person: Callable[[int, list[Observation], int], bool] = lambda *_: True
         self.longest = float("inf")
+
+    def begin(self, *, keep: bool) -> ResumePoint:
+        """As of `CameraFolder`, with numbers from `first` on."""
+        point = super().begin(keep=keep)
+        return replace(point, number=max(point.number, self._first))
 
     def add(self, number: int, observation: Observation) -> None:
         """Queue the crop of a box."""
@@ -135,7 +144,8 @@ class LiveFolder(CameraFolder):
             self._score(each)
             if len(each.usable) >= each.next_at and (each.told or is_long_enough(each.track)):
                 each.next_at = max(FIRST_CROPS, 2 * len(each.usable))
-                each.person = each.person or self.sees_person(each.track.number, each.usable)
+                newer = each.usable[len(each.usable) // 2 :]
+                each.person = each.person or self.sees_person(each.track.number, newer, _LOOKS)
                 if each.person:
                     self.wait()
                     self._write_record(each)
@@ -228,13 +238,14 @@ class LiveJob(Job):
         self._last_number = frame.number
 
 
-def follow_camera(camera: CameraSettings, place: Path, connection: Connection) -> None:
+def follow_camera(camera: CameraSettings, place: Path, connection: Connection, first: int = 0) -> None:
     """Follow one camera until it ends or the watching process says so; runs in a process of its own.
 
     Args:
         camera: which.
         place: its folder.
         connection: to the watching process; anything that comes from there is the word to stop.
+        first: the least track number: the gallery may have tracklets of this camera from another folder.
 
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all; who watches decides
@@ -251,7 +262,7 @@ def follow_camera(camera: CameraSettings, place: Path, connection: Connection) -
     threading.Thread(target=_end_with_parent, daemon=True).start()
     threading.Thread(target=_wait_for_stop, args=(connection, stop), daemon=True).start()
     try:
-        folder = LiveFolder(place, folder_settings(camera.name), tell)
+        folder = LiveFolder(place, folder_settings(camera.name), tell, first)
         try:
             job = LiveJob(LiveSource(camera, place, tell, stop), camera, folder, tell)
             for _ in job.run(show=False):

@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -60,6 +60,7 @@ class CameraProcess:
         camera: which.
         place: its folder.
         heard: receives what it tells.
+        first: its least track number.
 
     Attributes:
         state: the last one told.
@@ -68,8 +69,10 @@ class CameraProcess:
 
     """
 
-    def __init__(self, camera: CameraSettings, place: Path, heard: queue.Queue[Heard]) -> None:
-        self.camera, self.place = camera, place
+    def __init__(
+        self, camera: CameraSettings, place: Path, heard: queue.Queue[Heard], first: int = 0
+    ) -> None:
+        self.camera, self.place, self._first = camera, place, first
         self.state = CameraState("starting")
         self.counts = StillThere({}, 0, 0, 0)
         self.restarts = 0
@@ -88,7 +91,10 @@ class CameraProcess:
         context = _context()
         ours, theirs = context.Pipe()
         self._process = context.Process(
-            target=follow_camera, args=(self.camera, self.place, theirs), name=self.camera.name, daemon=True
+            target=follow_camera,
+            args=(self.camera, self.place, theirs, self._first),
+            name=self.camera.name,
+            daemon=True,
         )
         with _signals_held():
             self._process.start()
@@ -155,13 +161,24 @@ def is_closed(message: Message) -> bool:
 
 
 def start_all(
-    cameras: Sequence[CameraSettings], tracks: Path, heard: queue.Queue[Heard]
+    cameras: Sequence[CameraSettings],
+    tracks: Path,
+    heard: queue.Queue[Heard],
+    first: Callable[[str], int] = lambda camera: 0,
 ) -> dict[str, CameraProcess]:
-    """Start a process for each camera; none is left where one cannot be started."""
+    """Start a process for each camera; none is left where one cannot be started.
+
+    Args:
+        cameras: all.
+        tracks: the folder of their folders.
+        heard: receives what they tell.
+        first: the least track number of a camera.
+
+    """
     started = {}
     try:
         for camera in cameras:
-            started[camera.name] = CameraProcess(camera, tracks / camera.name, heard)
+            started[camera.name] = CameraProcess(camera, tracks / camera.name, heard, first(camera.name))
             started[camera.name].start()
     except BaseException:  # two interruptions, too
         for each in started.values():
