@@ -21,7 +21,7 @@ from stca.embedding import embed_tracklets
 from stca.gallery import ModelFingerprint
 from stca.gallery.cross_camera import scores_of_share
 from stca.linking.clustering import average_linkage, cosine_distances
-from stca.linking.threshold import RARE, threshold_of_cosines
+from stca.linking.threshold import FEW, RARE, threshold_of_cosines
 from stca.models import load_pretrained
 from stca.tools.files import write_text
 from stca.tools.provenance import provenance_line
@@ -48,7 +48,8 @@ def main() -> None:
         f"""# Linking photographs without labels
 
 Threshold, then precision / recall / F1 over pairs of pictures, percent, means over {DRAWS} draws, with
-the packaged network. Of different people one pair in {RARE} N reaches the threshold of public sets.
+the packaged network. Of different people one pair in {RARE} N reaches the threshold of public sets
+(N: pictures, {FEW} at least).
 """,
         *_HEAD,
     ]
@@ -96,7 +97,7 @@ def _draw(embedded: Embeddings, people: int, rng: np.random.Generator) -> np.nda
 def _thresholds(
     at_once: np.ndarray, count: int, name: str, fingerprint: ModelFingerprint
 ) -> Mapping[str, float]:
-    scores = scores_of_share(fingerprint, 1 / (RARE * count))
+    scores = scores_of_share(fingerprint, 1 / (RARE * max(FEW, count)))
     if scores is None:
         raise SystemExit("the packaged network has no scores on public sets")
     public = float(np.mean([score for other, score in scores.items() if other != name]))

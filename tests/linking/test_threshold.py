@@ -8,7 +8,15 @@ import pytest
 from stca.gallery import Calibration, Gallery, ModelFingerprint, Record, cross_camera
 from stca.linking.linking import find_persons, link
 from stca.linking.outputs import threshold_note
-from stca.linking.threshold import AT_ONCE, LEAST_PAIRS, PUBLIC, RARE, default_threshold, threshold_of_pairs
+from stca.linking.threshold import (
+    AT_ONCE,
+    FEW,
+    LEAST_PAIRS,
+    PUBLIC,
+    RARE,
+    default_threshold,
+    threshold_of_pairs,
+)
 from stca.models import load_pretrained
 
 
@@ -106,13 +114,15 @@ def test_the_packages_network_has_a_threshold_for_linking_that_grows_with_the_ga
     network = ModelFingerprint.of(load_pretrained())
     records, _ = crowd(200, 2)
     found = []
-    for count in (1, 10, 40, 400):
+    for count in (FEW, 2 * FEW, 400):
         chosen = default_threshold(records[:count], np.eye(512, dtype=np.float32)[:count], network)
         assert chosen is not None
         assert chosen[1] == PUBLIC, "strangers are at a right angle here"
         found.append(chosen[0])
     assert found == sorted(set(found))
-    assert 0.1 < found[0] < found[-1] < 0.7
+    assert 0.3 < found[0] < found[-1] < 0.7
+    few = default_threshold(records[:2], np.eye(512, dtype=np.float32)[:2], network)
+    assert few == (found[0], PUBLIC)
 
 
 def test_a_linking_says_where_its_threshold_is_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,8 @@ LEAST_PAIRS = 50
 """Pairs of tracklets seen at once that are needed."""
 RARE = 4
 """One pair of different people in so many times N, the number of tracklets, reaches that of public sets."""
+FEW = 50
+"""Tracklets that are reckoned with at least: with N = 3, two of three people would be merged often."""
 AT_ONCE = "from people whom one camera of this gallery sees at once"
 PUBLIC = "from public sets, on which this network was scored"
 
@@ -46,7 +48,7 @@ def default_threshold(
 
     """
     found = threshold_of_pairs(records, vectors)
-    scores = scores_of_share(fingerprint, 1 / (RARE * max(1, len(records))), source=source)
+    scores = scores_of_share(fingerprint, 1 / (RARE * max(FEW, len(records))), source=source)
     if scores is not None:
         public = float(np.mean(list(scores.values())))
         if found is None or found < public:
