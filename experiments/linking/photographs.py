@@ -74,7 +74,7 @@ def _row(name: str, embedded: Embeddings, people: int, fingerprint: ModelFingerp
         cosines = (vectors @ vectors.T)[pairs]
         same = (person[:, None] == person)[pairs]
         at_once = np.flatnonzero((camera[:, None] == camera)[pairs] & ~same)
-        known = rng.choice(at_once, max(45, len(at_once) // 10), replace=False)
+        known = rng.choice(at_once, min(len(at_once), max(45, len(at_once) // 10)), replace=False)
         for rule, threshold in _thresholds(cosines[known], len(rows), name, fingerprint).items():
             labels = average_linkage(cosine_distances(vectors), threshold=1 - threshold)
             together = (labels[:, None] == labels)[pairs]
