@@ -150,7 +150,7 @@ def _linked(model: str, footage: Footage, cache: Path) -> tuple[Linking, float]:
     fingerprint = ModelFingerprint.of(open_model(model))
     found = default_threshold(footage.records, vectors, fingerprint, source=name_of(model))
     if found is None:
-        raise SystemExit("too few people are seen at once for a threshold")
+        raise SystemExit("nothing says from which score on it is one person")
     threshold, _ = found
     return link(footage.records, vectors, threshold=threshold, travel=footage.travel), threshold
 

@@ -285,7 +285,7 @@ def test_calibrating_says_what_it_replaces(
             db.execute("UPDATE meta SET value = '{' WHERE name = 'calibration'")
         assert "stca calibrate GALLERY" in run("search", tmp_path / "g", "cam1/0001", code=1)
         said = run("calibrate", tmp_path / "g", *words)
-        assert "stored; there was none" in said
+        assert "stored; the one before was damaged" in said
         assert "threshold" in run("search", tmp_path / "g", "cam1/0001").splitlines()[-1]
 
 

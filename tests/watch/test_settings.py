@@ -293,7 +293,7 @@ def test_the_default_detector_is_opened_too(
         raise ConfigError("A network needs onnxruntime", hint="pip install it")
 
     monkeypatch.setattr("stca.watch.kinds.open_with_options", fail)
-    camera = f'[[camera]]\nname = "door"\nsource = "usb:0"\n{given}'
+    camera = f'[watch]\nevery = 2\n[[camera]]\nname = "door"\nsource = "usb:0"\n{given}'
     found = mistakes(tmp_path, camera)
     assert all("onnxruntime" in words and "pip install it" in words for _, words in found)
-    assert [line for line, _ in found] == [4 if given else 1]
+    assert [line for line, _ in found] == [6 if given else 3]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from made_gallery import DIM, FINGERPRINT, vectors
-from stca.errors import GalleryError
+from stca.errors import GalleryError, GalleryFileError
 from stca.gallery import Gallery, Record
 from stca.linking.persons import hide, merge_persons, name_person, split_person, undo
 from stca.tracks import FoundTracklet
@@ -156,6 +156,20 @@ def test_the_threshold_of_searches_grows_with_the_gallery(
         FoundTracklet("door/0050", crop.parent, "door", (crop,), None), np.eye(DIM, dtype=np.float32)[0], 2
     )
     assert sizes[-1] == len(gallery), "a smaller gallery has a lower one"
+
+
+def test_a_damaged_calibration_stops_nobody_from_being_stored(gallery: Gallery, tmp_path: Path) -> None:
+    crop = tmp_path / "door" / "0001" / "000001.jpg"
+    crop.parent.mkdir(parents=True)
+    crop.write_bytes(b"a crop")
+    persons, _ = load(gallery)
+    gallery._store.set_meta("calibration", "{")
+    with pytest.raises(GalleryFileError, match="damaged"):
+        gallery.calibration()
+    vector = np.eye(DIM, dtype=np.float32)[0]
+    for number in range(2):
+        persons.add(FoundTracklet(f"door/{number:04d}", crop.parent, "door", (crop,), None), vector, 2)
+    assert gallery.known(["door/0000", "door/0001"]).keys() == {"door/0000", "door/0001"}
 
 
 def test_numbers_go_on_after_those_of_the_gallery(gallery: Gallery) -> None:

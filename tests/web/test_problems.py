@@ -81,8 +81,6 @@ def test_what_was_asked_wrongly_stays_the_askers_fault(folder: Path) -> None:
 
 
 def test_options_of_the_command_line_are_no_hint_over_the_network() -> None:
-    found = problem_of(GalleryError("Several", found="2 tracklets: --box 1,2,3,4 --at 2.5"), instance="/x")
-    assert found["detail"] == "found: 2 tracklets: box 1,2,3,4 at 2.5"
     hint = "--box LEFT,TOP,WIDTH,HEIGHT chooses a person"
     assert "hint" not in problem_of(GalleryError("Several people", hint=hint), instance="/x")
     assert problem_of(GalleryError("Two", hint="one at a time -- not two"), instance="/x")["hint"]

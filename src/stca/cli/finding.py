@@ -79,14 +79,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar="X",
         help="minimum mean cosine between two groups of one person; default: the gallery's own if it came "
-        "from people, else from people whom one camera sees at once, else found by calibration",
+        "from people, else the higher one of people whom one camera sees at once and of public sets, else "
+        "found by calibration",
     )
     parser.add_argument(
         "--far",
         type=float,
         default=0.01,
         metavar="RATE",
-        help="false-accept rate that the calibration aims at: searches for people who are not there",
+        help="false-accept rate that the calibration of later searches aims at: for people who are not there",
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
     parser.add_argument(

@@ -28,7 +28,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 MOST_PIXELS = 178_956_970
 """Of one image, as Pillow's own limit: a file of a few bytes may claim to have billions."""
 MOST_BYTES = 2**30
-"""Of one image file: without compression, that many pixels have about as many."""
+"""Of one image file: that many pixels of six bytes each."""
 
 
 def read_image(path: Path, *, min_size: tuple[int, int] | None = None) -> RGB:
@@ -43,7 +43,8 @@ def read_image(path: Path, *, min_size: tuple[int, int] | None = None) -> RGB:
             large, which is much faster.
 
     Raises:
-        FrameError: the file is missing, empty, truncated or no image, or has more than `MOST_PIXELS`.
+        FrameError: the file is missing, empty, truncated or no image, or has more than `MOST_PIXELS` or
+            `MOST_BYTES`.
 
     """
     data = _read_bytes(path)
@@ -100,7 +101,13 @@ def _read_bytes(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             if (size := os.fstat(file.fileno()).st_size) > MOST_BYTES:
-                raise _unreadable(f"{size:,} bytes; at most {MOST_BYTES:,} are read", path)
+                raise FrameError(
+                    "An image file is too large",
+                    expected=f"at most {MOST_BYTES:,} bytes",
+                    found=f"{size:,}",
+                    where=path,
+                    hint="scale the image down",
+                )
             return file.read()
     except OSError as error:
         raise _unreadable(error.strerror or str(error), path) from error

@@ -179,13 +179,13 @@ def _settings(content: Mapping[str, Any], reader: Reader) -> WatchSettings | Non
             expected = ", ".join([f"[{n}]" for n in _SINGLE] + [f"[[{n}]]" for n in _SEVERAL])
             reader.unknown((name,), name, expected)
     own = reader.table(content, "watch", _WATCH)
-    cameras = [
-        camera for table in reader.tables(content, "camera", _CAMERA) if (camera := _camera(table, own))
-    ]
+    tables = reader.tables(content, "camera", _CAMERA)
+    cameras = [camera for table in tables if (camera := _camera(table, own))]
     if not content.get("camera"):
         reader.wrong((), "a [[camera]] is missing: there is nothing to watch")
-    if any(camera.detector == AUTO for camera in cameras):
-        reader.check_default(("camera",), "detector", AUTO, kinds.detector)
+    by_default = [number for number, table in enumerate(tables) if "detector" not in {**own, **table}]
+    if by_default:
+        reader.check_default(("camera", by_default[0]), "detector", AUTO, kinds.detector)
     reader.distinct(content, "camera", "name", same=portable_key)  # folders are named after them
     names = reader.texts(content, "camera", "name")
     travel = _travel(reader, content, names)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from stca.errors import DatasetError, GalleryError
+from stca.errors import DatasetError, GalleryError, GalleryFileError
 from stca.gallery import Gallery, record_of
 from stca.gallery.adding import crops_digest
 from stca.gallery.corrections import resolve
@@ -99,8 +100,11 @@ class Persons:
         if found.key in self._identities:
             self._identities[found.key].stored = True
         if self.rows > GROWN * self._calibrated:
-            keep_public_threshold(self._gallery)  # which searches go by; larger galleries need higher ones
-            self._calibrated = self.rows
+            with suppress(GalleryFileError):  # a damaged one, which `GalleryThresholds.follow` says
+                keep_public_threshold(
+                    self._gallery
+                )  # which searches go by; larger galleries need higher ones
+                self._calibrated = self.rows
 
     def move(self, decisions: Sequence[Decision]) -> bool:
         """Write revised persons of tracklets that the gallery has; False if people corrected meanwhile.

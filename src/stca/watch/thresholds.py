@@ -73,10 +73,11 @@ class GalleryThresholds:
         try:
             calibration = self._gallery.calibration()
             if calibration == self._calibration and self._rows / GROWN <= rows <= self._rows * GROWN:
+                self._trouble = ""
                 return []
             self.decide, self.alert = self._chosen(calibration, rows)
         except GalleryError as error:  # a damaged one; what was known goes on
-            words = f"the threshold stays {self.decide}, for the gallery's cannot be read: {error.what}"
+            words = f"the threshold stays {self.decide}: {error.what}"
             said, self._trouble = [] if words == self._trouble else [words], words
             return said
         self._calibration, self._rows, self._trouble = calibration, rows, ""

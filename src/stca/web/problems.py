@@ -24,7 +24,7 @@ _RETRY = 10
 """Seconds after which to try again where nothing better is known."""
 _PLACE = re.compile(r"(?<![\w.:/~…-])/(?!api/|media/|static/)(?:[^\s/'\"`:;,()]+/)+([^\s/'\"`:;,()]*)")
 """An absolute path of at least two parts that is no address of the server's."""
-_OPTION = re.compile(r"(?<!\S)--(?=[a-z])")
+_OPTION = re.compile(r"(?<![\w-])--[a-z]")
 
 
 class WebError(StcaError):
@@ -91,11 +91,6 @@ def without_places(text: str, folders: Iterable[Path]) -> str:
     return _PLACE.sub(r"\1", text)
 
 
-def without_options(text: str) -> str:
-    """`box 10,20,30,90 at 2.5` of `--box 10,20,30,90 --at 2.5`, for who has no command line."""
-    return _OPTION.sub("", text)
-
-
 def problem_of(error: StcaError, *, instance: str, folders: Iterable[Path] = ()) -> dict[str, Any]:
     """The problem details of an error.
 
@@ -116,7 +111,7 @@ def problem_of(error: StcaError, *, instance: str, folders: Iterable[Path] = ())
 
     folders = tuple(folders)
     status = status_of(error)
-    expected, found = (without_options(words(value) or "") for value in (error.expected, error.found))
+    expected, found = words(error.expected), words(error.found)
     hint = words(error.hint)
     if hint and status == HTTPStatus.UNPROCESSABLE_ENTITY and not isinstance(error, WebError):
         hint = None if _OPTION.search(hint) else hint

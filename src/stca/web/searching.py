@@ -19,7 +19,7 @@ from stca.gallery.unit_vectors import unit_vectors
 from stca.web import schemas
 from stca.web.access.tokens import User
 from stca.web.listing import Filters, Snapshot
-from stca.web.problems import WebError, without_options
+from stca.web.problems import WebError
 from stca.web.state import ServerState
 
 _MOST = 200
@@ -82,7 +82,7 @@ def run_search(state: ServerState, request: schemas.SearchRequest) -> schemas.Se
         query=schemas.QueryOut(
             title=asked.title,
             tracklet=None if asked.record is None else snapshot.tracklet_out(asked.record),
-            notes=[without_options(note) for note in asked.notes],
+            notes=list(asked.notes),
         ),
         threshold=None if calibration is None else calibration.threshold,
         verdict=_verdict(hits),

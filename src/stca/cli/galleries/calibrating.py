@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from stca.cli.galleries.gallery import add_embedding, embedding_of
 from stca.cli.parsing import Verbs, add_verb, gallery_place, picture, shown_place
 
 if TYPE_CHECKING:
-    from stca.gallery import Calibration, Gallery
+    from stca.gallery import Gallery
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -63,7 +62,7 @@ def _calibrate(given: argparse.Namespace) -> None:
         return
     labels = read_labels(given.labels) if given.labels else None
     with Gallery.open(given.gallery) as gallery:
-        before = _readable(gallery)
+        before = _before(gallery)
         calibration, searches = calibrate_gallery(
             gallery,
             gallery_model(gallery, given.model),
@@ -73,7 +72,7 @@ def _calibrate(given: argparse.Namespace) -> None:
             **embedding_of(given),
         )
     print(calibration.table())
-    print(_replaced(before))
+    print(f"stored; {before}")
     if given.plot:
         title = (
             f"{shown_place(given.gallery)}: {calibration.searches} searches for people in it, "
@@ -93,7 +92,7 @@ def _take_public(given: argparse.Namespace) -> None:
             expected="--public without --labels, --across and --plot",
         )
     with Gallery.open(given.gallery) as gallery:
-        before = _readable(gallery)
+        before = _before(gallery)
         found = public_threshold(gallery, far=given.far)
         if found is None:
             raise GalleryError(
@@ -105,26 +104,23 @@ def _take_public(given: argparse.Namespace) -> None:
             )
         gallery.set_calibration(found)
     print(found.table())
-    print(_replaced(before))
+    print(f"stored; {before}")
 
 
-def _readable(gallery: Gallery) -> Calibration | None:
-    """The stored calibration; a damaged one is said, and none."""
-    from stca.errors import GalleryFileError
+def _before(gallery: Gallery) -> str:
+    """What is stored until now, and the way back to it."""
+    from stca.errors import GalleryBusyError, GalleryFileError
 
     try:
-        return gallery.calibration()
+        before = gallery.calibration()
+    except GalleryBusyError:
+        raise
     except GalleryFileError as error:
-        print(f"warning: {error.what}: {error.found}; another one is stored instead", file=sys.stderr)
-        return None
-
-
-def _replaced(before: Calibration | None) -> str:
-    """What was stored instead of what, and the way back."""
+        return f"the one before was damaged ({error.found})"
     if before is None:
-        return "stored; there was none before"
+        return "there was none before"
     back = "; --public takes that again" if before.from_public_sets else ""
-    return f"stored; before it was {before.threshold:.4f}, from {before.origin}{back}"
+    return f"before it was {before.threshold:.4f}, from {before.origin}{back}"
 
 
 def read_labels(path: Path) -> dict[str, int]:

@@ -21,8 +21,8 @@ def add_verbs(verbs: Verbs) -> None:
         type=float,
         metavar="X",
         help="minimum mean cosine between two groups of one person; default: from `stca calibrate` "
-        "with labels or corrections, else from people whom one camera sees at once, else from tracklets cut "
-        "in two, else from public sets",
+        "with labels or corrections, else the higher one of people whom one camera sees at once and of "
+        "public sets, else from tracklets cut in two",
     )
     verb.add_argument(
         "--travel",

@@ -151,7 +151,7 @@ def only_person(video: Path, work: Path, *, detector: str) -> tuple[list[Path], 
 
 def _describe(record: TrackRecord) -> str:
     middle = record.frames[len(record.frames) // 2]
-    return f"--box {format_box(middle.box)} --at {middle.time:.2f}"
+    return f"box {format_box(middle.box)} at {middle.time:.2f}"
 
 
 def whole_frames(video: Path, work: Path, *, whole: bool) -> tuple[list[Path], list[str]] | None:
