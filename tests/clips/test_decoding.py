@@ -7,6 +7,7 @@ from PIL import Image
 
 from stca.clips import Transform, decode_clip
 from stca.errors import DatasetError
+from stca.footage import images
 from stca.tracklets import Tracklet
 
 PLAIN = Transform((32, 16))
@@ -111,7 +112,7 @@ def test_every_file_is_read_once(
     tracklet = make_tracklet(4)
     truncate(tracklet.frames[1])
     reads = []
-    read_bytes = Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", lambda path: reads.append(path) or read_bytes(path))
+    read_bytes = images._read_bytes
+    monkeypatch.setattr(images, "_read_bytes", lambda path: reads.append(path) or read_bytes(path))
     decode_clip(tracklet, np.array([0, 1, 0, 1, 2, 2, 1]), PLAIN)
     assert sorted(reads) == sorted(tracklet.frames[:3])
