@@ -47,7 +47,10 @@ def impossible(seen: Sightings, least: np.ndarray | None, i: int, j: int) -> boo
     """Whether i and j cannot be one person, from the words of the rule."""
     a, b = (i, j) if seen.first[i] <= seen.first[j] else (j, i)
     if seen.cameras[a] == seen.cameras[b] and seen.first[b] <= seen.last[a]:
-        return True
+        shared = min(seen.last[a], seen.last[b]) - seen.first[b]
+        shorter = min(seen.last[a] - seen.first[a], seen.last[b] - seen.first[b])
+        if not (shared <= 0.15 and shared < shorter / 2):
+            return True
     return least is not None and seen.first[b] - seen.last[a] < least[seen.cameras[a], seen.cameras[b]]
 
 
@@ -93,11 +96,28 @@ def test_unknown_times_forbid_nothing() -> None:
     assert (distances == 0).all()
 
 
-def test_touching_in_one_frame_is_too_much_and_the_next_frame_is_fine() -> None:
-    seen = Sightings(np.zeros(3, np.int64), np.array([0.0, 1.0, 1.08]), np.array([1.0, 1.05, 2.0]))
-    distances = np.zeros((3, 3), np.float32)
-    forbid_impossible(distances, seen)
-    assert np.isinf(distances).tolist() == [[True, True, False], [True, True, False], [False, False, True]]
+@pytest.mark.parametrize(
+    ("first", "second", "forbidden"),
+    [
+        ((0.0, 1.0), (1.04, 2.0), False),
+        ((0.0, 1.0), (1.0, 2.0), False),
+        ((0.0, 1.0), (0.9, 2.0), False),
+        ((0.0, 1.0), (0.8, 2.0), True),
+        ((0.0, 1.0), (0.9, 1.0), True),
+        ((0.0, 0.2), (0.1, 0.3), True),
+        ((0.0, 0.1), (0.0, 0.1), True),
+        ((0.0, 2.0), (1.0, 1.0), True),
+        ((1.0, 1.0), (1.0, 1.0), True),
+    ],
+)
+def test_a_handover_of_a_few_frames_forbids_nothing(
+    first: tuple[float, float], second: tuple[float, float], forbidden: bool
+) -> None:
+    for one, other in ((first, second), (second, first)):
+        seen = Sightings(np.zeros(2, np.int64), np.array([one[0], other[0]]), np.array([one[1], other[1]]))
+        distances = np.zeros((2, 2), np.float32)
+        forbid_impossible(distances, seen)
+        assert np.isinf(distances).tolist() == [[True, forbidden], [forbidden, True]]
 
 
 def test_nothing_and_one() -> None:

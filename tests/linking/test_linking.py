@@ -379,3 +379,22 @@ def test_rows_are_those_of_tracks_txt_between_the_first_and_the_last_crop(
     (camera / "tracks.txt").write_text("1,1,7.5,10,20,40,1,1,1\n2,1,x,10,20,40,1,1,1\n")
     with pytest.raises(DatasetError, match="damaged"):
         mot_rows(linking)
+
+
+def test_an_id_is_once_in_a_frame_where_a_tracker_hands_over(tmp_path: Path) -> None:
+    records = []
+    for number, frames in ((1, range(1, 31)), (2, range(29, 61))):
+        folder = tmp_path / "cam1" / f"{number:04d}"
+        folder.mkdir(parents=True)
+        seen = tuple(
+            FrameRecord(frame, frame / 10, (float(number), 1.0, 9.0, 9.0), 0.5, f"{frame}.jpg", {}, True)
+            for frame in frames
+        )
+        track = TrackRecord("cam1", number, "cam1.mp4", 10.0, None, "test", None, seen)
+        write_track(folder, track)
+        records.append(Record(f"cam1/{number:04d}", "cam1", track.first, track.last, folder=folder))
+    linking = link(records, np.array([[1, 0.1], [1, 0]], np.float32), threshold=0.9)
+    assert len(linking.persons) == 1, "they share a tenth of a second"
+    rows = sorted(mot_rows(linking)["cam1"], key=lambda row: row.frame)
+    assert [row.frame for row in rows] == list(range(1, 61))
+    assert [row.left for row in rows] == [1.0] * 30 + [2.0] * 30

@@ -19,6 +19,7 @@ from stca.gallery import Gallery, find_crops
 from stca.gallery.records import Record
 from stca.gallery.times import format_span, format_time
 from stca.linking import Linking
+from stca.linking.constraints import HANDOVER
 from stca.linking.persons import names_of
 from stca.tools.files import write_text
 from stca.tools.provenance import provenance_line
@@ -60,6 +61,7 @@ def write_page(
     cameras = sorted({record.camera for record in records})
     content = {
         "threshold": linking.threshold if linking else None,
+        "handover": HANDOVER,
         "cameras": cameras,
         "names": names,
         "tracklets": [

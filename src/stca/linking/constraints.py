@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int64
+from jaxtyping import Bool, Float32, Float64, Int64
 
 from stca.errors import ConfigError
 from stca.gallery.records import Record
 
 Travel = Mapping[tuple[str, str], float]
 """Minimum travel time in seconds between two cameras, in both directions."""
+
+HANDOVER = 0.15
+"""Seconds that two tracklets of one person may share, where a tracker goes over from one to the next."""
 
 _BLOCK = 512
 
@@ -78,21 +81,39 @@ def forbid_impossible(
         distances: (N, N).
         seen: cameras and times.
         least: (cameras, cameras) minimum seconds between two sightings of one person; -inf: unknown.
-            Tracklets of one camera that overlap in time are forbidden in any case.
+            Tracklets that one camera saw at once (`at_once`) are forbidden in any case.
 
     """
     for start in range(0, len(distances), _BLOCK):
         rows = slice(start, start + _BLOCK)
-        # From the end of the earlier one to the beginning of the later one; below 0 they overlap.
-        gap = np.maximum(
-            seen.first[rows, None] - seen.last[None, :], seen.first[None, :] - seen.last[rows, None]
-        )
-        forbidden = (seen.cameras[rows, None] == seen.cameras[None, :]) & (gap <= 0)
+        forbidden = at_once(seen, rows)
         if least is not None:
-            forbidden |= gap < least[seen.cameras[rows, None], seen.cameras[None, :]]
-        if seen.clocks is not None:
-            forbidden &= seen.clocks[rows, None] == seen.clocks[None, :]
+            # From the end of the earlier one to the beginning of the later one; below 0 they overlap.
+            gap = np.maximum(
+                seen.first[rows, None] - seen.last[None, :], seen.first[None, :] - seen.last[rows, None]
+            )
+            soon = gap < least[seen.cameras[rows, None], seen.cameras[None, :]]
+            forbidden |= soon if seen.clocks is None else soon & (seen.clocks[rows, None] == seen.clocks)
         distances[rows][forbidden] = np.inf
+
+
+def at_once(seen: Sightings, rows: slice) -> Bool[np.ndarray, "n N"]:
+    """Which tracklets one camera saw at the same time, so that they are different people.
+
+    A handover is none: they share `HANDOVER` seconds at most, and less than half of the shorter one.
+
+    Args:
+        seen: cameras and times of N tracklets.
+        rows: n of them, which are compared with all.
+
+    """
+    first, last, length = seen.first, seen.last, seen.last - seen.first
+    shared = np.minimum(last[rows, None], last) - np.maximum(first[rows, None], first)
+    handover = (shared <= HANDOVER) & (shared < np.minimum(length[rows, None], length) / 2)
+    found: Bool[np.ndarray, "n N"] = (seen.cameras[rows, None] == seen.cameras) & (shared >= 0) & ~handover
+    if seen.clocks is not None:
+        found &= seen.clocks[rows, None] == seen.clocks
+    return found
 
 
 def seen_at_once(some: Iterable[Record], others: Iterable[Record]) -> tuple[Record, Record] | None:

@@ -11,7 +11,7 @@ from jaxtyping import Float, Float32
 from stca.gallery.cross_camera import scores_of_share
 from stca.gallery.fingerprint import ModelFingerprint
 from stca.gallery.records import Record
-from stca.linking.constraints import Sightings, sightings
+from stca.linking.constraints import Sightings, at_once, sightings
 
 LEAST_PAIRS = 50
 """Pairs of tracklets seen at once that are needed."""
@@ -59,7 +59,7 @@ def default_threshold(
 def threshold_of_pairs(records: Sequence[Record], vectors: Float[np.ndarray, "N D"]) -> float | None:
     """The mean cosine from which on two groups of tracklets are one person.
 
-    Two tracklets of one camera that overlap in time are two people. Their cosines are taken to be normally
+    Two tracklets that one camera saw at once are two people. Their cosines are taken to be normally
     distributed, and the threshold is what one pair in N exceeds, N being the number of tracklets. Mean and
     deviation come from the lower half, median and lower quartile: a tracker sometimes follows one person
     twice, and those few pairs are as high as can be.
@@ -72,7 +72,7 @@ def threshold_of_pairs(records: Sequence[Record], vectors: Float[np.ndarray, "N 
         None where there are fewer than `LEAST_PAIRS` such pairs.
 
     """
-    cosines = _at_once(sightings(records), vectors)
+    cosines = _cosines(sightings(records), vectors)
     if len(cosines) < LEAST_PAIRS:
         return None
     return threshold_of_cosines(cosines, len(records))
@@ -85,19 +85,13 @@ def threshold_of_cosines(cosines: Float[np.ndarray, " P"], count: int) -> float:
     return float(np.clip(median + NormalDist().inv_cdf(1 - 1 / count) * deviation, -1, 1))
 
 
-def _at_once(seen: Sightings, vectors: Float[np.ndarray, "N D"]) -> Float32[np.ndarray, " P"]:
-    """Cosines of pairs of one camera and clock that overlap in time, a million at most."""
+def _cosines(seen: Sightings, vectors: Float[np.ndarray, "N D"]) -> Float32[np.ndarray, " P"]:
+    """Cosines of pairs that one camera saw at once, a million at most."""
     unit = (vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)).astype(np.float32)
     found: list[Float32[np.ndarray, " p"]] = []
     for start in range(0, len(unit), _BLOCK):
         rows = slice(start, start + _BLOCK)
-        at_once = seen.cameras[rows, None] == seen.cameras[None, :]
-        at_once &= np.maximum(seen.first[rows, None], seen.first) <= np.minimum(
-            seen.last[rows, None], seen.last
-        )
-        if seen.clocks is not None:
-            at_once &= seen.clocks[rows, None] == seen.clocks
-        mine, other = np.nonzero(np.triu(at_once, start + 1))
+        mine, other = np.nonzero(np.triu(at_once(seen, rows), start + 1))
         found.append(np.einsum("pd,pd->p", unit[rows][mine], unit[other]))
         if sum(map(len, found)) > _MOST_PAIRS:
             break

@@ -46,8 +46,9 @@ def mot_rows(linking: Linking) -> dict[str, list[MotRow]]:
     """Boxes of all tracklets by camera (`CAMERA_VIDEO` if it has several videos); persons as track ids.
 
     They are the rows of tracks.txt, with gaps interpolated and boxes smoothed, from a tracklet's first crop
-    to its last; where there is no such file, the boxes of the crops. Tracklets without a side file have no
-    boxes; a warning gives their number.
+    to its last; where there is no such file, the boxes of the crops. Where two tracklets of a person share a
+    frame, the earlier tracklet's box is taken: an id is at most once in a frame. Tracklets without a side
+    file have no boxes; a warning gives their number.
 
     Raises:
         DatasetError: a damaged tracks.txt or side file.
@@ -57,6 +58,7 @@ def mot_rows(linking: Linking) -> dict[str, list[MotRow]]:
     written: dict[Path, dict[int, list[MotRow]]] = {}
     missing = 0
     for person, group in linking.numbered():
+        taken: dict[_Video, set[int]] = {}
         for record in group:
             track = read_track(record.folder) if record.folder else None
             if track is None or record.folder is None:
@@ -66,7 +68,10 @@ def mot_rows(linking: Linking) -> dict[str, list[MotRow]]:
                 place = record.folder.parent
                 if place not in written:
                     written[place] = _tracks_file(place)
-                rows.setdefault(video, []).extend(_boxes(track, person, written[place].get(track.track, ())))
+                boxes = _boxes(track, person, written[place].get(track.track, ()))
+                frames = taken.setdefault(video, set())
+                rows.setdefault(video, []).extend(row for row in boxes if row.frame not in frames)
+                frames.update(row.frame for row in boxes)
     if missing:
         warnings.warn(f"{missing} tracklets without a side file have no boxes", stacklevel=2)
     names = _names(list(rows))

@@ -92,7 +92,7 @@ def _take_public(given: argparse.Namespace) -> None:
             expected="--public without --labels, --across and --plot",
         )
     with Gallery.open(given.gallery) as gallery:
-        before = _before(gallery)
+        before = _before(gallery, public=True)
         found = public_threshold(gallery, far=given.far)
         if found is None:
             raise GalleryError(
@@ -107,7 +107,7 @@ def _take_public(given: argparse.Namespace) -> None:
     print(f"stored; {before}")
 
 
-def _before(gallery: Gallery) -> str:
+def _before(gallery: Gallery, *, public: bool = False) -> str:
     """What is stored until now, and the way back to it."""
     from stca.errors import GalleryBusyError, GalleryFileError
 
@@ -119,7 +119,7 @@ def _before(gallery: Gallery) -> str:
         return f"the one before was damaged ({error.found})"
     if before is None:
         return "there was none before"
-    back = "; --public takes that again" if before.from_public_sets else ""
+    back = "; --public takes that again" if before.from_public_sets and not public else ""
     return f"before it was {before.threshold:.4f}, from {before.origin}{back}"
 
 
