@@ -44,6 +44,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args()
     model = load_pretrained()
+    fingerprint = ModelFingerprint.of(model)  # which reads all weights
     lines = [
         f"""# Linking photographs without labels
 
@@ -57,7 +58,7 @@ the packaged network. Of different people one pair in {RARE} N reaches the thres
         splits = load_dataset("folder", args.shared / "reid_sets" / folder)
         embedded = embed_tracklets(model, splits.gallery, label=name, workers=0, clip_len=1)
         for people in PEOPLE:
-            lines.append(_row(name, embedded, people, ModelFingerprint.of(model)))
+            lines.append(_row(name, embedded, people, fingerprint))
             print(lines[-1], flush=True)
     lines += ["", "`python -m experiments.linking.photographs --shared ../shared`", "", provenance_line()]
     write_text(args.out, "\n".join(lines) + "\n")

@@ -156,7 +156,7 @@ def find_persons(
     shown = [record for record in records if record.key not in hidden]
     origin = "given"
     if threshold is None:
-        threshold, origin = _default_threshold(gallery, shown, vectors[seen])
+        threshold, origin = _gallery_threshold(gallery, shown, vectors[seen])
     resolved = resolve(corrections)
     linking = link(shown, vectors[seen], threshold=threshold, travel=travel, corrections=resolved)
     return replace(
@@ -169,7 +169,7 @@ def find_persons(
     )
 
 
-def _default_threshold(
+def _gallery_threshold(
     gallery: Gallery, records: Sequence[Record], vectors: Float[np.ndarray, "N D"]
 ) -> tuple[float, str]:
     """From what people said; else people seen at once and public sets; else halves of tracklets."""

@@ -100,10 +100,9 @@ class Persons:
         if found.key in self._identities:
             self._identities[found.key].stored = True
         if self.rows > GROWN * self._calibrated:
+            # Searches go by it, and larger galleries need higher ones.
             with suppress(GalleryFileError):  # a damaged one, which `GalleryThresholds.follow` says
-                keep_public_threshold(
-                    self._gallery
-                )  # which searches go by; larger galleries need higher ones
+                keep_public_threshold(self._gallery)
                 self._calibrated = self.rows
 
     def move(self, decisions: Sequence[Decision]) -> bool:

@@ -19,6 +19,7 @@ ORIGINS: dict[str, str] = {
 }
 """What a method measures on, in words."""
 _ROUNDING = 1e-4
+"""By which a cosine of float32 may exceed 1."""
 
 
 @dataclass(frozen=True, slots=True)
