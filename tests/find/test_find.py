@@ -236,7 +236,7 @@ def test_corrections_and_names_hold_when_it_runs_again(videos: list[str], tmp_pa
     assert red not in {tracklet["key"] for tracklet in again.data["tracklets"]}
     assert len(again.data["tracklets"]) == 3
     for tracklet in again.data["tracklets"]:
-        assert all(other < 3 for other, _ in tracklet["similar"])
+        assert all(other < 3 for other, *_ in tracklet["similar"])
 
 
 @pytest.mark.parametrize(

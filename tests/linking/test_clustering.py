@@ -96,30 +96,6 @@ def test_unknown_times_forbid_nothing() -> None:
     assert (distances == 0).all()
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "forbidden"),
-    [
-        ((0.0, 1.0), (1.04, 2.0), False),
-        ((0.0, 1.0), (1.0, 2.0), False),
-        ((0.0, 1.0), (0.9, 2.0), False),
-        ((0.0, 1.0), (0.8, 2.0), True),
-        ((0.0, 1.0), (0.9, 1.0), True),
-        ((0.0, 0.2), (0.1, 0.3), True),
-        ((0.0, 0.1), (0.0, 0.1), True),
-        ((0.0, 2.0), (1.0, 1.0), True),
-        ((1.0, 1.0), (1.0, 1.0), True),
-    ],
-)
-def test_a_handover_of_a_few_frames_forbids_nothing(
-    first: tuple[float, float], second: tuple[float, float], forbidden: bool
-) -> None:
-    for one, other in ((first, second), (second, first)):
-        seen = Sightings(np.zeros(2, np.int64), np.array([one[0], other[0]]), np.array([one[1], other[1]]))
-        distances = np.zeros((2, 2), np.float32)
-        forbid_impossible(distances, seen)
-        assert np.isinf(distances).tolist() == [[True, forbidden], [forbidden, True]]
-
-
 def test_nothing_and_one() -> None:
     assert average_linkage(np.zeros((0, 0), np.float32), threshold=0.5).shape == (0,)
     assert list(average_linkage(np.zeros((1, 1), np.float32), threshold=0.5)) == [0]

@@ -51,14 +51,18 @@ def test_nobody_is_twice_in_one_camera_at_once() -> None:
     assert later.person == 1
 
 
-def test_two_who_share_one_frame_are_two_although_times_are_rounded() -> None:
+def test_a_handover_is_one_person_and_more_is_not() -> None:
     """A tracklet that ended has its times from its side file, in thousandths; one that walks has not."""
     ids = identities()
     see(ids, "door/0", near(0), 10.0404, 15, now=12)
-    (other,) = see(ids, "door/1", near(0), 8, 10.040, now=13)
+    (handed_over,) = see(ids, "door/1", near(0), 8, 10.12, now=13)
+    assert handed_over.reason == "match"
+    (other,) = see(ids, "door/2", near(0), 5, 8.2, now=14)
     assert other.reason == "new"
-    (before,) = see(ids, "door/2", near(0), 5, 7.96, now=14)
-    assert before.reason == "match"
+    (one_frame,) = see(ids, "door/3", near(0), 20.0404, 20.0404, now=21)
+    (the_same_frame,) = see(ids, "door/4", near(0), 20.040, 20.040, now=21)
+    assert one_frame.reason == "match"
+    assert the_same_frame.person != one_frame.person
 
 
 def test_ways_take_their_time() -> None:

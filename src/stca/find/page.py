@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ from stca.gallery import Gallery, find_crops
 from stca.gallery.records import Record
 from stca.gallery.times import format_span, format_time
 from stca.linking import Linking
-from stca.linking.constraints import HANDOVER
 from stca.linking.persons import names_of
 from stca.tools.files import write_text
 from stca.tools.provenance import provenance_line
@@ -61,11 +61,15 @@ def write_page(
     cameras = sorted({record.camera for record in records})
     content = {
         "threshold": linking.threshold if linking else None,
-        "handover": HANDOVER,
         "cameras": cameras,
         "names": names,
         "tracklets": [
-            _tracklet(record, numbers[record.key], similar, crops=3 if len(records) <= _FEW else 1)
+            _tracklet(
+                record,
+                numbers[record.key],
+                [(row, score, _apart(record, records[row], numbers)) for row, score in similar],
+                crops=3 if len(records) <= _FEW else 1,
+            )
             for record, similar in zip(records, answers, strict=True)
         ],
     }
@@ -125,7 +129,14 @@ def most_similar(vectors: Float32[np.ndarray, "N D"], count: int) -> list[list[t
     return found
 
 
-def _tracklet(record: Record, person: int, similar: list[tuple[int, float]], *, crops: int) -> dict[str, Any]:
+def _apart(one: Record, other: Record, numbers: Mapping[str, int]) -> bool:
+    """Whether two were taken for different people since one camera saw them at once, whatever their score."""
+    return numbers[one.key] != numbers[other.key] and one.overlaps(other)
+
+
+def _tracklet(
+    record: Record, person: int, similar: list[tuple[int, float, bool]], *, crops: int
+) -> dict[str, Any]:
     return {
         "key": record.key,
         "camera": record.camera,

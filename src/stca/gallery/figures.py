@@ -74,17 +74,19 @@ def _legend(hits: Sequence[tuple[Hit, FoundTracklet | None]], threshold: float |
         return "No threshold yet: stca calibrate."
     above = sum(bool(hit.accepted) for hit, _ in hits)
     words = f"Threshold {threshold:.3f}. ✓ solid green: at or above it. ✗ dashed: below."
+    if any(hit.at_once for hit, _ in hits):
+        words += " Dashed, “same time”: one camera saw both at once."
     return words if above else f"No match: no result reaches the threshold. {words}"
 
 
 def _frame(hit: Hit) -> tuple[str, str]:
-    if hit.accepted is None:
+    if hit.accepted is None and not hit.at_once:
         return INK, "solid"
     return (RIGHT, "solid") if hit.accepted else (WRONG, "dashed")
 
 
 def _words(hit: Hit) -> str:
-    mark = {True: " ✓", False: " ✗", None: ""}[hit.accepted]
+    mark = "\nsame time" if hit.at_once else {True: " ✓", False: " ✗", None: ""}[hit.accepted]
     record = hit.record
     start = "" if record.first is None else format_time(record.first).replace(" ", "\n")
     return f"{hit.rank}   {hit.score:.3f}{mark}\n{shorten(record.key, 16)}\n{start}"

@@ -214,6 +214,7 @@ class Gallery(GalleryLog):
         time: tuple[float, float] | None = None,
         without: str | None = None,
         hidden: bool = False,
+        query: Record | None = None,
     ) -> list[Hit]:
         """The most similar tracklets.
 
@@ -225,6 +226,8 @@ class Gallery(GalleryLog):
                 without times are excluded.
             without: a key to exclude: the query's own.
             hidden: search hidden tracklets too.
+            query: when and where the query was seen, where that is known: its camera saw somebody else at
+                the same time (`Hit.at_once`).
 
         Raises:
             GalleryError: a vector of another dimension, zero or not finite; a k below 1; a time that ends
@@ -239,11 +242,7 @@ class Gallery(GalleryLog):
         chosen = None if cameras is None else frozenset([cameras] if isinstance(cameras, str) else cameras)
         with self._engine.reading():
             found = self._engine.search(unit, k, cameras=chosen, time=time, without=without, hidden=hidden)
-            calibration = self.calibration()
-        return [
-            Hit(rank, record, score, None if calibration is None else score >= calibration.threshold)
-            for rank, (record, score) in enumerate(found, 1)
-        ]
+            return self.rated(found, query=query)
 
     def refresh(self) -> None:
         """Bring the index up to the last commit and save it to disk.

@@ -1,4 +1,4 @@
-"""Data classes of a gallery: a tracklet's record, a search hit, the results of `add` and `stats`."""
+"""Data classes of a gallery: records, hits, the results of `add` and `stats`; and who was seen at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,34 @@ import math
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import Bool, Float64
+
 from stca.errors import GalleryError
+
+HANDOVER = 0.15
+"""Seconds that two tracklets of one person may share, where a tracker goes over from one to the next."""
+_ROUNDED = 0.002  # seconds that times may be off: side files keep thousandths, and frames are farther apart
+
+Times = Float64[np.ndarray, "*#B"] | float
+
+
+def share_time(first: Times, last: Times, other_first: Times, other_last: Times) -> Bool[np.ndarray, "*B"]:
+    """Whether two spans of time have more in common than a handover.
+
+    A handover is `HANDOVER` at most, and less than half of the shorter span.
+
+    Args:
+        first: seconds, here and below of any shapes that broadcast; NaN: unknown, which shares nothing.
+        last: of the end.
+        other_first: of the other ones.
+        other_last: of the other ones' end.
+
+    """
+    shared = np.minimum(last, other_last) - np.maximum(first, other_first)
+    shorter = np.minimum(np.subtract(last, first), np.subtract(other_last, other_first))
+    handover = (shared <= HANDOVER) & (np.maximum(shared, 0) < shorter / 2)
+    return np.asarray((shared >= -_ROUNDED) & ~handover)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +87,14 @@ class Record:
                 )
 
     def overlaps(self, other: Record) -> bool:
-        """Whether both were in one camera's view at the same time, so that they are different people."""
+        """Whether one camera saw both at the same time (`share_time`), so that they are different people."""
         if (self.camera, self.clock) != (other.camera, other.clock):
             return False
         if self.first is None or other.first is None:
             return False
         assert self.last is not None  # both times or none
         assert other.last is not None
-        return self.first <= other.last and other.first <= self.last
+        return bool(share_time(self.first, self.last, other.first, other.last))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +105,10 @@ class Hit:
         rank: from 1.
         record: of the tracklet found.
         score: cosine similarity, between -1 and 1.
-        accepted: whether the score reaches the gallery's threshold; None if it was never calibrated.
+        accepted: whether it may be the same person: the score reaches the gallery's threshold, and no camera
+            saw both at once; None if the gallery was never calibrated.
+        at_once: whether the query's camera saw both at the same time (`Record.overlaps`), and nobody said
+            that they are one person all the same.
 
     """
 
@@ -86,6 +116,7 @@ class Hit:
     record: Record
     score: float
     accepted: bool | None = None
+    at_once: bool = False
 
     @property
     def key(self) -> str:

@@ -42,6 +42,7 @@ def search_tracklet(
     """Search for the tracklets most similar to a query that is given by its crops.
 
     If the gallery has the same tracklet (key and crops), its vector is used, and it is not among the hits.
+    Those that its camera saw at the same time are marked (`Hit.at_once`).
 
     Args:
         gallery: the gallery to search.
@@ -67,7 +68,7 @@ def search_tracklet(
     filters: dict[str, Any] = {"cameras": cameras, "time": time, "hidden": hidden}
     own = gallery.get(found.key)
     if own is not None and own[0].content == crops_digest(found):
-        return own[0], gallery.search(own[1], k, without=found.key, **filters)
+        return own[0], gallery.search(own[1], k, without=found.key, query=own[0], **filters)
     vectors = embed(
         gallery,
         _loaded(model),
@@ -77,7 +78,8 @@ def search_tracklet(
         batch_size=batch_size,
         workers=workers,
     )
-    return record_of(found), gallery.search(vectors[0], k, **filters)
+    record = record_of(found)
+    return record, gallery.search(vectors[0], k, query=record, **filters)
 
 
 def calibrate_gallery(

@@ -14,13 +14,10 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
 from stca.errors import ConfigError
-from stca.gallery.records import Record
+from stca.gallery.records import Record, share_time
 
 Travel = Mapping[tuple[str, str], float]
 """Minimum travel time in seconds between two cameras, in both directions."""
-
-HANDOVER = 0.15
-"""Seconds that two tracklets of one person may share, where a tracker goes over from one to the next."""
 
 _BLOCK = 512
 
@@ -98,19 +95,15 @@ def forbid_impossible(
 
 
 def at_once(seen: Sightings, rows: slice) -> Bool[np.ndarray, "n N"]:
-    """Which tracklets one camera saw at the same time, so that they are different people.
-
-    A handover is none: they share `HANDOVER` seconds at most, and less than half of the shorter one.
+    """Which tracklets one camera saw at the same time (`share_time`), so that they are different people.
 
     Args:
         seen: cameras and times of N tracklets.
         rows: n of them, which are compared with all.
 
     """
-    first, last, length = seen.first, seen.last, seen.last - seen.first
-    shared = np.minimum(last[rows, None], last) - np.maximum(first[rows, None], first)
-    handover = (shared <= HANDOVER) & (shared < np.minimum(length[rows, None], length) / 2)
-    found: Bool[np.ndarray, "n N"] = (seen.cameras[rows, None] == seen.cameras) & (shared >= 0) & ~handover
+    found = share_time(seen.first[rows, None], seen.last[rows, None], seen.first, seen.last)
+    found &= seen.cameras[rows, None] == seen.cameras
     if seen.clocks is not None:
         found &= seen.clocks[rows, None] == seen.clocks
     return found
@@ -118,13 +111,8 @@ def at_once(seen: Sightings, rows: slice) -> Bool[np.ndarray, "n N"]:
 
 def seen_at_once(some: Iterable[Record], others: Iterable[Record]) -> tuple[Record, Record] | None:
     """Two tracklets that one camera saw at the same time, one of each; None: there are none."""
-    for one, other in itertools.product(some, others):
-        times = one.first, one.last, other.first, other.last
-        if (one.camera, one.clock) != (other.camera, other.clock) or None in times:
-            continue
-        if one.first < other.last and other.first < one.last:  # type: ignore[operator]
-            return one, other
-    return None
+    pairs = itertools.product(some, others)
+    return next(((one, other) for one, other in pairs if one.overlaps(other)), None)
 
 
 def clock_groups(cameras: Sequence[str], clocks: Sequence[str]) -> Int64[np.ndarray, " N"]:

@@ -182,10 +182,10 @@ class SavedAnswers:
 
 
 def _verdict(hits: list[Hit]) -> Literal["somebody", "nobody", "unknown"]:
-    """Of the best answer."""
+    """Of all answers: the best one that no camera saw together with the query decides."""
     if hits and hits[0].accepted is None:
         return "unknown"
-    return "somebody" if hits and hits[0].accepted else "nobody"
+    return "somebody" if any(hit.accepted for hit in hits) else "nobody"
 
 
 def _hits(
@@ -207,7 +207,9 @@ def _hits(
         )
     cameras = None if filters.cameras is None else sorted(filters.cameras)
     many = request.k if request.verdict is None else _MOST
-    return state.gallery.search(asked.vector, many, cameras=cameras, time=time, without=own)
+    return state.gallery.search(
+        asked.vector, many, cameras=cameras, time=time, without=own, query=asked.record
+    )
 
 
 def _among_persons(
@@ -222,11 +224,7 @@ def _among_persons(
         if (found := state.gallery.get(record.key)) is not None:
             rows.append((record, float(found[1] @ unit)))
     rows.sort(key=lambda row: (-row[1], row[0].key))
-    calibration = state.gallery.calibration()
-    return [
-        Hit(rank, record, score, None if calibration is None else score >= calibration.threshold)
-        for rank, (record, score) in enumerate(rows, 1)
-    ]
+    return state.gallery.rated(rows, query=asked.record)
 
 
 def _shown(
@@ -241,6 +239,7 @@ def _shown(
             rank=hit.rank,
             score=hit.score,
             accepted=hit.accepted,
+            at_once=hit.at_once,
             judged=_judged(said, hit.key),
             tracklet=snapshot.tracklet_out(snapshot.records.get(hit.key, hit.record)),
         )

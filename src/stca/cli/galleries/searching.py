@@ -113,7 +113,7 @@ def _search(given: argparse.Namespace) -> None:
         if own is not None:
             _refuse_for_keys(given)
             record, crops = own[0], find_crops(own[0])
-            hits = gallery.search(own[1], given.k, without=record.key, **filters)
+            hits = gallery.search(own[1], given.k, without=record.key, query=record, **filters)
         else:
             work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stca-query-")))
             crops = _query_crops(given, gallery, work)
@@ -183,16 +183,19 @@ def table(hits: Sequence[Hit], calibration: Calibration | None) -> str:
     camera = max(6, *(len(hit.record.camera) for hit in hits))
     lines = [f"{'rank':>4}  {'key':<{width}}  {'camera':<{camera}}  {'score':>7}  {'':<9}  time"]
     for hit in hits:
-        mark = {True: "match", False: "below", None: ""}[hit.accepted]
+        mark = "same time" if hit.at_once else {True: "match", False: "below", None: ""}[hit.accepted]
         lines.append(
             f"{hit.rank:>4}  {hit.key:<{width}}  {hit.record.camera:<{camera}}  {hit.score:>7.4f}  {mark:<9}"
             f"  {format_span(hit.record)}".rstrip()
         )
+    if any(hit.at_once for hit in hits):
+        lines.append("same time: one camera saw it together with the query, so it is somebody else")
     if calibration is None:
         lines.append("no threshold yet (stca calibrate): the best result may still be the wrong person")
         return "\n".join(lines)
-    if not hits[0].accepted:
-        lines.append(f"no match: no result reaches the threshold {calibration.threshold:.4f}")
+    if not any(hit.accepted for hit in hits):
+        other = "other " if hits[0].score >= calibration.threshold else ""
+        lines.append(f"no match: no {other}result reaches the threshold {calibration.threshold:.4f}")
     lines.append(calibration.summary())
     return "\n".join(lines)
 

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float32, Int64
 
 from stca.errors import GalleryError
 from stca.gallery.calibration.calibration import Method
-from stca.gallery.records import Record
+from stca.gallery.records import Record, share_time
 
 _BLOCK = 512
 
@@ -107,7 +107,7 @@ def mate_masks(
     for start in range(0, len(records), _BLOCK):
         block = slice(start, start + _BLOCK)
         one_clock = clock[block, None] == clock  # two videos of a camera both begin at 0
-        at_once = one_clock & (first[block, None] <= last) & (first <= last[block, None])
+        at_once = one_clock & share_time(first[block, None], last[block, None], first, last)
         mates, non_mates = _by_identity(known_pairs, block, at_once)
         if known_pairs.groups is not None:
             _correct(mates, non_mates, known_pairs.groups, block, enemies)

@@ -8,7 +8,8 @@ from functools import lru_cache
 
 from stca.gallery.calibration import Calibration
 from stca.gallery.corrections.correction import Change, Correction, Kind, PersonTable
-from stca.gallery.records import Record
+from stca.gallery.corrections.resolving import resolve
+from stca.gallery.records import Hit, Record
 from stca.gallery.store.interface import GalleryStore, LogState
 from stca.gallery.store.rows import digest
 
@@ -31,10 +32,40 @@ class GalleryLog:
         text = self._store.meta(_CALIBRATION)
         return None if text is None else _calibration(text)
 
+    def rated(self, found: Sequence[tuple[Record, float]], *, query: Record | None = None) -> list[Hit]:
+        """Hits, with what the threshold, times and people say of each.
+
+        Args:
+            found: tracklets and their cosines with the query, best first.
+            query: when and where the query was seen; None: unknown.
+
+        """
+        calibration = self.calibration()
+        threshold = None if calibration is None else calibration.threshold
+        beside = set() if query is None else self._seen_with(query, [record for record, _ in found])
+        return [
+            Hit(
+                rank,
+                record,
+                score,
+                accepted=None if threshold is None else score >= threshold and record.key not in beside,
+                at_once=record.key in beside,
+            )
+            for rank, (record, score) in enumerate(found, 1)
+        ]
+
+    def _seen_with(self, query: Record, records: Sequence[Record]) -> set[str]:
+        """Keys of those that a camera saw together with the query, less those said to be the same person."""
+        beside = {each.key for each in records if each.key != query.key and each.overlaps(query)}
+        if beside:
+            groups = resolve(self.corrections()).groups
+            beside -= {key for group in groups if query.key in group for key in group}
+        return beside
+
     def set_calibration(self, calibration: Calibration) -> None:
         """Store a threshold; searches mark hits below it from now on."""
         text = calibration.to_json()
-        self._store.set_meta(_CALIBRATED, f"{time.time():.0f} {digest(text.encode())}")
+        self._store.set_meta(_CALIBRATED, f"{int(time.time())} {digest(text.encode())}")
         self._store.set_meta(_CALIBRATION, text)
 
     def calibrated(self) -> float | None:

@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Float32
 
 from stca.gallery.corrections import Resolved
+from stca.gallery.records import share_time
 from stca.linking.constraints import Travel
 
 Vector = Float32[np.ndarray, " D"]
-_ROUNDED = 0.002  # seconds: side files keep thousandths, and frames are much farther apart
 
 
 @dataclass(slots=True, eq=False)
@@ -71,8 +71,8 @@ class Said:
 def can_be_one(a: Sighting, b: Sighting, *, travel: Travel, said: Said) -> bool:
     """Whether two tracklets may be one person.
 
-    Not if one camera saw both at once, or if the way between their cameras takes longer than was between
-    them. What people said comes first.
+    Not if one camera saw both at once (`share_time`), or if the way between their cameras takes longer than
+    was between them. What people said comes first.
     """
     if b.key in said.groups.get(a.key, ()):
         return True
@@ -80,11 +80,10 @@ def can_be_one(a: Sighting, b: Sighting, *, travel: Travel, said: Said) -> bool:
         return False
     if a.first is None or a.last is None or b.first is None or b.last is None:
         return True
-    gap = max(a.first - b.last, b.first - a.last)  # below 0 they overlap
     if a.camera == b.camera:
-        return gap > _ROUNDED
+        return not share_time(a.first, a.last, b.first, b.last)
     least = travel.get((min(a.camera, b.camera), max(a.camera, b.camera)))
-    return least is None or gap >= least
+    return least is None or max(a.first - b.last, b.first - a.last) >= least
 
 
 class Means:

@@ -100,7 +100,7 @@ def _now(request: Request, state: ServerState, since: int) -> tuple[int, list[tu
     snapshot = state.snapshot()
     found.append(("gallery", 0, {"tracklets": len(snapshot.records), "persons": len(snapshot.persons)}))
     for search, result in request.app.state.answers.now():
-        best = result.hits[0] if result.hits and result.hits[0].accepted else None
+        best = next((hit for hit in result.hits if hit.accepted), None)
         content = {
             "search": search.id,
             "name": search.name,

@@ -51,7 +51,7 @@ class WhyOut(Model):
     score: float | None = Field(description="cosine of the two tracklets' vectors; null without an answer")
     threshold: float | None
     far: float | None = Field(description="false-accept rate, per search, that the threshold is for")
-    accepted: bool | None = Field(description="whether the score reaches the threshold")
+    accepted: bool | None = Field(description="as `Hit.accepted` of a search")
     words: str = Field(description="how sure the score is, in plain words")
     picture: str | None = Field(description="address of the crops with what the network saw; null: none")
     looks: list[LookOut] = Field(description="of the tracklet, then of the answer")

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from stca.errors import StcaError
-from stca.gallery import Gallery, Record
+from stca.gallery import Gallery, Hit, Record
 from stca.web.media import out
 from stca.web.media.certainty import curve_points
 from stca.web.media.looking import NOTES, Look, draw, look
@@ -45,7 +45,8 @@ def explain(state: ServerState, key: str, answer: str | None) -> tuple[out.WhyOu
     except StcaError as error:
         looks, problem = [], state.public(error.what)
     picture = webp(draw(looks)).data if looks else None
-    return _said(state, key, answer, score, looks, problem), picture
+    hits = [] if score is None else state.gallery.rated([(records[1], score)], query=records[0])
+    return _said(state, key, hits, looks, problem), picture
 
 
 def _vector(gallery: Gallery, record: Record) -> Float32[np.ndarray, " D"]:
@@ -58,11 +59,12 @@ def _vector(gallery: Gallery, record: Record) -> Float32[np.ndarray, " D"]:
 def _said(
     state: ServerState,
     key: str,
-    answer: str | None,
-    score: float | None,
+    hits: list[Hit],
     looks: list[Look],
     problem: str | None,
 ) -> out.WhyOut:
+    hit = hits[0] if hits else None
+    answer, score = (None, None) if hit is None else (hit.key, hit.score)
     calibration = state.gallery.calibration()
     threshold = None if calibration is None else calibration.threshold
     sure = None if score is None else _certainty(state, score)
@@ -78,7 +80,7 @@ def _said(
         score=score,
         threshold=threshold,
         far=None if calibration is None else calibration.far,
-        accepted=None if score is None or threshold is None else score >= threshold,
+        accepted=None if hit is None else hit.accepted,
         words=words,
         picture=address if looks else None,
         looks=[_look_out(each) for each in looks],

@@ -48,7 +48,7 @@ def tracklet(request: Request, key: str, query: str = "") -> Response:
         digits=2 if score is None else words.digits([score], calibration.threshold if calibration else None),
         judged=state.judgements(asked.key).get(key) if asked else None,
         calibration=calibration,
-        accepted=None if score is None or calibration is None else score >= calibration.threshold,
+        hit=None if score is None else state.gallery.rated([(record, score)], query=asked)[0],
         curve=curve_of(request, score),
         frames=frames_of(state, record),
         why=why_url(key, asked.key if asked else None),

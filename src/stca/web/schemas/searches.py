@@ -54,7 +54,13 @@ class Hit(Model):
 
     rank: int
     score: float = Field(description="cosine similarity, from -1 to 1")
-    accepted: bool | None = Field(description="whether it reaches the threshold; null: there is none")
+    accepted: bool | None = Field(
+        description="whether it may be the same person: it reaches the threshold, and no camera saw it "
+        "together with the query; null: there is no threshold"
+    )
+    at_once: bool = Field(
+        description="whether one camera saw it together with the query, so that it is somebody else"
+    )
     judged: Literal["same", "different"] | None = Field(description="what somebody said of this answer")
     tracklet: Tracklet
 
@@ -68,7 +74,7 @@ class QueryOut(Model):
 
 
 class SearchResult(Model):
-    """Answers, best first, and whether the best one is the person."""
+    """Answers, best first, and whether one of them is the person."""
 
     query: QueryOut
     threshold: float | None
