@@ -260,13 +260,33 @@ def test_the_folder_around_a_gallery_names_it(filled: Path, tmp_path: Path, run:
     assert f"{tmp_path / 'people' / 'gallery'} is one" in run("gallery", "stats", tmp_path / "people", code=1)
 
 
-def test_calibrating_says_what_it_replaces(
-    filled: Path, tmp_path: Path, run: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+def test_without_labels_public_sets_come_before_halves(
+    tmp_path: Path,
+    run: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    shutil.copytree(filled, tmp_path / "g")
-    assert "has no scores of this gallery's network" in run("calibrate", tmp_path / "g", "--public", code=1)
-    with Gallery.open(tmp_path / "g") as gallery:
-        weights = gallery.fingerprint.weights
+    tracks, gallery = make_tracks(tmp_path / "tracks", label=False), tmp_path / "g"
+    run("gallery", "add", gallery, tracks, "--model", "colour_histogram", "--workers", 0)
+    publish_scores(gallery, monkeypatch)
+    assert main(["calibrate", str(gallery)]) == 0
+    printed = capsys.readouterr()
+    assert "from pictures of two cameras in public sets" in printed.out
+    assert "neither labels nor corrections: public sets are taken (--halves" in printed.err
+    run("person", "judge", gallery, "cam1/0001", "cam1/0002", "right")
+    assert main(["calibrate", str(gallery)]) == 0
+    assert "of at least 30 and 100 that a threshold needs: public sets are taken" in capsys.readouterr().err
+    assert "or --halves" in run("calibrate", gallery, "--plot", tmp_path / "p.png", code=1)
+    assert "from time split" in run("calibrate", gallery, "--halves", "--workers", 0)
+    labels = tmp_path / "labels.csv"
+    labels.write_text("key,person\n" + "".join(f"cam1/{n:04d},{(n - 1) // 2}\n" for n in range(1, 11)))
+    assert "from labels: 10 searches" in run("calibrate", gallery, "--labels", labels)
+
+
+def publish_scores(gallery: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the package had scores of the gallery's network on a public set."""
+    with Gallery.open(gallery) as opened:
+        weights = opened.fingerprint.weights
     scores = {
         "pairs": [100, 1000],
         "different": [0.01 * n for n in range(15)],
@@ -274,13 +294,21 @@ def test_calibrating_says_what_it_replaces(
     }
     networks = [{"name": "net", "weights": weights, "sets": {"one": scores}}]
     monkeypatch.setattr(cross_camera, "_networks", lambda: networks)
+
+
+def test_calibrating_says_what_it_replaces(
+    filled: Path, tmp_path: Path, run: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(filled, tmp_path / "g")
+    assert "has no scores of this gallery's network" in run("calibrate", tmp_path / "g", "--public", code=1)
+    publish_scores(tmp_path / "g", monkeypatch)
     said = run("calibrate", tmp_path / "g", "--public", "--far", "0.1")
     assert "false-accept rate of 10 %" in said
     assert "public sets" in run("search", tmp_path / "g", "cam1/0001").splitlines()[-1]
     said = run("calibrate", tmp_path / "g")
     assert re.search(r"stored; before it was 0\.\d+, from public sets; --public takes that again", said)
     assert "from labels, where" in run("search", tmp_path / "g", "cam1/0001").splitlines()[-1]
-    assert "without --labels" in run("calibrate", tmp_path / "g", "--public", "--across", code=1)
+    assert "neither --labels" in run("calibrate", tmp_path / "g", "--public", "--across", code=1)
     for words in (["--public"], []):
         with closing(sqlite3.connect(tmp_path / "g" / "gallery.sqlite")) as db, db:
             db.execute("UPDATE meta SET value = '{' WHERE name = 'calibration'")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from stca.errors import GalleryError
 from stca.gallery.adding import crops_digest, record_of
 from stca.gallery.calibration import Calibration, CalibrationSet, calibrate, labelled, relabel
 from stca.gallery.calibration.corrected import corrected, corrections_alone, suffices
-from stca.gallery.corrections import labelled_pairs, resolve
+from stca.gallery.corrections import Resolved, labelled_pairs, resolve
 from stca.gallery.embedding import embed
 from stca.gallery.gallery import Gallery
 from stca.gallery.records import Hit, Record
@@ -119,37 +119,67 @@ def calibrate_gallery(
         RankingError: `far` is not between 0 and 1.
 
     """
-
-    def split() -> CalibrationSet:
-        return time_split_set(
+    said = _what_is_said(gallery, labels, far=far, across=across)
+    known_pairs, note = said.known_pairs, said.note
+    if known_pairs is None:
+        known_pairs, note = _with_halves(
             gallery,
             _loaded(model),
+            said,
             device=device,
             precision=precision,
             batch_size=batch_size,
             workers=workers,
         )
-
-    known_pairs, corrections, note = _known_pairs(gallery, labels, split, far=far, across=across)
     calibration, searches = calibrate(known_pairs, far=far, across=across)
     if known_pairs.method == "corrections":
         note += (
             f": a search met {calibration.rows} of them, the gallery has {len(known_pairs.records)} tracklets"
         )
-    calibration = replace(calibration, corrections=corrections, note=note)
+    calibration = replace(calibration, corrections=said.corrections, note=note)
     gallery.set_calibration(calibration)
     return calibration, searches
 
 
-def _known_pairs(
+def why_halves(
     gallery: Gallery,
-    labels: Mapping[str, int] | None,
-    split: Callable[[], CalibrationSet],
     *,
-    far: float,
-    across: bool,
-) -> tuple[CalibrationSet, int, str]:
-    """Who is known to be who; the number of pairs by people in it, and a note about them."""
+    labels: Mapping[str, int] | None = None,
+    far: float = 0.01,
+    across: bool = False,
+) -> str | None:
+    """Why `calibrate_gallery` would cut each tracklet in two; None: it would not.
+
+    Args:
+        gallery: as the other ones, of `calibrate_gallery`.
+        labels: person by key.
+        far: false-accept rate.
+        across: compare only tracklets of different cameras.
+
+    """
+    said = _what_is_said(gallery, labels, far=far, across=across)
+    return None if said.known_pairs is not None else said.note or "there are neither labels nor corrections"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Said:
+    """What labels and corrections say about who is who.
+
+    Args:
+        known_pairs: None where that is not enough for a threshold.
+        resolved: the corrections together.
+        corrections: number of pairs in them.
+        note: what was used, and why.
+
+    """
+
+    known_pairs: CalibrationSet | None
+    resolved: Resolved
+    corrections: int
+    note: str
+
+
+def _what_is_said(gallery: Gallery, labels: Mapping[str, int] | None, *, far: float, across: bool) -> _Said:
     hidden, log = gallery.hidden(), gallery.corrections()
     records, vectors = gallery.table()
     if labels is not None:
@@ -161,28 +191,42 @@ def _known_pairs(
     resolved, pairs = resolve(log), labelled_pairs(log)
     same = sum(pair.same for pair in pairs)
     judged = f"pairs judged by people ({same} of one person, {len(pairs) - same} of different people)"
-    if not pairs:
-        return (labelled(records, vectors) if by_labels else split()), 0, ""
     if by_labels:
-        known_pairs = corrected(labelled(records, vectors), resolved)
-        return known_pairs, len(pairs), f"{judged} came before the labels"
+        known_pairs = labelled(records, vectors)
+        if not pairs:
+            return _Said(known_pairs, resolved, 0, "")
+        note = f"{judged} came before the labels"
+        return _Said(corrected(known_pairs, resolved), resolved, len(pairs), note)
+    if not pairs:
+        return _Said(None, resolved, 0, "")
     alone = corrections_alone(records, vectors, resolved)
     enough, words = suffices(alone, far=far, across=across)
-    if enough:
-        note = (
-            f"{judged} suffice. Known to be different are these, who look more alike than most, and "
-            "tracklets that one camera saw at once"
-        )
-        return alone, len(pairs), note
-    note = f"{judged} came first, but give {words}"
+    if not enough:
+        return _Said(None, resolved, len(pairs), f"{judged} came first, but give {words}")
+    note = (
+        f"{judged} suffice. Known to be different are these, who look more alike than most, and "
+        "tracklets that one camera saw at once"
+    )
+    return _Said(alone, resolved, len(pairs), note)
+
+
+def _with_halves(
+    gallery: Gallery, model: ReIDModel, said: _Said, **embedding: Any
+) -> tuple[CalibrationSet, str]:
+    """Halves of tracklets, overruled by corrections where there are any; and the note."""
     try:
-        return corrected(split(), resolved), len(pairs), f"{note}. Halves of tracklets were used too"
+        halves = time_split_set(gallery, model, **embedding)
     except GalleryError as error:
+        if not said.corrections:
+            raise
         hint = "more corrections, or --labels FILE.csv with columns key,person"
-        found = f"{error.found}; {note}"
+        found = f"{error.found}; {said.note}"
         raise GalleryError(
             error.what, expected=error.expected, found=found, where=error.where, hint=hint
         ) from error
+    if not said.corrections:
+        return halves, ""
+    return corrected(halves, said.resolved), f"{said.note}. Halves of tracklets were used too"
 
 
 def _loaded(model: Model) -> ReIDModel:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,12 +29,17 @@ def add_verbs(verbs: Verbs) -> None:
         type=Path,
         metavar="FILE.csv",
         help="identities, columns key,person; default: those of the tracklets, else enough corrections (stca "
-        "person), else each is split in two",
+        "person), else --public, else --halves",
     )
     calibrate.add_argument(
         "--public",
         action="store_true",
         help="take what the network scores on people of two cameras in public sets, as a new gallery does",
+    )
+    calibrate.add_argument(
+        "--halves",
+        action="store_true",
+        help="without labels, cut each tracklet in two: right within a camera, too strict between cameras",
     )
     calibrate.add_argument("--across", action="store_true", help="compare only different cameras")
     calibrate.add_argument("--plot", type=picture, metavar="FILE.png", help="write a figure of DIR over FAR")
@@ -57,11 +63,11 @@ def _calibrate(given: argparse.Namespace) -> None:
     from stca.gallery.figures import calibration_figure
     from stca.runs.gallery_model import gallery_model
 
-    if given.public:
-        _take_public(given)
-        return
     labels = read_labels(given.labels) if given.labels else None
     with Gallery.open(given.gallery) as gallery:
+        if given.public or _is_public_better(given, gallery, labels):
+            _take_public(given, gallery)
+            return
         before = _before(gallery)
         calibration, searches = calibrate_gallery(
             gallery,
@@ -81,28 +87,40 @@ def _calibrate(given: argparse.Namespace) -> None:
         print(save_figure(calibration_figure(calibration, searches, title=title), given.plot))
 
 
-def _take_public(given: argparse.Namespace) -> None:
+def _is_public_better(given: argparse.Namespace, gallery: Gallery, labels: dict[str, int] | None) -> bool:
+    """Whether only halves of tracklets are left to measure by, though public sets are known; says so."""
+    from stca.gallery.cross_camera import public_threshold
+    from stca.gallery.search import why_halves
+
+    if given.halves or not 0 < given.far < 1 or public_threshold(gallery, far=given.far) is None:
+        return False
+    why = why_halves(gallery, labels=labels, far=given.far, across=given.across)
+    if why is None:
+        return False
+    print(f"{why}: public sets are taken (--halves cuts tracklets in two instead)", file=sys.stderr)
+    return True
+
+
+def _take_public(given: argparse.Namespace, gallery: Gallery) -> None:
     from stca.errors import ConfigError, GalleryError
-    from stca.gallery import Gallery
     from stca.gallery.cross_camera import public_threshold
 
     if given.labels or given.across or given.plot:
         raise ConfigError(
             "Nothing of the gallery is measured where public sets are taken",
-            expected="--public without --labels, --across and --plot",
+            expected="neither --labels, --across nor --plot; or --halves",
         )
-    with Gallery.open(given.gallery) as gallery:
-        before = _before(gallery, public=True)
-        found = public_threshold(gallery, far=given.far)
-        if found is None:
-            raise GalleryError(
-                "The package has no scores of this gallery's network on public sets",
-                expected="the network in the package, or one of the catalogue that we have measured",
-                found=gallery.fingerprint.name,
-                where=gallery.where,
-                hint="stca calibrate without --public",
-            )
-        gallery.set_calibration(found)
+    before = _before(gallery, public=True)
+    found = public_threshold(gallery, far=given.far)
+    if found is None:
+        raise GalleryError(
+            "The package has no scores of this gallery's network on public sets",
+            expected="the network in the package, or one of the catalogue that we have measured",
+            found=gallery.fingerprint.name,
+            where=gallery.where,
+            hint="stca calibrate without --public",
+        )
+    gallery.set_calibration(found)
     print(found.table())
     print(f"stored; {before}")
 
