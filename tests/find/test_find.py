@@ -12,7 +12,7 @@ import pytest
 from stca.cli import main
 from stca.errors import ConfigError, DatasetError, FrameError, GalleryError
 from stca.find import FindOptions, find_people, pipeline
-from stca.find.page import most_similar, write_page
+from stca.find.page import cosines_with_own, most_similar, write_page
 from stca.gallery import Calibration, Gallery, add_tracklets
 from stca.gallery.calibration import Method
 from stca.linking import Linking, find_persons, link_gallery, threshold
@@ -143,6 +143,15 @@ def test_where_nothing_says_a_threshold_it_is_asked_for(tmp_path: Path) -> None:
     options = FindOptions(**{**vars(OPTIONS), "threshold": None})
     with pytest.raises(GalleryError, match=r"--threshold 0\.6"):
         find_people([str(tmp_path / "one.avi")], tmp_path / "out", options)
+
+
+def test_how_well_each_fits_its_person() -> None:
+    vectors = np.random.default_rng(3).standard_normal((9, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    persons = [1, 2, 1, 3, 2, 1, 4, 1, 2]
+    for row, found in enumerate(cosines_with_own(vectors, persons)):
+        own = [vectors[row] @ vectors[i] for i in range(9) if persons[i] == persons[row] and i != row]
+        assert found is None if not own else found == pytest.approx(np.mean(own), abs=1e-5)
 
 
 def test_most_similar_is_a_full_sort() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,7 @@ def write_page(
     """
     records: list[Record] = []
     answers: list[list[tuple[int, float]]] = []
+    fits: list[float | None] = []
     names: dict[int, str] = {}
     numbers = linking.numbers() if linking else {}
     if gallery is not None and linking is not None:
@@ -57,6 +58,7 @@ def write_page(
         shown = [row for row, record in enumerate(every) if record.key in numbers]
         records = [every[row] for row in shown]
         answers = most_similar(vectors[shown], ANSWERS)
+        fits = cosines_with_own(vectors[shown], [numbers[record.key] for record in records])
         names = names_of(gallery.corrections(), numbers)
     cameras = sorted({record.camera for record in records})
     content = {
@@ -68,9 +70,10 @@ def write_page(
                 record,
                 numbers[record.key],
                 [(row, score, _apart(record, records[row], numbers)) for row, score in similar],
+                fit,
                 crops=3 if len(records) <= _FEW else 1,
             )
-            for record, similar in zip(records, answers, strict=True)
+            for record, similar, fit in zip(records, answers, fits, strict=True)
         ],
     }
     environment = Environment(
@@ -129,13 +132,34 @@ def most_similar(vectors: Float32[np.ndarray, "N D"], count: int) -> list[list[t
     return found
 
 
+def cosines_with_own(vectors: Float32[np.ndarray, "N D"], persons: Sequence[int]) -> list[float | None]:
+    """The mean cosine of each row with the other rows of its person; None where there are none.
+
+    Args:
+        vectors: of unit length.
+        persons: N numbers.
+
+    """
+    members: dict[int, list[int]] = {}
+    for row, person in enumerate(persons):
+        members.setdefault(person, []).append(row)
+    found: list[float | None] = [None] * len(persons)
+    for rows in members.values():
+        if len(rows) > 1:
+            own = vectors[rows]
+            means = (own @ own.sum(axis=0) - (own * own).sum(axis=1)) / (len(rows) - 1)
+            for row, mean in zip(rows, means.tolist(), strict=True):
+                found[row] = round(mean, 6)
+    return found
+
+
 def _apart(one: Record, other: Record, numbers: Mapping[str, int]) -> bool:
     """Whether two were taken for different people since one camera saw them at once, whatever their score."""
     return numbers[one.key] != numbers[other.key] and one.overlaps(other)
 
 
 def _tracklet(
-    record: Record, person: int, similar: list[tuple[int, float, bool]], *, crops: int
+    record: Record, person: int, similar: list[tuple[int, float, bool]], fit: float | None, *, crops: int
 ) -> dict[str, Any]:
     return {
         "key": record.key,
@@ -149,6 +173,7 @@ def _tracklet(
         "frames": record.frames,
         "crops": _crops(record, crops),
         "similar": similar,
+        "fit": fit,
     }
 
 
