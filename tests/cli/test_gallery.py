@@ -165,6 +165,40 @@ def test_sheet(filled: Path, tmp_path: Path, run: Callable[..., str]) -> None:
     assert image.shape[1] > 1000
 
 
+def test_a_person_is_searched_for_by_all_of_their_tracklets(
+    tracks: Path, tmp_path: Path, run: Callable[..., str]
+) -> None:
+    gallery = tmp_path / "g"
+    run("gallery", "add", gallery, tracks, "--model", "colour_histogram", "--workers", 0)
+    with Gallery.open(gallery) as opened:
+        keys = ["cam1/0001", "cam2/0003"]
+        opened.set_persons({**dict.fromkeys(keys, 7), "cam1/0002": 8})
+        own, vectors = opened.take(keys)
+        wanted = [
+            hit for hit in opened.search(vectors.mean(axis=0), 20) if hit.key not in keys
+        ]  # slow: both, and left out afterwards
+    found = json.loads(run("search", gallery, "--person", 7, "-k", 20, "--json"))
+    assert sorted(found["queries"]) == keys
+    assert [(hit["record"]["key"], hit["score"]) for hit in found["hits"]] == [
+        (hit.key, hit.score) for hit in wanted
+    ]
+    assert [hit["rank"] for hit in found["hits"]] == list(range(1, 19))
+    beside = {hit["record"]["key"] for hit in found["hits"] if hit["at_once"]}
+    assert beside == {hit.key for hit in wanted if any(map(hit.record.overlaps, own))}
+    run("person", "name", gallery, 7, "Ann")
+    assert run("search", gallery, "--person", "ann", "-k", 3) == run(
+        "search", gallery, "--person", 7, "-k", 3
+    )
+    run("search", gallery, "--person", "Ann", "--sheet", tmp_path / "sheet.png")
+    assert (tmp_path / "sheet.png").is_file()
+    assert "--person Ann" in run("search", gallery, "Ann", code=1)
+    assert "no person called '99'" in run("search", gallery, "--person", 99, code=1)
+    assert "no person called 'Bob'" in run("search", gallery, "--person", "Bob", code=1)
+    assert "found:    both" in run("search", gallery, "cam1/0001", "--person", 7, code=1)
+    assert "found:    neither" in run("search", gallery, code=1)
+    assert "--box is for photos" in run("search", gallery, "--person", 7, "--box", "1,1,5,5", code=1)
+
+
 def test_calibrate_by_labels_marks_answers(tracks: Path, tmp_path: Path, run: Callable[..., str]) -> None:
     gallery = tmp_path / "g"
     run("gallery", "add", gallery, tracks, "--model", "colour_histogram", "--workers", 0)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stca.gallery.gallery import Gallery
     from stca.gallery.query import Query, open_query
     from stca.gallery.records import Added, Hit, Record, Stats
-    from stca.gallery.search import calibrate_gallery, search_tracklet
+    from stca.gallery.search import calibrate_gallery, search_several, search_tracklet
     from stca.gallery.time_split import time_split_set
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "open_query",
     "record_of",
     "relabel",
+    "search_several",
     "search_tracklet",
     "time_split_set",
 ]
@@ -62,7 +63,7 @@ _MODULES = {
     "gallery": "Gallery",
     "query": "Query open_query",
     "records": "Added Hit Record Stats",
-    "search": "calibrate_gallery search_tracklet",
+    "search": "calibrate_gallery search_several search_tracklet",
     "time_split": "time_split_set",
 }
 """Names by module, imported when first used: only some need PyTorch, which takes over a second."""

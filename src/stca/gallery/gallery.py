@@ -242,7 +242,7 @@ class Gallery(GalleryLog):
         chosen = None if cameras is None else frozenset([cameras] if isinstance(cameras, str) else cameras)
         with self._engine.reading():
             found = self._engine.search(unit, k, cameras=chosen, time=time, without=without, hidden=hidden)
-            return self.rated(found, query=query)
+            return self.rated(found, queries=() if query is None else (query,))
 
     def refresh(self) -> None:
         """Bring the index up to the last commit and save it to disk.

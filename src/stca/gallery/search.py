@@ -82,6 +82,31 @@ def search_tracklet(
     return record, gallery.search(vectors[0], k, query=record, **filters)
 
 
+def search_several(gallery: Gallery, records: Sequence[Record], k: int = 10, **filters: Any) -> list[Hit]:
+    """Search for a person of whom the gallery has several tracklets: by the mean of their unit vectors.
+
+    None of these is among the hits; those that a camera saw together with one of them are marked
+    (`Hit.at_once`).
+
+    Args:
+        gallery: the gallery to search.
+        records: one and more of the gallery.
+        k: maximum number of hits.
+        **filters: `cameras`, `time` and `hidden`, as `Gallery.search`.
+
+    Raises:
+        GalleryError: none of these tracklets is in the gallery; as `Gallery.search`.
+
+    """
+    own, vectors = gallery.take([record.key for record in records])
+    if not own:
+        raise GalleryError("None of these tracklets is in the gallery", where=gallery.where)
+    keys = {record.key for record in own}
+    hits = gallery.search(vectors.mean(axis=0), k + len(own), **filters)
+    others = [(hit.record, hit.score) for hit in hits if hit.key not in keys]
+    return gallery.rated(others[:k], queries=own)
+
+
 def calibrate_gallery(
     gallery: Gallery,
     model: Model,

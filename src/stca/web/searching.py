@@ -224,7 +224,7 @@ def _among_persons(
         if (found := state.gallery.get(record.key)) is not None:
             rows.append((record, float(found[1] @ unit)))
     rows.sort(key=lambda row: (-row[1], row[0].key))
-    return state.gallery.rated(rows, query=asked.record)
+    return state.gallery.rated(rows, queries=() if asked.record is None else (asked.record,))
 
 
 def _shown(

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from stca.cli.parsing import Verbs, add_verb, gallery_place, positive, shown_place
 
 if TYPE_CHECKING:
+    from stca.gallery import Gallery
     from stca.gallery.corrections import Correction
+    from stca.linking.persons import Person
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -104,6 +106,33 @@ def _list(given: argparse.Namespace) -> None:
             cameras = ", ".join(sorted({record.camera for record in person.records}))
             who = f"{person.number:>6}  {person.name or '':<{width}}"
             print(f"{who}  {len(person.records):>9}  {seen:<25}  {cameras}")
+
+
+def person_called(gallery: Gallery, who: str) -> Person:
+    """A person by number or name.
+
+    Raises:
+        GalleryError: there is none, or several have this name.
+
+    """
+    from stca.errors import GalleryError
+    from stca.linking.persons import person_names, persons
+
+    if who.isascii() and who.isdigit():
+        found = persons(gallery, [int(who)])
+    else:
+        names = person_names(gallery)
+        called = [number for number, name in names.items() if name.casefold() == who.casefold()]
+        found = persons(gallery, called) if called else []
+    if len(found) == 1:
+        return found[0]
+    raise GalleryError(
+        f"The gallery has {'several persons' if found else 'no person'} called {who!r}",
+        expected="a number or a name",
+        found=", ".join(f"person {person.number}" for person in found) or None,
+        where=gallery.where,
+        hint="see `stca person list`",
+    )
 
 
 def _name(given: argparse.Namespace) -> None:

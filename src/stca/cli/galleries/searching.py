@@ -6,6 +6,7 @@ import argparse
 import json
 import math
 import re
+import shlex
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stca.cli.galleries.gallery import add_embedding, embedding_of, require_cameras
+from stca.cli.galleries.persons import person_called
 from stca.cli.parsing import Verbs, add_verb, gallery_place, picture, positive, require_with, seconds
 
 if TYPE_CHECKING:
@@ -29,9 +31,14 @@ def add_verbs(verbs: Verbs) -> None:
     search.add_argument("gallery", type=gallery_place, help="folder or milvus:// address of the gallery")
     search.add_argument(
         "query",
-        nargs="+",
+        nargs="*",
         help="key of a tracklet in the gallery, a tracklet's folder, photos (or a folder of photos) of one "
         "person, or a video",
+    )
+    search.add_argument(
+        "--person",
+        metavar="NUMBER|NAME",
+        help="instead of a query: a person of the gallery (`stca person list`), by all of their tracklets",
     )
     search.add_argument(
         "--box",
@@ -95,10 +102,42 @@ def clock_time(text: str) -> float:
 
 
 def _search(given: argparse.Namespace) -> None:
-    from stca.gallery import Gallery, find_crops, search_tracklet
-    from stca.runs.gallery_model import gallery_model
+    from stca.errors import ConfigError
+    from stca.gallery import Gallery
 
     require_with(given, "blur", "sheet")
+    if bool(given.query) == (given.person is not None):
+        found = "both" if given.query else "neither"
+        raise ConfigError("A search is for one person", expected="a query or --person", found=found)
+    with Gallery.open(given.gallery) as gallery, ExitStack() as stack:
+        require_cameras(gallery, given.camera)
+        queries, crops, hits = _answers(given, gallery, stack)
+        calibration = gallery.calibration()
+        threshold = calibration.threshold if calibration else None
+        if given.json:
+            content = {
+                "query": asdict(queries[0]),
+                "queries": [query.key for query in queries],
+                "threshold": threshold,
+                "hits": [asdict(hit) for hit in hits],
+            }
+            print(json.dumps(content, default=str, indent=1))
+        else:
+            print(table(hits, calibration))
+        if given.sheet:
+            title = f"{queries[0].key} in {gallery.where}"
+            if given.person is not None:
+                title = f"person {given.person} in {gallery.where}"
+            _draw(given, title, (queries[0], crops), hits, threshold)
+
+
+def _answers(
+    given: argparse.Namespace, gallery: Gallery, stack: ExitStack
+) -> tuple[Sequence[Record], FoundTracklet | None, list[Hit]]:
+    """Records of the query, the one with most crops first; that one's crops; and the hits."""
+    from stca.gallery import find_crops, search_several, search_tracklet
+    from stca.runs.gallery_model import gallery_model
+
     low, high = getattr(given, "from"), given.to
     span = (-math.inf if low is None else low, math.inf if high is None else high)
     filters: dict[str, Any] = {
@@ -106,39 +145,35 @@ def _search(given: argparse.Namespace) -> None:
         "time": None if low is None and high is None else span,
         "hidden": given.hidden,
     }
-    with Gallery.open(given.gallery) as gallery, ExitStack() as stack:
-        require_cameras(gallery, given.camera)
-        model = gallery_model(gallery, given.model)
-        own = gallery.get(given.query[0]) if len(given.query) == 1 else None
-        if own is not None:
-            _refuse_for_keys(given)
-            record, crops = own[0], find_crops(own[0])
-            hits = gallery.search(own[1], given.k, without=record.key, query=record, **filters)
-        else:
-            work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stca-query-")))
-            crops = _query_crops(given, gallery, work)
-            record, hits = search_tracklet(gallery, model, crops, given.k, **filters, **embedding_of(given))
-        calibration = gallery.calibration()
-        threshold = calibration.threshold if calibration else None
-        if given.json:
-            answers = [asdict(hit) for hit in hits]
-            content = {"query": asdict(record), "threshold": threshold, "hits": answers}
-            print(json.dumps(content, default=str, indent=1))
-        else:
-            print(table(hits, calibration))
-        if given.sheet:
-            _draw(given, f"{record.key} in {gallery.where}", (record, crops), hits, threshold)
+    model = gallery_model(gallery, given.model)
+    if given.person is not None:
+        _refuse_for_keys(given)
+        person = person_called(gallery, given.person)
+        print(f"person {person.number}: {len(person.records)} tracklets", file=sys.stderr)
+        records = sorted(person.records, key=lambda record: -record.frames)
+        return records, find_crops(records[0]), search_several(gallery, records, given.k, **filters)
+    own = gallery.get(given.query[0]) if len(given.query) == 1 else None
+    if own is not None:
+        _refuse_for_keys(given)
+        record, vector = own
+        hits = gallery.search(vector, given.k, without=record.key, query=record, **filters)
+        return [record], find_crops(record), hits
+    work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stca-query-")))
+    crops = _query_crops(given, gallery, work)
+    record, hits = search_tracklet(gallery, model, crops, given.k, **filters, **embedding_of(given))
+    return [record], crops, hits
 
 
 def _refuse_for_keys(given: argparse.Namespace) -> None:
-    """A tracklet of the gallery has its vector already."""
+    """Tracklets of the gallery have their vectors already."""
     from stca.errors import ConfigError
 
     given_options = {"--box": given.box, "--at": given.at, "--detector": given.detector}
     for option, value in given_options.items():
         if value is not None:
             raise ConfigError(
-                f"{option} is for photos and videos", found=f"the key {given.query[0]!r} of a tracklet"
+                f"{option} is for photos and videos",
+                found=f"the key {given.query[0]!r} of a tracklet" if given.query else "--person",
             )
 
 
@@ -167,9 +202,12 @@ def _require_key_or_file(gallery: Gallery, name: str) -> None:
     from stca.errors import GalleryError
     from stca.footage.containers import VIDEO_SUFFIXES
     from stca.footage.images import IMAGE_SUFFIXES
+    from stca.linking.persons import person_names
 
     if Path(name).suffix.lower() in {*VIDEO_SUFFIXES, *IMAGE_SUFFIXES} and gallery.get(name) is None:
         raise GalleryError("There is no such file", expected="a photo, a video or a key", found=name)
+    if name.casefold() in {each.casefold() for each in person_names(gallery).values()}:
+        raise GalleryError("This is the name of a person", found=name, hint=f"--person {shlex.quote(name)}")
     gallery.require_key(name)
 
 

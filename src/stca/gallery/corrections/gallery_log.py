@@ -32,17 +32,17 @@ class GalleryLog:
         text = self._store.meta(_CALIBRATION)
         return None if text is None else _calibration(text)
 
-    def rated(self, found: Sequence[tuple[Record, float]], *, query: Record | None = None) -> list[Hit]:
+    def rated(self, found: Sequence[tuple[Record, float]], *, queries: Sequence[Record] = ()) -> list[Hit]:
         """Hits, with what the threshold, times and people say of each.
 
         Args:
             found: tracklets and their cosines with the query, best first.
-            query: when and where the query was seen; None: unknown.
+            queries: when and where the person that is searched for was seen, as far as it is known.
 
         """
         calibration = self.calibration()
         threshold = None if calibration is None else calibration.threshold
-        beside = set() if query is None else self._seen_with(query, [record for record, _ in found])
+        beside = self._seen_with(queries, [record for record, _ in found])
         return [
             Hit(
                 rank,
@@ -54,12 +54,13 @@ class GalleryLog:
             for rank, (record, score) in enumerate(found, 1)
         ]
 
-    def _seen_with(self, query: Record, records: Sequence[Record]) -> set[str]:
-        """Keys of those that a camera saw together with the query, less those said to be the same person."""
-        beside = {each.key for each in records if each.key != query.key and each.overlaps(query)}
+    def _seen_with(self, queries: Sequence[Record], records: Sequence[Record]) -> set[str]:
+        """Keys of those that a camera saw together with a query, less those said to be the same person."""
+        own = {query.key for query in queries}
+        beside = {each.key for each in records if each.key not in own and any(map(each.overlaps, queries))}
         if beside:
             groups = resolve(self.corrections()).groups
-            beside -= {key for group in groups if query.key in group for key in group}
+            beside -= {key for group in groups if not own.isdisjoint(group) for key in group}
         return beside
 
     def set_calibration(self, calibration: Calibration) -> None:

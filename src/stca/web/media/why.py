@@ -45,7 +45,7 @@ def explain(state: ServerState, key: str, answer: str | None) -> tuple[out.WhyOu
     except StcaError as error:
         looks, problem = [], state.public(error.what)
     picture = webp(draw(looks)).data if looks else None
-    hits = [] if score is None else state.gallery.rated([(records[1], score)], query=records[0])
+    hits = [] if score is None else state.gallery.rated([(records[1], score)], queries=records[:1])
     return _said(state, key, hits, looks, problem), picture
 
 

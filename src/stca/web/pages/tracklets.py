@@ -48,7 +48,9 @@ def tracklet(request: Request, key: str, query: str = "") -> Response:
         digits=2 if score is None else words.digits([score], calibration.threshold if calibration else None),
         judged=state.judgements(asked.key).get(key) if asked else None,
         calibration=calibration,
-        hit=None if score is None else state.gallery.rated([(record, score)], query=asked)[0],
+        hit=state.gallery.rated([(record, score)], queries=(asked,))[0]
+        if asked and score is not None
+        else None,
         curve=curve_of(request, score),
         frames=frames_of(state, record),
         why=why_url(key, asked.key if asked else None),
