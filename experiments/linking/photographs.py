@@ -20,6 +20,7 @@ from stca.datasets import load_dataset
 from stca.embedding import embed_tracklets
 from stca.gallery import ModelFingerprint
 from stca.gallery.cross_camera import scores_of_share
+from stca.linking.camera_shift import without_camera_shift
 from stca.linking.clustering import average_linkage, cosine_distances
 from stca.linking.threshold import FEW, RARE, threshold_of_cosines
 from stca.models import load_pretrained
@@ -69,7 +70,8 @@ def _row(name: str, embedded: Embeddings, people: int, fingerprint: ModelFingerp
     found: dict[str, list[np.ndarray]] = {}
     for _ in range(DRAWS):
         rows = _draw(embedded, people, rng)
-        vectors = embedded.vectors[rows] / np.linalg.norm(embedded.vectors[rows], axis=1, keepdims=True)
+        vectors = without_camera_shift(embedded.camera_ids[rows].tolist(), embedded.vectors[rows])
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         person, camera = embedded.person_ids[rows], embedded.camera_ids[rows]
         pairs = np.triu_indices(len(rows), 1)
         cosines = (vectors @ vectors.T)[pairs]

@@ -23,6 +23,7 @@ from scipy.optimize import linear_sum_assignment
 
 from stca.boxes import MotRow, overlaps
 from stca.gallery import ModelFingerprint
+from stca.linking.camera_shift import without_camera_shift
 from stca.linking.linking import Linking, link
 from stca.linking.scores import LinkScores, corners, rows_by_frame, score_links
 from stca.linking.threshold import default_threshold
@@ -146,7 +147,7 @@ def _track(root: Path, out: Path, detector: str, network: str | None) -> None:
 
 def _linked(model: str, footage: Footage, cache: Path) -> tuple[Linking, float]:
     cache.mkdir(parents=True, exist_ok=True)
-    vectors = embed(model, footage, cache)
+    vectors = without_camera_shift([r.camera for r in footage.records], embed(model, footage, cache))
     fingerprint = ModelFingerprint.of(open_model(model))
     found = default_threshold(footage.records, vectors, fingerprint, source=name_of(model))
     if found is None:

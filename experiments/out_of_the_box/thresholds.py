@@ -22,6 +22,7 @@ from stca.datasets import load_dataset
 from stca.embedding import embed_tracklets
 from stca.gallery import ModelFingerprint
 from stca.gallery.cross_camera import LEVELS, SHARES
+from stca.linking.camera_shift import without_camera_shift
 from stca.models import DEFAULT_PRETRAINED, ReIDModel, load_pretrained
 from stca.runs import open_model
 from stca.tools.files import write_text
@@ -70,7 +71,10 @@ def sets(model: ReIDModel, shared: Path) -> dict[str, Any]:
 
 
 def scores(model: ReIDModel, root: Path) -> dict[str, Any]:
-    """Quantiles of the cosine of pairs of pictures from two cameras, and how many pairs there are."""
+    """Quantiles of the cosine of pairs of pictures from two cameras, and how many pairs there are.
+
+    "linked": of pairs of all cameras, as linking compares them.
+    """
     gallery = load_dataset("folder", root).gallery
     embedded = embed_tracklets(model, gallery, clip_len=1, workers=0, label=root.name)
     vectors = embedded.vectors / np.linalg.norm(embedded.vectors, axis=1, keepdims=True)
@@ -79,9 +83,13 @@ def scores(model: ReIDModel, root: Path) -> dict[str, Any]:
     same = (embedded.person_ids[first] == embedded.person_ids[second]) & (embedded.person_ids[first] > 0)
     cosine = (vectors @ vectors.T)[first, second]
     mates, others = cosine[across & same], cosine[across & ~same]
+    shifted = without_camera_shift(embedded.camera_ids.tolist(), vectors)
+    shifted /= np.linalg.norm(shifted, axis=1, keepdims=True)
+    linked = (shifted @ shifted.T)[first, second][~same]
     return {
         "pairs": [len(mates), len(others)],
         "different": [round(float(np.quantile(others, 1 - level)), 4) for level in LEVELS],
+        "linked": [round(float(np.quantile(linked, 1 - level)), 4) for level in LEVELS],
         "same": [round(float(np.quantile(mates, share)), 4) for share in SHARES],
     }
 

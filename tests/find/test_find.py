@@ -13,9 +13,10 @@ from stca.cli import main
 from stca.errors import ConfigError, DatasetError, FrameError, GalleryError
 from stca.find import FindOptions, find_people, pipeline
 from stca.find.page import cosines_with_own, most_similar, write_page
-from stca.gallery import Calibration, Gallery, add_tracklets
+from stca.gallery import Calibration, Gallery, Record, add_tracklets
 from stca.gallery.calibration import Method
 from stca.linking import Linking, find_persons, link_gallery, threshold
+from stca.linking.camera_shift import without_camera_shift
 from stca.linking.persons import hide, merge_persons, name_person
 from stca.models import ReIDModel
 from stca.runs import gallery_model, open_model
@@ -149,7 +150,9 @@ def test_how_well_each_fits_its_person() -> None:
     vectors = np.random.default_rng(3).standard_normal((9, 8)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     persons = [1, 2, 1, 3, 2, 1, 4, 1, 2]
-    for row, found in enumerate(cosines_with_own(vectors, persons)):
+    records = [Record(f"c/{row}", "c") for row in range(9)]
+    numbers = {record.key: person for record, person in zip(records, persons, strict=True)}
+    for row, found in enumerate(cosines_with_own(vectors, records, numbers)):
         own = [vectors[row] @ vectors[i] for i in range(9) if persons[i] == persons[row] and i != row]
         assert found is None if not own else found == pytest.approx(np.mean(own), abs=1e-5)
 
@@ -304,8 +307,14 @@ def test_find_links_as_link_does(
         assert result_of(find_persons(gallery)) == result_of(found)
         stored, hidden, (records, vectors) = gallery.calibration(), gallery.hidden(), gallery.table()
     shown = [row for row, record in enumerate(records) if record.key not in hidden]
-    expected = threshold.threshold_of_pairs([records[row] for row in shown], vectors[shown])
-    assert thresholds == [0.999 if public else threshold.threshold_of_pairs(records, vectors), expected]
+
+    def of_pairs(rows: list[int]) -> float | None:
+        some = [records[row] for row in rows]
+        return threshold.threshold_of_pairs(
+            some, without_camera_shift([record.camera for record in some], vectors[rows])
+        )
+
+    assert thresholds == [0.999 if public else of_pairs([*range(len(records))]), of_pairs(shown)]
     assert stored is not None
     assert stored.method == ("cross-camera sets" if public else "time split")
     assert len({*thresholds, stored.threshold}) == 3, "so that it matters which one is taken"

@@ -20,6 +20,7 @@ from stca.gallery import Gallery, find_crops
 from stca.gallery.records import Record
 from stca.gallery.times import format_span, format_time
 from stca.linking import Linking
+from stca.linking.camera_shift import without_camera_shift
 from stca.linking.persons import names_of
 from stca.tools.files import write_text
 from stca.tools.provenance import provenance_line
@@ -57,8 +58,8 @@ def write_page(
         every, vectors = gallery.table()
         shown = [row for row, record in enumerate(every) if record.key in numbers]
         records = [every[row] for row in shown]
-        answers = most_similar(vectors[shown], ANSWERS)
-        fits = cosines_with_own(vectors[shown], [numbers[record.key] for record in records])
+        as_linked = _as_linked(records, vectors[shown])
+        answers, fits = most_similar(as_linked, ANSWERS), cosines_with_own(as_linked, records, numbers)
         names = names_of(gallery.corrections(), numbers)
     cameras = sorted({record.camera for record in records})
     content = {
@@ -114,6 +115,13 @@ def _model_label(gallery: Gallery) -> str:
     return Path((gallery.source or gallery.fingerprint.name).removeprefix("pretrained:")).name
 
 
+def _as_linked(records: Sequence[Record], vectors: Float32[np.ndarray, "N D"]) -> Float32[np.ndarray, "N D"]:
+    """The vectors that linking compared, of unit length."""
+    shifted = without_camera_shift([record.camera for record in records], vectors)
+    shifted /= np.maximum(np.linalg.norm(shifted, axis=1, keepdims=True), 1e-9)
+    return shifted
+
+
 def most_similar(vectors: Float32[np.ndarray, "N D"], count: int) -> list[list[tuple[int, float]]]:
     """For each row the other rows of the largest cosine, best first: (row, cosine).
 
@@ -132,18 +140,21 @@ def most_similar(vectors: Float32[np.ndarray, "N D"], count: int) -> list[list[t
     return found
 
 
-def cosines_with_own(vectors: Float32[np.ndarray, "N D"], persons: Sequence[int]) -> list[float | None]:
+def cosines_with_own(
+    vectors: Float32[np.ndarray, "N D"], records: Sequence[Record], numbers: Mapping[str, int]
+) -> list[float | None]:
     """The mean cosine of each row with the other rows of its person; None where there are none.
 
     Args:
         vectors: of unit length.
-        persons: N numbers.
+        records: N.
+        numbers: of their persons, by key.
 
     """
     members: dict[int, list[int]] = {}
-    for row, person in enumerate(persons):
-        members.setdefault(person, []).append(row)
-    found: list[float | None] = [None] * len(persons)
+    for row, record in enumerate(records):
+        members.setdefault(numbers[record.key], []).append(row)
+    found: list[float | None] = [None] * len(records)
     for rows in members.values():
         if len(rows) > 1:
             own = vectors[rows]

@@ -2,7 +2,9 @@
 
 `cross_camera_scores.json` holds, for the network in the package and some of the catalogue, the cosine of
 pairs of pictures from two cameras on public sets (VIPeR, GRID, PRID2011): of the same person, and of
-different ones. They are quantiles only, made by `python -m experiments.out_of_the_box.thresholds`.
+different ones; and of different people as linking compares them, without what each camera's vectors have
+in common (`stca.linking.camera_shift`). They are quantiles only, made by
+`python -m experiments.out_of_the_box.thresholds`.
 """
 
 from __future__ import annotations
@@ -125,7 +127,7 @@ def pair_rates(
 def scores_of_share(
     fingerprint: ModelFingerprint, share: float, *, source: str | None = None
 ) -> Mapping[str, float] | None:
-    """The cosine that a share of the pairs of different people reaches, by public set.
+    """The cosine that a share of the pairs of different people reaches, by public set, as linking compares.
 
     Args:
         fingerprint: of the gallery's model.
@@ -137,18 +139,18 @@ def scores_of_share(
 
     """
     sets = _scores_of(fingerprint, source)
-    return None if sets is None else {name: _score_of(each, share) for name, each in sets.items()}
+    return None if sets is None else {name: _score_of(each["linked"], share) for name, each in sets.items()}
 
 
 def _threshold(scores: Mapping[str, Any], far: float, rows: int) -> float:
     """The cosine that one of `rows` different people reaches with probability `far`."""
-    return _score_of(scores, float(-np.expm1(np.log1p(-far) / max(rows, 1))))
+    return _score_of(scores["different"], float(-np.expm1(np.log1p(-far) / max(rows, 1))))
 
 
-def _score_of(scores: Mapping[str, Any], share: float) -> float:
-    """The cosine that a share of the pairs of different people reaches."""
+def _score_of(different: Sequence[float], share: float) -> float:
+    """The cosine that a share of the pairs of different people reaches, by those of `LEVELS`."""
     wanted = np.log(share)
-    levels, values = np.log(LEVELS)[::-1], np.array(scores["different"])[::-1]
+    levels, values = np.log(LEVELS)[::-1], np.array(different)[::-1]
     if wanted < levels[0]:  # rarer than measured: straight on
         slope = (values[1] - values[0]) / (levels[1] - levels[0])
         return float(min(1.0, values[0] + slope * (wanted - levels[0])))

@@ -14,6 +14,7 @@ from stca.gallery.corrections import Correction, Resolved, resolve
 from stca.gallery.corrections.resolving import statements
 from stca.gallery.gallery import Gallery
 from stca.gallery.records import Record
+from stca.linking.camera_shift import without_camera_shift
 from stca.linking.clustering import average_linkage, cosine_distances
 from stca.linking.constraints import (
     Travel,
@@ -90,6 +91,7 @@ def link_gallery(
 ) -> Linking:
     """Group a gallery's tracklets into persons, and store the persons in it.
 
+    What vectors of a camera have in common is taken away before (`without_camera_shift`).
     Corrections by people (`stca.linking.persons`) bind the result, as `link` says.
 
     Args:
@@ -154,11 +156,12 @@ def find_persons(
         found = "only hidden tracklets" if records else "an empty gallery"
         raise GalleryError("There is nothing to link", found=found, where=gallery.where)
     shown = [record for record in records if record.key not in hidden]
+    vectors = without_camera_shift([record.camera for record in shown], vectors[seen])
     origin = "given"
     if threshold is None:
-        threshold, origin = _gallery_threshold(gallery, shown, vectors[seen])
+        threshold, origin = _gallery_threshold(gallery, shown, vectors)
     resolved = resolve(corrections)
-    linking = link(shown, vectors[seen], threshold=threshold, travel=travel, corrections=resolved)
+    linking = link(shown, vectors, threshold=threshold, travel=travel, corrections=resolved)
     return replace(
         linking,
         origin=origin,

@@ -15,7 +15,7 @@ from stca.linking.constraints import Sightings, at_once, sightings
 
 LEAST_PAIRS = 50
 """Pairs of tracklets seen at once that are needed."""
-RARE = 4
+RARE = 2
 """One pair of different people in so many times N, the number of tracklets, reaches that of public sets."""
 FEW = 50
 """Tracklets that are reckoned with at least: with N = 3, two of three people would be merged often."""
