@@ -39,7 +39,7 @@ def default_threshold(
 
     Args:
         records: N.
-        vectors: (N, D), of any length above 0.
+        vectors: (N, D), of any length above 0, as linking compares them (`without_camera_shift`).
         fingerprint: of the network.
         source: its name (`Gallery.source`), by which networks of the catalogue are known.
 
