@@ -34,7 +34,7 @@ PEOPLE = (10, 25, 50, 150)
 DRAWS = 20
 TRIED = tuple(np.arange(0.25, 0.71, 0.03))
 _HEAD = (
-    "| set | people | seen at once | public sets | the higher one | best threshold | best, vectors as they are |",
+    "| set | people | seen at once | public sets | the higher one | best | best, vectors as they are |",
     "|---|---:|---|---|---|---|---|",
 )
 
