@@ -123,10 +123,10 @@ def test_a_query_in_the_gallery_is_not_its_own_answer(
     for query in ("cam1/0003", tracks / "cam1" / "0003"):
         hits = json.loads(run("search", filled, query, "--json"))["hits"]
         keys = [hit["record"]["key"] for hit in hits]
-        assert len(keys) == 10
+        assert sum(not hit["at_once"] for hit in hits) == 10
         assert keys[0] != "cam1/0003"
         assert set(keys[:3]) == {"cam1/0004", "cam2/0003", "cam2/0004"}
-        assert [hit["rank"] for hit in hits] == list(range(1, 11))
+        assert [hit["rank"] for hit in hits] == list(range(1, len(hits) + 1))
     table = run("search", filled, "cam1/0003", "-k", 3)
     assert len(table.splitlines()) == 5
     assert "no threshold yet" in table
@@ -174,17 +174,17 @@ def test_a_person_is_searched_for_by_all_of_their_tracklets(
         keys = ["cam1/0001", "cam2/0003"]
         opened.set_persons({**dict.fromkeys(keys, 7), "cam1/0002": 8})
         own, vectors = opened.take(keys)
-        wanted = [
-            hit for hit in opened.search(vectors.mean(axis=0), 20) if hit.key not in keys
-        ]  # slow: both, and left out afterwards
+        every, all_vectors = opened.table()
+        scores = {r.key: float((vectors @ row).mean()) for r, row in zip(every, all_vectors, strict=True)}
+        beside = {r.key for r in every if r.key not in keys and any(map(r.overlaps, own))}
     found = json.loads(run("search", gallery, "--person", 7, "-k", 20, "--json"))
     assert sorted(found["queries"]) == keys
-    assert [(hit["record"]["key"], hit["score"]) for hit in found["hits"]] == [
-        (hit.key, hit.score) for hit in wanted
-    ]
+    answers = [(hit["record"]["key"], hit["score"]) for hit in found["hits"]]
+    assert dict(answers) == pytest.approx({key: scores[key] for key in scores if key not in keys}, abs=1e-5)
+    assert answers == sorted(answers, key=lambda answer: -answer[1])
     assert [hit["rank"] for hit in found["hits"]] == list(range(1, 19))
-    beside = {hit["record"]["key"] for hit in found["hits"] if hit["at_once"]}
-    assert beside == {hit.key for hit in wanted if any(map(hit.record.overlaps, own))}
+    assert {hit["record"]["key"] for hit in found["hits"] if hit["at_once"]} == beside
+    assert json.loads(run("search", gallery, "-k", 2, "--json", "cam1/0001"))["hits"], "options come first"
     run("person", "name", gallery, 7, "Ann")
     assert run("search", gallery, "--person", "ann", "-k", 3) == run(
         "search", gallery, "--person", 7, "-k", 3
@@ -212,7 +212,7 @@ def test_calibrate_by_labels_marks_answers(tracks: Path, tmp_path: Path, run: Ca
         assert [hit.accepted for hit in hits] == [hit.score >= threshold for hit in hits]
     table = run("search", gallery, "cam1/0001", "-k", 5)
     assert table.count("match") == 3
-    assert table.count("below") == 1
+    assert table.count("below") == 2
     assert "same time: one camera saw it together with the query" in table
     run("gallery", "remove", gallery, "cam1/0002", "cam2/0001", "cam2/0002")
     assert "no match: no result reaches the threshold" in run("search", gallery, "cam1/0001")
@@ -342,7 +342,7 @@ def test_calibrating_says_what_it_replaces(
     said = run("calibrate", tmp_path / "g")
     assert re.search(r"stored; before it was 0\.\d+, from public sets; --public takes that again", said)
     assert "from labels, where" in run("search", tmp_path / "g", "cam1/0001").splitlines()[-1]
-    assert "neither --labels" in run("calibrate", tmp_path / "g", "--public", "--across", code=1)
+    assert "neither --across nor --plot" in run("calibrate", tmp_path / "g", "--public", "--across", code=1)
     for words in (["--public"], []):
         with closing(sqlite3.connect(tmp_path / "g" / "gallery.sqlite")) as db, db:
             db.execute("UPDATE meta SET value = '{' WHERE name = 'calibration'")

@@ -79,16 +79,33 @@ def test_a_hit_seen_together_with_the_query_is_somebody_else(tmp_path: Path) -> 
         Record("b/0", "b", 1.0, 3.0),
     ]
     rows = np.repeat(vectors(1), len(records), axis=0)
+    rows += np.array([0.0, 0.0, 0.1, 0.2])[:, None] * vectors(len(records), seed=1)
+    rows = rows.astype(np.float32)
     with Gallery.open(tmp_path / "gallery", model=FINGERPRINT) as gallery:
         gallery.add(records, rows)
 
         def verdicts() -> dict[str, tuple[bool | None, bool]]:
-            hits = gallery.search(rows[0], without="a/0", query=query)
+            hits = gallery.search(rows[0], queries=[query])
             return {hit.key: (hit.accepted, hit.at_once) for hit in hits}
 
         assert verdicts() == {"a/1": (None, True), "a/2": (None, False), "b/0": (None, False)}
         gallery.set_calibration(Calibration(0.5, 0.01, "labels", 10, 1000, 30, 0.9, 0.9, 0.95))
         assert verdicts() == {"a/1": (False, True), "a/2": (True, False), "b/0": (True, False)}
         assert all(hit.accepted and not hit.at_once for hit in gallery.search(rows[0])), "of nobody known"
+        assert [hit.key for hit in gallery.search(rows[0], 1, queries=[query])] == ["a/1", "a/2"]
+        assert [hit.key for hit in gallery.search(rows[0], 2, queries=[query])] == ["a/1", "a/2", "b/0"]
+        assert len(gallery.search(rows[0], 1)) == 1
         judge(gallery, "a/0", "a/1", same=True)  # one person whom the tracker followed twice
         assert verdicts()["a/1"] == (True, False)
+
+
+def test_many_seen_at_once_do_not_use_up_the_answers(tmp_path: Path) -> None:
+    crowd = [Record(f"a/{i}", "a", 0.0, 9.0) for i in range(40)]
+    others = [Record(f"b/{i}", "b", 0.0, 9.0) for i in range(3)]
+    rows = np.repeat(vectors(1), 43, axis=0)
+    rows[40:] += 0.5 * vectors(3, seed=1)  # less like the query than all who stand beside it
+    with Gallery.open(tmp_path / "gallery", model=FINGERPRINT) as gallery:
+        gallery.add([*crowd, *others], rows)
+        hits = gallery.search(rows[0], 2, queries=crowd[:1])
+    assert [hit.at_once for hit in hits] == [True] * 39 + [False] * 2
+    assert [hit.rank for hit in hits] == list(range(1, 42))

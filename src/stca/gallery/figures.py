@@ -70,13 +70,15 @@ def answer_figure(
 
 
 def _legend(hits: Sequence[tuple[Hit, FoundTracklet | None]], threshold: float | None) -> str:
+    beside = (
+        "Dashed, “same time”: one camera saw both at once." if any(hit.at_once for hit, _ in hits) else ""
+    )
     if threshold is None:
-        return "No threshold yet: stca calibrate."
+        return f"No threshold yet: stca calibrate. {beside}".strip()
     above = sum(bool(hit.accepted) for hit, _ in hits)
-    words = f"Threshold {threshold:.3f}. ✓ solid green: at or above it. ✗ dashed: below."
-    if any(hit.at_once for hit, _ in hits):
-        words += " Dashed, “same time”: one camera saw both at once."
-    return words if above else f"No match: no result reaches the threshold. {words}"
+    words = f"Threshold {threshold:.3f}. ✓ solid green: at or above it. ✗ dashed: below. {beside}".strip()
+    other = "other " if hits and hits[0][0].score >= threshold else ""
+    return words if above else f"No match: no {other}result reaches the threshold. {words}"
 
 
 def _frame(hit: Hit) -> tuple[str, str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -214,7 +215,7 @@ class Gallery(GalleryLog):
         time: tuple[float, float] | None = None,
         without: str | None = None,
         hidden: bool = False,
-        query: Record | None = None,
+        queries: Sequence[Record] = (),
     ) -> list[Hit]:
         """The most similar tracklets.
 
@@ -226,8 +227,8 @@ class Gallery(GalleryLog):
                 without times are excluded.
             without: a key to exclude: the query's own.
             hidden: search hidden tracklets too.
-            query: when and where the query was seen, where that is known: its camera saw somebody else at
-                the same time (`Hit.at_once`).
+            queries: tracklets of this gallery that the query is made of: they are not among the hits, and
+                those that a camera saw at the same time (`Hit.at_once`) do not count in `k`.
 
         Raises:
             GalleryError: a vector of another dimension, zero or not finite; a k below 1; a time that ends
@@ -241,8 +242,8 @@ class Gallery(GalleryLog):
             raise GalleryError("A time range ends before it begins", expected="(from, to)", found=time)
         chosen = None if cameras is None else frozenset([cameras] if isinstance(cameras, str) else cameras)
         with self._engine.reading():
-            found = self._engine.search(unit, k, cameras=chosen, time=time, without=without, hidden=hidden)
-            return self.rated(found, queries=() if query is None else (query,))
+            filters: dict[str, Any] = {"cameras": chosen, "time": time, "without": without, "hidden": hidden}
+            return self.first_rated(partial(self._engine.search, unit, **filters), k, queries)
 
     def refresh(self) -> None:
         """Bring the index up to the last commit and save it to disk.

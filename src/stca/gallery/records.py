@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
@@ -94,6 +95,8 @@ class Record:
             return False
         assert self.last is not None  # both times or none
         assert other.last is not None
+        if max(self.first, other.first) > min(self.last, other.last) + 1:
+            return False  # most pairs, quickly
         return bool(share_time(self.first, self.last, other.first, other.last))
 
 
@@ -122,6 +125,17 @@ class Hit:
     def key(self) -> str:
         """Key of the tracklet found."""
         return self.record.key
+
+
+def first_hits(hits: Sequence[Hit], k: int) -> list[Hit]:
+    """The best hits, with `k` at most of those that were not seen together with the query."""
+    kept: list[Hit] = []
+    for hit in hits:
+        if k == 0:
+            break
+        kept.append(hit)
+        k -= not hit.at_once
+    return kept
 
 
 @dataclass(frozen=True, slots=True)

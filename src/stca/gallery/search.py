@@ -41,8 +41,9 @@ def search_tracklet(
 ) -> tuple[Record, list[Hit]]:
     """Search for the tracklets most similar to a query that is given by its crops.
 
-    If the gallery has the same tracklet (key and crops), its vector is used, and it is not among the hits.
-    Those that its camera saw at the same time are marked (`Hit.at_once`).
+    If the gallery has the same tracklet (key and crops), its vector is used, it is not among the hits, and
+    those that its camera saw at the same time are marked (`Hit.at_once`). Of others nobody knows whether
+    their times are of the same day.
 
     Args:
         gallery: the gallery to search.
@@ -68,7 +69,7 @@ def search_tracklet(
     filters: dict[str, Any] = {"cameras": cameras, "time": time, "hidden": hidden}
     own = gallery.get(found.key)
     if own is not None and own[0].content == crops_digest(found):
-        return own[0], gallery.search(own[1], k, without=found.key, query=own[0], **filters)
+        return own[0], gallery.search(own[1], k, queries=(own[0],), **filters)
     vectors = embed(
         gallery,
         _loaded(model),
@@ -78,12 +79,19 @@ def search_tracklet(
         batch_size=batch_size,
         workers=workers,
     )
-    record = record_of(found)
-    return record, gallery.search(vectors[0], k, query=record, **filters)
+    return record_of(found), gallery.search(vectors[0], k, **filters)
 
 
-def search_several(gallery: Gallery, records: Sequence[Record], k: int = 10, **filters: Any) -> list[Hit]:
-    """Search for a person of whom the gallery has several tracklets: by the mean of their unit vectors.
+def search_several(
+    gallery: Gallery,
+    records: Sequence[Record],
+    k: int = 10,
+    *,
+    cameras: Sequence[str] | None = None,
+    time: tuple[float, float] | None = None,
+    hidden: bool = False,
+) -> list[Hit]:
+    """Search for a person of whom the gallery has several tracklets, by the mean cosine with all of them.
 
     None of these is among the hits; those that a camera saw together with one of them are marked
     (`Hit.at_once`).
@@ -91,8 +99,10 @@ def search_several(gallery: Gallery, records: Sequence[Record], k: int = 10, **f
     Args:
         gallery: the gallery to search.
         records: one and more of the gallery.
-        k: maximum number of hits.
-        **filters: `cameras`, `time` and `hidden`, as `Gallery.search`.
+        k: as `Gallery.search`.
+        cameras: as `Gallery.search`.
+        time: as `Gallery.search`.
+        hidden: as `Gallery.search`.
 
     Raises:
         GalleryError: none of these tracklets is in the gallery; as `Gallery.search`.
@@ -101,10 +111,10 @@ def search_several(gallery: Gallery, records: Sequence[Record], k: int = 10, **f
     own, vectors = gallery.take([record.key for record in records])
     if not own:
         raise GalleryError("None of these tracklets is in the gallery", where=gallery.where)
-    keys = {record.key for record in own}
-    hits = gallery.search(vectors.mean(axis=0), k + len(own), **filters)
-    others = [(hit.record, hit.score) for hit in hits if hit.key not in keys]
-    return gallery.rated(others[:k], queries=own)
+    mean = vectors.mean(axis=0)
+    length = float(np.linalg.norm(mean))  # `search` gives cosines with the mean, of unit length
+    hits = gallery.search(mean, k, cameras=cameras, time=time, hidden=hidden, queries=own)
+    return gallery.rated([(hit.record, length * hit.score) for hit in hits], queries=own)
 
 
 def calibrate_gallery(

@@ -37,6 +37,8 @@ def without_camera_shift(
     """
     unit = _unit(np.asarray(vectors, np.float64))
     rows = [np.flatnonzero(np.asarray(cameras) == camera) for camera in dict.fromkeys(cameras)]
+    if len(rows) < 2:
+        return unit.astype(np.float32)
     middle = np.mean([unit[mine].mean(axis=0) for mine in rows], axis=0)
     weights = [_weights(_unit(unit[mine] - middle)) for mine in rows]
     people = np.array([weight.sum() for weight in weights])

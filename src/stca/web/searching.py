@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,6 +15,7 @@ from jaxtyping import Float32
 
 from stca.gallery import Hit, Query, Record, embed
 from stca.gallery.query import open_query
+from stca.gallery.records import first_hits
 from stca.gallery.unit_vectors import unit_vectors
 from stca.web import schemas
 from stca.web.access.tokens import User
@@ -196,9 +197,9 @@ def _hits(
     filters: Filters,
 ) -> list[Hit]:
     """Best first; the query's own tracklet is not among them."""
-    own = None if asked.record is None else asked.record.key
+    queries = () if asked.record is None else (asked.record,)
     if filters.persons is not None:
-        return _among_persons(state, snapshot, asked, filters, own)
+        return _among_persons(state, snapshot, asked, filters, queries)
     time = None
     if filters.first is not None or filters.last is not None:
         time = (
@@ -207,24 +208,22 @@ def _hits(
         )
     cameras = None if filters.cameras is None else sorted(filters.cameras)
     many = request.k if request.verdict is None else _MOST
-    return state.gallery.search(
-        asked.vector, many, cameras=cameras, time=time, without=own, query=asked.record
-    )
+    return state.gallery.search(asked.vector, many, cameras=cameras, time=time, queries=queries)
 
 
 def _among_persons(
-    state: ServerState, snapshot: Snapshot, asked: _Asked, filters: Filters, own: str | None
+    state: ServerState, snapshot: Snapshot, asked: _Asked, filters: Filters, queries: Sequence[Record]
 ) -> list[Hit]:
     """Exact search among the tracklets of some persons, of whom the index knows nothing."""
     unit = unit_vectors(asked.vector[None], dim=state.gallery.fingerprint.dim, where=state.gallery.where)[0]
     rows = []
     for record in snapshot.records.values():
-        if record.key == own or record.key in snapshot.hidden or not filters.match(record):
+        if record.key in snapshot.hidden or not filters.match(record):
             continue
         if (found := state.gallery.get(record.key)) is not None:
             rows.append((record, float(found[1] @ unit)))
     rows.sort(key=lambda row: (-row[1], row[0].key))
-    return state.gallery.rated(rows, queries=() if asked.record is None else (asked.record,))
+    return state.gallery.rated(rows, queries=queries)
 
 
 def _shown(
@@ -243,7 +242,7 @@ def _shown(
             judged=_judged(said, hit.key),
             tracklet=snapshot.tracklet_out(snapshot.records.get(hit.key, hit.record)),
         )
-        for hit in hits[: request.k]
+        for hit in first_hits(hits, request.k)
     ]
 
 

@@ -19,6 +19,7 @@ from made_gallery import DIM, FINGERPRINT, record
 from made_server import client_of, fill_gallery, served
 from stca.gallery import Calibration, Gallery, Record
 from stca.gallery.calibration.calibration import ORIGINS, Method
+from stca.linking.persons import judge
 from stca.web.access.tokens import Tokens
 from stca.web.jobs import Job
 from stca.web.jobs.job import JobVideo
@@ -172,6 +173,29 @@ def test_the_verdict_is_said(pages: Pages, tmp_path: Path) -> None:
         page = Document(Pages(client).get("/search?key=north/0000"))
         assert "no threshold yet" in page.text
         assert "stca calibrate" in page.text
+
+
+def test_who_was_seen_together_with_the_query_is_no_answer(pages: Pages) -> None:
+    gallery = pages.state.gallery
+    found = gallery.get("north/0000")
+    assert found is not None
+    gallery.add([Record("north/twin", "north", 1.0, 2.5)], found[1][None])
+    gallery.set_calibration(Calibration(0.9999, 0.01, "labels", 10, 1000, 30, 0.9, 0.9, 0.95))
+    text = Document(pages.get("/search?key=north/0000&k=3")).text
+    assert "Nobody else found" in text
+    assert "one camera saw them together with the query" in text
+    assert text.count("Seen at the same time") == 1
+    result = pages.client.post("/api/v1/search", json={"key": "north/0000", "k": 3}).json()
+    assert [(hit["tracklet"]["key"], hit["accepted"]) for hit in result["hits"] if hit["at_once"]] == [
+        ("north/twin", False)
+    ]
+    assert result["verdict"] == "nobody"
+    assert len(result["hits"]) == 4, "three who can be, and the one beside"
+    assert "Seen at the same time" in pages.get("/tracklets/north/twin?query=north/0000")
+    gallery.set_calibration(Calibration(-1, 0.01, "labels", 10, 1000, 30, 0.9, 0.9, 0.95))
+    assert "Seen elsewhere" in Document(pages.get("/search?key=north/0000&k=3")).text
+    judge(gallery, "north/0000", "north/twin", same=True)
+    assert "Seen at the same time" not in pages.get("/search?key=north/0000&k=3")
 
 
 def test_seen_again_is_not_seen_elsewhere(pages: Pages) -> None:

@@ -24,22 +24,24 @@ def add_verbs(verbs: Verbs) -> None:
     calibrate.add_argument(
         "--far", type=fraction, default=0.01, help="false-accept rate: searches for people not in the gallery"
     )
-    calibrate.add_argument(
+    source = calibrate.add_mutually_exclusive_group()
+    source.add_argument(
         "--labels",
         type=Path,
         metavar="FILE.csv",
         help="identities, columns key,person; default: those of the tracklets, else enough corrections (stca "
         "person), else --public, else --halves",
     )
-    calibrate.add_argument(
+    source.add_argument(
         "--public",
         action="store_true",
         help="take what the network scores on people of two cameras in public sets, as a new gallery does",
     )
-    calibrate.add_argument(
+    source.add_argument(
         "--halves",
         action="store_true",
-        help="without labels, cut each tracklet in two: right within a camera, too strict between cameras",
+        help="where nobody has said who is who, cut each tracklet in two instead of --public: right within a "
+        "camera, too strict between cameras",
     )
     calibrate.add_argument("--across", action="store_true", help="compare only different cameras")
     calibrate.add_argument("--plot", type=picture, metavar="FILE.png", help="write a figure of DIR over FAR")
@@ -97,7 +99,8 @@ def _is_public_better(given: argparse.Namespace, gallery: Gallery, labels: dict[
     why = why_halves(gallery, labels=labels, far=given.far, across=given.across)
     if why is None:
         return False
-    print(f"{why}: public sets are taken (--halves cuts tracklets in two instead)", file=sys.stderr)
+    if not (given.across or given.plot):  # with which public sets are an error
+        print(f"{why}: public sets are taken (--halves cuts tracklets in two instead)", file=sys.stderr)
     return True
 
 
@@ -105,10 +108,10 @@ def _take_public(given: argparse.Namespace, gallery: Gallery) -> None:
     from stca.errors import ConfigError, GalleryError
     from stca.gallery.cross_camera import public_threshold
 
-    if given.labels or given.across or given.plot:
+    if given.across or given.plot:
         raise ConfigError(
             "Nothing of the gallery is measured where public sets are taken",
-            expected="neither --labels, --across nor --plot; or --halves",
+            expected="neither --across nor --plot; or --labels or --halves",
         )
     before = _before(gallery, public=True)
     found = public_threshold(gallery, far=given.far)

@@ -29,12 +29,13 @@ def add_verbs(verbs: Verbs) -> None:
     """Add `search`."""
     search = add_verb(verbs, "search", _search, help="find a person's other tracklets in a gallery")
     search.add_argument("gallery", type=gallery_place, help="folder or milvus:// address of the gallery")
-    search.add_argument(
+    query = search.add_argument(
         "query",
-        nargs="*",
+        nargs="+",
         help="key of a tracklet in the gallery, a tracklet's folder, photos (or a folder of photos) of one "
         "person, or a video",
     )
+    query.required = False  # with --person; nargs="*" would take nothing where an option comes before it
     search.add_argument(
         "--person",
         metavar="NUMBER|NAME",
@@ -156,7 +157,7 @@ def _answers(
     if own is not None:
         _refuse_for_keys(given)
         record, vector = own
-        hits = gallery.search(vector, given.k, without=record.key, query=record, **filters)
+        hits = gallery.search(vector, given.k, queries=(record,), **filters)
         return [record], find_crops(record), hits
     work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stca-query-")))
     crops = _query_crops(given, gallery, work)

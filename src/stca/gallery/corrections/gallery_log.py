@@ -9,7 +9,7 @@ from functools import lru_cache
 from stca.gallery.calibration import Calibration
 from stca.gallery.corrections.correction import Change, Correction, Kind, PersonTable
 from stca.gallery.corrections.resolving import resolve
-from stca.gallery.records import Hit, Record
+from stca.gallery.records import Hit, Record, first_hits
 from stca.gallery.store.interface import GalleryStore, LogState
 from stca.gallery.store.rows import digest
 
@@ -33,15 +33,17 @@ class GalleryLog:
         return None if text is None else _calibration(text)
 
     def rated(self, found: Sequence[tuple[Record, float]], *, queries: Sequence[Record] = ()) -> list[Hit]:
-        """Hits, with what the threshold, times and people say of each.
+        """Hits: whether each reaches the threshold, and was not seen together with the query.
 
         Args:
             found: tracklets and their cosines with the query, best first.
-            queries: when and where the person that is searched for was seen, as far as it is known.
+            queries: tracklets that the query is made of; they are left out.
 
         """
         calibration = self.calibration()
         threshold = None if calibration is None else calibration.threshold
+        own = {query.key for query in queries}
+        found = [(record, score) for record, score in found if record.key not in own]
         beside = self._seen_with(queries, [record for record, _ in found])
         return [
             Hit(
@@ -54,11 +56,30 @@ class GalleryLog:
             for rank, (record, score) in enumerate(found, 1)
         ]
 
+    def first_rated(
+        self, search: Callable[[int], Sequence[tuple[Record, float]]], k: int, queries: Sequence[Record]
+    ) -> list[Hit]:
+        """The first `k` hits that were not seen together with the query, and those before them that were.
+
+        Args:
+            search: gives so many tracklets with their cosines, best first.
+            k: maximum number.
+            queries: as `rated`.
+
+        """
+        wanted = k + len(queries)
+        while True:
+            found = search(wanted)
+            hits = first_hits(self.rated(found, queries=queries), k)
+            if len(found) < wanted or sum(not hit.at_once for hit in hits) >= k:
+                return hits
+            wanted *= 2
+
     def _seen_with(self, queries: Sequence[Record], records: Sequence[Record]) -> set[str]:
         """Keys of those that a camera saw together with a query, less those said to be the same person."""
-        own = {query.key for query in queries}
-        beside = {each.key for each in records if each.key not in own and any(map(each.overlaps, queries))}
+        beside = {each.key for each in records if any(map(each.overlaps, queries))}
         if beside:
+            own = {query.key for query in queries}
             groups = resolve(self.corrections()).groups
             beside -= {key for group in groups if not own.isdisjoint(group) for key in group}
         return beside

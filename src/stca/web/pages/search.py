@@ -74,7 +74,7 @@ def search(request: Request) -> Response:
         hidden_fields=_query_fields(params),
         accepted=sum(bool(hit.accepted) for hit in result.hits),
         elsewhere=_elsewhere(state, asked, result),
-        all_shown=len(result.hits) < asked.k,
+        all_shown=_answers(result) < asked.k,
         digits=words.digits([hit.score for hit in result.hits], result.threshold),
         more=_more(params, asked, result),
         name=_name(snapshot, result),
@@ -227,9 +227,14 @@ def _query_fields(params: QueryParams) -> list[tuple[str, str]]:
     return [(name, params[name]) for name in names if params.get(name)]
 
 
+def _answers(result: schemas.SearchResult) -> int:
+    """How many count in `k`."""
+    return sum(not hit.at_once for hit in result.hits)
+
+
 def _more(params: QueryParams, asked: schemas.SearchRequest, result: schemas.SearchResult) -> str | None:
     """The address with twice as many answers; None where there are no more."""
-    if len(result.hits) < asked.k or asked.k >= MOST:
+    if _answers(result) < asked.k or asked.k >= MOST:
         return None
     values: dict[str, object] = {name: params.getlist(name) for name in params if name not in ("k", "done")}
     return address("/search", **values, k=min(asked.k * 2, MOST))
