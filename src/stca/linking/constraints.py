@@ -1,4 +1,4 @@
-"""Cannot-link constraints: tracklets that overlap in time, or follow too soon in another camera."""
+"""Cannot-link constraints: tracklets that one camera saw at once, or follow too soon in another camera."""
 
 from __future__ import annotations
 

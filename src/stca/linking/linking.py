@@ -201,6 +201,7 @@ def link(
 ) -> Linking:
     """Group tracklets into persons by average linkage.
 
+    Vectors are compared as they are given; `link_gallery` gives them `without_camera_shift`.
     The two groups with the largest mean cosine between their tracklets are merged, repeatedly, until it falls
     below `threshold`. Never in one group are tracklets of one camera that overlap in time, and tracklets of
     two cameras that are closer in time than `travel` allows. Only times of one clock are compared
