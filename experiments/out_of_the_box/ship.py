@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from experiments.out_of_the_box.making.material import load_material
 from experiments.out_of_the_box.making.pictures import make_batch
-from experiments.out_of_the_box.teaching.states import write_state
+from experiments.out_of_the_box.teaching.states import read_state, write_state
 from experiments.out_of_the_box.teaching.student import SIZE, frame_vectors
 from jaxtyping import Float
 from torch import Tensor
@@ -34,9 +34,14 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, required=True, help="folder of the raw material")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors", help="where to")
     parser.add_argument("--state", type=Path, metavar="FILE", help="where to, to go on from elsewhere")
+    parser.add_argument(
+        "--mean-with", type=Path, metavar="FILE", help="a state: ship the mean of both weights"
+    )
     given = parser.parse_args()
     torch.set_num_threads(1)
     model, step = read_average(given.run / "checkpoint.pt")
+    if given.mean_with:
+        take_mean(model, given.mean_with)
     if given.state:
         write_state(given.state, model, step)
     material, _ = load_material(given.shared, given.run)
@@ -45,6 +50,15 @@ def main() -> None:
     round_off(model, torch.cat([frame_vectors(model, part) for part in parts]))
     save_model(model, given.out, half=True)
     print(f"{given.out}: {given.out.stat().st_size:,} bytes, the mean of the weights at step {step:,}")
+
+
+def take_mean(model: ReIDModel, state: Path) -> None:
+    """Move the weights half the way to those of a state of the same training, in place."""
+    other = create_model("cnn2d_mobile", num_ids=1, image_size=SIZE)
+    read_state(state, other)
+    for mine, theirs in zip(model.state_dict().values(), other.state_dict().values(), strict=True):
+        if mine.is_floating_point():
+            mine.lerp_(theirs, 0.5)
 
 
 def round_off(model: ReIDModel, vectors: Float[Tensor, "N D"]) -> None:

@@ -166,7 +166,7 @@ def test_sheet(filled: Path, tmp_path: Path, run: Callable[..., str]) -> None:
 
 
 def test_a_person_is_searched_for_by_all_of_their_tracklets(
-    tracks: Path, tmp_path: Path, run: Callable[..., str]
+    tracks: Path, tmp_path: Path, run: Callable[..., str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     gallery = tmp_path / "g"
     run("gallery", "add", gallery, tracks, "--model", "colour_histogram", "--workers", 0)
@@ -191,7 +191,15 @@ def test_a_person_is_searched_for_by_all_of_their_tracklets(
     )
     run("search", gallery, "--person", "Ann", "--sheet", tmp_path / "sheet.png")
     assert (tmp_path / "sheet.png").is_file()
-    assert "--person Ann" in run("search", gallery, "Ann", code=1)
+    assert "--person 7" in run("search", gallery, "Ann", code=1)
+    run("person", "name", gallery, 8, "7")
+    assert run("search", gallery, "--person", 7, "-k", 3) == run(
+        "search", gallery, "--person", "Ann", "-k", 3
+    )
+    run("person", "name", gallery, 8, "A\u0308nn")
+    assert main(["search", str(gallery), "--person", "änn"]) == 0
+    assert "(A\u0308nn): 1 tracklet\n" in capsys.readouterr().err
+    assert "no person called" in run("search", gallery, "--person", "9" * 5000, code=1)
     assert "no person called '99'" in run("search", gallery, "--person", 99, code=1)
     assert "no person called 'Bob'" in run("search", gallery, "--person", "Bob", code=1)
     assert "found:    both" in run("search", gallery, "cam1/0001", "--person", 7, code=1)
@@ -315,6 +323,13 @@ def test_without_labels_public_sets_come_before_halves(
     labels = tmp_path / "labels.csv"
     labels.write_text("key,person\n" + "".join(f"cam1/{n:04d},{(n - 1) // 2}\n" for n in range(1, 11)))
     assert "from labels: 10 searches" in run("calibrate", gallery, "--labels", labels)
+    assert "this would replace it" in run("calibrate", gallery, code=1)
+    with Gallery.open(gallery) as opened:
+        assert opened.calibration().method == "labels"
+    assert "between 0 and 1" in run("calibrate", gallery, "--public", "--far", 1, code=1)
+    assert "before it was" in run("calibrate", gallery, "--public")
+    with pytest.raises(SystemExit):
+        main(["calibrate", str(gallery), "--public", "--halves"])
 
 
 def publish_scores(gallery: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -340,7 +355,9 @@ def test_calibrating_says_what_it_replaces(
     assert "false-accept rate of 10 %" in said
     assert "public sets" in run("search", tmp_path / "g", "cam1/0001").splitlines()[-1]
     said = run("calibrate", tmp_path / "g")
-    assert re.search(r"stored; before it was 0\.\d+, from public sets; --public takes that again", said)
+    assert re.search(
+        r"stored; before it was 0\.\d+, from public sets; --public --far 0\.1 takes that again", said
+    )
     assert "from labels, where" in run("search", tmp_path / "g", "cam1/0001").splitlines()[-1]
     assert "neither --across nor --plot" in run("calibrate", tmp_path / "g", "--public", "--across", code=1)
     for words in (["--public"], []):

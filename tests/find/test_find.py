@@ -355,3 +355,15 @@ def test_tracks_are_cut_by_the_model_unless_the_folder_has_others(videos: list[s
     for camera in ("door", "yard"):
         told = json.loads((tmp_path / "old" / "tracks" / camera / "video.json").read_text())
         assert "appearance" not in told["options"]
+
+
+def test_what_people_said_is_not_doubted(videos: list[str], tmp_path: Path) -> None:
+    first = find_people(videos, tmp_path, OPTIONS)
+    assert first.linking is not None
+    groups = sorted(first.linking.persons, key=len)
+    with Gallery.open(tmp_path / "gallery") as gallery:
+        numbers = gallery.person_numbers()
+        merge_persons(gallery, numbers[groups[0][0].key], numbers[groups[1][0].key])
+    page = Page(find_people(videos, tmp_path, OPTIONS).page)
+    fits = {tracklet["key"]: tracklet["fit"] for tracklet in page.data["tracklets"]}
+    assert {key for key, fit in fits.items() if fit is None} == {groups[0][0].key, groups[1][0].key}

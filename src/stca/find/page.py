@@ -17,6 +17,7 @@ from PIL import Image
 from stca.errors import FrameError
 from stca.footage.images import read_image
 from stca.gallery import Gallery, find_crops
+from stca.gallery.corrections import Correction, resolve
 from stca.gallery.records import Record
 from stca.gallery.times import format_span, format_time
 from stca.linking import Linking
@@ -58,9 +59,10 @@ def write_page(
         every, vectors = gallery.table()
         shown = [row for row, record in enumerate(every) if record.key in numbers]
         records = [every[row] for row in shown]
-        as_linked = _as_linked(records, vectors[shown])
-        answers, fits = most_similar(as_linked, ANSWERS), cosines_with_own(as_linked, records, numbers)
-        names = names_of(gallery.corrections(), numbers)
+        as_linked, corrections = _as_linked(records, vectors[shown]), gallery.corrections()
+        answers = most_similar(as_linked, ANSWERS)
+        fits = _fits(as_linked, records, numbers, corrections)
+        names = names_of(corrections, numbers)
     cameras = sorted({record.camera for record in records})
     content = {
         "threshold": linking.threshold if linking else None,
@@ -162,6 +164,18 @@ def cosines_with_own(
             for row, mean in zip(rows, means.tolist(), strict=True):
                 found[row] = round(mean, 6)
     return found
+
+
+def _fits(
+    vectors: Float32[np.ndarray, "N D"],
+    records: Sequence[Record],
+    numbers: Mapping[str, int],
+    corrections: Sequence[Correction],
+) -> list[float | None]:
+    """`cosines_with_own`; None also where people said who it is, which nothing doubts."""
+    said = {key for group in resolve(corrections).groups for key in group}
+    found = cosines_with_own(vectors, records, numbers)
+    return [None if record.key in said else fit for record, fit in zip(records, found, strict=True)]
 
 
 def _apart(one: Record, other: Record, numbers: Mapping[str, int]) -> bool:

@@ -25,7 +25,8 @@ def without_camera_shift(
     n is the number of different people that a camera seems to have. Nobody knows who is who yet, so each
     tracklet weighs 1 / (the sum of its squared cosines with all of its camera, above 0, as seen from the mean
     of the cameras): m alike ones weigh about as much as one, and n is the sum of these weights. One camera
-    alone is left as it is.
+    alone is left as it is, and one whose share is larger than what tells its people apart is moved only in
+    part: its people look like one.
 
     Args:
         cameras: N names or numbers.
@@ -36,9 +37,10 @@ def without_camera_shift(
 
     """
     unit = _unit(np.asarray(vectors, np.float64))
-    rows = [np.flatnonzero(np.asarray(cameras) == camera) for camera in dict.fromkeys(cameras)]
-    if len(rows) < 2:
+    names, number = np.unique(np.asarray(cameras), return_inverse=True)
+    if len(names) < 2:
         return unit.astype(np.float32)
+    rows = np.split(np.argsort(number, kind="stable"), np.cumsum(np.bincount(number))[:-1])
     middle = np.mean([unit[mine].mean(axis=0) for mine in rows], axis=0)
     weights = [_weights(_unit(unit[mine] - middle)) for mine in rows]
     people = np.array([weight.sum() for weight in weights])
@@ -61,5 +63,8 @@ def _weights(unit: Float64[np.ndarray, "n D"]) -> Float64[np.ndarray, " n"]:
 
 
 def _unit(rows: Float64[np.ndarray, "n D"]) -> Float64[np.ndarray, "n D"]:
+    rows = rows / np.maximum(
+        np.abs(rows).max(axis=1, keepdims=True, initial=0), 1e-300
+    )  # squares may overflow
     found: Float64[np.ndarray, "n D"] = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
     return found

@@ -67,10 +67,10 @@ def _calibrate(given: argparse.Namespace) -> None:
 
     labels = read_labels(given.labels) if given.labels else None
     with Gallery.open(given.gallery) as gallery:
+        before = _before(gallery)
         if given.public or _is_public_better(given, gallery, labels):
             _take_public(given, gallery)
             return
-        before = _before(gallery)
         calibration, searches = calibrate_gallery(
             gallery,
             gallery_model(gallery, given.model),
@@ -91,17 +91,37 @@ def _calibrate(given: argparse.Namespace) -> None:
 
 def _is_public_better(given: argparse.Namespace, gallery: Gallery, labels: dict[str, int] | None) -> bool:
     """Whether only halves of tracklets are left to measure by, though public sets are known; says so."""
+    from stca.errors import ConfigError
     from stca.gallery.cross_camera import public_threshold
     from stca.gallery.search import why_halves
 
-    if given.halves or not 0 < given.far < 1 or public_threshold(gallery, far=given.far) is None:
+    if given.halves:
         return False
     why = why_halves(gallery, labels=labels, far=given.far, across=given.across)
-    if why is None:
+    if why is None or public_threshold(gallery, far=given.far) is None:
         return False
+    if _is_by_people(gallery):
+        raise ConfigError(
+            "The gallery's threshold is from what people said, and this would replace it",
+            expected="--labels FILE.csv again, or one of --public and --halves to replace it",
+            found=why,
+            where=gallery.where,
+        )
     if not (given.across or given.plot):  # with which public sets are an error
         print(f"{why}: public sets are taken (--halves cuts tracklets in two instead)", file=sys.stderr)
     return True
+
+
+def _is_by_people(gallery: Gallery) -> bool:
+    from stca.errors import GalleryBusyError, GalleryFileError
+
+    try:
+        kept = gallery.calibration()
+    except GalleryBusyError:
+        raise
+    except GalleryFileError:
+        return False
+    return kept is not None and kept.by_people
 
 
 def _take_public(given: argparse.Namespace, gallery: Gallery) -> None:
@@ -140,7 +160,8 @@ def _before(gallery: Gallery, *, public: bool = False) -> str:
         return f"the one before was damaged ({error.found})"
     if before is None:
         return "there was none before"
-    back = "; --public takes that again" if before.from_public_sets and not public else ""
+    again = f"--public --far {before.far:g}"
+    back = f"; {again} takes that again" if before.from_public_sets and not public else ""
     return f"before it was {before.threshold:.4f}, from {before.origin}{back}"
 
 

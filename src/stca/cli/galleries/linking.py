@@ -20,10 +20,10 @@ def add_verbs(verbs: Verbs) -> None:
         "--threshold",
         type=float,
         metavar="X",
-        help="minimum mean cosine between two groups of one person, less what the vectors of a camera have in "
-        "common; default: from `stca calibrate` "
-        "with labels or corrections, else the higher one of people whom one camera sees at once and of "
-        "public sets, else from tracklets cut in two",
+        help="minimum mean cosine between two groups of one person, less what the vectors of a "
+        "camera have in common; default: from `stca calibrate` with labels or corrections, else the "
+        "higher one of people whom one camera sees at once and of public sets, else from halves of "
+        "tracklets",
     )
     verb.add_argument(
         "--travel",

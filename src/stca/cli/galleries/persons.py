@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import unicodedata
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -108,8 +109,19 @@ def _list(given: argparse.Namespace) -> None:
             print(f"{who}  {len(person.records):>9}  {seen:<25}  {cameras}")
 
 
+_DIGITS = 19  # of a number of 64 bits
+
+
+def _normal(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _normal_letters(name: str) -> str:
+    return _normal(name).casefold()
+
+
 def person_called(gallery: Gallery, who: str) -> Person:
-    """A person by number or name.
+    """A person by number, else by name: exactly, else in capitals or not.
 
     Raises:
         GalleryError: there is none, or several have this name.
@@ -118,12 +130,13 @@ def person_called(gallery: Gallery, who: str) -> Person:
     from stca.errors import GalleryError
     from stca.linking.persons import person_names, persons
 
-    if who.isascii() and who.isdigit():
+    found = []
+    if who.isascii() and who.isdigit() and len(who) < _DIGITS:
         found = persons(gallery, [int(who)])
-    else:
-        names = person_names(gallery)
-        called = [number for number, name in names.items() if name.casefold() == who.casefold()]
-        found = persons(gallery, called) if called else []
+    for same in (_normal, _normal_letters) if not found else ():
+        called = [number for number, name in person_names(gallery).items() if same(name) == same(who)]
+        if called and (found := persons(gallery, called)):
+            break
     if len(found) == 1:
         return found[0]
     raise GalleryError(

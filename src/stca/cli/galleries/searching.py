@@ -6,7 +6,6 @@ import argparse
 import json
 import math
 import re
-import shlex
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -150,7 +149,9 @@ def _answers(
     if given.person is not None:
         _refuse_for_keys(given)
         person = person_called(gallery, given.person)
-        print(f"person {person.number}: {len(person.records)} tracklets", file=sys.stderr)
+        name = "" if person.name is None else f" ({person.name})"
+        many = "tracklet" if len(person.records) == 1 else "tracklets"
+        print(f"person {person.number}{name}: {len(person.records)} {many}", file=sys.stderr)
         records = sorted(person.records, key=lambda record: -record.frames)
         return records, find_crops(records[0]), search_several(gallery, records, given.k, **filters)
     own = gallery.get(given.query[0]) if len(given.query) == 1 else None
@@ -207,8 +208,9 @@ def _require_key_or_file(gallery: Gallery, name: str) -> None:
 
     if Path(name).suffix.lower() in {*VIDEO_SUFFIXES, *IMAGE_SUFFIXES} and gallery.get(name) is None:
         raise GalleryError("There is no such file", expected="a photo, a video or a key", found=name)
-    if name.casefold() in {each.casefold() for each in person_names(gallery).values()}:
-        raise GalleryError("This is the name of a person", found=name, hint=f"--person {shlex.quote(name)}")
+    for number, called in person_names(gallery).items():
+        if called.casefold() == name.casefold():
+            raise GalleryError("This is the name of a person", found=name, hint=f"--person {number}")
     gallery.require_key(name)
 
 

@@ -87,6 +87,8 @@ class Calibration:
             raise ValueError(f"a threshold of {self.threshold}")
         if not all(0 <= rate <= 1 for rate in rates):
             raise ValueError(f"rates of {rates}")
+        if not isinstance(self.note, str):
+            raise ValueError(f"a note {self.note!r}")
         if self.method not in ORIGINS:
             raise ValueError(f"a method {self.method!r}")
         if not all(isinstance(count, int) and count >= 0 for count in counts):
@@ -132,7 +134,7 @@ class Calibration:
                 "people make it stricter still. Use --labels FILE.csv where identities are known"
             )
         if not self.measured:
-            limit = min(1.0, 3 / self.impostors)
+            limit = min(1.0, 3 / max(self.impostors, 1))
             lines.append(
                 f"note: {self.impostors} searches are too few to measure {100 * self.far:g} %. The threshold "
                 f"is just above all of their scores; the true rate is below {100 * limit:.2g} % with 95 % "
@@ -157,5 +159,5 @@ class Calibration:
 
 
 def _rate(value: float, searches: int) -> str:
-    half = 1.96 * np.sqrt(value * (1 - value) / searches)
+    half = 1.96 * np.sqrt(value * (1 - value) / max(searches, 1))
     return f"{100 * value:.1f} +- {100 * half:.1f} %"

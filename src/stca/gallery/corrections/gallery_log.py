@@ -93,7 +93,7 @@ class GalleryLog:
     def calibrated(self) -> float | None:
         """When the threshold was stored, POSIX seconds; None: by a version that did not note it, or none."""
         found, text = (self._store.meta(_CALIBRATED) or "").split(), self._store.meta(_CALIBRATION) or ""
-        return float(found[0]) if found and found[1] == digest(text.encode()) else None
+        return float(found[0]) if found[1:] == [digest(text.encode())] else None
 
     def forgotten(self, records: Sequence[Record]) -> list[bool]:
         """Whether each of these was forgotten (`stca.gallery.keeping`), so that `add` leaves it out.
