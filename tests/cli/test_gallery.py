@@ -339,6 +339,7 @@ def publish_scores(gallery: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scores = {
         "pairs": [100, 1000],
         "different": [0.01 * n for n in range(15)],
+        "linked": [0.01 * n for n in range(15)],
         "same": [0.05 * n for n in range(19)],
     }
     networks = [{"name": "net", "weights": weights, "sets": {"one": scores}}]

@@ -60,9 +60,8 @@ def write_page(
         shown = [row for row, record in enumerate(every) if record.key in numbers]
         records = [every[row] for row in shown]
         as_linked, corrections = _as_linked(records, vectors[shown]), gallery.corrections()
-        answers = most_similar(as_linked, ANSWERS)
+        answers, names = most_similar(as_linked, ANSWERS), names_of(corrections, numbers)
         fits = _fits(as_linked, records, numbers, corrections)
-        names = names_of(corrections, numbers)
     cameras = sorted({record.camera for record in records})
     content = {
         "threshold": linking.threshold if linking else None,

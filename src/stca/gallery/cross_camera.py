@@ -57,11 +57,11 @@ def calibrate_across(
         RankingError: `far` is not between 0 and 1.
 
     """
+    if not 0 < far < 1:
+        raise RankingError("A false-accept rate lies between 0 and 1", found=far)
     sets = _scores_of(fingerprint, source)
     if sets is None:
         return None
-    if not 0 < far < 1:
-        raise RankingError("A false-accept rate lies between 0 and 1", found=far)
     threshold = float(np.mean([_threshold(each, far, rows) for each in sets.values()]))
     rates = [
         float(np.mean([_detected(each, _threshold(each, level, rows)) for each in sets.values()]))

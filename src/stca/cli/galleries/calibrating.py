@@ -92,13 +92,13 @@ def _calibrate(given: argparse.Namespace) -> None:
 def _is_public_better(given: argparse.Namespace, gallery: Gallery, labels: dict[str, int] | None) -> bool:
     """Whether only halves of tracklets are left to measure by, though public sets are known; says so."""
     from stca.errors import ConfigError
-    from stca.gallery.cross_camera import public_threshold
+    from stca.gallery.cross_camera import scores_of_share
     from stca.gallery.search import why_halves
 
     if given.halves:
         return False
     why = why_halves(gallery, labels=labels, far=given.far, across=given.across)
-    if why is None or public_threshold(gallery, far=given.far) is None:
+    if why is None or scores_of_share(gallery.fingerprint, 0.5, source=gallery.source) is None:
         return False
     if _is_by_people(gallery):
         raise ConfigError(
