@@ -77,7 +77,8 @@ def _row(name: str, embedded: Embeddings, people: int, fingerprint: ModelFingerp
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         person, camera = embedded.person_ids[rows], embedded.camera_ids[rows]
         pairs = np.triu_indices(len(rows), 1)
-        cosines = (vectors @ vectors.T)[pairs]
+        unit = plain / np.linalg.norm(plain, axis=1, keepdims=True)
+        cosines = (unit @ unit.T)[pairs]
         same = (person[:, None] == person)[pairs]
         at_once = np.flatnonzero((camera[:, None] == camera)[pairs] & ~same)
         known = rng.choice(at_once, min(len(at_once), max(45, len(at_once) // 10)), replace=False)

@@ -147,13 +147,14 @@ def _track(root: Path, out: Path, detector: str, network: str | None) -> None:
 
 def _linked(model: str, footage: Footage, cache: Path) -> tuple[Linking, float]:
     cache.mkdir(parents=True, exist_ok=True)
-    vectors = without_camera_shift([r.camera for r in footage.records], embed(model, footage, cache))
+    vectors = embed(model, footage, cache)
     fingerprint = ModelFingerprint.of(open_model(model))
     found = default_threshold(footage.records, vectors, fingerprint, source=name_of(model))
     if found is None:
         raise SystemExit("nothing says from which score on it is one person")
     threshold, _ = found
-    return link(footage.records, vectors, threshold=threshold, travel=footage.travel), threshold
+    shifted = without_camera_shift([record.camera for record in footage.records], vectors)
+    return link(footage.records, shifted, threshold=threshold, travel=footage.travel), threshold
 
 
 Box = tuple[str, int, int]

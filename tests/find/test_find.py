@@ -16,7 +16,6 @@ from stca.find.page import cosines_with_own, most_similar, write_page
 from stca.gallery import Calibration, Gallery, Record, add_tracklets
 from stca.gallery.calibration import Method
 from stca.linking import Linking, find_persons, link_gallery, threshold
-from stca.linking.camera_shift import without_camera_shift
 from stca.linking.persons import hide, merge_persons, name_person
 from stca.models import ReIDModel
 from stca.runs import gallery_model, open_model
@@ -307,14 +306,8 @@ def test_find_links_as_link_does(
         assert result_of(find_persons(gallery)) == result_of(found)
         stored, hidden, (records, vectors) = gallery.calibration(), gallery.hidden(), gallery.table()
     shown = [row for row, record in enumerate(records) if record.key not in hidden]
-
-    def of_pairs(rows: list[int]) -> float | None:
-        some = [records[row] for row in rows]
-        return threshold.threshold_of_pairs(
-            some, without_camera_shift([record.camera for record in some], vectors[rows])
-        )
-
-    assert thresholds == [0.999 if public else of_pairs([*range(len(records))]), of_pairs(shown)]
+    expected = threshold.threshold_of_pairs([records[row] for row in shown], vectors[shown])
+    assert thresholds == [0.999 if public else threshold.threshold_of_pairs(records, vectors), expected]
     assert stored is not None
     assert stored.method == ("cross-camera sets" if public else "time split")
     assert len({*thresholds, stored.threshold}) == 3, "so that it matters which one is taken"

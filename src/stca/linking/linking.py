@@ -156,12 +156,12 @@ def find_persons(
         found = "only hidden tracklets" if records else "an empty gallery"
         raise GalleryError("There is nothing to link", found=found, where=gallery.where)
     shown = [record for record in records if record.key not in hidden]
-    vectors = without_camera_shift([record.camera for record in shown], vectors[seen])
-    origin = "given"
+    vectors, origin = vectors[seen], "given"
     if threshold is None:
         threshold, origin = _gallery_threshold(gallery, shown, vectors)
     resolved = resolve(corrections)
-    linking = link(shown, vectors, threshold=threshold, travel=travel, corrections=resolved)
+    shifted = without_camera_shift([record.camera for record in shown], vectors)
+    linking = link(shown, shifted, threshold=threshold, travel=travel, corrections=resolved)
     return replace(
         linking,
         origin=origin,

@@ -39,7 +39,8 @@ def default_threshold(
 
     Args:
         records: N.
-        vectors: (N, D), of any length above 0, as linking compares them (`without_camera_shift`).
+        vectors: (N, D), of any length above 0, as they are: without what a camera's have in common
+            (`without_camera_shift`), people of one camera are less alike than of two.
         fingerprint: of the network.
         source: its name (`Gallery.source`), by which networks of the catalogue are known.
 
