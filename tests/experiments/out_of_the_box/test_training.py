@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from experiments.out_of_the_box.making.material import Material, load_material
 from experiments.out_of_the_box.making.mixing import change_look, draw_look, render
 from experiments.out_of_the_box.making.pictures import GROUP, make_batch, make_picture, shrink
-from experiments.out_of_the_box.ship import read_average
+from experiments.out_of_the_box.ship import read_average, take_mean
 from experiments.out_of_the_box.teaching.averaging import WeightAverage
 from experiments.out_of_the_box.teaching.feeding import lessons, make_batches
 from experiments.out_of_the_box.teaching.learning import Learner, Settings, learn
@@ -219,6 +219,12 @@ def test_going_on_gives_what_an_uninterrupted_run_gives(shared: Path, tmp_path: 
     shipped, step = read_average(second.checkpoint)
     assert step == 5
     assert torch.equal(shipped.state_dict()["space.weight"], whole.average.model.state_dict()["space.weight"])
+    before = shipped.state_dict()["space.weight"].clone()
+    write_state(tmp_path / "state.safetensors", first.average.model, 2)
+    take_mean(shipped, tmp_path / "state.safetensors")
+    theirs = first.average.model.state_dict()["space.weight"]
+    assert not torch.equal(theirs, before)
+    assert torch.allclose(shipped.state_dict()["space.weight"], (before + theirs) / 2, atol=1e-4)
 
 
 def test_a_small_state_is_enough_to_go_on_elsewhere(shared: Path, tmp_path: Path) -> None:
