@@ -230,7 +230,7 @@ def table(hits: Sequence[Hit], calibration: Calibration | None) -> str:
             f"  {format_span(hit.record)}".rstrip()
         )
     if any(hit.at_once for hit in hits):
-        lines.append("same time: one camera saw it together with the query, so it is somebody else")
+        lines.append("same time: one camera saw it together with the query, so it is taken for somebody else")
     if calibration is None:
         lines.append("no threshold yet (stca calibrate): the best result may still be the wrong person")
         return "\n".join(lines)

@@ -59,7 +59,7 @@ class Hit(Model):
         "together with the query; null: there is no threshold"
     )
     at_once: bool = Field(
-        description="whether one camera saw it together with the query, so that it is somebody else"
+        description="whether one camera saw it together with the query, so that it is taken for somebody else"
     )
     judged: Literal["same", "different"] | None = Field(description="what somebody said of this answer")
     tracklet: Tracklet
