@@ -21,11 +21,13 @@ from stca.watch.people.sightings import Said, Sighting, can_be_one
 @pytest.mark.parametrize(
     ("first", "second", "together"),
     [
-        ((0.0, 1.0), (1.04, 2.0), False),
-        ((0.0, 1.0), (1.0, 2.0), False),
-        ((0.0, 1.0), (0.9, 2.0), False),
-        ((0.0, 1.0), (0.8, 2.0), True),
-        ((0.0, 1.0), (0.9, 1.0), True),
+        ((0.0, 9.0), (9.04, 19.0), False),
+        ((0.0, 9.0), (9.0, 19.0), False),
+        ((0.0, 9.0), (8.1, 19.0), False),
+        ((0.0, 9.0), (7.9, 19.0), True),
+        ((0.0, 9.0), (8.1, 9.0), True),
+        ((0.0, 1.0), (0.6, 2.0), False),
+        ((0.0, 1.0), (0.4, 2.0), True),
         ((0.0, 0.2), (0.1, 0.3), True),
         ((0.0, 0.1), (0.0, 0.1), True),
         ((0.0, 2.0), (1.0, 1.0), True),
@@ -71,12 +73,12 @@ def test_unknown_times_tell_nobody_apart() -> None:
 
 
 def test_a_hit_seen_together_with_the_query_is_somebody_else(tmp_path: Path) -> None:
-    query = Record("a/0", "a", 0.0, 2.0)
+    query = Record("a/0", "a", 0.0, 4.0)
     records = [
         query,
-        Record("a/1", "a", 1.0, 3.0),
-        Record("a/2", "a", 2.0 - HANDOVER / 2, 5.0),
-        Record("b/0", "b", 1.0, 3.0),
+        Record("a/1", "a", 1.0, 6.0),
+        Record("a/2", "a", 4.0 - HANDOVER / 2, 7.0),
+        Record("b/0", "b", 1.0, 6.0),
     ]
     rows = np.repeat(vectors(1), len(records), axis=0)
     rows += np.array([0.0, 0.0, 0.1, 0.2])[:, None] * vectors(len(records), seed=1)

@@ -49,7 +49,7 @@ def impossible(seen: Sightings, least: np.ndarray | None, i: int, j: int) -> boo
     if seen.cameras[a] == seen.cameras[b] and seen.first[b] <= seen.last[a]:
         shared = min(seen.last[a], seen.last[b]) - seen.first[b]
         shorter = min(seen.last[a] - seen.first[a], seen.last[b] - seen.first[b])
-        if not (shared <= 0.15 and shared < shorter / 2):
+        if not (shared <= 1.0 and shared < shorter / 2):
             return True
     return least is not None and seen.first[b] - seen.last[a] < least[seen.cameras[a], seen.cameras[b]]
 

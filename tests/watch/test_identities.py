@@ -45,7 +45,7 @@ def test_new_known_and_elsewhere() -> None:
 def test_nobody_is_twice_in_one_camera_at_once() -> None:
     ids = identities()
     see(ids, "door/0", near(0), 0, 5, now=2)
-    (twin,) = see(ids, "door/1", near(0), 4, 9, now=6)
+    (twin,) = see(ids, "door/1", near(0), 3, 9, now=6)
     assert twin.reason == "new"
     (later,) = see(ids, "door/2", near(0), 20, 25, now=21)
     assert later.person == 1
@@ -55,9 +55,9 @@ def test_a_handover_is_one_person_and_more_is_not() -> None:
     """A tracklet that ended has its times from its side file, in thousandths; one that walks has not."""
     ids = identities()
     see(ids, "door/0", near(0), 10.0404, 15, now=12)
-    (handed_over,) = see(ids, "door/1", near(0), 8, 10.12, now=13)
+    (handed_over,) = see(ids, "door/1", near(0), 7, 10.9, now=13)
     assert handed_over.reason == "match"
-    (other,) = see(ids, "door/2", near(0), 5, 8.2, now=14)
+    (other,) = see(ids, "door/2", near(0), 3, 8.2, now=14)
     assert other.reason == "new"
     (one_frame,) = see(ids, "door/3", near(0), 20.0404, 20.0404, now=21)
     (the_same_frame,) = see(ids, "door/4", near(0), 20.040, 20.040, now=21)

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float64
 
 from stca.errors import GalleryError
 
-HANDOVER = 0.15
+HANDOVER = 1.0
 """Seconds that two tracklets of one person may share, where a tracker goes over from one to the next."""
 _ROUNDED = 0.002  # seconds that times may be off: side files keep thousandths, and frames are farther apart
 
