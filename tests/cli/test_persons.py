@@ -60,7 +60,7 @@ def test_who_was_there_at_the_same_time_is_hardly_one_person(
     tmp_path: Path, run: Callable[..., str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with Gallery.open(tmp_path / "g", model=ModelFingerprint.bare(3)) as gallery:
-        times = {"a": (0.0, 5.0), "b": (4.0, 9.0), "c": (9.0, 12.0)}
+        times = {"a": (0.0, 5.0), "b": (3.0, 9.0), "c": (9.0, 12.0)}
         gallery.add([Record(key, "door", *time) for key, time in times.items()], np.eye(3, dtype=np.float32))
         gallery.set_persons({"a": 1, "b": 2, "c": 3})
     run("person", "merge", tmp_path / "g", 2, 3)

@@ -99,6 +99,12 @@ def test_a_hit_seen_together_with_the_query_is_somebody_else(tmp_path: Path) -> 
         assert len(gallery.search(rows[0], 1)) == 1
         judge(gallery, "a/0", "a/1", same=True)  # one person whom the tracker followed twice
         assert verdicts()["a/1"] == (True, False)
+        judge(gallery, "a/0", "b/0", same=False)
+        hits = {hit.key: hit for hit in gallery.search(rows[0], queries=[query])}
+        assert (hits["b/0"].accepted, hits["b/0"].said, hits["b/0"].score > 0.5) == (False, False, True)
+        assert (hits["a/1"].said, hits["a/2"].said) == (True, None)
+        (other,) = [hit for hit in gallery.search(rows[1], queries=[records[1]]) if hit.key == "b/0"]
+        assert other.said is False, "it follows: a/1 is a/0, who is not b/0"
 
 
 def test_many_seen_at_once_do_not_use_up_the_answers(tmp_path: Path) -> None:

@@ -89,6 +89,7 @@ def _frame(hit: Hit) -> tuple[str, str]:
 
 def _words(hit: Hit) -> str:
     mark = "\nsame time" if hit.at_once else {True: " ✓", False: " ✗", None: ""}[hit.accepted]
+    mark += {True: "\nsaid same", False: "\nsaid other", None: ""}[hit.said]
     record = hit.record
     start = "" if record.first is None else format_time(record.first).replace(" ", "\n")
     return f"{hit.rank}   {hit.score:.3f}{mark}\n{shorten(record.key, 16)}\n{start}"

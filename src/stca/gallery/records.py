@@ -108,10 +108,12 @@ class Hit:
         rank: from 1.
         record: of the tracklet found.
         score: cosine similarity, between -1 and 1.
-        accepted: whether it may be the same person: the score reaches the gallery's threshold, and no camera
-            saw both at once; None if the gallery was never calibrated.
+        accepted: whether it is taken for the same person: people said so, else the score reaches the
+            gallery's threshold, and no camera saw both at once; None if nobody said anything and
+            there is no threshold.
         at_once: whether the query's camera saw both at the same time (`Record.overlaps`), and nobody said
-            that they are one person all the same.
+            whether they are one person.
+        said: whether people said that they are one person; None: nobody said anything.
 
     """
 
@@ -120,6 +122,7 @@ class Hit:
     score: float
     accepted: bool | None = None
     at_once: bool = False
+    said: bool | None = None
 
     @property
     def key(self) -> str:

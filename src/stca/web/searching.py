@@ -239,6 +239,7 @@ def _shown(
             score=hit.score,
             accepted=hit.accepted,
             at_once=hit.at_once,
+            said=None if hit.said is None else "same" if hit.said else "different",
             judged=_judged(said, hit.key),
             tracklet=snapshot.tracklet_out(snapshot.records.get(hit.key, hit.record)),
         )

@@ -130,7 +130,7 @@ def test_those_who_met_for_a_moment_keep_their_place(tmp_path: Path) -> None:
     with Gallery.open(folder) as gallery:
         vector = np.zeros((1, DIM), dtype=np.float32)
         vector[0, 0] = 1
-        gallery.add([Record("a/6", "a", 19.0, 60.0, clock="a.mp4")], vector)
+        gallery.add([Record("a/6", "a", 18.0, 60.0, clock="a.mp4")], vector)
         gallery.set_persons({r.key: r.person or 6 for r in gallery.records()})
     with served(folder) as client:
         page = Document(Pages(client).get("/people/1/merge"))

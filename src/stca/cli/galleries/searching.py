@@ -222,11 +222,12 @@ def table(hits: Sequence[Hit], calibration: Calibration | None) -> str:
         return "no tracklet passes the filters (stca gallery stats lists cameras and times)"
     width = max(3, *(len(hit.key) for hit in hits))
     camera = max(6, *(len(hit.record.camera) for hit in hits))
-    lines = [f"{'rank':>4}  {'key':<{width}}  {'camera':<{camera}}  {'score':>7}  {'':<9}  time"]
+    lines = [f"{'rank':>4}  {'key':<{width}}  {'camera':<{camera}}  {'score':>7}  {'':<10}  time"]
     for hit in hits:
         mark = "same time" if hit.at_once else {True: "match", False: "below", None: ""}[hit.accepted]
+        mark = {True: "said same", False: "said other", None: mark}[hit.said]
         lines.append(
-            f"{hit.rank:>4}  {hit.key:<{width}}  {hit.record.camera:<{camera}}  {hit.score:>7.4f}  {mark:<9}"
+            f"{hit.rank:>4}  {hit.key:<{width}}  {hit.record.camera:<{camera}}  {hit.score:>7.4f}  {mark:<10}"
             f"  {format_span(hit.record)}".rstrip()
         )
     if any(hit.at_once for hit in hits):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 
 from stca.gallery.calibration import Calibration
@@ -33,7 +33,7 @@ class GalleryLog:
         return None if text is None else _calibration(text)
 
     def rated(self, found: Sequence[tuple[Record, float]], *, queries: Sequence[Record] = ()) -> list[Hit]:
-        """Hits: whether each reaches the threshold, and was not seen together with the query.
+        """Hits: what people said of each, else whether it reaches the threshold and was not seen at once.
 
         Args:
             found: tracklets and their cosines with the query, best first.
@@ -44,17 +44,24 @@ class GalleryLog:
         threshold = None if calibration is None else calibration.threshold
         own = {query.key for query in queries}
         found = [(record, score) for record, score in found if record.key not in own]
-        beside = self._seen_with(queries, [record for record, _ in found])
-        return [
-            Hit(
-                rank,
-                record,
-                score,
-                accepted=None if threshold is None else score >= threshold and record.key not in beside,
-                at_once=record.key in beside,
-            )
-            for rank, (record, score) in enumerate(found, 1)
-        ]
+        said = self._said_of(own)
+        hits = []
+        for rank, (record, score) in enumerate(found, 1):
+            word = said.get(record.key)
+            beside = word is None and any(map(record.overlaps, queries))
+            accepted = None if threshold is None else score >= threshold and not beside
+            hits.append(Hit(rank, record, score, accepted if word is None else word, beside, word))
+        return hits
+
+    def _said_of(self, own: Collection[str]) -> dict[str, bool]:
+        """By key, whether people said that a tracklet is of the same person as these, or of somebody else."""
+        if not own or not (log := self.corrections()):
+            return {}
+        resolved = resolve(log)
+        groups = {key: group for group in resolved.groups for key in group}
+        same = {each for key in own for each in groups.get(key, (key,))}
+        others = [b if a in same else a for a, b in resolved.apart if (a in same) != (b in same)]
+        return dict.fromkeys(same, True) | {each: False for key in others for each in groups.get(key, (key,))}
 
     def first_rated(
         self, search: Callable[[int], Sequence[tuple[Record, float]]], k: int, queries: Sequence[Record]
@@ -74,15 +81,6 @@ class GalleryLog:
             if len(found) < wanted or sum(not hit.at_once for hit in hits) >= k:
                 return hits
             wanted *= 2
-
-    def _seen_with(self, queries: Sequence[Record], records: Sequence[Record]) -> set[str]:
-        """Keys of those that a camera saw together with a query, less those said to be the same person."""
-        beside = {each.key for each in records if any(map(each.overlaps, queries))}
-        if beside:
-            own = {query.key for query in queries}
-            groups = resolve(self.corrections()).groups
-            beside -= {key for group in groups if not own.isdisjoint(group) for key in group}
-        return beside
 
     def set_calibration(self, calibration: Calibration) -> None:
         """Store a threshold; searches mark hits below it from now on."""

@@ -55,11 +55,14 @@ class Hit(Model):
     rank: int
     score: float = Field(description="cosine similarity, from -1 to 1")
     accepted: bool | None = Field(
-        description="whether it may be the same person: it reaches the threshold, and no camera saw it "
-        "together with the query; null: there is no threshold"
+        description="whether it is taken for the same person: people said so, else it reaches the threshold, "
+        "and no camera saw it together with the query; null: there is no threshold"
     )
     at_once: bool = Field(
         description="whether one camera saw it together with the query, so that it is taken for somebody else"
+    )
+    said: Literal["same", "different"] | None = Field(
+        description="what follows from all that people said; null: nothing"
     )
     judged: Literal["same", "different"] | None = Field(description="what somebody said of this answer")
     tracklet: Tracklet
