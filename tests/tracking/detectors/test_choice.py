@@ -68,6 +68,27 @@ def test_what_a_video_needs(
     assert why in chosen.why
 
 
+@pytest.mark.parametrize(
+    ("step", "told", "moved"), [(0, 6, False), (6, 6, True), (6, -6, False), (0, 0, False)]
+)
+def test_people_who_walk_are_not_the_camera(
+    monkeypatch: pytest.MonkeyPatch, step: int, told: int, moved: bool
+) -> None:
+    """The estimator may follow a crowd: what it tells counts only where it explains the picture."""
+    wall = [frame.image.copy() for frame in footage(step=step).frames()][:2]
+    crowd = np.random.default_rng(1).integers(0, 256, (200, 150, 3), dtype=np.uint8)
+    for number, image in enumerate(wall):
+        image[100:300, 200 - 6 * number : 350 - 6 * number] = crowd
+
+    class Estimator:
+        def estimate(self, image: np.ndarray) -> np.ndarray:
+            return np.array([[1, 0, -told], [0, 1, 0]], np.float32)
+
+    monkeypatch.setattr(choice, "motion_estimator", lambda width: Estimator())
+    found = choice._corners_moved(*wall)
+    assert found == (pytest.approx(6 / 600) if moved else 0)
+
+
 def test_one_frame_of_a_short_video_does_not_say_that_the_camera_moves(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
