@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import shlex
 import sys
 from pathlib import Path
 
@@ -134,6 +135,8 @@ def find_and_print(videos: list[str], given: argparse.Namespace) -> int:
     if result.linking and has_unconfirmed_motion(given.out / "tracks"):
         print(BY_MOTION)
     print(f"\nopen {result.page.absolute()}   ({format_seconds(result.seconds)})")
+    if result.linking:
+        print(f"to correct and to search: stca serve {shlex.quote(str(given.out / 'gallery'))}")
     return 1 if result.failed else 0
 
 

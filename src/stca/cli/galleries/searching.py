@@ -32,7 +32,7 @@ def add_verbs(verbs: Verbs) -> None:
         "query",
         nargs="+",
         help="key of a tracklet in the gallery, a tracklet's folder, photos (or a folder of photos) of one "
-        "person, or a video",
+        "person, or a video; not with --person",
     )
     query.required = False  # with --person; nargs="*" would take nothing where an option comes before it
     search.add_argument(
