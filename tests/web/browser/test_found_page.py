@@ -47,7 +47,9 @@ def test_an_answer_is_compared_with_what_was_chosen(page: Page) -> None:
         same, together = page.locator("#found .score.same"), page.get_by_text("seen at the same time")
         assert together.count() == 1, "somebody else stood in the same picture"
         told = page.locator("#meaning").inner_text()
-        assert told.startswith(f"{same.count()} of 3 reach" if same.count() else "Nobody reaches")
+        assert told.startswith(
+            f"{same.count()} of the 3 most similar reach" if same.count() else "Nobody reaches"
+        )
         page.get_by_role("button", name="Close").click()
 
 
