@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from jaxtyping import Float64
 
@@ -120,6 +119,8 @@ def _corners_moved(first: RGB, second: RGB) -> float:
 
 def _explains(step: Float64[np.ndarray, "2 3"], first: RGB, second: RGB) -> bool:
     """Whether a picture that is moved so fits the edges of the next one, and one at rest does not."""
+    import cv2  # which comes with trackers, in the extra that tracking needs
+
     before, after = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) for image in (first, second))
     height, width = before.shape
     edges = np.hypot(cv2.Sobel(after, cv2.CV_32F, 1, 0), cv2.Sobel(after, cv2.CV_32F, 0, 1))
