@@ -95,7 +95,7 @@ class Record:
             return False
         assert self.last is not None  # both times or none
         assert other.last is not None
-        if max(self.first, other.first) > min(self.last, other.last) + 1:
+        if min(self.last, other.last) - max(self.first, other.first) < -_ROUNDED:
             return False  # most pairs, quickly
         return bool(share_time(self.first, self.last, other.first, other.last))
 

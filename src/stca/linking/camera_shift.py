@@ -63,8 +63,7 @@ def _weights(unit: Float64[np.ndarray, "n D"]) -> Float64[np.ndarray, " n"]:
 
 
 def _unit(rows: Float64[np.ndarray, "n D"]) -> Float64[np.ndarray, "n D"]:
-    rows = rows / np.maximum(
-        np.abs(rows).max(axis=1, keepdims=True, initial=0), 1e-300
-    )  # squares may overflow
+    largest = np.abs(rows).max(axis=1, keepdims=True, initial=0)
+    rows = rows / np.maximum(largest, 1e-300)  # squares may overflow
     found: Float64[np.ndarray, "n D"] = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
     return found

@@ -12,7 +12,7 @@ from stca.cli.galleries.gallery import add_embedding, embedding_of
 from stca.cli.parsing import Verbs, add_verb, gallery_place, picture, shown_place
 
 if TYPE_CHECKING:
-    from stca.gallery import Gallery
+    from stca.gallery import Calibration, Gallery
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -67,9 +67,9 @@ def _calibrate(given: argparse.Namespace) -> None:
 
     labels = read_labels(given.labels) if given.labels else None
     with Gallery.open(given.gallery) as gallery:
-        before = _before(gallery)
-        if given.public or _is_public_better(given, gallery, labels):
-            _take_public(given, gallery)
+        stored = _stored(gallery)
+        if given.public or _is_public_better(given, gallery, labels, stored):
+            _take_public(given, gallery, stored)
             return
         calibration, searches = calibrate_gallery(
             gallery,
@@ -80,7 +80,7 @@ def _calibrate(given: argparse.Namespace) -> None:
             **embedding_of(given),
         )
     print(calibration.table())
-    print(f"stored; {before}")
+    print(f"stored; {_before(stored)}")
     if given.plot:
         title = (
             f"{shown_place(given.gallery)}: {calibration.searches} searches for people in it, "
@@ -89,18 +89,23 @@ def _calibrate(given: argparse.Namespace) -> None:
         print(save_figure(calibration_figure(calibration, searches, title=title), given.plot))
 
 
-def _is_public_better(given: argparse.Namespace, gallery: Gallery, labels: dict[str, int] | None) -> bool:
+def _is_public_better(
+    given: argparse.Namespace,
+    gallery: Gallery,
+    labels: dict[str, int] | None,
+    stored: Calibration | str | None,
+) -> bool:
     """Whether only halves of tracklets are left to measure by, though public sets are known; says so."""
     from stca.errors import ConfigError
     from stca.gallery.cross_camera import scores_of_share
     from stca.gallery.search import why_halves
 
-    if given.halves:
+    if given.halves or scores_of_share(gallery.fingerprint, 0.5, source=gallery.source) is None:
         return False
     why = why_halves(gallery, labels=labels, far=given.far, across=given.across)
-    if why is None or scores_of_share(gallery.fingerprint, 0.5, source=gallery.source) is None:
+    if why is None:
         return False
-    if _is_by_people(gallery):
+    if not isinstance(stored, str | None) and stored.by_people:
         raise ConfigError(
             "The gallery's threshold is from what people said, and this would replace it",
             expected="--labels FILE.csv again, or one of --public and --halves to replace it",
@@ -112,19 +117,7 @@ def _is_public_better(given: argparse.Namespace, gallery: Gallery, labels: dict[
     return True
 
 
-def _is_by_people(gallery: Gallery) -> bool:
-    from stca.errors import GalleryBusyError, GalleryFileError
-
-    try:
-        kept = gallery.calibration()
-    except GalleryBusyError:
-        raise
-    except GalleryFileError:
-        return False
-    return kept is not None and kept.by_people
-
-
-def _take_public(given: argparse.Namespace, gallery: Gallery) -> None:
+def _take_public(given: argparse.Namespace, gallery: Gallery, stored: Calibration | str | None) -> None:
     from stca.errors import ConfigError, GalleryError
     from stca.gallery.cross_camera import public_threshold
 
@@ -133,7 +126,6 @@ def _take_public(given: argparse.Namespace, gallery: Gallery) -> None:
             "Nothing of the gallery is measured where public sets are taken",
             expected="neither --across nor --plot; or --labels or --halves",
         )
-    before = _before(gallery, public=True)
     found = public_threshold(gallery, far=given.far)
     if found is None:
         raise GalleryError(
@@ -145,24 +137,30 @@ def _take_public(given: argparse.Namespace, gallery: Gallery) -> None:
         )
     gallery.set_calibration(found)
     print(found.table())
-    print(f"stored; {before}")
+    print(f"stored; {_before(stored, public=True)}")
 
 
-def _before(gallery: Gallery, *, public: bool = False) -> str:
-    """What is stored until now, and the way back to it."""
+def _stored(gallery: Gallery) -> Calibration | str | None:
+    """What a gallery has until now; where it is damaged, in which way."""
     from stca.errors import GalleryBusyError, GalleryFileError
 
     try:
-        before = gallery.calibration()
+        return gallery.calibration()
     except GalleryBusyError:
         raise
     except GalleryFileError as error:
-        return f"the one before was damaged ({error.found})"
-    if before is None:
+        return str(error.found)
+
+
+def _before(stored: Calibration | str | None, *, public: bool = False) -> str:
+    """What was stored before, and the way back to it."""
+    if isinstance(stored, str):
+        return f"the one before was damaged ({stored})"
+    if stored is None:
         return "there was none before"
-    again = f"--public --far {before.far:g}"
-    back = f"; {again} takes that again" if before.from_public_sets and not public else ""
-    return f"before it was {before.threshold:.4f}, from {before.origin}{back}"
+    again = f"--public --far {stored.far:g}"
+    back = f"; {again} takes that again" if stored.from_public_sets and not public else ""
+    return f"before it was {stored.threshold:.4f}, from {stored.origin}{back}"
 
 
 def read_labels(path: Path) -> dict[str, int]:
